@@ -1,0 +1,208 @@
+"""Typed options of features, model, trainer and evaluation; neither TensorFlow nor Beam here.
+
+The pipeline's YAML is read into these classes once (`pipeline/config.py`); TFX carries them to the
+components as JSON (`custom_config`), where `from_json` builds them again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+LOSSES = ("sampled", "in_batch", "full")
+OPTIMIZERS = ("adam", "adamw", "adagrad")
+REDUCTIONS = ("mean", "sum")
+TARGETS = ("all", "last")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SPLITS = ("test", "eval")
+
+Options = TypeVar("Options")
+
+
+def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Options:
+    """Builds an options class from the mapping that `dataclasses.asdict` made of it.
+
+    Raises:
+      TypeError: a key is not a field of the class.
+    """
+    return options_class(**values)
+
+
+def _out_of_range(options: object, limits: Mapping[str, tuple[float, float]]) -> list[str]:
+    problems = []
+    for name, (low, high) in limits.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            problems.append(f"{name} must be between {low:g} and {high:g}, got {value!r}")
+    return problems
+
+
+def _not_among(options: object, choices: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [
+        f"{name} must be one of {', '.join(allowed)}, got {getattr(options, name)!r}"
+        for name, allowed in choices.items()
+        if getattr(options, name) not in allowed
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureOptions:
+    """What Transform makes of a session.
+
+    Attributes:
+      max_context: items of a prefix that the query tower sees, the latest ones.
+      min_item_count: events an item needs in the training data to enter the catalogue.
+      max_catalogue: most items of the catalogue, the most frequent first; None for all.
+      targets: `all` trains on every next item of a session, `last` on the last item only.
+    """
+
+    max_context: int = 20
+    min_item_count: int = 1
+    max_catalogue: int | None = None
+    targets: str = "all"
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        limits = {
+            "max_context": (1, 10_000),
+            "min_item_count": (1, 10**9),
+            "max_catalogue": (1, 10**8),
+        }
+        return _out_of_range(self, limits) + _not_among(self, {"targets": TARGETS})
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions:
+    """Shape of the two towers.
+
+    Attributes:
+      embedding_dim: length of query and candidate vectors.
+      gru_units: units of the GRU; projected to `embedding_dim` where they differ.
+      shared_embedding: one item table for both towers, or one for each.
+      normalize: L2-normalise query and candidate vectors and learn a temperature.
+      temperature: start value of the learned temperature; used only with `normalize`.
+      copy_lags: latest items whose candidate vectors are added to the query, each lag with a
+        learned weight; 0 switches the copy term off.
+      embedding_dropout: share of context embedding values dropped in training.
+      output_dropout: share of query values dropped in training.
+    """
+
+    embedding_dim: int = 64
+    gru_units: int = 64
+    shared_embedding: bool = True
+    normalize: bool = True
+    temperature: float = 0.1
+    copy_lags: int = 10
+    embedding_dropout: float = 0.5
+    output_dropout: float = 0.1
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        limits = {
+            "embedding_dim": (1, 4096),
+            "gru_units": (1, 4096),
+            "temperature": (1e-4, 100.0),
+            "copy_lags": (0, 1000),
+            "embedding_dropout": (0.0, 0.99),
+            "output_dropout": (0.0, 0.99),
+        }
+        return _out_of_range(self, limits)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainerOptions:
+    """How the model is fitted.
+
+    Attributes:
+      loss: `sampled`: softmax over the target and `negatives` shared draws; `in_batch`: over the
+        targets of the batch; `full`: over the whole catalogue.
+      negatives: draws per batch for `sampled`.
+      negatives_power: draws are proportional to item frequency to this power.
+      logq_correction: subtract log sampling probabilities from the logits (Bengio & Senecal 2008).
+      remove_accidental_hits: negatives equal to a row's own target do not count.
+      reduction: `mean` of the loss over targets, or their `sum` (TFRS's default; the learning
+        rate then depends on the batch size).
+      reversed_sessions: each session is also trained in reverse order.
+      optimizer: `adam`, `adamw` or `adagrad`.
+      learning_rate: of the optimizer.
+      batch_targets: about how many targets one training step holds.
+      epochs: most passes over the training data.
+      early_stopping_patience: epochs without a better `eval` Recall@20 before training ends;
+        None trains all epochs and keeps the last.
+      refit: after the number of epochs is chosen on `eval`, train anew on train and eval.
+      precision: Keras mixed precision policy.
+      seed: of initial weights, shuffling, dropout and negatives.
+      memory_limit_mb: training windows up to this size are kept in memory, else streamed.
+    """
+
+    loss: str = "sampled"
+    negatives: int = 2048
+    negatives_power: float = 0.5
+    logq_correction: bool = True
+    remove_accidental_hits: bool = True
+    reduction: str = "mean"
+    reversed_sessions: bool = True
+    optimizer: str = "adam"
+    learning_rate: float = 0.004
+    batch_targets: int = 512
+    epochs: int = 10
+    early_stopping_patience: int | None = 2
+    refit: bool = True
+    precision: str = "float32"
+    seed: int = 42
+    memory_limit_mb: int = 1024
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        limits = {
+            "negatives": (1, 10**7),
+            "negatives_power": (0.0, 2.0),
+            "learning_rate": (1e-7, 10.0),
+            "batch_targets": (1, 10**7),
+            "epochs": (1, 10_000),
+            "early_stopping_patience": (1, 10_000),
+            "memory_limit_mb": (0, 10**7),
+            "seed": (0, 2**31 - 1),
+        }
+        choices = {
+            "loss": LOSSES,
+            "optimizer": OPTIMIZERS,
+            "reduction": REDUCTIONS,
+            "precision": PRECISIONS,
+        }
+        return _out_of_range(self, limits) + _not_among(self, choices)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationOptions:
+    """What the Evaluator judges and what a model must reach to be blessed.
+
+    Attributes:
+      split: `test`, or `eval` while a model is developed.
+      thresholds: metric name -> lowest value that is blessed.
+      change_thresholds: metric name -> least difference to the last blessed model (0 or below:
+        an equal model passes). Use `honest` metrics: the known view of two models differs when
+        their training data differ.
+      context_length_buckets: upper bounds of the context length slices.
+      target_count_buckets: upper bounds of the target popularity slices (training events).
+    """
+
+    split: str = "test"
+    thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    change_thresholds: Mapping[str, float] = dataclasses.field(
+        default_factory=lambda: {"honest/all/recall@20": -0.01, "honest/all/mrr@20": -0.01}
+    )
+    context_length_buckets: tuple[int, ...] = (1, 2, 5, 10)
+    target_count_buckets: tuple[int, ...] = (0, 2, 10, 50)
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        problems = _not_among(self, {"split": SPLITS})
+        for name, value in self.change_thresholds.items():
+            if value > 0:
+                problems.append(
+                    f"change_thresholds[{name}] must be 0 or below, got {value!r}: an equal model "
+                    "could never be blessed"
+                )
+        return problems
