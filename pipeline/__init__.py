@@ -1,0 +1,1 @@
+"""The pipeline: its configuration, its nodes, and what a runner needs around it."""

@@ -1,0 +1,284 @@
+"""The pipeline's configuration: one frozen dataclass per concern, read from YAML, checked once.
+
+A preset names only what differs from the defaults of the dataclasses. `load_config` adds the data
+paths and the overrides of the command line, and reports every problem it finds in one error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modules import configuration
+from modules.configuration import EvaluationOptions, FeatureOptions, ModelOptions, TrainerOptions
+from pipeline.data_files import DataOptions, DataPaths, resolve_data
+from pipeline.typed_values import build, convert, parse_yaml, to_plain, unknown_key
+
+try:
+    from modules.sessions import SessionOptions
+except ImportError:
+
+    @dataclasses.dataclass(frozen=True)
+    class SessionOptions:  # type: ignore[no-redef]
+        """Stands in until modules.sessions is there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _NoChecks:
+    """Stands in until modules.configuration has CheckOptions."""
+
+
+CheckOptions = getattr(configuration, "CheckOptions", _NoChecks)
+
+PROJECT = Path(__file__).resolve().parents[1]
+PRESETS = PROJECT / "pipeline" / "presets"
+DEFAULT_PRESET = "sample"
+OWN_DATA_PRESET = "custom"
+USER_CODE = ("module_file", "module_path")
+# Beam's DirectRunner asks the internet for Prism before every batch job; this one does not.
+LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+_SECTIONS: Mapping[str, type] = {
+    "data": DataOptions,
+    "sessions": SessionOptions,
+    "checks": CheckOptions,
+    "features": FeatureOptions,
+    "model": ModelOptions,
+    "trainer": TrainerOptions,
+    "evaluation": EvaluationOptions,
+}
+_SCALARS: Mapping[str, Any] = {
+    "name": str,
+    "user_code": str,
+    "beam_pipeline_args": tuple[str, ...],
+}
+
+
+class ConfigError(Exception):
+    """Says all that is wrong with a configuration, one line per problem."""
+
+    def __init__(self, source: str, problems: Sequence[str]):
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"Config {source} is not usable:\n{lines}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All that a run depends on, but for where its outputs go.
+
+    Attributes:
+      name: of the pipeline, in TFX and in metadata.
+      data: files of the three splits, as absolute paths or patterns.
+      sessions: how events become sessions.
+      checks: limits of the data gate.
+      features: what Transform makes of a session.
+      model: shape of the two towers.
+      trainer: how the model is fitted.
+      evaluation: what is judged and what a blessed model must reach.
+      user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
+        examples do; `module_path` the dotted path of the same functions, as images need it.
+      beam_pipeline_args: flags of every Beam job.
+    """
+
+    name: str
+    data: DataOptions = DataOptions()
+    sessions: SessionOptions = SessionOptions()
+    checks: CheckOptions = CheckOptions()
+    features: FeatureOptions = FeatureOptions()
+    model: ModelOptions = ModelOptions()
+    trainer: TrainerOptions = TrainerOptions()
+    evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
+    user_code: str = "module_file"
+    beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
+
+    def problems(self) -> list[str]:
+        """Returns one message per top-level value that cannot be used."""
+        problems = []
+        if not _NAME.fullmatch(self.name):
+            problems.append(
+                "name must have letters, digits and hyphens only (at most 63, no hyphen first), "
+                f"got {self.name!r}"
+            )
+        if self.user_code not in USER_CODE:
+            problems.append(
+                f"user_code must be one of {', '.join(USER_CODE)}, got {self.user_code!r}"
+            )
+        return problems
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Where a run reads code and leaves results; absolute, derived from OUT by a runner.
+
+    Attributes:
+      pipeline_root: artifacts of all runs.
+      metadata: SQLite file of ML Metadata.
+      push_folder: one numbered folder per pushed model.
+      checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
+      schema: folder of the curated schema.
+      modules: folder of the modules that TFX loads.
+    """
+
+    pipeline_root: str
+    metadata: str
+    push_folder: str
+    checkpoint_folder: str
+    schema: str
+    modules: str
+
+    @classmethod
+    def under(cls, out: Path | str) -> Paths:
+        """Returns the paths of a run whose outputs go to the folder `out`."""
+        folder = Path(out).absolute()
+        return cls(
+            pipeline_root=str(folder / "artifacts"),
+            metadata=str(folder / "metadata.sqlite"),
+            push_folder=str(folder / "pushed"),
+            checkpoint_folder=str(folder / "checkpoints"),
+            schema=str(PROJECT / "pipeline" / "schema"),
+            modules=str(PROJECT / "modules"),
+        )
+
+
+def preset_names() -> list[str]:
+    """Returns the names of the bundled presets."""
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+def choose_preset(preset: str | None, data: DataPaths) -> str:
+    """Returns the preset to use: the named one, else one for own data, else the sample."""
+    return preset or (OWN_DATA_PRESET if data.any() else DEFAULT_PRESET)
+
+
+def _preset_file(preset_or_path: str) -> Path:
+    if preset_or_path in preset_names():
+        return PRESETS / f"{preset_or_path}.yaml"
+    return Path(preset_or_path).absolute()
+
+
+def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
+    file = _preset_file(preset_or_path)
+    if not file.is_file():
+        names = ", ".join(preset_names())
+        problem = f"no such preset and no such file: presets are {names}; else the path of a YAML"
+        raise ConfigError(preset_or_path, [problem])
+    try:
+        values = parse_yaml(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(file.name, [f"not readable as YAML: {error}"]) from error
+    if values is not None and not isinstance(values, dict):
+        raise ConfigError(file.name, [f"must hold a mapping of sections, got {values!r}"])
+    return file, values or {}
+
+
+def _override(values: dict[str, Any], assignment: str, problems: list[str]) -> None:
+    """Puts one `section.key=value` into the mapping; a further dot names a mapping's key."""
+    name, equals, text = assignment.partition("=")
+    try:
+        value = parse_yaml(text)
+    except ValueError as error:
+        problems.append(f"{name}: the value {text!r} is not readable as YAML: {error}")
+        return
+    section, _, rest = name.partition(".")
+    key, _, entry = rest.partition(".")
+    if not equals or not section or (section in _SECTIONS and not key):
+        problems.append(f"override {assignment!r} must read section.key=value")
+        return
+    if section not in _SECTIONS:
+        values[name] = value  # A scalar, or a key that is reported as unknown.
+        return
+    target = values.setdefault(section, {}) if values.get(section) is not None else {}
+    values[section] = target
+    if not isinstance(target, dict):
+        return  # `build` reports a section that is no mapping.
+    if not entry:
+        target[key] = value
+    elif key in _mapping_fields(section):
+        target[key] = {**_default_mapping(section, key, target), entry: value}
+    else:
+        problems.append(f"override {assignment!r}: {section}.{key} has no keys below it")
+
+
+def _mapping_fields(section: str) -> list[str]:
+    options_class = _SECTIONS.get(section)
+    fields = dataclasses.fields(options_class) if options_class else ()
+    return [field.name for field in fields if str(field.type).startswith("Mapping[")]
+
+
+def _default_mapping(section: str, key: str, target: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the entries that a new one joins: the file's, else the dataclass's default."""
+    given = target.get(key, getattr(_SECTIONS[section](), key))
+    return given if isinstance(given, Mapping) else {}
+
+
+def split_overrides(text: str) -> list[str]:
+    """Splits `a.b=1 c.d="two words"` as a shell does.
+
+    Raises:
+      ConfigError: a quotation is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError("overrides", [f"{text!r}: {error}: check the quotes"]) from error
+
+
+def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    scalars = {}
+    for key in _SCALARS.keys() & values.keys():
+        try:
+            scalars[key] = convert(values[key], _SCALARS[key])
+        except ValueError as error:
+            problems.append(f"{key} must be {error}, got {values[key]!r}")
+    return scalars
+
+
+def load_config(
+    preset_or_path: str,
+    overrides: Sequence[str] = (),
+    data: DataPaths = DataPaths(),  # noqa: B008 (frozen)
+) -> Config:
+    """Reads a preset or a YAML file, and puts data paths and overrides over it.
+
+    Args:
+      preset_or_path: name of a bundled preset, or path of a YAML file of the same form, such as
+        the one that `write_config` wrote.
+      overrides: `section.key=value` each, the value as YAML.
+      data: paths from the command line; they win over the file's and the overrides'.
+
+    Raises:
+      ConfigError: with all unknown keys, wrong types, values out of range and missing files.
+    """
+    file, values = _read_file(preset_or_path)
+    problems: list[str] = []
+    for assignment in overrides:
+        _override(values, assignment, problems)
+    known = [*_SECTIONS, *_SCALARS]
+    problems += [unknown_key(key, values[key], known) for key in values if key not in known]
+    scalars = {"name": file.stem, **_build_scalars(values, problems)}
+    sections = {
+        name: build(options_class, values.get(name), name, problems)
+        for name, options_class in _SECTIONS.items()
+    }
+    # Paths of a bundled preset are the checkout's own; all others are the user's.
+    base = PROJECT if file.parent == PRESETS else Path.cwd()
+    sections["data"] = resolve_data(sections["data"], data, base, problems)
+    config = Config(**scalars, **sections)
+    problems += config.problems()
+    if problems:
+        raise ConfigError(file.name, problems)
+    return config
+
+
+def write_config(config: Config, file: Path) -> None:
+    """Writes all values as YAML; `load_config` reads the same Config back."""
+    text = yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
+    file.write_text(text, encoding="utf-8")
