@@ -16,6 +16,7 @@ REDUCTIONS = ("mean", "sum")
 TARGETS = ("all", "last")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SPLITS = ("test", "eval")
+SEVERITIES = ("ERROR", "WARNING")
 
 Options = TypeVar("Options")
 
@@ -206,3 +207,44 @@ class EvaluationOptions:
                     "could never be blessed"
                 )
         return problems
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckOptions:
+    """What the data gate stops a run for, before anything is trained.
+
+    Comparisons are with the data that last passed the gate in the same metadata store; they are
+    skipped while there is none. None switches a limit off.
+
+    Attributes:
+      stop_severities: severities of ExampleValidator's anomalies that stop the run.
+      min_sessions: sessions that each split needs.
+      max_item_drift: largest change of any item's share of the train events (L-infinity distance).
+      max_item_divergence: largest Jensen-Shannon divergence of the items' shares in train, 0 to 1.
+      max_session_count_change: largest relative change of the number of train sessions; 0.5
+        accepts half to one and a half times as many.
+      max_session_length_change: largest relative change of the mean length of train sessions.
+    """
+
+    stop_severities: tuple[str, ...] = ("ERROR",)
+    min_sessions: int = 1
+    max_item_drift: float | None = None
+    max_item_divergence: float | None = None
+    max_session_count_change: float | None = None
+    max_session_length_change: float | None = None
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        limits = {
+            "min_sessions": (0, 10**12),
+            "max_item_drift": (0.0, 1.0),
+            "max_item_divergence": (0.0, 1.0),
+            "max_session_count_change": (0.0, 10**6),
+            "max_session_length_change": (0.0, 10**6),
+        }
+        problems = [
+            f"stop_severities must be of {', '.join(SEVERITIES)}, got {severity!r}"
+            for severity in self.stop_severities
+            if severity not in SEVERITIES
+        ]
+        return problems + _out_of_range(self, limits)
