@@ -1,0 +1,1 @@
+"""TFX nodes of this product, a folder each."""

@@ -1,0 +1,1 @@
+"""Turns click logs into one tf.Example per session."""

@@ -1,0 +1,118 @@
+"""The executor: checks the input, runs the Beam graph, keeps its counts on the artifact."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from google.protobuf import wrappers_pb2
+from tfx import types
+from tfx.components.example_gen import base_example_gen_executor, write_split
+from tfx.components.util import examples_utils
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.session_example_gen import input_files, report, transforms
+from modules.sessions import SessionOptions
+
+REJECTS_FOLDER = "rejects"
+REPORT_NAME = "report.json"
+
+
+class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+    """Writes one tf.Example per session, the rows that cannot be used, and the counts."""
+
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802 (TFX's name)
+        """Refuses: the eval cut needs all splits in one graph, see `GenerateExamplesByBeam`."""
+        raise NotImplementedError("SessionExampleGen reads all splits in one transform.")
+
+    def GenerateExamplesByBeam(  # noqa: N802 (TFX's name)
+        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
+    ) -> dict[str, beam.PCollection]:
+        """Returns serialized tf.Examples by output split."""
+        options = sessions_options(exec_properties)
+        return (
+            pipeline | transforms.SessionsFromFiles(find_input(exec_properties, options), options)
+        ).examples
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the component.
+
+        The stock executor names the output splits after the input's, so the eval cut needs this
+        method of its own; files and formats are the stock's.
+
+        Raises:
+          SessionDataError: the input is not fit for use.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        options = sessions_options(exec_properties)
+        inputs = find_input(exec_properties, options)
+        input_names = [split.name for split in inputs]
+        outputs = transforms.output_splits(input_names)
+        examples.split_names = artifact_utils.encode_split_names(outputs)
+        rejects = os.path.join(examples.uri, REJECTS_FOLDER)
+        report_path = os.path.join(rejects, REPORT_NAME)
+        file_format = exec_properties.get(
+            standard_component_specs.OUTPUT_FILE_FORMAT_KEY,
+            example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+        )
+        with self._make_beam_pipeline() as pipeline:
+            result = pipeline | transforms.SessionsFromFiles(inputs, options)
+            for name, split in result.examples.items():
+                uri = artifact_utils.get_split_uri([examples], name)
+                _ = split | f"WriteSplit[{name}]" >> write_split.WriteSplit(
+                    uri, file_format, exec_properties
+                )
+            _ = result.rejects | "WriteRejects" >> beam.io.WriteToText(
+                os.path.join(rejects, "rows"), file_name_suffix=".jsonl", skip_if_empty=True
+            )
+            _ = result.report | "WriteReport" >> beam.Map(_write_json, report_path)
+        counted = _read_report(report_path)
+        report.check_report(counted, inputs, outputs, options)
+        for name, count in report.artifact_properties(counted.counts, input_names, outputs).items():
+            examples.set_int_custom_property(name, count)
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, write_split.to_file_format_str(file_format))
+
+
+def find_input(
+    exec_properties: dict[str, Any], options: SessionOptions
+) -> list[input_files.InputSplit]:
+    """Finds the input files that the execution's properties name."""
+    input_config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config
+    )
+    input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    return input_files.find_input(input_base, input_config, options)
+
+
+def sessions_options(exec_properties: dict[str, Any]) -> SessionOptions:
+    """Reads the options that the component packed into its custom config."""
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
+    packed = wrappers_pb2.StringValue()
+    config.custom_config.Unpack(packed)
+    return SessionOptions(**json.loads(packed.value)["sessions"])
+
+
+def _write_json(values: Any, path: str) -> None:
+    with FileSystems.create(path, mime_type="application/json") as file:
+        file.write(json.dumps(values).encode())
+
+
+def _read_report(path: str) -> report.Report:
+    with FileSystems.open(path) as file:
+        return report.Report(*json.loads(file.read()))

@@ -1,0 +1,152 @@
+"""Which files are read, in which pieces; a file's header is read here, before Beam starts."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+
+from modules.sessions import Columns, SessionDataError, SessionOptions, read_header
+
+PIECE_BYTES = 8 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
+
+
+class InputFile(NamedTuple):
+    """One input file; `rank` is its place among the split's files by name."""
+
+    path: str
+    rank: int
+    columns: Columns
+    first_row: int
+    length: int
+    is_gzip: bool
+
+
+class InputSplit(NamedTuple):
+    """One split of the input with all its files, ordered by name."""
+
+    name: str
+    pattern: str
+    files: tuple[InputFile, ...]
+
+    def text_bytes(self) -> int:
+        """Estimates the length of the split's uncompressed text."""
+        return sum(file.length * (_GZIP_RATIO if file.is_gzip else 1) for file in self.files)
+
+
+class Piece(NamedTuple):
+    """Part of a file that is read in one go: the rows that begin in [start, end)."""
+
+    split: str
+    path: str
+    rank: int
+    columns: Columns
+    start: int
+    end: int
+    is_gzip: bool
+
+
+def find_input(
+    input_base: str, input_config: example_gen_pb2.Input, options: SessionOptions
+) -> list[InputSplit]:
+    """Finds every split's files and reads their headers.
+
+    Raises:
+      SessionDataError: no file, an empty file, or a header without a needed column.
+    """
+    return [_find_split(input_base, split, options) for split in input_config.splits]
+
+
+def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:
+    pattern = os.path.join(input_base, split.pattern)
+    paths = sorted(path for path in fileio.glob(pattern) if not fileio.isdir(path))
+    if not paths:
+        raise SessionDataError(
+            f"Split {split.name!r} has no input: no file matches {pattern}. "
+            "Mend the pattern (or the folder it starts from)."
+        )
+    files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths))
+    return InputSplit(split.name, pattern, files)
+
+
+def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
+    is_gzip = path.lower().endswith(".gz")
+    length = fileio.stat(path).length
+    try:
+        with open_text(path, is_gzip) as text:
+            header = text.readline()
+            rest = text.read(1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise SessionDataError(f"{path} cannot be read: {error}") from error
+    if not rest:
+        found = f"only the line {header[:200]!r}" if header else "0 bytes"
+        raise SessionDataError(
+            f"{path} is empty: it holds {found}, expected a header line and rows. "
+            "Remove the file from the pattern or write it again."
+        )
+    if header.startswith(_GZIP_MAGIC):
+        raise SessionDataError(f"{path} is compressed with gzip: its name must end in .gz.")
+    return InputFile(path, rank, read_header(header, path, options), len(header), length, is_gzip)
+
+
+def open_text(path: str, is_gzip: bool) -> IO[bytes]:
+    """Opens a file for reading; offsets are those of the uncompressed text."""
+    raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+
+
+def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
+    """Cuts files into pieces of about `piece_bytes`; a .gz file is one piece (it cannot be cut)."""
+    for split in splits:
+        for file in split.files:
+            step = file.length if file.is_gzip else piece_bytes
+            for start in range(file.first_row, max(file.length, file.first_row + 1), step):
+                yield Piece(
+                    split.name,
+                    file.path,
+                    file.rank,
+                    file.columns,
+                    start,
+                    start + step,
+                    file.is_gzip,
+                )
+                if file.is_gzip:
+                    break
+
+
+def read_piece(piece: Piece, block_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Reads a piece as (offset, whole lines), of a .gz file block by block."""
+    with open_text(piece.path, piece.is_gzip) as text:
+        if piece.is_gzip:
+            yield from _read_blocks(text, piece.start, block_bytes)
+        else:
+            yield from _read_range(text, piece.start, piece.end)
+
+
+def _read_blocks(text: IO[bytes], offset: int, block_bytes: int) -> Iterator[tuple[int, bytes]]:
+    text.read(offset)  # the header
+    while block := text.read(block_bytes):
+        block += text.readline()
+        yield offset, block
+        offset += len(block)
+
+
+def _read_range(text: IO[bytes], start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    text.seek(start - 1)  # the byte before: if it ends a line, the first row begins at `start`
+    block = text.read(end - start + 1)
+    begin = block.find(b"\n") + 1
+    if begin == 0 or begin == len(block):
+        return  # the one long row here began in an earlier piece
+    if not block.endswith(b"\n"):
+        block += text.readline()
+    yield start - 1 + begin, block[begin:]

@@ -1,0 +1,150 @@
+"""What a run counted: merged on the workers, judged and kept with the artifact afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from components.session_example_gen.input_files import InputSplit
+from modules.sessions import REJECT_REASONS, SessionDataError, SessionOptions
+
+EXAMPLES_SHOWN = 5
+OUTPUT_COUNTS = (
+    "rows_kept",
+    "sessions",
+    "items",
+    "sessions_too_short",
+    "rows_too_short",
+    "sessions_capped",
+    "rows_capped",
+    "rows_repeated",
+    "sessions_sampled_out",
+    "rows_sampled_out",
+)
+
+
+class Reject(NamedTuple):
+    """A row that cannot be used: where it is and why; fields in the order they are sorted by."""
+
+    split: str
+    path: str
+    offset: int
+    reason: str
+    text: str
+
+    def to_json(self) -> str:
+        """Formats the line that goes to the rejects file."""
+        values = {
+            "split": self.split,
+            "file": self.path,
+            "offset": self.offset,
+            "reason": self.reason,
+            "text": self.text,
+        }
+        return json.dumps(values, ensure_ascii=False)
+
+
+class Report(NamedTuple):
+    """Counts by name, the first rejects of each split, and errors met while reading."""
+
+    counts: dict[str, int]
+    rejects: list[tuple[str, str, int, str, str]]
+    errors: list[str]
+
+
+def merge_reports(reports: Iterable[Report]) -> Report:
+    """Adds counts up and keeps the first rejects of each split and all errors."""
+    counts: Counter[str] = Counter()
+    rejects: set[tuple[str, str, int, str, str]] = set()
+    errors: set[str] = set()
+    for report in reports:
+        counts.update(report[0])
+        rejects.update(tuple(reject) for reject in report[1])
+        errors.update(report[2])
+    return Report(dict(counts), first_rejects(rejects), sorted(errors))
+
+
+def first_rejects(
+    rejects: Iterable[tuple[str, str, int, str, str]],
+) -> list[tuple[str, str, int, str, str]]:
+    """Keeps the first few rejects of each split, by file and offset."""
+    kept: list[tuple[str, str, int, str, str]] = []
+    seen: Counter[str] = Counter()
+    for reject in sorted(rejects):
+        seen[reject[0]] += 1
+        if seen[reject[0]] <= EXAMPLES_SHOWN:
+            kept.append(reject)
+    return kept
+
+
+def check_report(
+    report: Report, inputs: list[InputSplit], outputs: list[str], options: SessionOptions
+) -> None:
+    """Stops a run whose input is not fit for use.
+
+    Raises:
+      SessionDataError: a file could not be read to its end, too many rows are bad, or a split has
+        no session left.
+    """
+    if report.errors:
+        raise SessionDataError("\n".join(report.errors))
+    for split in inputs:
+        _check_rejects(report, split, options)
+    for name in outputs:
+        if not report.counts.get(f"{name}.sessions"):
+            raise SessionDataError(_no_session_left(report, name, inputs, options))
+
+
+def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -> None:
+    read = report.counts.get(f"{split.name}.rows_read", 0)
+    by_reason = {
+        reason: report.counts.get(f"{split.name}.rows_rejected.{reason}", 0)
+        for reason in REJECT_REASONS
+    }
+    bad = sum(by_reason.values())
+    if bad <= options.max_reject_fraction * read:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.items() if count)
+    lines = [
+        f"Split {split.name!r}: {bad} of {read} rows in {split.pattern} are bad "
+        f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
+        "Mend the rows, or raise max_reject_fraction. The first of them:",
+    ]
+    for _, path, offset, reason, text in report.rejects:
+        if _ == split.name:
+            lines.append(f"  {path} at byte {offset}: {reason}: {text[:200]!r}")
+    raise SessionDataError("\n".join(lines))
+
+
+def _no_session_left(
+    report: Report, name: str, inputs: list[InputSplit], options: SessionOptions
+) -> str:
+    source = next((split for split in inputs if split.name == name), None)
+    if source is None:
+        source = next(split for split in inputs if split.name == "train")
+        origin = f"the last sessions of {source.pattern} by start time"
+    else:
+        origin = source.pattern
+    found = {
+        key.partition(".")[2]: value
+        for key, value in sorted(report.counts.items())
+        if key.startswith(f"{source.name}.") and value
+    }
+    counts = ", ".join(f"{key} {value}" for key, value in found.items())
+    return (
+        f"Split {name!r} has no session left, from {origin}. Found there: {counts}. A session needs "
+        f"min_session_length = {options.min_session_length} events with the same "
+        f"{options.session_column!r}."
+    )
+
+
+def artifact_properties(
+    counts: dict[str, int], inputs: list[str], outputs: list[str]
+) -> dict[str, int]:
+    """Lists every count the artifact carries, zeros included."""
+    names = [f"{split}.rows_read" for split in inputs]
+    names += [f"{split}.rows_rejected.{reason}" for split in inputs for reason in REJECT_REASONS]
+    names += [f"{split}.{count}" for split in outputs for count in OUTPUT_COUNTS]
+    return {name: counts.get(name, 0) for name in names}
