@@ -15,26 +15,16 @@ from typing import Any
 
 import yaml
 
-from modules import configuration
-from modules.configuration import EvaluationOptions, FeatureOptions, ModelOptions, TrainerOptions
+from modules.configuration import (
+    CheckOptions,
+    EvaluationOptions,
+    FeatureOptions,
+    ModelOptions,
+    TrainerOptions,
+)
+from modules.sessions import SessionOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
 from pipeline.typed_values import build, convert, parse_yaml, to_plain, unknown_key
-
-try:
-    from modules.sessions import SessionOptions
-except ImportError:
-
-    @dataclasses.dataclass(frozen=True)
-    class SessionOptions:  # type: ignore[no-redef]
-        """Stands in until modules.sessions is there."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _NoChecks:
-    """Stands in until modules.configuration has CheckOptions."""
-
-
-CheckOptions = getattr(configuration, "CheckOptions", _NoChecks)
 
 PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -65,6 +55,7 @@ class ConfigError(Exception):
     """Says all that is wrong with a configuration, one line per problem."""
 
     def __init__(self, source: str, problems: Sequence[str]):
+        """Keeps the problems; `source` is the file or argument that they are in."""
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"Config {source} is not usable:\n{lines}")
@@ -89,12 +80,12 @@ class Config:
     """
 
     name: str
-    data: DataOptions = DataOptions()
-    sessions: SessionOptions = SessionOptions()
-    checks: CheckOptions = CheckOptions()
-    features: FeatureOptions = FeatureOptions()
-    model: ModelOptions = ModelOptions()
-    trainer: TrainerOptions = TrainerOptions()
+    data: DataOptions = dataclasses.field(default_factory=DataOptions)
+    sessions: SessionOptions = dataclasses.field(default_factory=SessionOptions)
+    checks: CheckOptions = dataclasses.field(default_factory=CheckOptions)
+    features: FeatureOptions = dataclasses.field(default_factory=FeatureOptions)
+    model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
+    trainer: TrainerOptions = dataclasses.field(default_factory=TrainerOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
@@ -231,6 +222,11 @@ def split_overrides(text: str) -> list[str]:
         raise ConfigError("overrides", [f"{text!r}: {error}: check the quotes"]) from error
 
 
+def _name_of(file: Path) -> str:
+    """Returns a pipeline name for a file that has none in it."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")
+
+
 def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     scalars = {}
     for key in _SCALARS.keys() & values.keys():
@@ -263,8 +259,8 @@ def load_config(
         _override(values, assignment, problems)
     known = [*_SECTIONS, *_SCALARS]
     problems += [unknown_key(key, values[key], known) for key in values if key not in known]
-    scalars = {"name": file.stem, **_build_scalars(values, problems)}
-    sections = {
+    scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
+    sections: dict[str, Any] = {
         name: build(options_class, values.get(name), name, problems)
         for name, options_class in _SECTIONS.items()
     }
