@@ -1,0 +1,316 @@
+"""TFMA's view of a model: metrics over the ranks of every step, slices and thresholds.
+
+The `evaluate` signature of the SavedModel returns int64 arrays `[batch, steps]`: `rank`, `known`,
+`context_length`, `target_count`. One `SessionRankMetrics` turns them into all metrics of
+`modules.metrics`, from one shared set of rank histograms of a few kilobytes, whatever the number
+of sessions.
+
+Names of the results:
+
+* `{honest|known}/{all|last}/{recall|mrr|ndcg}@{K}` and `{honest|known}/{all|last}/n`, the number
+  of steps behind them;
+* per step slice, over all steps: `{honest|known}/all/{recall@20|mrr@20|n}/{slice}`, where a slice
+  is an inclusive range, such as `context_length=3..5`, `target_count=0`, `target_count=51..`.
+
+Session slices are TFMA's own: feature `session_length_bucket` of the `eval_features` signature.
+A metric over no step is NaN, which no threshold accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+import tensorflow_model_analysis as tfma
+
+from modules import metrics
+from modules.configuration import EvaluationOptions
+from modules.metrics import BoolArray, IntArray
+
+SIGNATURE = "evaluate"
+FEATURES_SIGNATURE = "eval_features"
+LABEL_KEY = "label"
+SESSION_SLICES = ("session_length_bucket",)
+STEP_OUTPUTS = ("rank", "known", "context_length", "target_count")
+SLICED_OUTPUTS = ("context_length", "target_count")
+STEP_SLICE_METRICS = ("recall@20", "mrr@20")
+# An evaluation of nothing is never blessed, and Evaluator writes no blessing without a threshold.
+FLOOR = {"honest/all/n": 1.0}
+
+# Rows whose arrays wait to be counted together: one NumPy pass instead of one per session.
+_ROWS_PER_PASS = 512
+
+Bounds = Mapping[str, Sequence[int]]
+Rows = list[IntArray]
+Histograms = tuple[IntArray, IntArray]
+Accumulator = tuple[Histograms, Rows]
+
+
+def bucket_names(feature: str, bounds: Sequence[int]) -> list[str]:
+    """Returns the names of the step slices that inclusive upper `bounds` cut.
+
+    >>> bucket_names("target_count", (0, 2, 10))
+    ['target_count=0', 'target_count=1..2', 'target_count=3..10', 'target_count=11..']
+    """
+    lows = [0, *(bound + 1 for bound in bounds)]
+    names = [
+        f"{feature}={low}" if low == high else f"{feature}={low}..{high}"
+        for low, high in zip(lows, bounds, strict=False)
+    ]
+    return [*names, f"{feature}={lows[-1]}.."]
+
+
+def step_slices(bounds: Bounds) -> list[str]:
+    """Returns the names of all step slices, in the order of the histograms."""
+    return [name for output in SLICED_OUTPUTS for name in bucket_names(output, bounds[output])]
+
+
+def step_slice_metric_names(bounds: Bounds) -> list[str]:
+    """Returns the names of the metrics of the step slices."""
+    return [
+        f"{view}/all/{metric}/{name}"
+        for name in step_slices(bounds)
+        for view in metrics.VIEWS
+        for metric in (*STEP_SLICE_METRICS, "n")
+    ]
+
+
+def metric_names(bounds: Bounds) -> list[str]:
+    """Returns the names of all that `SessionRankMetrics` computes."""
+    counts = [metrics.count_name(view, steps) for view in metrics.VIEWS for steps in metrics.STEPS]
+    return [*metrics.all_metric_names(), *counts, *step_slice_metric_names(bounds)]
+
+
+def count_steps(rows: Rows, bounds: Bounds) -> Histograms:
+    """Counts the ranks of some sessions.
+
+    Args:
+      rows: int64 `[4, steps]` per session, in the order of `STEP_OUTPUTS`.
+      bounds: inclusive upper bounds of the step slices by output.
+
+    Returns:
+      Histograms of all steps, int64 `[views, 2, BINS]`, and of each step slice, int64
+      `[slices, views, BINS]`.
+    """
+    longest = max((row.shape[1] for row in rows), default=0)
+    padded = np.zeros((len(STEP_OUTPUTS), len(rows), longest), np.int64)
+    for index, row in enumerate(rows):
+        padded[:, index, : row.shape[1]] = row
+    values = dict(zip(STEP_OUTPUTS, padded, strict=True))
+    rank, known = values["rank"], values["known"]
+    per_view = metrics.counted_steps(rank, known)[:, metrics.STEPS.index("all")]
+    slices = [
+        in_slice
+        for output in SLICED_OUTPUTS
+        for in_slice in _in_buckets(values[output], bounds[output])
+    ]
+    sliced = [
+        [metrics.rank_histogram(rank[counted & in_slice]) for counted in per_view]
+        for in_slice in slices
+    ]
+    return metrics.rank_histograms(rank, known), np.array(sliced, np.int64)
+
+
+def _in_buckets(values: IntArray, bounds: Sequence[int]) -> Iterable[BoolArray]:
+    bucket = np.searchsorted(bounds, values, side="left")
+    return (bucket == index for index in range(len(bounds) + 1))
+
+
+def metric_values(histograms: Histograms, bounds: Bounds) -> dict[str, float]:
+    """Returns all metrics by name."""
+    overall, sliced = histograms
+    values = metrics.metrics_from_rank_histograms(overall)
+    for name, per_view in zip(step_slices(bounds), sliced, strict=True):
+        for view, counts in zip(metrics.VIEWS, per_view, strict=True):
+            means = metrics.metrics_from_rank_histogram(counts)
+            values |= {
+                f"{view}/all/{metric}/{name}": means[metric] for metric in STEP_SLICE_METRICS
+            }
+            values[f"{view}/all/n/{name}"] = float(counts.sum())
+    return values
+
+
+class SessionRankMetrics(tfma.metrics.Metric):
+    """All ranking metrics of sessions, overall and per step slice, from one combiner per model."""
+
+    def __init__(
+        self,
+        context_length_buckets: Sequence[int] = (),
+        target_count_buckets: Sequence[int] = (),
+        source_digest: str = "",
+        name: str = "session_rank_metrics",
+    ):
+        """Sets the step slices.
+
+        Args:
+          context_length_buckets: inclusive upper bounds of the context length slices.
+          target_count_buckets: inclusive upper bounds of the target popularity slices.
+          source_digest: digest of the evaluation code; changes nothing but the configuration, so
+            that TFX's cache sees an edit of the code.
+          name: TFMA's name of the whole; results carry their own names.
+        """
+        super().__init__(
+            _computations,
+            context_length_buckets=list(context_length_buckets),
+            target_count_buckets=list(target_count_buckets),
+            source_digest=source_digest,
+            name=name,
+        )
+
+
+def _computations(
+    context_length_buckets: Sequence[int],
+    target_count_buckets: Sequence[int],
+    source_digest: str,
+    name: str,
+    model_names: Sequence[str] = ("",),
+) -> list[tfma.metrics.MetricComputation]:
+    del source_digest, name
+    bounds = dict(zip(SLICED_OUTPUTS, (context_length_buckets, target_count_buckets), strict=True))
+    names = metric_names(bounds)
+    return [
+        tfma.metrics.MetricComputation(
+            keys=[_key(metric, model_name) for metric in names],
+            preprocessors=None,
+            combiner=RankHistogramCombiner(model_name, bounds),
+        )
+        for model_name in model_names
+    ]
+
+
+def _key(name: str, model_name: str) -> tfma.metrics.MetricKey:
+    # `example_weighted=None` is the key under which MetricsSpec's thresholds look a metric up.
+    return tfma.metrics.MetricKey(name, model_name=model_name, example_weighted=None)
+
+
+class RankHistogramCombiner(beam.CombineFn):
+    """Adds up the rank histograms of one model's predictions, from which all metrics follow.
+
+    An accumulator is (histograms, rows of sessions that wait to be counted together).
+    """
+
+    def __init__(self, model_name: str, bounds: Bounds):
+        """Sets whose predictions are counted, and the step slices' upper bounds by output."""
+        self._model_name = model_name
+        self._bounds = bounds
+
+    def create_accumulator(self) -> Accumulator:
+        """Returns the accumulator of no session."""
+        return count_steps([], self._bounds), []
+
+    def add_input(
+        self, accumulator: Accumulator, element: tfma.metrics.StandardMetricInputs
+    ) -> Accumulator:
+        """Adds one session."""
+        accumulator[1].append(_row(element.get_predictions(self._model_name)))
+        return self.compact(accumulator) if len(accumulator[1]) >= _ROWS_PER_PASS else accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[Accumulator]) -> Accumulator:
+        """Adds accumulators up."""
+        counted = [self.compact(accumulator)[0] for accumulator in accumulators]
+        return _sum([count_steps([], self._bounds), *counted]), []
+
+    def compact(self, accumulator: Accumulator) -> Accumulator:
+        """Counts the waiting rows."""
+        histograms, rows = accumulator
+        return (_sum([histograms, count_steps(rows, self._bounds)]), []) if rows else accumulator
+
+    def extract_output(self, accumulator: Accumulator) -> dict[tfma.metrics.MetricKey, float]:
+        """Returns all metrics under TFMA's keys."""
+        values = metric_values(self.compact(accumulator)[0], self._bounds)
+        return {_key(name, self._model_name): value for name, value in values.items()}
+
+
+def _sum(histograms: Iterable[Histograms]) -> Histograms:
+    overall, sliced = zip(*histograms, strict=True)
+    return np.sum(overall, axis=0), np.sum(sliced, axis=0)
+
+
+def _row(outputs: Mapping[str, IntArray]) -> IntArray:
+    missing = [name for name in STEP_OUTPUTS if name not in outputs]
+    if missing:
+        raise ValueError(
+            f"the signature {SIGNATURE!r} must return {', '.join(STEP_OUTPUTS)}; "
+            f"{', '.join(missing)} missing among {', '.join(sorted(outputs))}"
+        )
+    return np.stack([np.ravel(outputs[name]) for name in STEP_OUTPUTS])
+
+
+def eval_config(options: EvaluationOptions, source_digest: str = "") -> tfma.EvalConfig:
+    """Returns the configuration of Evaluator: model, metrics, slices and thresholds.
+
+    Thresholds judge the overall slice alone. Change thresholds stay in the configuration also
+    when there is no baseline yet: Evaluator takes them out by itself then.
+
+    Args:
+      options: thresholds and step slices.
+      source_digest: digest of the code that evaluates, for TFX's cache.
+
+    Raises:
+      ValueError: a threshold names an unknown metric.
+    """
+    bounds = {
+        "context_length": tuple(options.context_length_buckets),
+        "target_count": tuple(options.target_count_buckets),
+    }
+    _check_names(options, set(metric_names(bounds)))
+    metric = tfma.MetricConfig(
+        class_name=SessionRankMetrics.__name__,
+        module=__name__,
+        config=json.dumps(
+            {
+                "context_length_buckets": bounds["context_length"],
+                "target_count_buckets": bounds["target_count"],
+                "source_digest": source_digest,
+            }
+        ),
+    )
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name=SIGNATURE,
+                label_key=LABEL_KEY,
+                preprocessing_function_names=[FEATURES_SIGNATURE],
+            )
+        ],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[feature]) for feature in SESSION_SLICES),
+        ],
+        metrics_specs=[
+            tfma.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(options))
+        ],
+    )
+
+
+def _check_names(options: EvaluationOptions, known_names: set[str]) -> None:
+    problems = [
+        f"{field}[{name}]"
+        for field in ("thresholds", "change_thresholds")
+        for name in getattr(options, field)
+        if name not in known_names
+    ]
+    if problems:
+        raise ValueError(
+            f"{', '.join(problems)}: no such metric; a metric is called like "
+            f"honest/all/recall@20 or known/last/mrr@{metrics.MAX_K}"
+        )
+
+
+def _thresholds(options: EvaluationOptions) -> dict[str, tfma.PerSliceMetricThresholds]:
+    lower_bounds = {**FLOOR, **options.thresholds}
+    thresholds = {}
+    for name in {**lower_bounds, **options.change_thresholds}:
+        threshold = tfma.MetricThreshold()
+        if name in lower_bounds:
+            threshold.value_threshold.lower_bound.value = lower_bounds[name]
+        if name in options.change_thresholds:
+            threshold.change_threshold.absolute.value = options.change_thresholds[name]
+            threshold.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        overall = tfma.PerSliceMetricThreshold(
+            slicing_specs=[tfma.SlicingSpec()], threshold=threshold
+        )
+        thresholds[name] = tfma.PerSliceMetricThresholds(thresholds=[overall])
+    return thresholds
