@@ -137,7 +137,7 @@ class Columns(NamedTuple):
 
 
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
-    """Finds the columns in a file's first line; a byte-order mark and Windows line end may be there.
+    """Finds the columns in a file's first line (byte-order mark, Windows line end tolerated).
 
     Raises:
       SessionDataError: a column is missing or named twice.
@@ -216,7 +216,7 @@ class Rows(NamedTuple):
 
 
 def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "auto") -> Rows:
-    """Parses whole lines of a file; `offset` is where `text` begins in it. Blank lines are no rows."""
+    """Parses whole lines of a file; `offset` is where they begin in it. Blank lines are no rows."""
     rows = Rows([], [], [], [], [])
     session_ids, item_ids, times, offsets, rejects = rows
     split = _line_splitter(text, columns.delimiter)
@@ -345,7 +345,7 @@ def finish_session(
 
 
 def is_sampled(session_id: bytes, fraction: float) -> bool:
-    """Tells whether a session is in the sample: the same ones in every run, more with more share."""
+    """Tells whether a session is in the sample; a larger fraction only adds sessions."""
     if fraction >= 1:
         return True
     digest = hashlib.blake2b(session_id, digest_size=8, person=b"sample").digest()

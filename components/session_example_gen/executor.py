@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from google.protobuf import wrappers_pb2
 from tfx import types
 from tfx.components.example_gen import base_example_gen_executor, write_split
@@ -16,21 +14,18 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.session_example_gen import input_files, report, transforms
+from components.session_example_gen import input_files, output_files, report, transforms
 from modules.sessions import SessionOptions
-
-REJECTS_FOLDER = "rejects"
-REPORT_NAME = "report.json"
 
 
 class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):
     """Writes one tf.Example per session, the rows that cannot be used, and the counts."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802 (TFX's name)
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
         """Refuses: the eval cut needs all splits in one graph, see `GenerateExamplesByBeam`."""
         raise NotImplementedError("SessionExampleGen reads all splits in one transform.")
 
-    def GenerateExamplesByBeam(  # noqa: N802 (TFX's name)
+    def GenerateExamplesByBeam(
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
     ) -> dict[str, beam.PCollection]:
         """Returns serialized tf.Examples by output split."""
@@ -39,7 +34,7 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
             pipeline | transforms.SessionsFromFiles(find_input(exec_properties, options), options)
         ).examples
 
-    def Do(  # noqa: N802 (TFX's name)
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -62,29 +57,21 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         input_names = [split.name for split in inputs]
         outputs = transforms.output_splits(input_names)
         examples.split_names = artifact_utils.encode_split_names(outputs)
-        rejects = os.path.join(examples.uri, REJECTS_FOLDER)
-        report_path = os.path.join(rejects, REPORT_NAME)
-        file_format = exec_properties.get(
-            standard_component_specs.OUTPUT_FILE_FORMAT_KEY,
-            example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-        )
+        output_files.prepare(examples.uri, outputs)
         with self._make_beam_pipeline() as pipeline:
             result = pipeline | transforms.SessionsFromFiles(inputs, options)
-            for name, split in result.examples.items():
-                uri = artifact_utils.get_split_uri([examples], name)
-                _ = split | f"WriteSplit[{name}]" >> write_split.WriteSplit(
-                    uri, file_format, exec_properties
-                )
-            _ = result.rejects | "WriteRejects" >> beam.io.WriteToText(
-                os.path.join(rejects, "rows"), file_name_suffix=".jsonl", skip_if_empty=True
-            )
-            _ = result.report | "WriteReport" >> beam.Map(_write_json, report_path)
-        counted = _read_report(report_path)
+            _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
+            _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
+            _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
+        counted = output_files.read_report(examples.uri)
         report.check_report(counted, inputs, outputs, options)
+        output_files.finish(examples.uri)
         for name, count in report.artifact_properties(counted.counts, input_names, outputs).items():
             examples.set_int_custom_property(name, count)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        examples_utils.set_file_format(examples, write_split.to_file_format_str(file_format))
+        examples_utils.set_file_format(
+            examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+        )
 
 
 def find_input(
@@ -108,11 +95,5 @@ def sessions_options(exec_properties: dict[str, Any]) -> SessionOptions:
     return SessionOptions(**json.loads(packed.value)["sessions"])
 
 
-def _write_json(values: Any, path: str) -> None:
-    with FileSystems.create(path, mime_type="application/json") as file:
-        file.write(json.dumps(values).encode())
-
-
-def _read_report(path: str) -> report.Report:
-    with FileSystems.open(path) as file:
-        return report.Report(*json.loads(file.read()))
+def _examples_of(batch: transforms.Batch, split: str) -> list[bytes]:
+    return batch.examples if batch.split == split else []

@@ -16,6 +16,10 @@ PackedEvents = tuple[bytes, bytes, bytes, bytes]
 PackedSessions = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
+EventLists = tuple[list[bytes], list[bytes], list[int], list[int]]
+"""Session ids, item ids, times (ms), places in the input: parallel."""
+
+
 def pack_ints(values: Iterable[int]) -> bytes:
     """Packs int64 values."""
     packed = array.array("q", values)
@@ -30,6 +34,12 @@ def unpack_ints(packed: bytes) -> array.array[int]:
     if sys.byteorder == "big":
         values.byteswap()
     return values
+
+
+def pack_events(events: EventLists) -> PackedEvents:
+    """Packs parallel lists of events."""
+    session_ids, item_ids, times, places = events
+    return b"\n".join(session_ids), b"\n".join(item_ids), pack_ints(times), pack_ints(places)
 
 
 def group_events(batches: Iterable[PackedEvents]) -> dict[bytes, list[Event]]:

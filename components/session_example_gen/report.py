@@ -26,11 +26,16 @@ OUTPUT_COUNTS = (
 
 
 class Reject(NamedTuple):
-    """A row that cannot be used: where it is and why; fields in the order they are sorted by."""
+    """A row that cannot be used: where it is and why; fields in the order that sorts them.
+
+    `rank` is the file's place among its split's files by name, `offset` the row's first byte in the
+    file's (uncompressed) text.
+    """
 
     split: str
-    path: str
+    rank: int
     offset: int
+    path: str
     reason: str
     text: str
 
@@ -47,34 +52,48 @@ class Reject(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Counts by name, the first rejects of each split, and errors met while reading."""
+    """Counts by name, the first rejects of each split, errors met while reading, items by split."""
 
     counts: dict[str, int]
-    rejects: list[tuple[str, str, int, str, str]]
-    errors: list[str]
+    rejects: list[Reject] = []  # noqa: RUF012 (a NamedTuple's default, never changed)
+    errors: list[str] = []  # noqa: RUF012
+    items: dict[str, set[bytes]] = {}  # noqa: RUF012
+
+    def to_json(self) -> str:
+        """Formats the report for the artifact's folder; items become counts."""
+        counts = {**self.counts, **{f"{name}.items": len(ids) for name, ids in self.items.items()}}
+        return json.dumps({"counts": counts, "rejects": self.rejects, "errors": self.errors})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Report:
+        """Reads what `to_json` wrote."""
+        values = json.loads(text)
+        rejects = [Reject(*reject) for reject in values["rejects"]]
+        return cls(values["counts"], rejects, values["errors"])
 
 
 def merge_reports(reports: Iterable[Report]) -> Report:
-    """Adds counts up and keeps the first rejects of each split and all errors."""
+    """Adds counts up, joins item ids, keeps the first rejects of each split and all errors."""
     counts: Counter[str] = Counter()
-    rejects: set[tuple[str, str, int, str, str]] = set()
+    rejects: list[Reject] = []
     errors: set[str] = set()
+    items: dict[str, set[bytes]] = {}
     for report in reports:
-        counts.update(report[0])
-        rejects.update(tuple(reject) for reject in report[1])
-        errors.update(report[2])
-    return Report(dict(counts), first_rejects(rejects), sorted(errors))
+        counts.update(report.counts)
+        rejects = _first_rejects([*rejects, *report.rejects])
+        errors.update(report.errors)
+        for name, ids in report.items.items():
+            items.setdefault(name, set()).update(ids)
+    return Report(dict(counts), rejects, sorted(errors), items)
 
 
-def first_rejects(
-    rejects: Iterable[tuple[str, str, int, str, str]],
-) -> list[tuple[str, str, int, str, str]]:
+def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
     """Keeps the first few rejects of each split, by file and offset."""
-    kept: list[tuple[str, str, int, str, str]] = []
     seen: Counter[str] = Counter()
+    kept = []
     for reject in sorted(rejects):
-        seen[reject[0]] += 1
-        if seen[reject[0]] <= EXAMPLES_SHOWN:
+        seen[reject.split] += 1
+        if seen[reject.split] <= EXAMPLES_SHOWN:
             kept.append(reject)
     return kept
 
@@ -112,9 +131,11 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
         f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
         "Mend the rows, or raise max_reject_fraction. The first of them:",
     ]
-    for _, path, offset, reason, text in report.rejects:
-        if _ == split.name:
-            lines.append(f"  {path} at byte {offset}: {reason}: {text[:200]!r}")
+    lines += [
+        f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.text[:200]!r}"
+        for reject in report.rejects
+        if reject.split == split.name
+    ]
     raise SessionDataError("\n".join(lines))
 
 
@@ -134,8 +155,8 @@ def _no_session_left(
     }
     counts = ", ".join(f"{key} {value}" for key, value in found.items())
     return (
-        f"Split {name!r} has no session left, from {origin}. Found there: {counts}. A session needs "
-        f"min_session_length = {options.min_session_length} events with the same "
+        f"Split {name!r} has no session left, from {origin}. Found there: {counts}. A session "
+        f"needs min_session_length = {options.min_session_length} events with the same "
         f"{options.session_column!r}."
     )
 

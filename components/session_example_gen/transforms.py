@@ -1,4 +1,8 @@
-"""The Beam graph: pieces of files in, serialized tf.Examples by output split out."""
+"""The Beam graph: pieces of files in, batches of serialized tf.Examples by output split out.
+
+Every element is a piece of a file or a bucket of sessions, thousands of events at once: Beam's cost
+per element, not the parsing, is what makes a graph of single events slow.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,33 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from tensorflow.core.example import example_pb2, feature_pb2
 
-from components.session_example_gen import input_files, packing, report
+from components.session_example_gen import input_files, packing
+from components.session_example_gen.report import Reject, Report, merge_reports
 from modules import sessions as sessions_lib
 from modules.sessions import Session, SessionOptions
 
 Key = tuple[str, int]
-_PLACE_BITS = 44  # byte offsets up to 16 TiB; the rest of 63 bits orders up to 524,288 files
+"""Input split and bucket of session ids."""
+
+_PLACE_BITS = 44  # byte offsets up to 16 TiB; what is left of 63 bits orders 524,288 files
 _BUCKET_BYTES = 8 << 20
+_MAX_BUCKETS = 4096
 
 
-class SessionExamples(NamedTuple):
-    """Outputs of `WriteSessions`' input side: one PCollection each."""
+class Batch(NamedTuple):
+    """The serialized tf.Examples that one bucket gives to one output split."""
 
-    examples: dict[str, beam.PCollection]
+    split: str
+    source: str
+    bucket: int
+    buckets: int
+    examples: list[bytes]
+
+
+class SessionBatches(NamedTuple):
+    """What `SessionsFromFiles` returns: one PCollection each."""
+
+    batches: beam.PCollection
     rejects: beam.PCollection
     report: beam.PCollection
 
@@ -34,47 +52,56 @@ class ReadEvents(beam.DoFn):
     REPORT = "report"
 
     def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Takes the options and each split's number of buckets."""
+        """Takes the options and each input split's number of buckets."""
         self._options = options
         self._buckets = buckets
 
-    def process(self, piece: input_files.Piece) -> Iterator[Any]:
-        """Yields (split, bucket) with packed events; rejected rows; a report of counts."""
-        piece = input_files.Piece(*piece)
-        counts: Counter[str] = Counter()
-        rejects: list[report.Reject] = []
-        errors: list[str] = []
+    def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
+        """Yields (split, bucket) with packed events; lists of rejects; a report of counts.
+
+        A file that breaks off is reported, not raised: runners bury an exception's text.
+        """
+        piece = input_files.Piece(*element)
         try:
             for offset, text in input_files.read_piece(piece):
                 rows = sessions_lib.parse_rows(text, offset, piece.columns, self._options.time_unit)
-                bad = _rejects_of(rows, piece)
-                counts[f"{piece.split}.rows_read"] += len(rows.times) + len(bad)
-                counts.update(f"{piece.split}.rows_rejected.{reject.reason}" for reject in bad)
-                rejects = report.first_rejects([*rejects, *bad])
-                for reject in bad:
-                    yield beam.pvalue.TaggedOutput(self.REJECTS, reject.to_json())
+                rejects = _rejects_of(rows, piece)
+                if rejects:
+                    yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
+                yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
                 yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
         except (EOFError, OSError, zlib.error) as error:
-            errors.append(f"{piece.path} cannot be read to its end: {error}")
-        yield beam.pvalue.TaggedOutput(
-            self.REPORT, report.Report(dict(counts), [tuple(r) for r in rejects], errors)
-        )
+            message = f"{piece.path} cannot be read to its end: {error}"
+            yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[message]))
 
 
-def _rejects_of(rows: sessions_lib.Rows, piece: input_files.Piece) -> list[report.Reject]:
+def _rejects_of(rows: sessions_lib.Rows, piece: input_files.Piece) -> list[Reject]:
     return [
-        report.Reject(
-            piece.split, piece.path, offset, reason, text.decode("utf-8", "backslashreplace")
+        Reject(
+            piece.split,
+            piece.rank,
+            offset,
+            piece.path,
+            reason,
+            text.decode("utf-8", "backslashreplace"),
         )
         for reason, offset, text in rows.rejects
     ]
+
+
+def _read_report(
+    rows: sessions_lib.Rows, piece: input_files.Piece, rejects: list[Reject]
+) -> Report:
+    counts = Counter(f"{piece.split}.rows_rejected.{reject.reason}" for reject in rejects)
+    counts[f"{piece.split}.rows_read"] = len(rows.times) + len(rejects)
+    return merge_reports([Report(dict(counts), rejects)])
 
 
 def _pack_by_bucket(
     rows: sessions_lib.Rows, piece: input_files.Piece, buckets: int
 ) -> Iterator[tuple[Key, packing.PackedEvents]]:
     first_place = piece.rank << _PLACE_BITS
-    parts: dict[int, tuple[list[bytes], list[bytes], list[int], list[int]]] = {}
+    parts: dict[int, packing.EventLists] = {}
     for session_id, item_id, time, offset in zip(*rows[:4], strict=True):
         bucket = zlib.crc32(session_id) % buckets
         if bucket not in parts:
@@ -84,16 +111,8 @@ def _pack_by_bucket(
         part[1].append(item_id)
         part[2].append(time)
         part[3].append(first_place + offset)
-    for bucket, (ids, items, times, places) in parts.items():
-        yield (
-            (piece.split, bucket),
-            (
-                b"\n".join(ids),
-                b"\n".join(items),
-                packing.pack_ints(times),
-                packing.pack_ints(places),
-            ),
-        )
+    for bucket, part in parts.items():
+        yield (piece.split, bucket), packing.pack_events(part)
 
 
 class BuildSessions(beam.DoFn):
@@ -106,36 +125,36 @@ class BuildSessions(beam.DoFn):
         """Takes the options."""
         self._options = options
 
-    def process(self, bucket: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
-        """Yields (split, packed sessions); train's start times; a report of counts."""
-        (split, _), batches = bucket
+    def process(self, element: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
+        """Yields (key, packed sessions); train's start times, packed; a report of counts."""
+        key, batches = element
         counts: Counter[str] = Counter()
         groups = packing.group_events(batches)
-        packed = packing.pack_sessions(
-            sessions_lib.build_sessions(groups, split, self._options, counts)
-        )
-        yield split, packed
-        if split == "train":
+        built = sessions_lib.build_sessions(groups, key[0], self._options, counts)
+        packed = packing.pack_sessions(built)
+        yield key, packed
+        if key[0] == "train":
             yield beam.pvalue.TaggedOutput(self.STARTS, packed[1])
-        yield beam.pvalue.TaggedOutput(self.REPORT, report.Report(dict(counts), [], []))
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts)))
 
 
 class EncodeExamples(beam.DoFn):
     """Chooses each session's output split and serializes it."""
 
     REPORT = "report"
-    ITEMS = "items"
 
-    def __init__(self, options: SessionOptions) -> None:
-        """Takes the options."""
+    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
+        """Takes the options and each input split's number of buckets."""
         self._options = options
+        self._buckets = buckets
 
     def process(
-        self, element: tuple[str, packing.PackedSessions], cut: int | None
+        self, element: tuple[Key, packing.PackedSessions], cut: int | None
     ) -> Iterator[Any]:
-        """Yields serialized Examples tagged by output split; the item ids seen; a report."""
-        source, packed = element
+        """Yields a `Batch` per output split and a report; `cut` is where train becomes eval."""
+        (source, bucket), packed = element
         counts: Counter[str] = Counter()
+        examples: dict[str, list[bytes]] = {}
         items: dict[str, set[bytes]] = {}
         for session in packing.unpack_sessions(packed):
             split = source
@@ -143,10 +162,10 @@ class EncodeExamples(beam.DoFn):
                 split = "eval"
             session = sessions_lib.finish_session(session, split, self._options, counts)
             items.setdefault(split, set()).update(session.item_ids)
-            yield beam.pvalue.TaggedOutput(split, encode_example(session))
-        for split, ids in items.items():
-            yield beam.pvalue.TaggedOutput(self.ITEMS, (split, b"\n".join(sorted(ids))))
-        yield beam.pvalue.TaggedOutput(self.REPORT, report.Report(dict(counts), [], []))
+            examples.setdefault(split, []).append(encode_example(session))
+        for split, serialized in examples.items():
+            yield Batch(split, source, bucket, self._buckets[source], serialized)
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts), items=items))
 
 
 def encode_example(session: Session) -> bytes:
@@ -170,78 +189,62 @@ def _ints(values: list[int]) -> feature_pb2.Feature:
 
 
 class SessionsFromFiles(beam.PTransform):
-    """Reads all splits' files and returns `SessionExamples`."""
+    """Reads all splits' files and returns `SessionBatches`."""
 
     def __init__(
         self,
         inputs: list[input_files.InputSplit],
         options: SessionOptions,
         piece_bytes: int = input_files.PIECE_BYTES,
+        bucket_bytes: int = _BUCKET_BYTES,
     ) -> None:
-        """Takes the files found, the options and the length of a piece that is read in one go."""
+        """Takes the files found, the options, and how much text a piece and a bucket hold."""
         super().__init__()
         self._inputs = inputs
         self._options = options
         self._piece_bytes = piece_bytes
-
-    def expand(self, pbegin: Any) -> SessionExamples:
-        """Builds the graph."""
-        options = self._options
-        buckets = {
-            split.name: max(1, min(4096, split.text_bytes() // _BUCKET_BYTES))
-            for split in self._inputs
+        self._buckets = {
+            split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
+            for split in inputs
         }
-        outputs = output_splits([split.name for split in self._inputs])
-        pieces = [tuple(p) for p in input_files.pieces(self._inputs, self._piece_bytes)]
+
+    def expand(self, pbegin: Any) -> SessionBatches:
+        """Builds the graph: one GroupByKey, and the eval cut as a side input."""
+        pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self._piece_bytes)]
         read = (
             pbegin
             | "Pieces" >> beam.Create(pieces)
-            | "Spread" >> beam.Reshuffle()
             | "ReadEvents"
-            >> beam.ParDo(ReadEvents(options, buckets)).with_outputs(
-                ReadEvents.REJECTS, ReadEvents.REPORT, main="events"
-            )
+            >> beam.ParDo(ReadEvents(self._options, self._buckets))
+            .with_output_types(tuple[Key, packing.PackedEvents])
+            .with_outputs(ReadEvents.REJECTS, ReadEvents.REPORT, main="events")
         )
         built = (
             read["events"]
             | "GroupByBucket" >> beam.GroupByKey()
             | "BuildSessions"
-            >> beam.ParDo(BuildSessions(options)).with_outputs(
+            >> beam.ParDo(BuildSessions(self._options)).with_outputs(
                 BuildSessions.STARTS, BuildSessions.REPORT, main="sessions"
             )
         )
+        encode = EncodeExamples(self._options, self._buckets)
         encoded = built["sessions"] | "EncodeExamples" >> beam.ParDo(
-            EncodeExamples(options), self._cut(built)
-        ).with_outputs(EncodeExamples.REPORT, EncodeExamples.ITEMS, *outputs)
-        item_counts = (
-            encoded[EncodeExamples.ITEMS]
-            | "CountItems" >> beam.CombinePerKey(_DistinctItems())
-            | "ItemsReport" >> beam.Map(lambda pair: ({f"{pair[0]}.items": pair[1]}, [], []))
-        )
+            encode, self._cut(built[BuildSessions.STARTS])
+        ).with_outputs(EncodeExamples.REPORT, main="batches")
+        reports = [read[ReadEvents.REPORT], built[BuildSessions.REPORT]]
         merged = (
-            read[ReadEvents.REPORT],
-            built[BuildSessions.REPORT],
-            encoded[EncodeExamples.REPORT],
-            item_counts,
-        ) | "Reports" >> beam.Flatten()
-        return SessionExamples(
-            {name: encoded[name] for name in outputs},
-            read[ReadEvents.REJECTS],
-            merged | "MergeReports" >> beam.CombineGlobally(report.merge_reports),
+            [*reports, encoded[EncodeExamples.REPORT]]
+            | "Reports" >> beam.Flatten()
+            | "MergeReports" >> beam.CombineGlobally(merge_reports).without_defaults()
         )
+        return SessionBatches(encoded["batches"], read[ReadEvents.REJECTS], merged)
 
-    def _cut(self, built: Any) -> Any:
+    def _cut(self, starts: beam.PCollection) -> Any:
         """Returns the start time that splits train, as a side input; None where eval is given."""
         if any(split.name == "eval" for split in self._inputs):
             return None
-        options = self._options
-        cut = built[BuildSessions.STARTS] | "EvalCut" >> beam.CombineGlobally(_EvalCut(options))
-        return beam.pvalue.AsSingleton(cut)
-
-
-def output_splits(input_names: list[str]) -> list[str]:
-    """Names the output splits: train, eval (given or cut from train), and test where given."""
-    return ["train", "eval", *(["test"] if "test" in input_names else [])]
+        cut = starts | "EvalCut" >> beam.CombineGlobally(_EvalCut(self._options)).without_defaults()
+        return beam.pvalue.AsSingleton(cut, default_value=0)
 
 
 class _EvalCut(beam.CombineFn):
@@ -265,18 +268,6 @@ class _EvalCut(beam.CombineFn):
         return sessions_lib.eval_cut(starts, self._options)
 
 
-class _DistinctItems(beam.CombineFn):
-    """Counts distinct ids in strings of ids joined by line ends."""
-
-    def create_accumulator(self) -> set[bytes]:
-        return set()
-
-    def add_input(self, accumulator: set[bytes], element: bytes) -> set[bytes]:
-        accumulator.update(element.split(b"\n"))
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[set[bytes]]) -> set[bytes]:
-        return set().union(*accumulators)
-
-    def extract_output(self, accumulator: set[bytes]) -> int:
-        return len(accumulator)
+def output_splits(input_names: list[str]) -> list[str]:
+    """Names the output splits: train, eval (given or cut from train), and test where given."""
+    return ["train", "eval", *(["test"] if "test" in input_names else [])]

@@ -1,0 +1,1 @@
+"""DataGate: stops a run whose data are not fit to train on."""
