@@ -7,8 +7,8 @@ paths and the overrides of the command line, and reports every problem it finds 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from modules.configuration import (
     ModelOptions,
     TrainerOptions,
 )
+from modules.metrics import STEPS, VIEWS, all_metric_names, count_name
 from modules.sessions import SessionOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
-from pipeline.typed_values import build, convert, parse_yaml, to_plain, unknown_key
+from pipeline.overrides import apply_override
+from pipeline.typed_values import build, convert, field_names, parse_yaml, to_plain, unknown_key
 
 PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -170,61 +172,36 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
     return file, values or {}
 
 
-def _override(values: dict[str, Any], assignment: str, problems: list[str]) -> None:
-    """Puts one `section.key=value` into the mapping; a further dot names a mapping's key."""
-    name, equals, text = assignment.partition("=")
-    try:
-        value = parse_yaml(text)
-    except ValueError as error:
-        problems.append(f"{name}: the value {text!r} is not readable as YAML: {error}")
-        return
-    section, _, rest = name.partition(".")
-    key, _, entry = rest.partition(".")
-    if not equals or not section or (section in _SECTIONS and not key):
-        problems.append(f"override {assignment!r} must read section.key=value")
-        return
-    if section not in _SECTIONS:
-        values[name] = value  # A scalar, or a key that is reported as unknown.
-        return
-    target = values.setdefault(section, {}) if values.get(section) is not None else {}
-    values[section] = target
-    if not isinstance(target, dict):
-        return  # `build` reports a section that is no mapping.
-    if not entry:
-        target[key] = value
-    elif key in _mapping_fields(section):
-        target[key] = {**_default_mapping(section, key, target), entry: value}
-    else:
-        problems.append(f"override {assignment!r}: {section}.{key} has no keys below it")
-
-
-def _mapping_fields(section: str) -> list[str]:
-    options_class = _SECTIONS.get(section)
-    fields = dataclasses.fields(options_class) if options_class else ()
-    return [field.name for field in fields if str(field.type).startswith("Mapping[")]
-
-
-def _default_mapping(section: str, key: str, target: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the entries that a new one joins: the file's, else the dataclass's default."""
-    given = target.get(key, getattr(_SECTIONS[section](), key))
-    return given if isinstance(given, Mapping) else {}
-
-
-def split_overrides(text: str) -> list[str]:
-    """Splits `a.b=1 c.d="two words"` as a shell does.
-
-    Raises:
-      ConfigError: a quotation is not closed.
-    """
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise ConfigError("overrides", [f"{text!r}: {error}: check the quotes"]) from error
-
-
 def _name_of(file: Path) -> str:
     """Returns a pipeline name for a file that has none in it."""
     return re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")
+
+
+def _known_keys() -> list[str]:
+    """Returns every key a configuration can have: `section.key`, or a top-level name."""
+    keys = [f"{name}.{key}" for name, section in _SECTIONS.items() for key in field_names(section)]
+    return [*keys, *_SECTIONS, *_SCALARS]
+
+
+def _unknown_metrics(evaluation: EvaluationOptions) -> list[str]:
+    """Returns a line per threshold whose metric nobody computes; Evaluator judges slices."""
+    counts = [count_name(view, steps) for view in VIEWS for steps in STEPS]
+    known = {*all_metric_names(), *counts}
+    problems = []
+    for field in ("thresholds", "change_thresholds"):
+        for name, value in getattr(evaluation, field).items():
+            if "/".join(name.split("/")[:3]) in known:
+                continue
+            close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            way_out = (
+                f"did you mean {close[0]}?"
+                if close
+                else ("a metric is called like known/all/recall@20")
+            )
+            problems.append(
+                f"evaluation.{field}.{name} is not a known metric, got {value}: {way_out}"
+            )
+    return problems
 
 
 def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -256,19 +233,20 @@ def load_config(
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
     for assignment in overrides:
-        _override(values, assignment, problems)
-    known = [*_SECTIONS, *_SCALARS]
-    problems += [unknown_key(key, values[key], known) for key in values if key not in known]
+        apply_override(values, assignment, _SECTIONS, problems)
+    known = _known_keys()
+    unknown = [key for key in values if key not in _SECTIONS and key not in _SCALARS]
+    problems += [unknown_key(str(key), values[key], known) for key in unknown]
     scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
     sections: dict[str, Any] = {
-        name: build(options_class, values.get(name), name, problems)
+        name: build(options_class, values.get(name), name, problems, known)
         for name, options_class in _SECTIONS.items()
     }
     # Paths of a bundled preset are the checkout's own; all others are the user's.
     base = PROJECT if file.parent == PRESETS else Path.cwd()
     sections["data"] = resolve_data(sections["data"], data, base, problems)
     config = Config(**scalars, **sections)
-    problems += config.problems()
+    problems += config.problems() + _unknown_metrics(config.evaluation)
     if problems:
         raise ConfigError(file.name, problems)
     return config

@@ -127,18 +127,39 @@ def convert(value: Any, hint: Any) -> Any:
 
 
 def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
-    """Returns the line that reports a key nobody reads, with the nearest known one."""
+    """Returns the line that reports a key nobody reads, with the nearest of the known ones."""
     names = sorted(known)
-    close = difflib.get_close_matches(name.rpartition(".")[2], names, n=1, cutoff=0.5)
-    section = name[: len(name) - len(name.rpartition(".")[2])]
-    way_out = f"did you mean {section}{close[0]}?" if close else f"known are {', '.join(names)}"
+    same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.7) or same_leaf
+    section = name.rpartition(".")[0]
+    siblings = [other for other in names if other.rpartition(".")[0] == section] or names
+    way_out = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
     return f"{name} is not a known key, got {value!r}: {way_out}"
 
 
-def build(options_class: type[Options], values: Any, section: str, problems: list[str]) -> Options:
+def field_names(options_class: type) -> list[str]:
+    """Returns the names of a dataclass's fields."""
+    return [field.name for field in dataclasses.fields(options_class)]
+
+
+def build(
+    options_class: type[Options],
+    values: Any,
+    section: str,
+    problems: list[str],
+    known: Iterable[str],
+) -> Options:
     """Builds a dataclass from a YAML mapping and adds what is wrong to `problems`.
 
-    A field that cannot be read keeps its default, so that the other fields are still checked.
+    Args:
+      options_class: a dataclass; its method `problems()`, if any, judges the values.
+      values: the section's part of the YAML.
+      section: its name, for messages.
+      problems: gets one line per problem.
+      known: dotted names of all sections' keys, of which the nearest is suggested.
+
+    Returns:
+      The options. A field that cannot be read keeps its default, so that the others are checked.
     """
     if values is None:
         values = {}
@@ -146,11 +167,11 @@ def build(options_class: type[Options], values: Any, section: str, problems: lis
         problems.append(f"{section} must be a mapping of keys to values, got {values!r}")
         values = {}
     hints = typing.get_type_hints(options_class)
-    fields = {field.name for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
+    fields = field_names(options_class)
     usable = {}
     for key, value in values.items():
         if key not in fields:
-            problems.append(unknown_key(f"{section}.{key}", value, fields))
+            problems.append(unknown_key(f"{section}.{key}", value, known))
             continue
         try:
             usable[key] = convert(value, hints[key])

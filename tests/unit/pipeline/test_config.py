@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import (
+    LOCAL_BEAM,
+    PRESETS,
+    PROJECT,
+    Config,
+    ConfigError,
+    Paths,
+    choose_preset,
+    load_config,
+    write_config,
+)
+from pipeline.data_files import DataPaths
+from pipeline.overrides import split_overrides
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with files of the names that the preset `custom` has."""
+    for name in ("train.tsv", "test.tsv", "other.tsv"):
+        (tmp_path / name).write_text("SessionId\tItemId\tTime\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _problems(*overrides: str, preset: str = "custom", data: DataPaths | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        load_config(preset, overrides, data or DataPaths())
+    return list(error.value.problems)
+
+
+def _yaml(folder: Path, text: str) -> str:
+    file = folder / "mine.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_preset_keeps_the_defaults_of_what_it_does_not_name(folder: Path) -> None:
+    config = load_config("custom")
+    assert config == Config(name="custom", data=config.data)
+    assert config.data.train == str(folder / "train.tsv")
+    assert config.data.eval is None
+    assert config.beam_pipeline_args == LOCAL_BEAM
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "field", "value"),
+    [
+        ("trainer.epochs=3", "trainer", "epochs", 3),
+        ("trainer.epochs=3.0", "trainer", "epochs", 3),
+        ("trainer.learning_rate=1e-3", "trainer", "learning_rate", 0.001),
+        ("trainer.learning_rate=1", "trainer", "learning_rate", 1.0),
+        ("trainer.early_stopping_patience=null", "trainer", "early_stopping_patience", None),
+        ("trainer.early_stopping_patience=", "trainer", "early_stopping_patience", None),
+        ("model.normalize=false", "model", "normalize", False),
+        ("sessions.session_column=Session=Id", "sessions", "session_column", "Session=Id"),
+        ('sessions.delimiter="\\t"', "sessions", "delimiter", "\t"),
+        (
+            "evaluation.context_length_buckets=[1, 4]",
+            "evaluation",
+            "context_length_buckets",
+            (1, 4),
+        ),
+        ("evaluation.thresholds={}", "evaluation", "thresholds", {}),
+        (
+            "evaluation.thresholds.known/all/recall@20=0.4",
+            "evaluation",
+            "thresholds",
+            {"known/all/recall@20": 0.4},
+        ),
+    ],
+)
+def test_an_override_sets_any_field(
+    folder: Path, override: str, section: str, field: str, value: object
+) -> None:
+    found = getattr(getattr(load_config("custom", [override]), section), field)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_an_override_of_one_threshold_keeps_the_others(folder: Path) -> None:
+    file = _yaml(
+        folder,
+        "data: {train: train.tsv, test: test.tsv}\nevaluation:\n"
+        "  thresholds: {honest/all/mrr@20: 0.1}\n",
+    )
+    evaluation = load_config(
+        file,
+        [
+            "evaluation.thresholds.known/all/recall@20=0.4",
+            "evaluation.change_thresholds.honest/all/mrr@20=-0.5",
+        ],
+    ).evaluation
+    assert evaluation.thresholds == {"honest/all/mrr@20": 0.1, "known/all/recall@20": 0.4}
+    assert evaluation.change_thresholds == {
+        "honest/all/recall@20": -0.01,
+        "honest/all/mrr@20": -0.5,
+    }
+
+
+def test_overrides_of_top_level_values(folder: Path) -> None:
+    config = load_config(
+        "custom", ["name=clicks", "user_code=module_path", "beam_pipeline_args=[--x=1, --y]"]
+    )
+    assert (config.name, config.user_code) == ("clicks", "module_path")
+    assert config.beam_pipeline_args == ("--x=1", "--y")
+
+
+def test_later_overrides_win(folder: Path) -> None:
+    assert load_config("custom", ["trainer.seed=1", "trainer.seed=2"]).trainer.seed == 2
+
+
+def test_overrides_are_split_as_a_shell_does() -> None:
+    assert split_overrides("""a.b=1 c.d="two words" e.f='["x, y"]'""") == [
+        "a.b=1",
+        "c.d=two words",
+        'e.f=["x, y"]',
+    ]
+    with pytest.raises(ValueError, match="check the quotes"):
+        split_overrides("a.b='1")
+
+
+def test_all_problems_are_reported_at_once(folder: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(
+            "custom",
+            [
+                "trainer.epoch=3",
+                "trainer.seed=-1",
+                "model.normalize=3",
+                "sessions.min_session_length=0",
+                "checks.max_item_drift=2",
+                "features.max_catalogue=many",
+                "training.epochs=3",
+                "user_code=wheel",
+                "epochs",
+            ],
+            DataPaths(test="nowhere.tsv"),
+        )
+    lines = str(error.value).splitlines()
+    assert lines[0] == "Config custom.yaml is not usable:"
+    expected = [
+        "override 'epochs' must read section.key=value",
+        "training.epochs is not a known key, got 3: did you mean trainer.epochs?",
+        "sessions.min_session_length must be an integer from 1 on, got 0",
+        "checks.max_item_drift must be between 0 and 1, got 2.0",
+        "features.max_catalogue must be a whole number or null, got 'many'",
+        "model.normalize must be true or false, got 3",
+        "trainer.epoch is not a known key, got 3: did you mean trainer.epochs?",
+        "trainer.seed must be between 0 and 2.14748e+09, got -1",
+        f"data.test: no file matches {folder}/nowhere.tsv: say TEST=path",
+        "user_code must be one of module_file, module_path, got 'wheel'",
+    ]
+    assert lines[1:] == [f"  {line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("trainer.epochs=true", "trainer.epochs must be a whole number, got True"),
+        ("trainer.epochs=2.5", "trainer.epochs must be a whole number, got 2.5"),
+        ("trainer.epochs=.inf", "trainer.epochs must be a whole number, got inf"),
+        ("trainer.learning_rate=.nan", "trainer.learning_rate must be a number, got nan"),
+        ("trainer.loss=7", "trainer.loss must be a string, got 7"),
+        (
+            "trainer.loss=softmax",
+            "trainer.loss must be one of sampled, in_batch, full, got 'softmax'",
+        ),
+        (
+            "evaluation.context_length_buckets=5",
+            "evaluation.context_length_buckets must be a list, got 5",
+        ),
+        (
+            "evaluation.context_length_buckets=[1, x]",
+            "evaluation.context_length_buckets must be a list, each a whole number, got [1, 'x']",
+        ),
+        (
+            "evaluation.thresholds.known/all/recall@20=high",
+            "evaluation.thresholds must be a mapping, each a number, "
+            "got {'known/all/recall@20': 'high'}",
+        ),
+        (
+            "trainer.epochs.x=1",
+            "override 'trainer.epochs.x=1': trainer.epochs has no keys below it",
+        ),
+        ("trainer=1", "override 'trainer=1' must read section.key=value"),
+        ("=1", "override '=1' must read section.key=value"),
+        (
+            "name=a/b",
+            "name must have letters, digits and hyphens only (at most 63, no hyphen first)",
+        ),
+    ],
+)
+def test_a_problem_names_key_value_and_way_out(folder: Path, override: str, problem: str) -> None:
+    (found,) = _problems(override)
+    assert found.startswith(problem)
+
+
+def test_a_value_that_is_no_yaml(folder: Path) -> None:
+    (found,) = _problems("trainer.epochs=[1")
+    assert found.startswith("trainer.epochs: the value '[1' is not readable as YAML: line 1")
+
+
+@pytest.mark.parametrize(
+    ("metric", "way_out"),
+    [
+        ("known/all/recal@20", "did you mean known/all/recall@20?"),
+        ("know/last/mrr@5", "did you mean known/last/mrr@5?"),
+        ("quality", "a metric is called like known/all/recall@20"),
+    ],
+)
+@pytest.mark.parametrize(("field", "value"), [("thresholds", 0.1), ("change_thresholds", -0.1)])
+def test_a_threshold_of_an_unknown_metric(
+    folder: Path, field: str, value: float, metric: str, way_out: str
+) -> None:
+    (found,) = _problems(f"evaluation.{field}.{metric}={value}")
+    assert found == f"evaluation.{field}.{metric} is not a known metric, got {value}: {way_out}"
+
+
+def test_files_with_mistakes_in_their_form(folder: Path) -> None:
+    assert _problems(preset=_yaml(folder, "trainer: [1")) == [
+        "not readable as YAML: line 1, column 12: expected ',' or ']', but got '<stream end>'"
+    ]
+    assert _problems(preset=_yaml(folder, "- 1")) == ["must hold a mapping of sections, got [1]"]
+    assert _problems(preset=_yaml(folder, "trainer: {seed: 1, seed: 2}")) == [
+        "not readable as YAML: line 1, column 20: the key 'seed' is given twice"
+    ]
+    data = "data: {train: train.tsv, test: test.tsv}\n"
+    assert _problems(preset=_yaml(folder, data + "trainer: 5")) == [
+        "trainer must be a mapping of keys to values, got 5"
+    ]
+    assert load_config(_yaml(folder, data + "trainer:\n")).trainer == load_config("custom").trainer
+
+
+def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
+    (found,) = _problems(preset="retailroket")
+    assert "presets are custom, notebook, retailrocket, sample, yoochoose" in found
+
+
+def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
+    file = folder / "my_shop 2.yaml"
+    file.write_text("data: {train: train.tsv, test: test.tsv}")
+    assert load_config(str(file)).name == "my-shop-2"
+    assert load_config("my_shop 2.yaml").data.train == str(folder / "train.tsv")
+
+
+def test_data_folder_has_the_presets_file_names(folder: Path, tmp_path_factory) -> None:
+    other = tmp_path_factory.mktemp("data")
+    names = ("retailrocket_processed_view_train_valid.tsv", "retailrocket_processed_view_test.tsv")
+    for name in names:
+        (other / name).write_text("")
+    data = load_config("retailrocket", data=DataPaths(folder=str(other))).data
+    assert (data.train, data.test) == tuple(str(other / name) for name in names)
+
+
+def test_paths_replace_files_one_by_one_and_are_relative_to_the_working_directory(
+    folder: Path,
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "test.tsv").write_text("")
+    data = load_config("custom", data=DataPaths(folder="sub", train="other.tsv")).data
+    assert data.train == str(folder / "other.tsv")
+    assert data.test == str(folder / "sub" / "test.tsv")
+
+
+def test_patterns_spans_and_uris(folder: Path) -> None:
+    (folder / "day-17").mkdir()
+    (folder / "day-17" / "part-0.tsv").write_text("")
+    paths = DataPaths(train="day-{SPAN}/part-*.tsv", eval="gs://bucket/eval.tsv", test="t*t.tsv")
+    data = load_config("custom", data=paths).data
+    assert data.train == str(folder / "day-{SPAN}" / "part-*.tsv")
+    assert data.eval == "gs://bucket/eval.tsv"
+    assert data.test == str(folder / "t*t.tsv")
+    (problem,) = _problems(data=DataPaths(train="hour-{SPAN:2}/part-*.tsv"))
+    assert problem.startswith(f"data.train: no file matches {folder}/hour-{{SPAN:2}}/part-*.tsv")
+
+
+def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (problem,) = _problems(data=DataPaths(test="sub"))
+    assert problem == f"data.test: no file matches {folder}/sub: say TEST=path"
+
+
+def test_splits_that_are_not_set(folder: Path) -> None:
+    assert _problems(preset=_yaml(folder, "trainer: {seed: 1}")) == [
+        "data.train is not set: say TRAIN=path (a file or a pattern)",
+        "data.test is not set: say TEST=path (a file or a pattern)",
+    ]
+
+
+def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> None:
+    data = load_config("sample").data
+    assert data.generate
+    assert data.train == str(PROJECT / "data" / "sample" / "train.tsv")
+    assert not load_config("sample", data=DataPaths(folder=str(folder))).data.generate
+    (problem,) = _problems(preset="sample", data=DataPaths(test="nowhere.tsv"))
+    assert "nowhere.tsv" in problem
+
+
+def test_own_data_has_a_preset_of_its_own() -> None:
+    assert choose_preset(None, DataPaths()) == "sample"
+    assert choose_preset(None, DataPaths(train="a.tsv")) == "custom"
+    assert choose_preset("notebook", DataPaths(train="a.tsv")) == "notebook"
+
+
+@pytest.mark.parametrize("preset", sorted(file.stem for file in PRESETS.glob("*.yaml")))
+def test_a_written_config_reads_back_the_same(
+    folder: Path, tmp_path_factory, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = DataPaths(train="train.tsv", test="test.tsv")
+    overrides = [
+        "evaluation.thresholds.known/all/recall@20=0.25",
+        'sessions.delimiter="\\t"',
+        "sessions.session_column=Sitzung ä",
+        "trainer.learning_rate=1e-7",
+        "features.max_catalogue=1000",
+        "beam_pipeline_args=[]",
+    ]
+    config = load_config(preset, overrides, paths)
+    written = tmp_path_factory.mktemp("out") / "config.yaml"
+    write_config(config, written)
+    monkeypatch.chdir("/")
+    assert load_config(str(written)) == config
+
+
+def test_paths_are_absolute_and_below_the_output_folder(folder: Path) -> None:
+    paths = Paths.under("out")
+    below = (paths.pipeline_root, paths.metadata, paths.push_folder, paths.checkpoint_folder)
+    assert all(Path(path).is_relative_to(folder / "out") for path in below)
+    assert len(set(below)) == 4
+    assert Path(paths.modules) == PROJECT / "modules"
+    assert Path(paths.schema) == PROJECT / "pipeline" / "schema"
