@@ -1,12 +1,77 @@
+# Everything a developer does, one line each: `make help`.
+
+# Any Python from 3.9 on; the one that runs the project is looked for by environment.py.
 PYTHON ?= python3
 
-test:
-	@$(PYTHON) -m pytest
+# Values reach commands through the process environment, so that spaces and quotes in them survive.
+export STACK GPU PRESET DATA TRAIN EVAL TEST SET OUT ARGS
 
-lint:
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+IN_BASE = $(PYTHON) environment.py run
+IN_DEV = $(PYTHON) environment.py run --extra dev --extra kubeflow
+PYTEST = $(IN_DEV) python -m pytest
 
-types:
-	@$(PYTHON) -m mypy
+help:  ## Show this list.
+	@echo "make COMMAND [NAME=VALUE]..."
+	@echo
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
+	  while IFS='|' read -r name text; do printf '%-20s %s\n' "  $$name" "$$text"; done
+	@echo
+	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder"
+	@echo "              SET=\"trainer.epochs=3 trainer.seed=7\""
+	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
+	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 
-.PHONY: test lint types
+run: python  ## Run the whole pipeline: session logs in, a pushed model and a summary out.
+	@$(IN_BASE) python run.py \
+	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
+	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"}
+
+test: python  ## Run all tests: unit, integration and end to end.
+	@$(PYTEST) $(ARGS)
+
+test-unit: python  ## Run the fast tests of single functions.
+	@$(PYTEST) tests/unit $(ARGS)
+
+test-integration: python  ## Run the tests of single components.
+	@$(PYTEST) tests/integration $(ARGS)
+
+test-e2e: python  ## Run the tests of whole pipelines.
+	@$(PYTEST) tests/e2e $(ARGS)
+
+test-all-stacks: python  ## Run all tests on both stacks (needs root where the system is too old for one).
+	@failed=0; for stack in legacy current; do sh .ci/on-stack.sh $$stack make test || failed=1; done; \
+	  exit $$failed
+
+lint: python  ## Check style and formatting.
+	@$(IN_DEV) ruff check .
+	@$(IN_DEV) ruff format --check .
+
+format: python  ## Mend style and formatting where that can be done by machine.
+	@$(IN_DEV) ruff check --fix .
+	@$(IN_DEV) ruff format .
+
+types: python  ## Check types.
+	@$(IN_DEV) mypy
+
+env: python  ## Make the environment for development, and say where it is.
+	@$(PYTHON) environment.py setup --extra dev --extra kubeflow
+
+lock: python  ## Resolve both lock files anew (ARGS=--upgrade for newer versions).
+	@$(PYTHON) environment.py lock $(ARGS)
+
+ci: python  ## Run what continuous integration runs.
+	@bash .ci/run
+
+clean:  ## Remove caches and build leftovers; runs' output and environments stay.
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+clean-env:  ## Remove the environments in .venv.
+	rm -rf .venv
+
+python:
+	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
+	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+
+.PHONY: help run test test-unit test-integration test-e2e test-all-stacks lint format types env lock \
+  ci clean clean-env python

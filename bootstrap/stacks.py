@@ -1,0 +1,142 @@
+"""Describe the two stacks, and find a Python on this machine that can run one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+VENVS = ROOT / ".venv"
+# Prints version, path (of the base interpreter, where this is a virtual environment's), and whether
+# C headers are there.
+PROBE = """import os, sys, sysconfig
+print("%d.%d" % sys.version_info[:2])
+print(getattr(sys, "_base_executable", None) or sys.executable)
+print(os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")))"""
+
+
+class SetupError(Exception):
+    """Tell why there is no environment, and what to do about it."""
+
+
+class Stack(NamedTuple):
+    """Describe one set of versions and what it needs of the machine."""
+
+    name: str
+    tfx: str
+    pythons: tuple[str, ...]
+    glibc: tuple[int, int]
+    how_to_install: str
+    lock_options: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Return the environment's folder."""
+        return VENVS / self.name
+
+    @property
+    def python(self) -> Path:
+        """Return the environment's interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """Return the file that is written when the environment is whole."""
+        return self.folder / "session-retrieval.json"
+
+    @property
+    def lock(self) -> Path:
+        """Return the file that pins every package of the stack."""
+        return ROOT / "requirements" / f"{self.name}.txt"
+
+    @property
+    def wanted_python(self) -> str:
+        """Return the Python versions in words."""
+        return "Python " + " or ".join(self.pythons)
+
+
+STACKS = {
+    "current": Stack(
+        name="current",
+        tfx="TFX 1.21",
+        pythons=("3.13", "3.12", "3.11"),
+        glibc=(2, 39),
+        how_to_install="`apt install python3-dev` (Debian 13, Ubuntu 24.04), `pyenv install 3.13`",
+        lock_options=("--python-version", "3.11", "--universal"),
+    ),
+    "legacy": Stack(
+        name="legacy",
+        tfx="TFX 1.16",
+        pythons=("3.10",),
+        glibc=(2, 28),
+        how_to_install="`apt install python3.10-dev` (Ubuntu 22.04), `pyenv install 3.10`",
+        lock_options=("--python-version", "3.10", "--python-platform", "x86_64-manylinux_2_28"),
+    ),
+}
+
+
+def unsupported(stack: Stack) -> str:
+    """Return why this machine cannot run the stack, "" if it can."""
+    here = f"{sys.platform} {platform.machine()}"
+    if here != "linux x86_64":
+        return f"its packages exist for Linux on x86-64 only, this is {here}: use a container"
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or "another C library"
+    except (OSError, ValueError):
+        libc = "another C library"
+    if tuple(int(part) for part in re.findall(r"\d+", libc)[:2]) < stack.glibc:
+        return f"it needs glibc {stack.glibc[0]}.{stack.glibc[1]} or newer, this system has {libc}"
+    return ""
+
+
+def candidates(version: str) -> Iterator[Path]:
+    """Yield where Python `version` ("3.10") may be: on PATH, then in pyenv's versions folder."""
+    path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    for name in (f"python{version}", "python3"):
+        yield from (folder / name for folder in path if (folder / name).is_file())
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    patch = len(version) + 1
+    found = [folder for folder in pyenv.glob(f"{version}.*") if folder.name[patch:].isdigit()]
+    for folder in sorted(found, key=lambda folder: int(folder.name[patch:]), reverse=True):
+        yield folder / "bin" / "python"
+
+
+def examine(python: Path, version: str) -> tuple[str, str]:
+    """Run an interpreter; return its path, "" if it will not do, and what is wrong with it.
+
+    A file named python3.10 proves nothing: pyenv puts one on PATH for every version it has, and
+    those that are not switched on fail. That another version answers to "python3" is no fault.
+    """
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", PROBE], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", f"{python} does not run: {error}"
+    lines = done.stdout.splitlines()
+    if done.returncode or len(lines) != 3:
+        reason = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[0]
+        return "", f"{python} does not run: {reason}"
+    if lines[0] != version:
+        return "", ""
+    if lines[2] != "True":
+        return "", f"{python} lacks Python.h, which one package needs: install python{version}-dev"
+    return lines[1], ""
+
+
+def find_python(stack: Stack) -> tuple[str, list[str]]:
+    """Return the path of a Python for the stack ("" if none) and the unfit ones met on the way."""
+    problems: list[str] = []
+    for version in stack.pythons:
+        for candidate in candidates(version):
+            found, problem = examine(candidate, version)
+            if found:
+                return found, problems
+            problems += [problem] if problem else []
+    return "", list(dict.fromkeys(problems))

@@ -1,0 +1,122 @@
+"""Install uv from the package index, and run it with the settings that the user made for pip."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from typing import NamedTuple
+
+from bootstrap.stacks import VENVS, SetupError, Stack
+
+FOLDER = VENVS / "uv"
+LOCKED = re.compile(r"^uv==(\S+)(?:.*\\\n)+.*\n", re.MULTILINE)
+# uv does not read pip's settings, and a company's package index is often named there alone.
+PIP_TO_UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "proxy": "ALL_PROXY",
+    "cert": "SSL_CERT_FILE",
+}
+
+
+def say(text: str) -> None:
+    """Print a line about the set-up where it cannot mix with a command's own output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Uv(NamedTuple):
+    """Hold the installed uv and the environment to run it in."""
+
+    path: str
+    environ: dict[str, str]
+
+    def call(self, *arguments: str, what: str) -> None:
+        """Run a step; show its progress without the list of packages that it ends with.
+
+        Raises:
+            SetupError: If it fails; says that `what` failed. uv's own message was shown by then.
+        """
+        command = [self.path, *arguments]
+        with subprocess.Popen(command, env=self.environ, stderr=subprocess.PIPE, text=True) as run:
+            for line in run.stderr or ():
+                if not line.startswith((" + ", " - ", " ~ ", "Using Python")):
+                    say("  " + line.rstrip())
+        if run.returncode:
+            raise SetupError(f"{what} failed (see above).")
+
+    def fetch_python(self, version: str) -> str:
+        """Let uv install a Python of its own; return "", or why that failed."""
+        command = [self.path, "python", "install", "--quiet", "--no-bin", version]
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True)
+        reasons = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
+        return reasons[-1].strip().replace("cause: ", "") if done.returncode else ""
+
+
+def settings_from_pip(listed: str) -> dict[str, str]:
+    """Turn what `pip config list` prints into uv's environment variables.
+
+    Later lines win, as in pip, which lists its environment variables last.
+    """
+    settings = {}
+    for line in listed.splitlines():
+        section, _, setting = line.strip().partition(".")
+        key, _, value = setting.partition("=")
+        if section in ("global", "install", ":env:") and key in PIP_TO_UV:
+            name = PIP_TO_UV[key]
+            separator = "," if name == "UV_FIND_LINKS" else " "
+            settings[name] = separator.join(str(ast.literal_eval(value)).split())
+    if "UV_INDEX" in settings:
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's way; the hashes make it safe.
+    return settings
+
+
+def has_own_index() -> bool:
+    """Tell whether the user has told uv itself where packages come from."""
+    files = (os.environ.get("UV_CONFIG_FILE", ""), "/etc/uv/uv.toml", "~/.config/uv/uv.toml")
+    return "UV_INDEX_URL" in os.environ or any(map(os.path.isfile, map(os.path.expanduser, files)))
+
+
+def ready(pip: list[str]) -> Uv:
+    """Return the installed uv, told what the user told uv or else pip."""
+    settings = {"UV_COMPILE_BYTECODE": "1", "UV_SYSTEM_CERTS": "1"}
+    if not has_own_index():
+        listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True)
+        settings.update(settings_from_pip(listed.stdout))
+    return Uv(str(FOLDER / "bin" / "uv"), {**settings, **os.environ})
+
+
+def install_uv(stack: Stack) -> Uv:
+    """Return uv in the version that the stack's lock pins, installed with pip if it is not there.
+
+    Raises:
+        SetupError: If this Python has no working `venv`, or pip cannot install.
+    """
+    pinned = LOCKED.search(stack.lock.read_text("utf-8"))
+    if not pinned:
+        raise SetupError(f"{stack.lock} does not pin uv: run `git checkout {stack.lock}`.")
+    uv, pip = FOLDER / "bin" / "uv", [str(FOLDER / "bin" / "python"), "-m", "pip"]
+    with contextlib.suppress(OSError):
+        found = subprocess.run([str(uv), "--version"], capture_output=True, text=True).stdout
+        if found.split()[1:2] == [pinned.group(1)] and os.access(pip[0], os.X_OK):
+            return ready(pip)
+    make = [sys.executable, "-m", "venv", "--clear", str(FOLDER)]
+    made = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        raise SetupError(
+            f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu, add that "
+            f"part of Python: `apt install python3-venv`. It said:\n{made.stdout}"
+        )
+    (FOLDER / "uv.txt").write_text(pinned.group(0), "utf-8")
+    install = [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", "uv.txt"]
+    if subprocess.run(install, cwd=FOLDER, stdin=subprocess.DEVNULL).returncode:
+        raise SetupError("pip could not install uv (see above): is the package index reachable?")
+    return ready(pip)
