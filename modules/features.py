@@ -1,0 +1,78 @@
+"""Session features in TensorFlow: the same functions serve Transform, training and serving."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from modules.vocabulary import PADDING
+
+
+def right_pad_to_multiple(sequences: tf.RaggedTensor, multiple: int) -> tf.RaggedTensor:
+    """Appends padding to every row until its length is a multiple of `multiple`.
+
+    Args:
+      sequences: int64 `[batch, (length)]`.
+      multiple: row lengths of the result are multiples of it; an empty row stays empty.
+
+    Returns:
+      int64 `[batch, (padded length)]`.
+    """
+    missing = tf.math.floormod(-sequences.row_lengths(), multiple)
+    values = tf.fill([tf.reduce_sum(missing)], tf.constant(PADDING, sequences.dtype))
+    return tf.concat([sequences, tf.RaggedTensor.from_row_lengths(values, missing)], axis=1)
+
+
+def step_windows(
+    item_index: tf.RaggedTensor, max_context: int
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Splits sessions into windows of contexts and per-step targets that cover every step.
+
+    Step j has item j as its latest context item and item j + 1 as target; window k holds the
+    steps k * max_context to (k + 1) * max_context - 1 and sees no item before them.
+
+    Args:
+      item_index: int64 `[batch, (length)]`, catalogue items only.
+      max_context: steps in a window.
+
+    Returns:
+      context and target, each int64 `[batch, (windows * max_context)]`, windows one after the
+      other, the last one right-padded. A session shorter than 2 has no window.
+    """
+    context = right_pad_to_multiple(item_index[:, :-1], max_context)
+    target = right_pad_to_multiple(item_index[:, 1:], max_context)
+    return context, target
+
+
+def last_step_window(
+    item_index: tf.RaggedTensor, max_context: int
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Makes one window a session: its last item is the only target, the items before the context.
+
+    Arguments and results are those of `step_windows`; the context is cut to its latest
+    `max_context` items.
+    """
+    window = item_index[:, -(max_context + 1) :]
+    context, target = window[:, :-1], window[:, 1:]
+    steps_after = target.row_lengths()[:, None] - 1 - tf.ragged.range(target.row_lengths())
+    is_last = tf.cast(tf.equal(steps_after, 0), target.dtype)
+    return (
+        right_pad_to_multiple(context, max_context),
+        right_pad_to_multiple(target * is_last, max_context),
+    )
+
+
+def latest_right_padded(item_index: tf.RaggedTensor, max_context: int) -> tf.Tensor:
+    """Cuts sessions to their latest items and pads them on the right.
+
+    Args:
+      item_index: int64 `[batch, (length)]`.
+      max_context: most items kept.
+
+    Returns:
+      int64 `[batch, longest]`, where longest is at least 1 and at most `max_context`.
+    """
+    latest = item_index[:, -max_context:]
+    padded = latest.to_tensor(PADDING)
+    # An all-empty batch keeps one column: a GRU needs at least one step.
+    missing = tf.maximum(1 - tf.shape(padded)[1], 0)
+    return tf.pad(padded, [[0, 0], [0, missing]], constant_values=PADDING)

@@ -1,0 +1,64 @@
+"""Transform's preprocessing_fn: item vocabulary, right-padded contexts and per-step targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from modules import features
+from modules.configuration import FeatureOptions, from_json
+from modules.vocabulary import OUT_OF_VOCABULARY, RESERVED_TOKENS, VOCABULARY_NAME
+
+CONTEXT = "context_item_index"
+TARGET = "target_item_index"
+
+
+def preprocessing_fn(
+    inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]
+) -> dict[str, tf.SparseTensor]:
+    """Maps raw sessions to windows of item indices.
+
+    Args:
+      inputs: `item_ids`, sparse bytes `[batch, length]`, in time order; other features are unused.
+      custom_config: `features`, the fields of `FeatureOptions`.
+
+    Returns:
+      `context_item_index` and `target_item_index`, sparse int64
+      `[batch, windows * max_context]`; padding is written out, so that each session's values
+      reshape to `[windows, max_context]`. Items outside the catalogue are left out, as in serving.
+    """
+    options = from_json(FeatureOptions, custom_config["features"])
+    item_index = _catalogue_index(inputs["item_ids"], options)
+    windows = features.step_windows if options.targets == "all" else features.last_step_window
+    context, target = windows(item_index, options.max_context)
+    return {CONTEXT: context.to_sparse(), TARGET: target.to_sparse()}
+
+
+def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:
+    """Looks up item indices and drops what is not in the catalogue: int64 `[batch, (length)]`."""
+    item_index = _vocabulary_index(item_ids, VOCABULARY_NAME)
+    in_catalogue = item_index > OUT_OF_VOCABULARY
+    if options.min_item_count > 1 or options.max_catalogue:
+        # Both vocabularies are sorted alike, so the second one is a prefix of the first.
+        cut = _vocabulary_index(
+            item_ids,
+            f"{VOCABULARY_NAME}_catalogue",
+            frequency_threshold=options.min_item_count,
+            top_k=options.max_catalogue,
+        )
+        in_catalogue = cut > OUT_OF_VOCABULARY
+    return tf.ragged.boolean_mask(item_index, in_catalogue)
+
+
+def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.RaggedTensor:
+    indices = tft.compute_and_apply_vocabulary(
+        item_ids,
+        default_value=OUT_OF_VOCABULARY,
+        reserved_tokens=list(RESERVED_TOKENS),
+        store_frequency=True,
+        vocab_filename=name,
+        **cut,
+    )
+    return tf.RaggedTensor.from_sparse(indices)

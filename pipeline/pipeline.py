@@ -1,0 +1,158 @@
+"""The TFX pipeline: session TSVs in, a judged and pushed retrieval model out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.pusher.component import Pusher
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import (
+    example_gen_pb2,
+    pusher_pb2,
+    trainer_pb2,
+    transform_pb2,
+)
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from components.session_example_gen.component import SessionExampleGen
+from modules.evaluation import eval_config
+from pipeline.config import Config, Paths
+from pipeline.source_digest import source_digest
+
+SCHEMA_FILE = "session_schema.pbtxt"
+
+
+def create_pipeline(config: Config, paths: Paths) -> Pipeline:
+    """Builds the pipeline; nothing runs and nothing is written.
+
+    Args:
+      config: what is computed.
+      paths: where code is read and results go.
+    """
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=paths.pipeline_root,
+        components=create_components(config, paths),
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(paths.metadata),
+        beam_pipeline_args=list(config.beam_pipeline_args),
+    )
+
+
+def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
+    """Builds all nodes of the pipeline, in the order in which data goes through them."""
+    example_gen = _example_gen(config)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = ImportSchemaGen(schema_file=os.path.join(paths.schema, SCHEMA_FILE))
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics, schema=schema)
+    transform = _transform(config, paths, examples, schema)
+    trainer = _trainer(config, paths, transform)
+    resolver = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    evaluator = Evaluator(
+        examples=examples,
+        example_splits=[config.evaluation.split],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["model"],
+        eval_config=eval_config(config.evaluation, source_digest("modules.evaluation")),
+    )
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
+        ),
+    )
+    return [
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        validator,
+        transform,
+        trainer,
+        resolver,
+        evaluator,
+        pusher,
+    ]
+
+
+def _example_gen(config: Config) -> SessionExampleGen:
+    patterns = {
+        "train": config.data.train,
+        "eval": config.data.eval,
+        "test": config.data.test,
+    }
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=pattern)
+        for name, pattern in patterns.items()
+        if pattern
+    ]
+    return SessionExampleGen(
+        input_base=config.data.folder or "/",
+        input_config=example_gen_pb2.Input(splits=splits),
+        sessions=config.sessions,
+        source_digest=source_digest("components.session_example_gen.executor"),
+    )
+
+
+def _transform(config: Config, paths: Paths, examples: Channel, schema: Channel) -> Transform:
+    # The item vocabulary never sees test; with refit the final model also learns eval's items.
+    analyzed = ["train", "eval"] if config.trainer.refit else ["train"]
+    return Transform(
+        examples=examples,
+        schema=schema,
+        splits_config=transform_pb2.SplitsConfig(analyze=analyzed, transform=["train", "eval"]),
+        custom_config={
+            "features": dataclasses.asdict(config.features),
+            "source_digest": source_digest("modules.preprocessing"),
+        },
+        # Statistics of item indices tell nothing: 3 to 4 s saved.
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+        **_user_code(config, paths, "preprocessing", "preprocessing_fn"),
+    )
+
+
+def _trainer(config: Config, paths: Paths, transform: Transform) -> Trainer:
+    return Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "features": dataclasses.asdict(config.features),
+            "model": dataclasses.asdict(config.model),
+            "trainer": dataclasses.asdict(config.trainer),
+            "checkpoint_folder": paths.checkpoint_folder,
+            "source_digest": source_digest("modules.trainer"),
+        },
+        **_user_code(config, paths, "trainer", "run_fn"),
+    )
+
+
+def _user_code(config: Config, paths: Paths, module: str, function: str) -> dict[str, Any]:
+    """Names a function by its file, or by its dotted path as container images need it."""
+    if config.user_code == "module_file":
+        return {"module_file": os.path.join(paths.modules, f"{module}.py")}
+    return {function: f"modules.{module}.{function}"}
