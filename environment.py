@@ -8,9 +8,9 @@
     environment.py lock [UV OPTIONS]                       write requirements/*.txt anew
     environment.py stacks                                  name the stacks this machine can run
 
-There are two stacks, each with its own environment in `.venv/`: *current* where the C library
-is new enough and Python 3.11 to 3.13 can be had, else *legacy*. `STACK=legacy` or `STACK=current` in
-the process environment overrides the choice, `GPU=no` keeps NVIDIA's libraries out.
+Of two stacks, each with its own environment in `.venv/`, it takes *current* where the C library
+is new enough and Python 3.11 to 3.13 can be had, else *legacy*. `STACK=legacy` or `STACK=current`
+in the process environment overrides the choice, `GPU=no` keeps NVIDIA's libraries out.
 
 An environment holds what `requirements/STACK.txt` pins, checked against its hashes; which of those
 packages, the requirements in setup.py and the extras asked for decide. The last thing written is a
@@ -169,7 +169,7 @@ def python_for(stack: Stack) -> list[str]:
     if not problem:
         return ["--managed-python", "--python", version]
     problems = [f"{stack.wanted_python} is needed and was not found", *problems]
-    problems.append(f"uv could not fetch it: {problem}")
+    problems.append(f"uv could not fetch it from github.com: {problem}")
     raise SetupError("\n    ".join([*problems, f"what to do: {stack.how_to_install}"]))
 
 

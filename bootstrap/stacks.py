@@ -91,7 +91,9 @@ def unsupported(stack: Stack) -> str:
     except (OSError, ValueError):
         libc = "another C library"
     if tuple(int(part) for part in re.findall(r"\d+", libc)[:2]) < stack.glibc:
-        return f"it needs glibc {stack.glibc[0]}.{stack.glibc[1]} or newer, this system has {libc}"
+        need = ".".join(map(str, stack.glibc))
+        way_out = "`sh .ci/debian13.sh COMMAND` runs it here all the same, in a Debian 13 root"
+        return f"it needs glibc {need} or newer, this system has {libc} ({way_out})"
     return ""
 
 

@@ -55,7 +55,7 @@ class Uv(NamedTuple):
 
     def fetch_python(self, version: str) -> str:
         """Let uv install a Python of its own; return "", or why that failed."""
-        command = [self.path, "python", "install", "--quiet", "--no-bin", version]
+        command = [self.path, "python", "install", "--no-bin", version]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True)
         reasons = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
         return reasons[-1].strip().replace("cause: ", "") if done.returncode else ""
