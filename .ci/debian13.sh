@@ -66,8 +66,9 @@ enter() {
   exec chroot "$root" /usr/bin/env \
     -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u PYTHON -u PYTHONHOME -u PYTHONPATH -u VIRTUAL_ENV \
     -u PIP_FIND_LINKS -u UV_FIND_LINKS -u UV_CACHE_DIR -u UV_PYTHON_INSTALL_DIR -u SSL_CERT_DIR \
-    -u DEBIAN13_INSIDE -u TMPDIR -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u LD_LIBRARY_PATH -u LD_PRELOAD \
-    HOME=/root LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin STACK=current \
+    -u TMPDIR -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u LD_LIBRARY_PATH -u LD_PRELOAD \
+    -u DEBIAN13_INSIDE HOME=/root LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
+    STACK=current UV_LINK_MODE=copy \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
     sh -c 'cd "$0" && exec "$@"' "$checkout" "$@"

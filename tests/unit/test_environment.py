@@ -1,0 +1,318 @@
+"""The set-up: which stack and Python are chosen, what is installed, when it is trusted."""
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import environment
+from bootstrap import stacks, uv
+from bootstrap.stacks import STACKS, Stack
+
+ROOT = Path(environment.__file__).parent
+LEGACY = STACKS["legacy"]
+LOCK = """\
+numpy==1.26.4 \\
+    --hash=sha256:00
+    # via tensorflow
+scipy==1.17.1 ; python_full_version < '3.12' \\
+    --hash=sha256:01
+scipy==1.18.1 ; python_full_version >= '3.12' \\
+    --hash=sha256:02
+tensorflow==2.16.2 \\
+    --hash=sha256:03
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Return a function that writes an executable shell script below tmp_path."""
+
+    def write(name: str, body: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let Pythons be found nowhere but in tmp_path/first, tmp_path/second and tmp_path/pyenv."""
+    path = [str(tmp_path / "first"), str(tmp_path / "second")]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    return tmp_path
+
+
+def answers(version: str, headers: bool = True) -> str:
+    """Return the body of a script that answers the probe like a Python of this version."""
+    return f"printf '%s\\n' {version} $0 {headers}"
+
+
+def test_python_skips_a_shim_that_fails(only_here: Path, program: Callable[..., Path]) -> None:
+    shim = program("first/python3.10", "echo 'pyenv: python3.10: command not found' >&2; exit 127")
+    real = program("second/python3.10", answers("3.10"))
+
+    found, problems = stacks.find_python(LEGACY)
+
+    assert found == str(real)
+    assert problems == [f"{shim} does not run: pyenv: python3.10: command not found"]
+
+
+def test_python_is_looked_for_in_pyenv_newest_patch_first(
+    only_here: Path, program: Callable[..., Path]
+) -> None:
+    for version in ("3.10.9", "3.10.13", "3.11.2"):
+        program(f"pyenv/versions/{version}/bin/python", answers(version.rpartition(".")[0]))
+    (only_here / "pyenv/versions/3.10-dev").mkdir()
+
+    found, _ = stacks.find_python(LEGACY)
+
+    assert found == str(only_here / "pyenv/versions/3.10.13/bin/python")
+
+
+def test_python3_counts_where_its_version_fits(
+    only_here: Path, program: Callable[..., Path]
+) -> None:
+    program("first/python3", answers("3.9"))
+    fits = program("second/python3", answers("3.12"))
+
+    assert stacks.find_python(STACKS["current"]) == (str(fits), [])
+
+
+def test_python_without_headers_is_refused_with_the_package_to_install(
+    only_here: Path, program: Callable[..., Path]
+) -> None:
+    program("first/python3.10", answers("3.10", headers=False))
+
+    found, problems = stacks.find_python(LEGACY)
+
+    assert found == ""
+    assert len(problems) == 1
+    assert "install python3.10-dev" in problems[0]
+
+
+def test_a_system_too_old_for_a_stack_is_told_so() -> None:
+    assert "needs glibc 99.1" in stacks.unsupported(LEGACY._replace(glibc=(99, 1)))
+
+
+def test_an_unknown_stack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACK", "newest")
+
+    with pytest.raises(stacks.SetupError, match="STACK=newest is not known: use current or legacy"):
+        environment.ensure(set())
+
+
+def test_pins_take_the_version_from_the_lock_and_keep_extras_and_markers() -> None:
+    wanted = ["tensorflow[and-cuda]>=2.16,<2.17; python_version < '3.11'", "numpy", "SciPy"]
+
+    assert environment.pins(wanted, LOCK) == [
+        "tensorflow[and-cuda]==2.16.2 ; (python_version < '3.11')",
+        "numpy==1.26.4",
+        "SciPy==1.17.1 ; (python_full_version < '3.12')",
+        "SciPy==1.18.1 ; (python_full_version >= '3.12')",
+    ]
+
+
+def test_pins_leave_a_name_that_the_lock_lacks_for_uv_to_refuse() -> None:
+    assert environment.pins(["scann>=1.3"], LOCK) == ["scann>=1.3"]
+
+
+def test_pip_settings_reach_uv() -> None:
+    listed = "\n".join(
+        [
+            "global.index-url='https://one.example/simple'",
+            "global.no-color='true'",
+            "install.find-links='/wheels\\n/more'",
+            ":env:.index-url='https://two.example/simple'",
+            ":env:.extra-index-url='https://a.example https://b.example'",
+            "wheel.index-url='https://other.example'",
+        ]
+    )
+
+    assert uv.settings_from_pip(listed) == {
+        "UV_DEFAULT_INDEX": "https://two.example/simple",
+        "UV_FIND_LINKS": "/wheels,/more",
+        "UV_INDEX": "https://a.example https://b.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return the legacy stack with an environment that has just been made, with the dev extra."""
+    monkeypatch.setattr(stacks, "VENVS", tmp_path)
+    LEGACY.python.parent.mkdir(parents=True)
+    LEGACY.python.symlink_to(os.path.realpath(sys.executable))
+    environment.write_stamp(LEGACY, {"dev"})
+    return LEGACY
+
+
+def test_an_environment_just_made_is_trusted(made: Stack) -> None:
+    assert environment.up_to_date(made, set())
+    assert environment.up_to_date(made, {"dev"})
+
+
+def test_an_environment_without_an_extra_is_not_up_to_date(made: Stack) -> None:
+    assert not environment.up_to_date(made, {"dev", "kubeflow"})
+
+
+def test_a_half_made_environment_is_not_trusted(made: Stack) -> None:
+    made.stamp.unlink()
+
+    assert not environment.up_to_date(made, set())
+
+
+@pytest.mark.parametrize("part", ["lock", "setup"])
+def test_an_environment_of_other_requirements_is_not_trusted(made: Stack, part: str) -> None:
+    stamp = json.loads(made.stamp.read_text())
+    made.stamp.write_text(json.dumps({**stamp, part: "0" * 64}))
+
+    assert not environment.up_to_date(made, set())
+
+
+def test_an_environment_whose_python_is_gone_is_not_trusted(made: Stack, tmp_path: Path) -> None:
+    made.python.unlink()
+    made.python.symlink_to(tmp_path / "gone")
+
+    assert environment.read_stamp(made) == {}
+
+
+def test_a_moved_environment_is_not_trusted(
+    made: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tmp_path / "legacy", tmp_path / "moved" / "legacy", symlinks=True)
+    monkeypatch.setattr(stacks, "VENVS", tmp_path / "moved")
+
+    assert environment.read_stamp(made) == {}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of what the set-up consists of."""
+    for name in ("environment.py", "setup.py", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("bootstrap", "requirements", "modules", "components", "pipeline"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    return tmp_path
+
+
+def outer_environ(**more: str) -> dict[str, str]:
+    """Return the process environment without what a surrounding `make` put there."""
+    own = re.compile(r"MAKE|MFLAGS$|(STACK|GPU|PRESET|DATA|TRAIN|EVAL|TEST|SET|OUT|ARGS)$")
+    return {key: value for key, value in os.environ.items() if not own.match(key)} | more
+
+
+def test_a_command_runs_as_in_an_activated_environment(checkout: Path) -> None:
+    python = checkout / ".venv/legacy/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(os.path.realpath(sys.executable))
+    environ = outer_environ(STACK="legacy", GPU="no")
+    stamp = "import environment as e; e.write_stamp(e.STACKS['legacy'], set())"
+    subprocess.run([sys.executable, "-c", stamp], cwd=checkout, env=environ, check=True)
+    command = ["run", "sh", "-c", 'echo "$VIRTUAL_ENV"; command -v python; echo "$1"; exit 7', "-"]
+
+    done = subprocess.run(
+        [sys.executable, "environment.py", *command, 'two "words"'],
+        cwd=checkout,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.splitlines() == [str(python.parents[1]), str(python), 'two "words"']
+    assert done.returncode == 7
+
+
+def test_make_run_hands_values_over_unchanged(checkout: Path, program: Callable[..., Path]) -> None:
+    echo = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    python = program("echo-python", f"exec '{sys.executable}' -c '{echo}' \"$@\"")
+    values = ["PRESET=sample", "DATA=/a folder", """SET=a.b="it's" c.d=[1, 2] *""", "TEST=x;y&z"]
+
+    done = subprocess.run(
+        ["make", "run", f"PYTHON={python}", *values],
+        cwd=checkout,
+        env=outer_environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(done.stdout) == [
+        *["environment.py", "run", "python", "run.py", "--preset", "sample", "--data", "/a folder"],
+        *["--test", "x;y&z", "--set", """a.b="it's" c.d=[1, 2] *"""],
+    ]
+
+
+def test_make_says_what_is_missing_where_there_is_no_python(checkout: Path) -> None:
+    done = subprocess.run(
+        ["make", "env", "PYTHON=/nowhere/python3"],
+        cwd=checkout,
+        env=outer_environ(),
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    assert "/nowhere/python3 was not found: install Python 3.9 or newer" in done.stderr
+
+
+@pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
+def test_lock_meets_every_requirement_of_setup_py(stack: Stack) -> None:
+    setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
+    extras = [line for lines in setup["EXTRAS_REQUIRE"].values() for line in lines]
+    requirements = [Requirement(line) for line in setup["INSTALL_REQUIRES"] + extras]
+    lock = stack.lock.read_text("utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock, re.MULTILINE))
+
+    for version in stack.pythons:
+        machine = default_environment() | {
+            "python_version": version,
+            "python_full_version": f"{version}.0",
+        }
+        for requirement in requirements:
+            if requirement.marker is None or requirement.marker.evaluate(dict(machine)):
+                name = canonicalize_name(requirement.name)
+                assert name in pinned, f"{name} is not in {stack.lock}: run `make lock`"
+                assert requirement.specifier.contains(pinned[name]), f"{name}: run `make lock`"
+
+
+@pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
+def test_lock_has_a_hash_for_every_package_and_names_no_index(stack: Stack) -> None:
+    lock = stack.lock.read_text("utf-8")
+
+    packages = re.findall(r"^[a-z0-9].*$", lock, re.MULTILINE)
+    hashed = re.findall(r"^[a-z0-9].* \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)
+
+    assert len(hashed) == len(packages) > 200
+    assert "://" not in lock
+    assert "--index" not in lock
+
+
+def test_setup_py_alone_packs_what_beam_workers_need(checkout: Path) -> None:
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "sdist"], cwd=checkout, check=True, timeout=120
+    )
+
+    (archive,) = (checkout / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        packed = {name.partition("/")[2] for name in tar.getnames()}
+    presets = {f"pipeline/presets/{path.name}" for path in (ROOT / "pipeline/presets").iterdir()}
+    modules = {f"modules/{path.name}" for path in (ROOT / "modules").glob("*.py")}
+    assert presets | modules <= packed
+    assert not any(name.startswith(("tests/", "bootstrap/")) for name in packed)
