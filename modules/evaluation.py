@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from modules import metrics
 from modules.configuration import EvaluationOptions
@@ -238,7 +239,7 @@ def _row(outputs: Mapping[str, IntArray]) -> IntArray:
     return np.stack([np.ravel(outputs[name]) for name in STEP_OUTPUTS])
 
 
-def eval_config(options: EvaluationOptions, source_digest: str = "") -> tfma.EvalConfig:
+def eval_config(options: EvaluationOptions, source_digest: str = "") -> config_pb2.EvalConfig:
     """Returns the configuration of Evaluator: model, metrics, slices and thresholds.
 
     Thresholds judge the overall slice alone. Change thresholds stay in the configuration also
@@ -256,7 +257,7 @@ def eval_config(options: EvaluationOptions, source_digest: str = "") -> tfma.Eva
         "target_count": tuple(options.target_count_buckets),
     }
     _check_names(options, set(metric_names(bounds)))
-    metric = tfma.MetricConfig(
+    metric = config_pb2.MetricConfig(
         class_name=SessionRankMetrics.__name__,
         module=__name__,
         config=json.dumps(
@@ -267,20 +268,20 @@ def eval_config(options: EvaluationOptions, source_digest: str = "") -> tfma.Eva
             }
         ),
     )
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name=SIGNATURE,
                 label_key=LABEL_KEY,
                 preprocessing_function_names=[FEATURES_SIGNATURE],
             )
         ],
         slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[feature]) for feature in SESSION_SLICES),
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[feature]) for feature in SESSION_SLICES),
         ],
         metrics_specs=[
-            tfma.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(options))
+            config_pb2.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(options))
         ],
     )
 
@@ -299,18 +300,18 @@ def _check_names(options: EvaluationOptions, known_names: set[str]) -> None:
         )
 
 
-def _thresholds(options: EvaluationOptions) -> dict[str, tfma.PerSliceMetricThresholds]:
+def _thresholds(options: EvaluationOptions) -> dict[str, config_pb2.PerSliceMetricThresholds]:
     lower_bounds = {**FLOOR, **options.thresholds}
     thresholds = {}
     for name in {**lower_bounds, **options.change_thresholds}:
-        threshold = tfma.MetricThreshold()
+        threshold = config_pb2.MetricThreshold()
         if name in lower_bounds:
             threshold.value_threshold.lower_bound.value = lower_bounds[name]
         if name in options.change_thresholds:
             threshold.change_threshold.absolute.value = options.change_thresholds[name]
-            threshold.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-        overall = tfma.PerSliceMetricThreshold(
-            slicing_specs=[tfma.SlicingSpec()], threshold=threshold
+            threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+        overall = config_pb2.PerSliceMetricThreshold(
+            slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold
         )
-        thresholds[name] = tfma.PerSliceMetricThresholds(thresholds=[overall])
+        thresholds[name] = config_pb2.PerSliceMetricThresholds(thresholds=[overall])
     return thresholds

@@ -9,6 +9,7 @@ import tensorflow_model_analysis as tfma
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
+from tensorflow_model_analysis.proto import config_pb2
 
 from modules import evaluation
 from modules.configuration import EvaluationOptions
@@ -229,7 +230,7 @@ def thresholds_of(config):
 def test_thresholds_judge_the_overall_slice_alone():
     config = config_of(thresholds={"known/all/recall@20": 0.4}, change_thresholds={})
     for threshold in thresholds_of(config).values():
-        assert list(threshold.slicing_specs) == [tfma.SlicingSpec()]
+        assert list(threshold.slicing_specs) == [config_pb2.SlicingSpec()]
     bound = thresholds_of(config)["known/all/recall@20"].threshold.value_threshold.lower_bound
     assert bound.value == 0.4
 
@@ -240,7 +241,7 @@ def test_a_metric_may_have_both_kinds_of_threshold():
     threshold = thresholds_of(config)[name].threshold
     assert threshold.value_threshold.lower_bound.value == 0.1
     assert threshold.change_threshold.absolute.value == 0.0
-    assert threshold.change_threshold.direction == tfma.MetricDirection.HIGHER_IS_BETTER
+    assert threshold.change_threshold.direction == config_pb2.MetricDirection.HIGHER_IS_BETTER
 
 
 def test_without_any_threshold_an_empty_evaluation_is_still_refused():
