@@ -1,37 +1,25 @@
-"""Candidates that a training step's softmax runs over: sampled, in-batch, or the whole catalogue.
-
-The softmax itself is `tfrs.tasks.Retrieval`'s: its candidates are the batch's own targets first,
-then any further negatives, with a mask saying which of them count for which query.
-"""
+"""Softmax losses over the whole catalogue, over sampled negatives, or over the batch's targets."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_recommenders as tfrs
 
 from modules.configuration import TrainerOptions
 
+CandidateVectors = Callable[[tf.Tensor], tf.Tensor]
 
-class Candidates(NamedTuple):
-    """What a training step scores its queries against.
 
-    Attributes:
-      item_index: int32 `[targets + negatives]`, the targets first.
-      sampling_probability: float32 `[targets + negatives]`, up to a constant factor (the softmax
-        does not see it), at most 1; None without logQ correction.
-      score_mask: bool `[targets, targets + negatives]`; False where a candidate does not count.
-        None when all count.
+class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
+    """Loss of a batch of queries and targets, as `TrainerOptions.loss` says.
+
+    In-batch softmax is `tfrs.tasks.Retrieval`. Sampled and full softmax have code of their own:
+    the same numbers by Retrieval (candidates = targets and negatives, with a score mask) cost it
+    some twenty passes over `[targets, negatives]`, twice the time of a whole training step here.
     """
-
-    item_index: tf.Tensor
-    sampling_probability: tf.Tensor | None
-    score_mask: tf.Tensor | None
-
-
-class CandidateSampler:
-    """Chooses the candidates of a training step as `TrainerOptions.loss` says."""
 
     def __init__(self, item_counts: np.ndarray, options: TrainerOptions) -> None:
         """Prepares the sampling distribution.
@@ -39,11 +27,13 @@ class CandidateSampler:
         Args:
           item_counts: training events by item_index, `[item_indices]`; 0 for the reserved ones
             and for items this fit must not see.
-          options: `loss`, `negatives`, `negatives_power` and `logq_correction` are used.
+          options: `loss`, `reduction` and what belongs to negatives are used.
 
         Raises:
           ValueError: no item has an event.
         """
+        # float32 also under mixed precision: log q and the temperature need it.
+        super().__init__(name="retrieval_loss", dtype=tf.float32)
         self._options = options
         items = np.flatnonzero(item_counts)
         if items.size == 0:
@@ -51,36 +41,84 @@ class CandidateSampler:
         # In-batch negatives are drawn as items occur, whatever the power of sampled ones.
         power = 1.0 if options.loss == "in_batch" else options.negatives_power
         weights = item_counts[items].astype(np.float64) ** power
+        self._items = tf.constant(items, tf.int32)
         # float64: a million steps of 1e-6 would not be told apart in float32.
         self._cumulative = tf.constant(np.cumsum(weights) / weights.sum())
-        self._items = tf.constant(items, tf.int32)
+        # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS clips
+        # probabilities at 1e-6.
         relative = np.zeros(len(item_counts), np.float32)
         relative[items] = weights / weights.max()
         self._relative_probability = tf.constant(relative)
+        reduction = {
+            "mean": tf.keras.losses.Reduction.SUM_OVER_BATCH_SIZE,
+            "sum": tf.keras.losses.Reduction.SUM,
+        }[options.reduction]
+        self._sparse_loss = tf.keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=reduction
+        )
+        self._in_batch = tfrs.tasks.Retrieval(
+            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
+            remove_accidental_hits=options.remove_accidental_hits,
+        )
 
-    def candidates(self, target: tf.Tensor) -> Candidates:
-        """Returns the candidates for a batch of targets, int32 `[targets]`."""
+    def call(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Computes the loss.
+
+        Args:
+          queries: float32 `[targets, dim]`.
+          target: item indices, int32 `[targets]`.
+          candidate_vectors: maps item indices `[n]` to vectors, float32 `[n, dim]`.
+
+        Returns:
+          Scalar, in nats; mean or sum over the targets.
+        """
+        # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
+        tf.debugging.assert_shapes([(queries, ("T", "D")), (target, ("T",))])
         if self._options.loss == "in_batch":
-            return Candidates(target, self._probability(target), None)
+            return self._in_batch(
+                queries,
+                candidate_vectors(target),
+                candidate_ids=target,
+                candidate_sampling_probability=self._probability(target),
+                compute_metrics=False,
+            )
         if self._options.loss == "full":
-            item_index, probability = tf.concat([target, self._items], 0), None
-        else:
-            item_index = tf.concat([target, self._draw()], 0)
-            probability = self._probability(item_index)
-        return Candidates(item_index, probability, _own_target_only(target, item_index))
+            logits = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
+            return self._sparse_loss(tf.searchsorted(self._items, target), logits)
+        return self._sampled(queries, target, candidate_vectors)
 
-    def _draw(self) -> tf.Tensor:
+    def _sampled(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Computes the softmax over each target and negatives that the batch shares."""
         uniform = tf.random.uniform([self._options.negatives], dtype=tf.float64)
-        return tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
+        negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
+        vectors = candidate_vectors(tf.concat([target, negatives], 0))
+        positive_vectors, negative_vectors = tf.split(
+            vectors, [tf.size(target), self._options.negatives]
+        )
+        of_target = tf.reduce_sum(queries * positive_vectors, axis=1)
+        # Column 0 is put in below, so that [targets, negatives] is never copied for it alone.
+        logits = tf.linalg.matmul(
+            queries, tf.pad(negative_vectors, [[1, 0], [0, 0]]), transpose_b=True
+        )
+        if self._options.logq_correction:
+            of_target -= tf.math.log(self._probability(target))
+            correction = -tf.math.log(self._probability(negatives))
+            logits = tf.nn.bias_add(logits, tf.pad(correction, [[1, 0]]))
+        rows = tf.range(tf.size(target))
+        places = tf.stack([rows, tf.zeros_like(rows)], axis=1)
+        values = of_target
+        if self._options.remove_accidental_hits:
+            hits = tf.where(tf.equal(target[:, None], negatives[None])) + [[0, 1]]
+            places = tf.concat([places, tf.cast(hits, tf.int32)], axis=0)
+            values = tf.concat([values, tf.fill([tf.shape(hits)[0]], values.dtype.min)], axis=0)
+        logits = tf.tensor_scatter_nd_update(logits, places, values)
+        return self._sparse_loss(tf.zeros_like(target), logits)
 
     def _probability(self, item_index: tf.Tensor) -> tf.Tensor | None:
         if not self._options.logq_correction:
             return None
         return tf.gather(self._relative_probability, item_index)
-
-
-def _own_target_only(target: tf.Tensor, item_index: tf.Tensor) -> tf.Tensor:
-    """Masks the other queries' targets: only the own one and the negatives count."""
-    targets = tf.size(target)
-    negatives = tf.fill([targets, tf.size(item_index) - targets], True)
-    return tf.concat([tf.eye(targets, dtype=tf.bool), negatives], axis=1)

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from modules.configuration import ModelOptions, TrainerOptions
-from modules.losses import CandidateSampler
+from modules.losses import RetrievalLoss
 from modules.ranking import conservative_rank
 from modules.vocabulary import FIRST_ITEM, PADDING
 
@@ -144,17 +144,9 @@ class TwoTower(tfrs.Model):
         super().__init__()
         self.candidate_tower = CandidateTower(int(item_counts.shape[0]), model_options)
         self.query_tower = QueryTower(self.candidate_tower, model_options)
-        self._sampler = CandidateSampler(item_counts.numpy(), trainer_options)
+        self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
         self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)
-        reduction = {
-            "mean": tf.keras.losses.Reduction.SUM_OVER_BATCH_SIZE,
-            "sum": tf.keras.losses.Reduction.SUM,
-        }[trainer_options.reduction]
-        self.task = tfrs.tasks.Retrieval(
-            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
-            remove_accidental_hits=trainer_options.remove_accidental_hits,
-            loss_metrics=[tf.keras.metrics.Mean("mean_loss")],
-        )
+        self.mean_loss = tf.keras.metrics.Mean("mean_loss")
         self.targets = tf.keras.metrics.Sum("targets")
         self.recall = tf.keras.metrics.Mean(RECALL)
         self.mrr = tf.keras.metrics.Mean(MRR)
@@ -172,19 +164,10 @@ class TwoTower(tfrs.Model):
           Scalar loss, in nats.
         """
         queries, target = self._queries_and_targets(inputs, training)
+        loss = self.task(queries, target, self.candidate_tower)
         self.targets.update_state(tf.size(target))
-        candidates = self._sampler.candidates(target)
-        vectors = self.candidate_tower(candidates.item_index)
-        # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
-        tf.debugging.assert_shapes([(queries, ("Q", "D")), (vectors, ("C", "D"))])
-        return self.task(
-            queries,
-            vectors,
-            candidate_ids=candidates.item_index,
-            candidate_sampling_probability=candidates.sampling_probability,
-            score_mask=candidates.score_mask,
-            compute_metrics=False,
-        )
+        self.mean_loss.update_state(loss)
+        return loss
 
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds a batch to Recall@20 and MRR@20 over the full catalogue, all its targets."""
