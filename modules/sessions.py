@@ -1,25 +1,20 @@
-"""Rows of a click log become sessions; neither TensorFlow nor Beam here.
+"""Events become sessions, and sessions a split; neither TensorFlow nor Beam here.
 
-The functions below are all that decides what a row, a session and the eval cut are. The Beam graph
-(`components/session_example_gen`) and the tests call the same ones.
+With `click_log.py` (rows of a file) these functions are all that decides what a session and the
+eval cut are: the Beam graph in `components/session_example_gen` and the tests call the same ones.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-REJECT_REASONS = ("encoding", "field_count", "empty_id", "time")
 TIME_UNITS = ("auto", "milliseconds", "seconds")
-MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 _MS_PER_HOUR = 3_600_000
-_SECONDS_BELOW = 10**11  # read as milliseconds this is March 1973, as seconds the year 5138
-_NUMBER = re.compile(rb"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+_MAX_HOURS = 1_000_000
 
 
 class SessionDataError(ValueError):
@@ -62,217 +57,72 @@ class SessionOptions:
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
-        return [message for is_bad, message in self._rules() if is_bad]
+        return [
+            f"{name} must be {wanted}, got {getattr(self, name)!r}"
+            for name, (is_good, wanted) in self._rules().items()
+            if not is_good
+        ]
 
-    def _rules(self) -> Iterator[tuple[bool, str]]:
-        columns = (self.session_column, self.item_column, self.time_column)
-        for name in ("session_column", "item_column", "time_column"):
-            value = getattr(self, name)
-            bad = not isinstance(value, str) or not value.strip()
-            yield bad, f"{name} must be a column's name, got {value!r}"
-        yield (
-            len(set(columns)) < 3,
-            f"session_column, item_column and time_column must differ, got {columns!r}",
-        )
-        yield (
-            self.delimiter is not None and not _is_delimiter(self.delimiter),
-            f"delimiter must be one ASCII character other than a quote or a line end, "
-            f"got {self.delimiter!r}",
-        )
-        yield (
-            self.time_unit not in TIME_UNITS,
-            f"time_unit must be one of {', '.join(TIME_UNITS)}, got {self.time_unit!r}",
-        )
-        yield (
-            not isinstance(self.drop_immediate_repeats, bool),
-            f"drop_immediate_repeats must be true or false, got {self.drop_immediate_repeats!r}",
-        )
-        shortest, longest = self.min_session_length, self.max_session_length
-        is_count = _is_number(shortest, 1, whole=True)
-        yield not is_count, f"min_session_length must be an integer from 1 on, got {shortest!r}"
-        least = shortest if is_count else 1
-        yield (
-            longest is not None and not _is_number(longest, least, whole=True),
-            f"max_session_length must be an integer not below min_session_length ({least}), "
-            f"got {longest!r}",
-        )
-        for name, low_is_open, high_is_open in (
-            ("sample_fraction", True, False),
-            ("eval_fraction", True, True),
-            ("max_reject_fraction", False, False),
-        ):
-            value = getattr(self, name)
-            bad = (
-                not _is_number(value, 0, 1)
-                or (low_is_open and value == 0)
-                or (high_is_open and value == 1)
-            )
-            span = f"{'above 0' if low_is_open else 'from 0'} {'below' if high_is_open else 'to'} 1"
-            yield bad, f"{name} must be a number {span}, got {value!r}"
-        hours = self.eval_hours
-        yield (
-            hours is not None and (not _is_number(hours, 0) or hours == 0),
-            f"eval_hours must be a number above 0, got {hours!r}",
-        )
+    def _rules(self) -> dict[str, tuple[bool, str]]:
+        columns = [self.session_column, self.item_column, self.time_column]
+        shortest = self.min_session_length if _is_count(self.min_session_length, 1) else 1
+        a_column = "the name of a column, each a different one"
+        return {
+            "session_column": (_is_name(self.session_column, columns), a_column),
+            "item_column": (_is_name(self.item_column, columns), a_column),
+            "time_column": (_is_name(self.time_column, columns), a_column),
+            "delimiter": (
+                self.delimiter is None or _is_delimiter(self.delimiter),
+                "one ASCII character other than a quote or a line end, or null",
+            ),
+            "time_unit": (self.time_unit in TIME_UNITS, f"one of {', '.join(TIME_UNITS)}"),
+            "drop_immediate_repeats": (
+                isinstance(self.drop_immediate_repeats, bool),
+                "true or false",
+            ),
+            "min_session_length": (
+                _is_count(self.min_session_length, 1),
+                "an integer of at least 1",
+            ),
+            "max_session_length": (
+                self.max_session_length is None or _is_count(self.max_session_length, shortest),
+                f"an integer of at least min_session_length ({shortest}), or null",
+            ),
+            "sample_fraction": (
+                _is_number(self.sample_fraction) and 0 < self.sample_fraction <= 1,
+                "above 0 and at most 1",
+            ),
+            "eval_fraction": (
+                _is_number(self.eval_fraction) and 0 < self.eval_fraction < 1,
+                "above 0 and below 1",
+            ),
+            "eval_hours": (
+                self.eval_hours is None
+                or (_is_number(self.eval_hours) and 0 < self.eval_hours <= _MAX_HOURS),
+                f"above 0 and at most {_MAX_HOURS}, or null",
+            ),
+            "max_reject_fraction": (
+                _is_number(self.max_reject_fraction) and 0 <= self.max_reject_fraction <= 1,
+                "between 0 and 1",
+            ),
+        }
+
+
+def _is_name(value: object, columns: list[str]) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and columns.count(value) == 1
 
 
 def _is_delimiter(value: object) -> bool:
     return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n\0'
 
 
-def _is_number(value: object, low: float, high: float = 10**12, whole: bool = False) -> bool:
-    """Tells whether value is a number in [low, high]; YAML's true and false are none."""
-    kinds = int if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+def _is_number(value: object) -> bool:
+    """Tells whether value is a number; YAML's true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-class Columns(NamedTuple):
-    """Where a file's rows hold what: all positions count fields from 0."""
-
-    delimiter: str
-    width: int
-    session: int
-    item: int
-    time: int
-
-
-def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
-    """Finds the columns in a file's first line (byte-order mark, Windows line end tolerated).
-
-    Raises:
-      SessionDataError: a column is missing or named twice.
-    """
-    delimiter = options.delimiter or _delimiter_by_name(path)
-    text = line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-    names = [name.strip() for name in _fields(text, delimiter)]
-    found = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    where = []
-    for option in ("session_column", "item_column", "time_column"):
-        wanted = getattr(options, option)
-        if names.count(wanted) != 1:
-            number = "no" if wanted not in names else "more than one"
-            raise SessionDataError(
-                f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
-                f"names {found}. Mend the header, or set {option} or delimiter."
-            )
-        where.append(names.index(wanted))
-    return Columns(delimiter, len(names), *where)
-
-
-def _delimiter_by_name(path: str) -> str:
-    return "," if path.lower().removesuffix(".gz").endswith(".csv") else "\t"
-
-
-def _fields(text: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
-    except csv.Error:  # an open quote
-        return []
-
-
-def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
-    """Reads an event time as milliseconds since 1970, None where it is none.
-
-    Negative values, and those after the year 9999, count as unreadable: in a click log they are
-    somebody's mark for "missing".
-
-    >>> time_to_ms(b"1442004589439"), time_to_ms(b"1396860669.277"), time_to_ms(b"soon")
-    (1442004589439, 1396860669277, None)
-    """
-    if raw.isdigit():
-        value = int(raw)
-        in_seconds = unit == "seconds" or (unit == "auto" and value < _SECONDS_BELOW)
-        time = value * 1000 if in_seconds else value
-    else:
-        text = raw.strip()
-        match = _NUMBER.fullmatch(text)
-        if not match:
-            return None
-        number = float(text)
-        is_float = match.group(1) is not None
-        in_seconds = unit == "seconds" or (unit == "auto" and (is_float or number < _SECONDS_BELOW))
-        if number > MAX_TIME_MS:
-            return None
-        time = round(number * 1000 if in_seconds else number)
-    return time if time <= MAX_TIME_MS else None
-
-
-class Rows(NamedTuple):
-    """What a piece of a file holds: four parallel lists, and the rows that cannot be used.
-
-    Attributes:
-      session_ids: one per event.
-      item_ids: one per event.
-      times: milliseconds, one per event.
-      offsets: where each row begins in the file's (uncompressed) text, in bytes.
-      rejects: (reason, offset, text) of each bad row.
-    """
-
-    session_ids: list[bytes]
-    item_ids: list[bytes]
-    times: list[int]
-    offsets: list[int]
-    rejects: list[tuple[str, int, bytes]]
-
-
-def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "auto") -> Rows:
-    """Parses whole lines of a file; `offset` is where they begin in it. Blank lines are no rows."""
-    rows = Rows([], [], [], [], [])
-    session_ids, item_ids, times, offsets, rejects = rows
-    split = _line_splitter(text, columns.delimiter)
-    is_bad_text = _encoding_check(text)
-    _, width, session, item, time = columns
-    for line in text.split(b"\n"):
-        start = offset
-        offset += len(line) + 1
-        if line[-1:] == b"\r":
-            line = line[:-1]
-        if not line:
-            continue
-        if is_bad_text is not None and is_bad_text(line):
-            rejects.append(("encoding", start, line))
-            continue
-        fields = split(line)
-        if len(fields) != width:
-            rejects.append(("field_count", start, line))
-            continue
-        session_id, item_id = fields[session], fields[item]
-        if not session_id.strip() or not item_id.strip():
-            rejects.append(("empty_id", start, line))
-            continue
-        event_time = time_to_ms(fields[time], time_unit)
-        if event_time is None:
-            rejects.append(("time", start, line))
-            continue
-        session_ids.append(session_id)
-        item_ids.append(item_id)
-        times.append(event_time)
-        offsets.append(start)
-    return rows
-
-
-def _line_splitter(text: bytes, delimiter: str) -> Callable[[bytes], list[bytes]]:
-    raw = delimiter.encode()
-
-    def split_quoted(line: bytes) -> list[bytes]:
-        if b'"' not in line:
-            return line.split(raw)
-        return [field.encode() for field in _fields(line.decode(), delimiter)]
-
-    return split_quoted if b'"' in text else lambda line: line.split(raw)
-
-
-def _encoding_check(text: bytes) -> Callable[[bytes], bool] | None:
-    """Returns None where all of the text is UTF-8 (one fast test), else a test for single lines."""
-    return _is_not_utf8 if _is_not_utf8(text) else None
-
-
-def _is_not_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return True
-    return False
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 Event = tuple[int, int, bytes]
@@ -315,16 +165,12 @@ def build_sessions(
 def order_events(session_id: bytes, events: Sequence[Event], drop_repeats: bool) -> Session:
     """Orders one session's events by time, then place in the input; drops repeats if asked."""
     ordered = sorted(events)
-    start_time = ordered[0][0]
     if drop_repeats:
-        ordered = [
-            event
-            for index, event in enumerate(ordered)
-            if index == 0 or event[2] != ordered[index - 1][2]
-        ]
-    return Session(
-        session_id, start_time, [event[2] for event in ordered], [event[0] for event in ordered]
-    )
+        pairs = zip([None, *ordered], ordered, strict=False)
+        ordered = [event for before, event in pairs if before is None or event[2] != before[2]]
+    item_ids = [event[2] for event in ordered]
+    event_times = [event[0] for event in ordered]
+    return Session(session_id, event_times[0], item_ids, event_times)
 
 
 def finish_session(

@@ -10,6 +10,7 @@ from tfx.components.example_gen import component as example_gen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
+from components.session_example_gen import driver
 from components.session_example_gen.executor import SessionExampleGenExecutor
 from modules.sessions import SessionOptions
 
@@ -23,6 +24,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
     README.md beside this file for the features, the files and the counts that the artifact carries.
     """
 
+    DRIVER_CLASS = driver.SessionFilesDriver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(SessionExampleGenExecutor)
 
     def __init__(

@@ -30,9 +30,14 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
     ) -> dict[str, beam.PCollection]:
         """Returns serialized tf.Examples by output split."""
         options = sessions_options(exec_properties)
-        return (
-            pipeline | transforms.SessionsFromFiles(find_input(exec_properties, options), options)
-        ).examples
+        inputs = find_input(exec_properties, options)
+        sessions: transforms.SessionBatches = pipeline | transforms.SessionsFromFiles(
+            inputs, options
+        )
+        return {
+            name: sessions.batches | f"Split[{name}]" >> beam.FlatMap(_examples_of, name)
+            for name in transforms.output_splits([split.name for split in inputs])
+        }
 
     def Do(
         self,

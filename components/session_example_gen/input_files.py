@@ -14,7 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
-from modules.sessions import Columns, SessionDataError, SessionOptions, read_header
+from modules.click_log import Columns, read_header
+from modules.sessions import SessionDataError, SessionOptions
 
 PIECE_BYTES = 8 << 20
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from components.session_example_gen.input_files import InputSplit
-from modules.sessions import REJECT_REASONS, SessionDataError, SessionOptions
+from modules.click_log import REJECT_REASONS
+from modules.sessions import SessionDataError, SessionOptions
 
 EXAMPLES_SHOWN = 5
 OUTPUT_COUNTS = (
