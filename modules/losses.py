@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
@@ -21,7 +22,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
     some twenty passes over `[targets, negatives]`, twice the time of a whole training step here.
     """
 
-    def __init__(self, item_counts: np.ndarray, options: TrainerOptions) -> None:
+    def __init__(self, item_counts: npt.NDArray[np.int64], options: TrainerOptions) -> None:
         """Prepares the sampling distribution.
 
         Args:
@@ -112,8 +113,9 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         places = tf.stack([rows, tf.zeros_like(rows)], axis=1)
         values = of_target
         if self._options.remove_accidental_hits:
-            hits = tf.where(tf.equal(target[:, None], negatives[None])) + [[0, 1]]
-            places = tf.concat([places, tf.cast(hits, tf.int32)], axis=0)
+            hits = tf.where(tf.equal(target[:, None], negatives[None]))
+            behind_target = tf.constant([[0, 1]])
+            places = tf.concat([places, tf.cast(hits, tf.int32) + behind_target], axis=0)
             values = tf.concat([values, tf.fill([tf.shape(hits)[0]], values.dtype.min)], axis=0)
         logits = tf.tensor_scatter_nd_update(logits, places, values)
         return self._sparse_loss(tf.zeros_like(target), logits)

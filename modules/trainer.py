@@ -87,7 +87,9 @@ def _choose_and_refit(
     all_counts = _item_counts(vocabulary)
     # With refit the vocabulary holds eval's items too; the fit that chooses must not know them.
     counts = dataset.item_counts(train, len(all_counts)) if options.refit else all_counts
-    evaluation = evaluation.map(lambda *windows: dataset.keep_items(*windows, counts > 0))
+    evaluation = evaluation.map(
+        lambda context, target: dataset.keep_items(context, target, counts > 0)
+    )
     keeper = EpochKeeper(
         os.path.join(job.checkpoints, "choose"), options.epochs, options.early_stopping_patience
     )

@@ -6,6 +6,7 @@ import dataclasses
 import os
 
 import numpy as np
+import numpy.typing as npt
 
 from modules.configuration import FeatureOptions
 
@@ -27,12 +28,12 @@ class Vocabulary:
       catalogue_size: the first so many items can be recommended.
     """
 
-    item_ids: np.ndarray
-    counts: np.ndarray
+    item_ids: npt.NDArray[np.object_]
+    counts: npt.NDArray[np.int64]
     catalogue_size: int
 
 
-def catalogue_size(counts: np.ndarray, options: FeatureOptions) -> int:
+def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> int:
     """Returns how many of the items, sorted by descending `counts`, enter the catalogue.
 
     Raises:
