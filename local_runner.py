@@ -1,0 +1,46 @@
+"""What `tfx pipeline create --engine=local` loads and `tfx run create` runs.
+
+TFX hands a runner no arguments. `run.py` leaves a configuration in the folder that the environment
+variable SESSION_RETRIEVAL_OUT names. By hand, without it, SESSION_RETRIEVAL_PRESET names a preset
+or a YAML file; the default is the bundled sample.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pipeline.config import Paths
+from pipeline.launch import find_config, make_sample_if_missing, started
+from pipeline.progress import Console, console, report_failure, watch_nodes
+from pipeline.report import format_report
+from pipeline.run_lock import exclusive
+from pipeline.summary import summarize, write_summary
+
+
+def run(stream: Console) -> None:
+    """Runs the configured pipeline once, and ends with its summary."""
+    began = started(os.environ)
+    config, out = find_config(os.environ)
+    with exclusive(out):
+        make_sample_if_missing(config)
+        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+        from pipeline.pipeline import create_pipeline
+
+        pipeline = create_pipeline(config, Paths.under(out))
+        with watch_nodes(stream, len(pipeline.components)) as nodes:
+            LocalDagRunner().run(pipeline)
+        if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
+            summary = summarize(config, out, nodes.seconds, began)
+            write_summary(summary, out)
+            print(f"\n{format_report(summary)}")
+
+
+if __name__ == "__main__":
+    with console() as stream:
+        try:
+            run(stream)
+        except Exception as error:
+            report_failure(error)
+            sys.exit(1)

@@ -1,0 +1,171 @@
+"""Registers and runs the pipeline with TFX's command line, its chatter kept in a log file."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.config import DEFAULT_PRESET, PROJECT, Config, Paths, load_config, write_config
+from pipeline.progress import FAILED
+
+LOCAL_RUNNER = PROJECT / "local_runner.py"
+OUT_VARIABLE = "SESSION_RETRIEVAL_OUT"
+PRESET_VARIABLE = "SESSION_RETRIEVAL_PRESET"
+STARTED_VARIABLE = "SESSION_RETRIEVAL_STARTED"
+HOME_VARIABLE = "LOCAL_HOME"
+_CONFIG_FILE = "config.yaml"
+SUMMARY_FILE = "summary.json"
+_KEPT_LOGS = 20
+_TAIL_LINES = 15
+
+
+def default_out(name: str) -> Path:
+    """Returns where a pipeline's outputs go unless OUT says otherwise."""
+    return PROJECT / "output" / name
+
+
+def save_config(config: Config, out: Path) -> None:
+    """Leaves the resolved configuration where `find_config` looks for it."""
+    write_config(config, out / _CONFIG_FILE)
+
+
+def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
+    """Returns what a runner without arguments has to run, and its output folder.
+
+    `SESSION_RETRIEVAL_OUT` names a folder in which `run.py` left a configuration. Without it, the
+    preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled sample.
+
+    Raises:
+      ConfigError: the configuration is not usable.
+    """
+    out = environment.get(OUT_VARIABLE)
+    if out and (Path(out) / _CONFIG_FILE).is_file():
+        return load_config(str(Path(out) / _CONFIG_FILE)), Path(out).absolute()
+    config = load_config(environment.get(PRESET_VARIABLE) or DEFAULT_PRESET)
+    return config, Path(out).absolute() if out else default_out(config.name)
+
+
+def started(environment: Mapping[str, str]) -> float:
+    """Returns when the run began, in seconds since 1970: `run.py` says so, else it is now."""
+    return float(environment.get(STARTED_VARIABLE) or time.time())
+
+
+def make_sample_if_missing(config: Config) -> bool:
+    """Writes the bundled sample's files where a preset needs them; returns whether it had to."""
+    data = config.data
+    if not (data.generate and data.folder):
+        return False
+    wanted = [
+        Path(path)
+        for path in (data.train, data.test)
+        if path and Path(path).parent == Path(data.folder)
+    ]
+    if all(path.is_file() for path in wanted):
+        return False
+    from pipeline.sample_data import write_sample
+
+    write_sample(Path(data.folder))
+    return True
+
+
+def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, str]:
+    """Returns the environment in which TFX's command line runs.
+
+    Registrations live in the output folder, so that two checkouts with pipelines of one name never
+    meet, unless the user chose a place. TFX looks `pip` up on PATH: this environment's comes first.
+    """
+    bin_folder = str(Path(sys.executable).parent)
+    path = os.pathsep.join([bin_folder, environment.get("PATH", os.defpath)])
+    python_path = [str(PROJECT), *filter(None, [environment.get("PYTHONPATH")])]
+    return {
+        HOME_VARIABLE: str(out / "tfx"),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONWARNINGS": "ignore::FutureWarning,ignore::DeprecationWarning",
+        STARTED_VARIABLE: repr(time.time()),
+        **environment,
+        "PATH": path,
+        "PYTHONPATH": os.pathsep.join(python_path),
+        OUT_VARIABLE: str(out),
+    }
+
+
+def is_registered(config: Config, out: Path, home: Path) -> bool:
+    """Returns whether TFX's command line already knows this pipeline, runner and output folder."""
+    try:
+        known = json.loads((home / config.name / "pipeline_args.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(
+        known.get("pipeline_root") == Paths.under(out).pipeline_root
+        and known.get("pipeline_dsl_path") == str(LOCAL_RUNNER)
+    )
+
+
+def register_arguments(config: Config, home: Path) -> list[str]:
+    """Returns the arguments that register the pipeline, anew or in place of another one."""
+    known = (home / config.name).exists()
+    command = "update" if known else "create"
+    return ["pipeline", command, "--engine=local", f"--pipeline-path={LOCAL_RUNNER}"]
+
+
+def run_arguments(config: Config) -> list[str]:
+    """Returns the arguments that run the registered pipeline."""
+    return ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
+
+
+def new_log(out: Path) -> Path:
+    """Returns the path of a new log file and removes the oldest of many."""
+    folder = out / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.glob("*.log"))[: -_KEPT_LOGS + 1 or None]:
+        old.unlink(missing_ok=True)
+    return folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.log"
+
+
+def call_tfx(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    show: Callable[[str], None] | None,
+) -> int:
+    """Runs TFX's command line and returns its exit status.
+
+    Args:
+      arguments: after `tfx`.
+      environment: of the process.
+      log: file that gets all output appended.
+      show: gets what the pipeline prints for people, as it comes; None keeps it in the log. The
+        command line's own words, which come before, are left out.
+    """
+    command = [str(Path(sys.executable).with_name("tfx")), *arguments]
+    with open(log, "ab") as file:
+        file.write(f"$ {' '.join(command)}\n".encode())
+        file.flush()
+        process = subprocess.Popen(
+            command, env=dict(environment), stdout=subprocess.PIPE, stderr=file
+        )
+        assert process.stdout is not None
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            file.write(chunk)
+            file.flush()
+            if show:
+                show(chunk.decode("utf-8", "replace"))
+        return process.wait()
+
+
+def tail(log: Path) -> str:
+    """Returns the last lines of a log, for a process that died without a word."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        return "".join(collections.deque(file, _TAIL_LINES)).rstrip()
+
+
+def failure_text(shown: str, log: Path) -> str:
+    """Returns the last words about a failed run: the cause, unless shown, and where the log is."""
+    cause = "" if f"{FAILED}" in shown else f"{FAILED}the run ended without a word:\n{tail(log)}\n"
+    return f"{cause}Full log: {log}"

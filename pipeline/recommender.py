@@ -1,0 +1,93 @@
+"""Asks a pushed model; needs nothing but TensorFlow, and that only once a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+SIGNATURE = "recommend"
+_KNOWN_ITEMS = Path("assets") / "item_ids.txt"
+
+
+class NoModelError(Exception):
+    """There is no pushed model; the message says how to get one."""
+
+
+class Recommendation(NamedTuple):
+    """An item and the model's score for it; only the order of scores has a meaning."""
+
+    item_id: str
+    score: float
+
+
+def newest_model(push_folders: Iterable[Path]) -> Path:
+    """Returns the model that was pushed last; versions are folders named by a rising number.
+
+    Raises:
+      NoModelError: no folder holds a SavedModel.
+    """
+    folders = list(push_folders)
+    versions = [
+        version
+        for folder in folders
+        for version in folder.glob("[0-9]*")
+        if version.name.isdigit() and (version / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        places = ", ".join(map(str, folders)) or "output/*/pushed"
+        raise NoModelError(
+            f"No model has been pushed yet in {places}. `make run` trains one and pushes it if it "
+            "is blessed; give the same OUT to both, or name a SavedModel with --model."
+        )
+    return max(versions, key=lambda version: int(version.name))
+
+
+def load_model(folder: Path) -> Any:
+    """Loads a SavedModel.
+
+    Raises:
+      NoModelError: the folder holds none, or one that cannot recommend.
+    """
+    if not (folder / "saved_model.pb").is_file():
+        raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    if SIGNATURE not in model.signatures:
+        found = ", ".join(sorted(model.signatures)) or "none"
+        raise NoModelError(f"{folder} has no signature {SIGNATURE!r}, but {found}.")
+    return model
+
+
+def recommend(
+    model: Any, sessions: Sequence[Sequence[str]], count: int
+) -> list[list[Recommendation]]:
+    """Returns the best items for each session, best first.
+
+    Args:
+      model: from `load_model`.
+      sessions: item ids each, in time order; unknown ones are ignored by the model.
+      count: most items per session; the model holds at most 100.
+    """
+    import tensorflow as tf
+
+    item_ids = tf.ragged.constant([list(items) for items in sessions], tf.string, ragged_rank=1)
+    answer = model.signatures[SIGNATURE](item_ids=item_ids.to_tensor(""))
+    rows = zip(answer["item_ids"].numpy(), answer["scores"].numpy(), strict=True)
+    return [
+        [
+            Recommendation(item_id.decode("utf-8", "replace"), float(score))
+            for item_id, score in list(zip(ids, scores, strict=True))[:count]
+        ]
+        for ids, scores in rows
+    ]
+
+
+def unknown_items(folder: Path, item_ids: Sequence[str]) -> list[str]:
+    """Returns those of the items that the model in the folder has never seen, if it lists them."""
+    if not (folder / _KNOWN_ITEMS).is_file():
+        return []
+    with open(folder / _KNOWN_ITEMS, encoding="utf-8", newline="\n") as file:
+        known = {line.rstrip("\n") for line in file}
+    return [item_id for item_id in item_ids if item_id not in known]

@@ -1,0 +1,258 @@
+"""The summary of a run: gathered from metadata and artifacts, written as JSON.
+
+Keys are stable and documented in `docs/summary.md`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
+from pipeline import recommender
+from pipeline.config import Config, Paths
+from pipeline.evaluation_record import EvaluationRecord, read_evaluation
+from pipeline.run_record import RunRecord, read_run
+
+FORMAT = 1
+SUMMARY_FILE = "summary.json"
+PACKAGES = (
+    "tfx",
+    "tensorflow",
+    "tf-keras",
+    "tensorflow-recommenders",
+    "tensorflow-transform",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "apache-beam",
+    "ml-metadata",
+)
+_EXAMPLES = 3
+_EXAMPLE_ITEMS = 5
+_LONGEST_EXAMPLE = 8
+
+
+def summarize(
+    config: Config, out: Path, node_seconds: Mapping[str, float], started: float
+) -> dict[str, Any]:
+    """Gathers the summary of the run that has just ended.
+
+    Args:
+      config: of the run.
+      out: its output folder.
+      node_seconds: wall time of each node.
+      started: when the whole run began, in seconds since 1970.
+    """
+    paths = Paths.under(out)
+    run = read_run(paths.metadata, config.name)
+    evaluation = _evaluation(run)
+    summary = {
+        "format": FORMAT,
+        "pipeline": config.name,
+        "run_id": run.run_id,
+        "out": str(out),
+        **_data(run),
+        "catalogue": _catalogue(run, config),
+        **_quality(evaluation, config.evaluation.split),
+        **_verdict(run, evaluation),
+        "pushed_model": _pushed_model(run),
+        "nodes": {"ran": run.ran(), "cached": run.cached()},
+        "seed": config.trainer.seed,
+        "versions": versions(),
+        "recommendations": _recommendations(run, Path(paths.push_folder), out),
+    }
+    # Last, so that reading artifacts and loading the model count too.
+    seconds = {"total": round(time.time() - started, 3), "nodes": dict(node_seconds)}
+    return {**summary, "seconds": seconds}
+
+
+def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
+    """Writes `summary.json`, whole or not at all, and returns its path."""
+    file = out / SUMMARY_FILE
+    scratch = out / f".{SUMMARY_FILE}.new"
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.replace(file)
+    return file
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """Returns the summary of the run before, empty if there is none that can be read."""
+    try:
+        summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that decide what a run computes."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns SessionExampleGen's counts, `{split}.rows_read` and so on, into the summary's part.
+
+    >>> counts = {"test.rows_read": 9, "test.rows_rejected.time": 1, "test.rows_kept": 7,
+    ...           "test.sessions": 2, "test.items": 5, "test.rows_too_short": 1}
+    >>> data_counts(counts)["rows"]["by_split"]["test"]["rejected"]
+    {'time': 1}
+    """
+    splits: dict[str, dict[str, Any]] = {}
+    for name, value in properties.items():
+        split, dot, count = name.partition(".")
+        if dot and isinstance(value, int):
+            splits.setdefault(split, {})[count] = value
+    order = [name for name in ("train", "eval", "test") if name in splits]
+    by_split = {name: _split_rows(splits[name]) for name in order}
+    rejected: dict[str, int] = {}
+    for rows in by_split.values():
+        for reason, count in rows["rejected"].items():
+            rejected[reason] = rejected.get(reason, 0) + count
+    return {
+        "rows": {
+            "read": sum(rows["read"] or 0 for rows in by_split.values()),
+            "kept": sum(rows["kept"] for rows in by_split.values()),
+            "rejected": rejected,
+            "by_split": by_split,
+        },
+        "sessions": {name: splits[name].get("sessions", 0) for name in order},
+        "items": {name: splits[name].get("items", 0) for name in order},
+    }
+
+
+def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns a split's rows; `read` is None for a split that was cut from another one."""
+    prefix = "rows_rejected."
+    dropped = ("too_short", "capped", "repeated", "sampled_out")
+    return {
+        "read": counts.get("rows_read"),
+        "kept": counts.get("rows_kept", 0),
+        "rejected": {
+            name[len(prefix) :]: count
+            for name, count in sorted(counts.items())
+            if name.startswith(prefix)
+        },
+        "dropped": {name: counts.get(f"rows_{name}", 0) for name in dropped},
+    }
+
+
+def _data(run: RunRecord) -> dict[str, Any]:
+    examples = run.output("examples")
+    return data_counts(examples.properties if examples else {})
+
+
+def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
+    """Counts the items that training knows, and those of them that can be recommended."""
+    graph = run.output("transform_graph")
+    if graph is None:
+        return None
+    file = Path(graph.uri) / "transform_fn" / "assets" / VOCABULARY_NAME
+    vocabulary = read_vocabulary(file, config.features)
+    return {"known_items": len(vocabulary.item_ids), "items": vocabulary.catalogue_size}
+
+
+def _evaluation(run: RunRecord) -> EvaluationRecord | None:
+    artifact = run.output("evaluation")
+    return read_evaluation(artifact.uri) if artifact else None
+
+
+def _quality(evaluation: EvaluationRecord | None, split: str) -> dict[str, Any]:
+    """Returns all metrics; empty mappings where no Evaluator ran."""
+    if evaluation is None:
+        return {"evaluated_split": None, "metrics": {}, "last_blessed_metrics": {}, "slices": {}}
+    return {
+        "evaluated_split": split,
+        "metrics": dict(evaluation.metrics),
+        "last_blessed_metrics": dict(evaluation.last_blessed),
+        "slices": {name: dict(part) for name, part in evaluation.slices.items()},
+    }
+
+
+def _verdict(run: RunRecord, evaluation: EvaluationRecord | None) -> dict[str, Any]:
+    """Says whether the model was blessed by every node that blesses, and why or why not."""
+    blessings = {
+        name: node.outputs["blessing"]
+        for name, node in run.nodes.items()
+        if "blessing" in node.outputs
+    }
+    refused = [
+        name for name, made in blessings.items() if not int(made.properties.get("blessed", 0))
+    ]
+    blessed = bool(blessings) and not refused
+    gates = evaluation.gates if evaluation else ()
+    reasons = [gate.reason() for gate in gates if gate.passed == blessed]
+    others = [f"{name} did not bless the model" for name in refused] or ["no node judged the model"]
+    return {
+        "blessed": blessed,
+        "reasons": reasons or others,
+        "gates": [dataclasses.asdict(gate) for gate in gates],
+    }
+
+
+def _pushed_model(run: RunRecord) -> str | None:
+    pushed = run.output("pushed_model")
+    if pushed is None or not int(pushed.properties.get("pushed", 0)):
+        return None
+    return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+
+def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, Any] | None:
+    """Asks the newest pushed model about sessions of the test split; None without a model.
+
+    The answers of the run before are kept while model and sessions are the same.
+    """
+    examples = run.output("examples")
+    try:
+        model = recommender.newest_model([push_folder])
+    except recommender.NoModelError:
+        return None
+    if examples is None:
+        return None
+    known = read_summary(out).get("recommendations")
+    if known and (known["model"], known["examples"]) == (str(model), examples.uri):
+        return dict(known)
+    sessions = example_sessions(Path(examples.uri))
+    if not sessions:
+        return None
+    answers = recommender.recommend(
+        recommender.load_model(model), [items[:-1] for items in sessions], _EXAMPLE_ITEMS
+    )
+    return {
+        "model": str(model),
+        "examples": examples.uri,
+        "sessions": [
+            {"items": items[:-1], "next": items[-1], "recommended": [r.item_id for r in answer]}
+            for items, answer in zip(sessions, answers, strict=True)
+        ],
+    }
+
+
+def example_sessions(examples: Path) -> list[list[str]]:
+    """Returns the item ids of the first sessions of the test split that are easy to read."""
+    import tensorflow as tf
+
+    folder = examples / "Split-test"
+    files = sorted(str(file) for file in folder.iterdir()) if folder.is_dir() else []
+    found: list[list[str]] = []
+    for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        values = example.features.feature["item_ids"].bytes_list.value
+        items = [value.decode("utf-8", "replace") for value in values]
+        if 3 <= len(items) <= _LONGEST_EXAMPLE:
+            found.append(items)
+        if len(found) == _EXAMPLES:
+            break
+    return found

@@ -1,0 +1,69 @@
+"""Ask the newest pushed model: item ids of a session in, recommended items out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config import PROJECT
+from pipeline.recommender import (
+    NoModelError,
+    load_model,
+    newest_model,
+    recommend,
+    unknown_items,
+)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--items", required=True, help="item ids of the session in time order: a,b,c"
+    )
+    parser.add_argument("-k", type=int, default=10, help="how many items to recommend (10)")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--model", type=Path, help="folder of a SavedModel")
+    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    options = parser.parse_args(arguments)
+    if not 1 <= options.k <= 100:
+        parser.error(f"-k must be between 1 and 100, got {options.k}")
+    return options
+
+
+def _find_model(options: argparse.Namespace) -> Path:
+    if options.model:
+        return Path(options.model)
+    outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
+    return newest_model(out / "pushed" for out in outs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints one line per recommended item; returns the exit status."""
+    options = parse_arguments(arguments)
+    items = [item for item in options.items.split(",") if item]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    try:
+        folder = _find_model(options)
+        answer = recommend(load_model(folder), [items], options.k)[0]
+    except NoModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Model: {folder}")
+    unknown = unknown_items(folder, items)
+    if unknown:
+        print(f"Unknown to it and ignored: {', '.join(unknown)}")
+    if len(unknown) == len(items):
+        print("No item is known: the most popular ones are recommended.")
+    for position, (item_id, score) in enumerate(answer, start=1):
+        print(f"{position:>3}  {item_id:<20} {score + 0.0:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

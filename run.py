@@ -1,0 +1,116 @@
+"""Run the pipeline with TFX's command line: session logs in, a pushed model and a summary out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline import launch
+from pipeline.config import Config, ConfigError, choose_preset, load_config
+from pipeline.data_files import DataPaths
+from pipeline.overrides import split_overrides
+from pipeline.progress import FAILED
+from pipeline.run_lock import BusyError, exclusive
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", help="name of a preset, or path of a YAML file of that form")
+    parser.add_argument("--data", help="folder with files of the preset's names")
+    for split in ("train", "eval", "test"):
+        parser.add_argument(f"--{split}", help=f"{split} file or pattern, in place of the preset's")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="'SECTION.KEY=VALUE ...'",
+        help="overrides of single values; may be repeated",
+    )
+    parser.add_argument("--out", help="folder of all outputs (default: output/<preset>)")
+    return parser.parse_args(arguments)
+
+
+def prepare(options: argparse.Namespace) -> tuple[Config, Path]:
+    """Returns the checked configuration and the output folder, with all that a run needs in it.
+
+    Raises:
+      ConfigError: the configuration is not usable.
+      ValueError: the overrides cannot be split.
+      BusyError: another run uses the output folder.
+    """
+    data = DataPaths(options.data, options.train, options.eval, options.test)
+    overrides = [part for text in options.set for part in split_overrides(text)]
+    config = load_config(choose_preset(options.preset, data), overrides, data)
+    out = Path(options.out).absolute() if options.out else launch.default_out(config.name)
+    with exclusive(out):
+        launch.save_config(config, out)
+        if launch.make_sample_if_missing(config):
+            print(f"Made the bundled sample data in {config.data.folder}", flush=True)
+    return config, out
+
+
+class Screen:
+    """Shows what the pipeline prints; TFX's command line has had its say before that."""
+
+    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
+
+    def __init__(self) -> None:
+        """Shows nothing yet."""
+        self.shown = ""
+        self._waiting = ""
+
+    def show(self, text: str) -> None:
+        """Writes text on, from the pipeline's first words."""
+        if not self.shown:
+            self._waiting += text
+            start = self._FIRST_WORDS.search(self._waiting)
+            if not start:
+                return
+            text = self._waiting[start.start() :]
+        self.shown += text
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
+    """Registers the pipeline where needed and runs it; returns the exit status."""
+    log, screen = launch.new_log(out), Screen()
+    home = Path(environment[launch.HOME_VARIABLE])
+    status = 0
+    if not launch.is_registered(config, out, home):
+        arguments = launch.register_arguments(config, home)
+        print(f"$ tfx {' '.join(arguments)}", flush=True)
+        status = launch.call_tfx(arguments, environment, log, screen.show)
+    if status == 0:
+        arguments = launch.run_arguments(config)
+        print(f"$ tfx {' '.join(arguments)}", flush=True)
+        status = launch.call_tfx(arguments, environment, log, screen.show)
+    if status != 0:
+        print(launch.failure_text(screen.shown, log), flush=True)
+        return 1
+    print(f"\nSummary: {out / launch.SUMMARY_FILE}\nLog:     {log}")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the pipeline; returns 0 when it came to its end, also if the model was not blessed."""
+    options = parse_arguments(arguments)
+    try:
+        config, out = prepare(options)
+    except (ConfigError, ValueError, BusyError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        return execute(config, out, launch.child_environment(os.environ, out))
+    except KeyboardInterrupt:
+        print("\nStopped. The same command again continues where this run was.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

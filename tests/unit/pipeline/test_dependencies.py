@@ -1,0 +1,86 @@
+"""Imports go one way: modules <- components <- pipeline <- runners."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+LAYERS = ("modules", "components", "pipeline")
+RUNNERS = ("run", "local_runner", "recommend")
+# Their tests take milliseconds, and neither a worker's start nor a check of the config waits.
+LIGHT = ("configuration", "sessions", "metrics", "baselines")
+HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_recommenders"}
+
+
+def _imports(file: Path, top_level_only: bool = False) -> set[str]:
+    """Returns the first two parts of every absolute name that a source imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {".".join(name.split(".")[:2]) for name in names}
+
+
+def _sources(layer: str) -> list[Path]:
+    return sorted((PROJECT / layer).rglob("*.py"))
+
+
+def _ids(file: Path) -> str:
+    return str(file.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("file", [file for layer in LAYERS for file in _sources(layer)], ids=_ids)
+def test_a_layer_imports_no_layer_above_it(file: Path) -> None:
+    layer = file.relative_to(PROJECT).parts[0]
+    above = {*LAYERS[LAYERS.index(layer) + 1 :], *RUNNERS, "tests", "benchmarks"}
+    assert not {name.split(".")[0] for name in _imports(file)} & above
+
+
+@pytest.mark.parametrize("file", sorted(PROJECT.glob("*.py")), ids=_ids)
+def test_runners_do_not_import_each_other(file: Path) -> None:
+    assert not _imports(file) & {*RUNNERS, "tests", "benchmarks"}
+
+
+def _closure(module: str) -> set[str]:
+    """Returns everything that `modules.{module}` imports, project modules followed."""
+    found, waiting = set(), {f"modules.{module}"}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        file = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
+        if file.is_file():
+            waiting |= _imports(file) - found
+    return found
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_pure_modules_need_neither_tensorflow_nor_beam(module: str) -> None:
+    file = PROJECT / "modules" / f"{module}.py"
+    if not file.exists():
+        pytest.skip(f"there is no {file.name}")
+    assert not {name.split(".")[0] for name in _closure(module)} & HEAVY
+
+
+@pytest.mark.parametrize("runner", ["run", "recommend"])
+def test_a_runner_starts_quickly(runner: str) -> None:
+    file = PROJECT / f"{runner}.py"
+    assert not {name.split(".")[0] for name in _imports(file, top_level_only=True)} & HEAVY
+
+
+@pytest.mark.parametrize("file", [f for layer in LAYERS for f in _sources(layer)], ids=_ids)
+def test_only_runners_read_the_environment(file: Path) -> None:
+    if file == PROJECT / "modules" / "__init__.py":
+        return  # sets TF_USE_LEGACY_KERAS, for Beam's workers too
+    readers = {
+        node.attr
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    }
+    assert not readers
