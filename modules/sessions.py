@@ -139,14 +139,13 @@ class Session(NamedTuple):
 
 
 def build_sessions(
-    groups: Mapping[bytes, Sequence[Event]] | Iterable[tuple[bytes, Sequence[Event]]],
+    groups: Mapping[bytes, Sequence[Event]],
     split: str,
     options: SessionOptions,
     counts: Counter[str],
 ) -> Iterator[Session]:
     """Samples, orders and filters the sessions of an input split; counts what it leaves out."""
-    pairs = groups.items() if isinstance(groups, Mapping) else groups
-    for session_id, events in pairs:
+    for session_id, events in groups.items():
         if split == "train" and not is_sampled(session_id, options.sample_fraction):
             counts[f"{split}.sessions_sampled_out"] += 1
             counts[f"{split}.rows_sampled_out"] += len(events)

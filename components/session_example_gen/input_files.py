@@ -40,6 +40,12 @@ class InputSplit(NamedTuple):
     pattern: str
     files: tuple[InputFile, ...]
 
+    def names(self) -> str:
+        """Names the files, the first few of many."""
+        paths = [file.path for file in self.files]
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return ", ".join(paths[:3]) + more
+
     def text_bytes(self) -> int:
         """Estimates the length of the split's uncompressed text."""
         return sum(file.length * (_GZIP_RATIO if file.is_gzip else 1) for file in self.files)
@@ -63,18 +69,35 @@ def find_input(
     """Finds every split's files and reads their headers.
 
     Raises:
-      SessionDataError: no file, an empty file, or a header without a needed column.
+      SessionDataError: no file, an empty file, a header without a needed column, or a training file
+        that is also read for another split.
     """
-    return [_find_split(input_base, split, options) for split in input_config.splits]
+    splits = [_find_split(input_base, split, options) for split in input_config.splits]
+    _check_overlap(splits)
+    return splits
+
+
+def _check_overlap(splits: list[InputSplit]) -> None:
+    """Refuses a train pattern that also matches the files the model is judged on."""
+    train = {file.path for split in splits if split.name == "train" for file in split.files}
+    for split in splits:
+        shared = [file.path for file in split.files if file.path in train]
+        if shared and split.name != "train":
+            raise SessionDataError(
+                f"{shared[0]} is read for split 'train' and for split {split.name!r}: a model "
+                "must not be judged on its training data. Narrow one of the patterns."
+            )
 
 
 def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:
     pattern = os.path.join(input_base, split.pattern)
-    paths = sorted(path for path in fileio.glob(pattern) if not fileio.isdir(path))
+    found = sorted(fileio.glob(pattern))
+    paths = [path for path in found if not fileio.isdir(path)]
     if not paths:
+        what = f"only the folder {found[0]}" if found else "nothing"
         raise SessionDataError(
-            f"Split {split.name!r} has no input: no file matches {pattern}. "
-            "Mend the pattern (or the folder it starts from)."
+            f"Split {split.name!r} has no input file: {pattern} matches {what}. "
+            "Name a file, or a pattern of files such as folder/*.tsv."
         )
     files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths))
     return InputSplit(split.name, pattern, files)

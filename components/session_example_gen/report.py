@@ -128,7 +128,7 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.items() if count)
     lines = [
-        f"Split {split.name!r}: {bad} of {read} rows in {split.pattern} are bad "
+        f"Split {split.name!r}: {bad} of {read} rows in {split.names()} are bad "
         f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
         "Mend the rows, or raise max_reject_fraction. The first of them:",
     ]
@@ -143,23 +143,22 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
 def _no_session_left(
     report: Report, name: str, inputs: list[InputSplit], options: SessionOptions
 ) -> str:
-    source = next((split for split in inputs if split.name == name), None)
-    if source is None:
-        source = next(split for split in inputs if split.name == "train")
-        origin = f"the last sessions of {source.pattern} by start time"
-    else:
-        origin = source.pattern
-    found = {
-        key.partition(".")[2]: value
-        for key, value in sorted(report.counts.items())
-        if key.startswith(f"{source.name}.") and value
-    }
-    counts = ", ".join(f"{key} {value}" for key, value in found.items())
-    return (
-        f"Split {name!r} has no session left, from {origin}. Found there: {counts}. A session "
-        f"needs min_session_length = {options.min_session_length} events with the same "
-        f"{options.session_column!r}."
+    by_name = {split.name: split for split in inputs}
+    source = by_name.get(name, by_name["train"])
+    others = ["eval"] if "eval" not in by_name and name == "train" else []
+    counts = ", ".join(
+        f"{key} {count}"
+        for key, count in sorted(report.counts.items())
+        if count and key.split(".")[0] in (source.name, name, *others)
     )
+    text = (
+        f"Split {name!r} has no session left. Read from {source.names()}: {counts or 'no row'}. "
+        f"A session needs min_session_length = {options.min_session_length} events with the same "
+        f"{options.session_column!r}"
+    )
+    if "eval" in by_name or name == "test":
+        return text + "."
+    return text + "; eval_fraction and eval_hours say which of the last ones go to split 'eval'."
 
 
 def artifact_properties(
