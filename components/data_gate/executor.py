@@ -142,7 +142,5 @@ def _write_report(
 
 def _summary(results: Sequence[checks.Check], previous: types.Artifact | None) -> str:
     anomalies = sum(check.option == "stop_severities" for check in results)
-    compared = (
-        "compared with the last accepted data" if previous else "no earlier data to compare with"
-    )
+    compared = "compared with the last accepted data" if previous else checks.NOT_COMPARED
     return f"Data gate: passed, {len(results)} checks, {anomalies} anomalies tolerated, {compared}"
