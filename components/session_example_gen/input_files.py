@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -18,6 +19,7 @@ from modules.click_log import Columns, read_header
 from modules.sessions import SessionDataError, SessionOptions
 
 PIECE_BYTES = 8 << 20
+BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
 
@@ -110,23 +112,29 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
         with open_text(path, is_gzip) as text:
             header = text.readline()
             rest = text.read(1)
-    except (EOFError, OSError, zlib.error) as error:
+    except (OSError, *BROKEN_GZIP) as error:
         raise SessionDataError(f"{path} cannot be read: {error}") from error
+    if header.startswith(_GZIP_MAGIC):
+        raise SessionDataError(f"{path} is compressed with gzip: its name must end in .gz.")
     if not rest:
         found = f"only the line {header[:200]!r}" if header else "0 bytes"
         raise SessionDataError(
             f"{path} is empty: it holds {found}, expected a header line and rows. "
             "Remove the file from the pattern or write it again."
         )
-    if header.startswith(_GZIP_MAGIC):
-        raise SessionDataError(f"{path} is compressed with gzip: its name must end in .gz.")
     return InputFile(path, rank, read_header(header, path, options), len(header), length, is_gzip)
 
 
-def open_text(path: str, is_gzip: bool) -> IO[bytes]:
+@contextlib.contextmanager
+def open_text(path: str, is_gzip: bool) -> Iterator[IO[bytes]]:
     """Opens a file for reading; offsets are those of the uncompressed text."""
-    raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+        if is_gzip:
+            # GzipFile does not close the file it reads, and reads single lines slowly.
+            with gzip.GzipFile(fileobj=raw) as text, io.BufferedReader(text) as lines:
+                yield lines
+        else:
+            yield raw
 
 
 def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:

@@ -60,7 +60,8 @@ class ReadEvents(beam.DoFn):
     def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
         """Yields (split, bucket) with packed events; lists of rejects; a report of counts.
 
-        A file that breaks off is reported, not raised: runners bury an exception's text.
+        Broken compression is reported, not raised: runners bury an exception's text, and would
+        try again.
         """
         piece = input_files.Piece(*element)
         try:
@@ -71,8 +72,8 @@ class ReadEvents(beam.DoFn):
                     yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
                 yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
                 yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
-        except (EOFError, OSError, zlib.error) as error:
-            message = f"{piece.path} cannot be read to its end: {error}"
+        except input_files.BROKEN_GZIP as error:
+            message = f"{piece.path} is broken, it cannot be unpacked to its end: {error}"
             yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[message]))
 
 
