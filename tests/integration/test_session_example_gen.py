@@ -1,0 +1,254 @@
+"""SessionExampleGen run by TFX: driver, executor, metadata, cache."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import ml_metadata as mlmd
+import pytest
+import tensorflow as tf
+from tfx.components import StatisticsGen
+from tfx.orchestration import metadata, pipeline
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from components.session_example_gen.component import SessionExampleGen
+from modules.click_log import REJECT_REASONS
+from modules.sessions import SessionDataError, SessionOptions
+
+BEAM_ARGS = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    # Any value keeps TFX from packing itself for remote workers, 2 s per node.
+    "--sdk_container_image=unused",
+]
+HEADER = "SessionId\tItemId\tTime\n"
+NOW = 1_442_000_000_000
+DATA = Path(os.environ.get("SESSION_DATA", Path(__file__).parents[3] / "shared" / "data"))
+RETAILROCKET = DATA / "retailrocket" / "retailrocket_processed_view_train_valid.tsv"
+
+
+def click_log(sessions, length=3, start=NOW, prefix="s"):
+    return HEADER + "".join(
+        f"{prefix}{number}\ti{(number + step) % 7}\t{start + 1000 * number + step}\n"
+        for number in range(sessions)
+        for step in range(length)
+    )
+
+
+class Runs:
+    """Runs of one pipeline with its own folder and metadata."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        database = str(folder / "metadata.db")
+        self.metadata_config = metadata.sqlite_metadata_connection_config(database)
+
+    def run(self, patterns, base, source_digest="", downstream=False, **options):
+        splits = [example_gen_pb2.Input.Split(name=n, pattern=p) for n, p in patterns.items()]
+        node = SessionExampleGen(
+            input_base=str(base),
+            input_config=example_gen_pb2.Input(splits=splits),
+            sessions=SessionOptions(**options),
+            source_digest=source_digest,
+        )
+        nodes = [node, StatisticsGen(examples=node.outputs["examples"])] if downstream else [node]
+        LocalDagRunner().run(
+            pipeline.Pipeline(
+                pipeline_name="ingest",
+                pipeline_root=str(self.folder / "root"),
+                components=nodes,
+                enable_cache=True,
+                metadata_connection_config=self.metadata_config,
+                beam_pipeline_args=BEAM_ARGS,
+            )
+        )
+
+    @property
+    def store(self):
+        return mlmd.MetadataStore(self.metadata_config)
+
+    def last_state(self):
+        execution = max(self.store.get_executions(), key=lambda e: e.id)
+        return mlmd.proto.Execution.State.Name(execution.last_known_state)
+
+    def examples(self):
+        """Returns the newest Examples artifact."""
+        return max(self.store.get_artifacts_by_type("Examples"), key=lambda artifact: artifact.id)
+
+    def counts(self):
+        properties = self.examples().custom_properties
+        return {
+            name: value.int_value
+            for name, value in properties.items()
+            if value.WhichOneof("value") == "int_value" and "." in name
+        }
+
+    def sessions(self, split):
+        paths = sorted(map(str, Path(self.examples().uri, f"Split-{split}").glob("*")))
+        records = tf.data.TFRecordDataset(paths, "GZIP").as_numpy_iterator()
+        features = [tf.train.Example.FromString(record).features.feature for record in records]
+        return {
+            f["session_id"].bytes_list.value[0].decode(): [
+                item.decode() for item in f["item_ids"].bytes_list.value
+            ]
+            for f in features
+        }
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(tmp_path)
+
+
+def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_path):
+    train = click_log(40) + "s1\tbroken\n" + f"only\tone\t{NOW}\n"
+    (tmp_path / "train.csv.gz").write_bytes(gzip.compress(train.replace("\t", ",").encode()))
+    (tmp_path / "test.tsv").write_text(click_log(5, prefix="t").replace("\n", "\r\n"))
+    patterns = {"train": "train.csv.gz", "test": str(tmp_path / "test.tsv")}
+    runs.run(
+        patterns,
+        tmp_path,
+        downstream=True,
+        eval_fraction=0.25,
+        max_session_length=2,
+        max_reject_fraction=0.1,
+    )
+    counts = runs.counts()
+    zeros = {
+        f"{split}.{name}": 0
+        for split in ("train", "eval", "test")
+        for name in (
+            *("rows_repeated", "sessions_sampled_out", "rows_sampled_out", "sessions_too_short"),
+            *("rows_too_short", "sessions_capped", "rows_capped"),
+        )
+    }
+    rejects = {f"{s}.rows_rejected.{r}": 0 for s in ("train", "test") for r in REJECT_REASONS}
+    assert counts == {
+        **zeros,
+        **rejects,
+        "train.rows_read": 122,
+        "train.rows_rejected.field_count": 1,
+        "train.sessions_too_short": 1,
+        "train.rows_too_short": 1,
+        "train.sessions": 30,
+        "train.sessions_capped": 30,
+        "train.rows_capped": 30,
+        "train.rows_kept": 60,
+        "train.items": 7,
+        "eval.sessions": 10,
+        "eval.rows_kept": 30,
+        "eval.items": 7,
+        "test.rows_read": 15,
+        "test.sessions": 5,
+        "test.rows_kept": 15,
+        "test.items": 7,
+    }
+    artifact = runs.examples()
+    split_names = artifact.properties["split_names"].string_value
+    assert artifact_utils.decode_split_names(split_names) == ["train", "eval", "test"]
+    assert artifact.custom_properties["file_format"].string_value == "tfrecords_gzip"
+    assert artifact.custom_properties["payload_format"].string_value == "FORMAT_TF_EXAMPLE"
+    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == [
+        "Split-eval",
+        "Split-test",
+        "Split-train",
+        "rejects",
+    ]
+    (rejected,) = Path(artifact.uri, "rejects").glob("*.jsonl")
+    assert json.loads(rejected.read_text()) == {
+        "split": "train",
+        "file": str(tmp_path / "train.csv.gz"),
+        "offset": train.index("s1\tbroken"),
+        "reason": "field_count",
+        "text": "s1,broken",
+    }
+    assert set(runs.sessions("eval")) == {f"s{number}" for number in range(30, 40)}
+    assert runs.sessions("train")["s1"] == ["i2", "i3"]
+    (statistics,) = runs.store.get_artifacts_by_type("ExampleStatistics")
+    assert {path.name for path in Path(statistics.uri).iterdir()} == {
+        "Split-train",
+        "Split-eval",
+        "Split-test",
+    }
+
+
+def test_the_cache_sees_files_options_and_code(runs, tmp_path):
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.tsv").write_text(click_log(4))
+    patterns = {"train": "train.tsv", "eval": "eval.tsv"}
+    runs.run(patterns, tmp_path)
+    assert runs.last_state() == "COMPLETE"
+    first = runs.examples().id
+    runs.run(patterns, tmp_path)
+    assert runs.last_state() == "CACHED"
+    assert runs.examples().id == first
+    runs.run(patterns, tmp_path, source_digest="edited code")
+    assert runs.last_state() == "COMPLETE"
+    runs.run(patterns, tmp_path, min_session_length=3)
+    assert runs.last_state() == "COMPLETE"
+    # Same length, most likely the same second: TFX's own fingerprint would not see it.
+    (tmp_path / "train.tsv").write_text(click_log(4).replace("i3", "j3"))
+    runs.run(patterns, tmp_path)
+    assert runs.last_state() == "COMPLETE"
+    assert runs.sessions("train")["s1"] == ["i1", "i2", "j3"]
+
+
+def test_the_latest_span_and_version_are_read(runs, tmp_path):
+    for span, version, sessions in ((1, 1, 3), (2, 1, 4), (2, 10, 5), (2, 9, 6)):
+        folder = tmp_path / f"week-{span}" / f"v{version}"
+        folder.mkdir(parents=True)
+        for part in range(2):
+            text = click_log(sessions, prefix=f"part{part}-")
+            (folder / f"train-{part}.tsv").write_text(text)
+        (folder / "eval.tsv").write_text(click_log(sessions, prefix="e"))
+    patterns = {
+        "train": "week-{SPAN}/v{VERSION}/train-*.tsv",
+        "eval": "week-{SPAN}/v{VERSION}/eval.tsv",
+    }
+    runs.run(patterns, tmp_path)
+    properties = runs.examples().custom_properties
+    assert (properties["span"].int_value, properties["version"].int_value) == (2, 10)
+    assert runs.counts()["train.sessions"] == 10
+    assert runs.counts()["eval.sessions"] == 5
+    runs.run(patterns, tmp_path)
+    assert runs.last_state() == "CACHED"
+    new = tmp_path / "week-3" / "v1"
+    new.mkdir(parents=True)
+    for name in ("train-0.tsv", "eval.tsv"):
+        (new / name).write_text(click_log(2))
+    runs.run(patterns, tmp_path)
+    assert runs.last_state() == "COMPLETE"
+    assert runs.examples().custom_properties["span"].int_value == 3
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        ({"train": "none.tsv"}, r"no input file: .*none\.tsv matches nothing"),
+        ({"train": "{SPAN}/none.tsv"}, r"patterns under .* match no set of files: .*none\.tsv"),
+        ({"train": "train.tsv", "test": "bad.tsv"}, r"5 of 6 rows in .*bad\.tsv are bad \(83.33%"),
+        ({"train": "train.tsv", "test": "short.tsv"}, r"'test' has no session left.*short\.tsv"),
+    ],
+)
+def test_input_that_cannot_be_used_stops_the_run_with_our_message(
+    runs, tmp_path, patterns, message
+):
+    (tmp_path / "train.tsv").write_text(click_log(20))
+    (tmp_path / "bad.tsv").write_text(click_log(1, length=1) + "broken\n" * 5)
+    (tmp_path / "short.tsv").write_text(click_log(9, length=1))
+    with pytest.raises(SessionDataError, match=message) as caught:
+        runs.run(patterns, tmp_path)
+    assert "Traceback" not in str(caught.value)
+    assert runs.store.get_artifacts_by_type("Examples") == []
+
+
+@pytest.mark.skipif(not RETAILROCKET.exists(), reason=f"{RETAILROCKET} is not there")
+def test_the_retailrocket_weeks_are_read_whole(runs):
+    test = RETAILROCKET.name.replace("train_valid", "test")
+    runs.run({"train": RETAILROCKET.name, "test": test}, RETAILROCKET.parent)
+    counts = runs.counts()
+    assert (counts["train.rows_read"], counts["test.rows_read"]) == (33_812, 29_148)
+    assert counts["test.sessions"] == 8_036
+    assert counts["train.sessions"] + counts["eval.sessions"] == 9_408
