@@ -1,0 +1,164 @@
+"""Measures ingestion: events per second and peak memory of each node, at several sizes.
+
+    python benchmarks/ingest.py                     # 0.5, 1, 2 and 5 million events, minutes
+    python benchmarks/ingest.py --events 100000     # a quick look
+
+Every measurement is a process of its own, so that its peak memory (imports included) is its own
+too; nodes upstream of the measured one come from TFX's cache. The last lines give the ratio of the
+time per event at the largest size to that at the smallest: 1 is linear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+PROJECT = Path(__file__).resolve().parents[1]
+SIZES = (500_000, 1_000_000, 2_000_000, 5_000_000)
+NODES = ("SessionExampleGen",)
+"""The measured nodes, in the pipeline's order; `_components` makes them."""
+
+_FIRST_MS = 1_441_324_800_000
+_DAY_MS = 86_400_000
+
+
+class Measurement(NamedTuple):
+    """One node at one size."""
+
+    node: str
+    events: int
+    seconds: float
+    peak_gib: float
+
+
+def write_log(path: Path, events: int, seed: int = 0) -> None:
+    """Writes a TSV of RetailRocket's shape: 3.6 events a session, few items with most events.
+
+    Rows are in order of session start, as shops export them; sessions overlap in time.
+    """
+    draw = np.random.default_rng(seed)
+    lengths = 2 + np.minimum(draw.geometric(0.385, events // 2) - 1, 198)
+    sessions = int(np.searchsorted(np.cumsum(lengths), events)) + 1
+    session = np.repeat(np.arange(sessions), lengths[:sessions])[:events]
+    starts = np.sort(_FIRST_MS + draw.integers(0, 28 * _DAY_MS, sessions))
+    times = starts[session] + draw.integers(0, 1_800_000, events)
+    items = (draw.pareto(0.8, events) * 20).astype(np.int64) % max(1_000, events // 18)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("SessionId\tItemId\tTime\n")
+        rows = zip(session.tolist(), items.tolist(), times.tolist(), strict=True)
+        file.writelines(f"{s}\t{i}\t{t}\n" for s, i, t in rows)
+
+
+def measure(node: str, events: int, folder: Path) -> Measurement:
+    """Runs the pipeline up to `node` in a process of its own and returns what that took."""
+    command = [sys.executable, __file__, "--events", str(events), "--node", node]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [*command, "--folder", str(folder)], env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{node} failed on {events} events:\n{done.stderr[-3000:]}")
+    return Measurement(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def run_node(node: str, events: int, folder: Path) -> Measurement:
+    """Runs the pipeline up to `node` in this process."""
+    from tfx.orchestration import metadata, pipeline
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.config import LOCAL_BEAM
+
+    logging.disable(logging.WARNING)
+    connection = metadata.sqlite_metadata_connection_config(str(folder / f"{events}.db"))
+    with contextlib.redirect_stdout(sys.stderr):
+        LocalDagRunner().run(
+            pipeline.Pipeline(
+                pipeline_name=f"ingest-{events}",
+                pipeline_root=str(folder / f"root-{events}"),
+                components=_components(folder, events)[: NODES.index(node) + 1],
+                enable_cache=True,
+                metadata_connection_config=connection,
+                beam_pipeline_args=list(LOCAL_BEAM),
+            )
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return Measurement(node, events, _last_seconds(connection), peak)
+
+
+def _components(folder: Path, events: int) -> list[Any]:
+    """Makes the pipeline's nodes in the order of NODES."""
+    from tfx.proto import example_gen_pb2
+
+    from components.session_example_gen.component import SessionExampleGen
+    from modules.sessions import SessionOptions
+
+    split = example_gen_pb2.Input.Split(name="train", pattern=f"{events}.tsv")
+    example_gen = SessionExampleGen(
+        input_base=str(folder),
+        input_config=example_gen_pb2.Input(splits=[split]),
+        sessions=SessionOptions(),
+    )
+    return [example_gen]
+
+
+def _last_seconds(connection: Any) -> float:
+    """Returns how long the newest execution took, driver and publisher included."""
+    from ml_metadata import MetadataStore
+
+    execution = max(MetadataStore(connection).get_executions(), key=lambda found: found.id)
+    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    return float(milliseconds) / 1000
+
+
+def report(measurements: Sequence[Measurement]) -> str:
+    """Formats the table and the ratios."""
+    lines = [f"{'node':<20}{'events':>12}{'seconds':>10}{'events/s':>12}{'peak GiB':>10}"]
+    for node, events, seconds, peak in measurements:
+        rate = events / seconds
+        lines.append(f"{node:<20}{events:>12,}{seconds:>10.1f}{rate:>12,.0f}{peak:>10.2f}")
+    for node in NODES:
+        own = sorted((m for m in measurements if m.node == node), key=lambda m: m.events)
+        if len(own) > 1:
+            first, last = own[0], own[-1]
+            ratio = (last.seconds / last.events) / (first.seconds / first.events)
+            lines.append(
+                f"{node}: time per event at {last.events:,} over {first.events:,}: {ratio:.2f}"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measures all nodes at all sizes, or, with --node, one node in this process."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--folder", type=Path, help="where files go; default: a temporary folder")
+    parser.add_argument("--node", choices=NODES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.node:
+        print(json.dumps(run_node(arguments.node, arguments.events[0], arguments.folder)._asdict()))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        measurements = []
+        for events in arguments.events:
+            write_log(folder / f"{events}.tsv", events)
+            for node in NODES:
+                measurements.append(measure(node, events, folder))
+                print(report(measurements[-1:]).splitlines()[1], flush=True)
+    print("\n" + report(measurements))
+
+
+if __name__ == "__main__":
+    main()
