@@ -17,6 +17,7 @@ import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from tfx.components.example_gen import write_split
+from tfx.dsl.io import fileio
 
 from components.session_example_gen.report import Reject, Report
 from components.session_example_gen.transforms import Batch
@@ -78,14 +79,14 @@ def prepare(uri: str, splits: list[str]) -> None:
     """Makes the artifact's folders; what an earlier attempt left there goes."""
     for name in (*(f"Split-{split}" for split in splits), REJECTS_FOLDER, _UNFINISHED_FOLDER):
         folder = os.path.join(uri, name)
-        if FileSystems.exists(folder):
-            FileSystems.delete([folder])
-        FileSystems.mkdirs(folder)
+        if fileio.exists(folder):
+            fileio.rmtree(folder)
+        fileio.makedirs(folder)
 
 
 def finish(uri: str) -> None:
     """Removes what retried workers may have left unfinished."""
-    FileSystems.delete([os.path.join(uri, _UNFINISHED_FOLDER)])
+    fileio.rmtree(os.path.join(uri, _UNFINISHED_FOLDER))
 
 
 def write_report(report: Report, uri: str) -> None:

@@ -45,7 +45,7 @@ class Runs:
         database = str(folder / "metadata.db")
         self.metadata_config = metadata.sqlite_metadata_connection_config(database)
 
-    def run(self, patterns, base, source_digest="", downstream=False, **options):
+    def run(self, patterns, base, source_digest="", downstream=False, beam_args=(), **options):
         splits = [example_gen_pb2.Input.Split(name=n, pattern=p) for n, p in patterns.items()]
         node = SessionExampleGen(
             input_base=str(base),
@@ -61,7 +61,7 @@ class Runs:
                 components=nodes,
                 enable_cache=True,
                 metadata_connection_config=self.metadata_config,
-                beam_pipeline_args=BEAM_ARGS,
+                beam_pipeline_args=[*BEAM_ARGS, *beam_args],
             )
         )
 
@@ -221,6 +221,23 @@ def test_the_latest_span_and_version_are_read(runs, tmp_path):
     runs.run(patterns, tmp_path)
     assert runs.last_state() == "COMPLETE"
     assert runs.examples().custom_properties["span"].int_value == 3
+
+
+def test_workers_in_other_processes_write_the_same_files(runs, tmp_path):
+    for part in range(4):
+        (tmp_path / f"train-{part}.tsv").write_text(click_log(9, prefix=f"p{part}-") + "bad\n")
+    written = []
+    for beam_args in ([], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]):
+        digest = f"run {len(written)}"
+        options = {"beam_args": beam_args, "max_reject_fraction": 0.1}
+        runs.run({"train": "train-*.tsv"}, tmp_path, source_digest=digest, **options)
+        uri = Path(runs.examples().uri)
+        files = {str(p.relative_to(uri)): p.read_bytes() for p in uri.rglob("*.gz")}
+        rejects = {p.name: p.read_bytes() for p in uri.glob("rejects/*.jsonl")}
+        written.append((files, rejects, runs.counts()))
+    assert len(written[0][0]) == 2
+    assert len(written[0][1]) == 4
+    assert written[0] == written[1]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Headers, rows and times of a click log."""
 
+import doctest
 import random
 
 import pytest
 
+from modules import click_log
 from modules.click_log import MAX_TIME_MS, Columns, parse_rows, read_header, time_to_ms
 from modules.sessions import SessionDataError, SessionOptions
 
@@ -159,3 +161,9 @@ def test_any_cut_of_the_text_at_a_line_end_gives_the_same_rows():
         parts = parse_rows(first, 7, COLUMNS), parse_rows(second, 7 + len(first), COLUMNS)
         for both, expected in zip(zip(*parts, strict=True), whole, strict=True):
             assert both[0] + both[1] == expected
+
+
+def test_the_examples_in_docstrings_hold():
+    result = doctest.testmod(click_log)
+    assert result.attempted > 0
+    assert result.failed == 0

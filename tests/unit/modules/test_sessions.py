@@ -1,11 +1,13 @@
 """Sessions from events: order, repeats, lengths, sample, cap, eval cut."""
 
 import dataclasses
+import doctest
 import random
 from collections import Counter
 
 import pytest
 
+from modules import sessions
 from modules.sessions import (
     Session,
     SessionOptions,
@@ -210,3 +212,9 @@ def test_options_are_the_agreed_ones():
         "eval_hours": None,
         "max_reject_fraction": 0.01,
     }
+
+
+def test_the_examples_in_docstrings_hold():
+    result = doctest.testmod(sessions)
+    assert result.attempted > 0
+    assert result.failed == 0
