@@ -18,6 +18,7 @@ A metric over no step is NaN, which no threshold accepts.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -52,9 +53,14 @@ Accumulator = tuple[Histograms, Rows]
 def bucket_names(feature: str, bounds: Sequence[int]) -> list[str]:
     """Returns the names of the step slices that inclusive upper `bounds` cut.
 
+    Raises:
+      ValueError: the bounds do not rise from 0 or more.
+
     >>> bucket_names("target_count", (0, 2, 10))
     ['target_count=0', 'target_count=1..2', 'target_count=3..10', 'target_count=11..']
     """
+    if any(low >= high for low, high in itertools.pairwise([-1, *bounds])):
+        raise ValueError(f"{feature}_buckets must rise from 0 or more, got {list(bounds)}")
     lows = [0, *(bound + 1 for bound in bounds)]
     names = [
         f"{feature}={low}" if low == high else f"{feature}={low}..{high}"

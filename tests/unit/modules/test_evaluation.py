@@ -282,3 +282,9 @@ def test_change_thresholds_go_where_there_is_no_baseline():
     )
     thresholds = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, config)
     assert {key.name for key in thresholds} == {"honest/all/n"}
+
+
+@pytest.mark.parametrize("bounds", [(5, 2), (2, 2), (-3, 2)])
+def test_bounds_that_do_not_rise_are_named(bounds):
+    with pytest.raises(ValueError, match="context_length_buckets must rise from 0 or more"):
+        config_of(context_length_buckets=bounds)
