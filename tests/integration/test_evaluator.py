@@ -12,7 +12,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from modules import evaluation, metrics
+from modules import evaluation, metrics, step_slices
 from modules.configuration import EvaluationOptions
 
 BEAM_ARGS = [
@@ -269,7 +269,7 @@ def test_step_slices_are_written_for_every_session_slice(world):
     }
     for slice_key in ((), (("session_length_bucket", b"long"),)):
         found = world.values("First", slice_key=slice_key)
-        assert set(found) == set(evaluation.metric_names(bounds))
+        assert set(found) == set(step_slices.metric_names(bounds))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 from tensorflow_model_analysis.proto import config_pb2
 
-from modules import evaluation
+from modules import evaluation, step_slices
 from modules.configuration import EvaluationOptions
 
 BOUNDS = {"context_length": (1, 3), "target_count": (0, 5, 50)}
@@ -132,12 +132,12 @@ def test_step_slices_equal_the_plain_computation(name, position, low, high):
 def test_slices_of_one_output_share_out_all_steps():
     results = by_name(combine(make_sessions()))
     for output in BOUNDS:
-        names = evaluation.bucket_names(output, BOUNDS[output])
+        names = step_slices.bucket_names(output, BOUNDS[output])
         assert sum(results[f"honest/all/n/{name}"] for name in names) == results["honest/all/n"]
 
 
 def test_the_names_announced_are_the_names_computed():
-    names = evaluation.metric_names(BOUNDS)
+    names = step_slices.metric_names(BOUNDS)
     assert sorted(by_name(combine(make_sessions()))) == sorted(names)
     assert len(set(names)) == len(names)
 
@@ -282,9 +282,3 @@ def test_change_thresholds_go_where_there_is_no_baseline():
     )
     thresholds = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, config)
     assert {key.name for key in thresholds} == {"honest/all/n"}
-
-
-@pytest.mark.parametrize("bounds", [(5, 2), (2, 2), (-3, 2)])
-def test_bounds_that_do_not_rise_are_named(bounds):
-    with pytest.raises(ValueError, match="context_length_buckets must rise from 0 or more"):
-        config_of(context_length_buckets=bounds)
