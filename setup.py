@@ -4,7 +4,7 @@ Three readers use it: `pip` and `uv` (editable installs, wheels), Apache Beam (`
 runs `python setup.py sdist` for its workers) and `environment.py`, which reads the constants below
 without running `setup`. Exact versions live in `requirements/*.txt`.
 
-Two stacks are served, told apart by the Python version alone: TFX 1.16 supports Python 3.10 at most,
+Two stacks are served, told apart by the Python version alone: TFX 1.16 ends with Python 3.10,
 TFX 1.21 needs 3.11 at least.
 """
 
