@@ -29,6 +29,8 @@ from tfx.proto import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
+from components.data_gate.component import DataGate
+from components.data_gate.latest_accepted import accepted_statistics
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
@@ -63,7 +65,17 @@ def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
     schema_gen = ImportSchemaGen(schema_file=os.path.join(paths.schema, SCHEMA_FILE))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
+    previous = accepted_statistics()
+    data_gate = DataGate(
+        statistics=statistics,
+        anomalies=validator.outputs["anomalies"],
+        schema=schema,
+        previous_statistics=previous.outputs["statistics"],
+        options=config.checks,
+        source_digest=source_digest("components.data_gate.component"),
+    )
     transform = _transform(config, paths, examples, schema)
+    transform.add_upstream_node(data_gate)
     trainer = _trainer(config, paths, transform)
     resolver = Resolver(
         strategy_class=LatestBlessedModelStrategy,
@@ -89,6 +101,8 @@ def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
         statistics_gen,
         schema_gen,
         validator,
+        previous,
+        data_gate,
         transform,
         trainer,
         resolver,
@@ -112,7 +126,7 @@ def _example_gen(config: Config) -> SessionExampleGen:
         input_base=config.data.folder or "/",
         input_config=example_gen_pb2.Input(splits=splits),
         sessions=config.sessions,
-        source_digest=source_digest("components.session_example_gen.executor"),
+        source_digest=source_digest("components.session_example_gen.component"),
     )
 
 
