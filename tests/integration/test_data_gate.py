@@ -147,9 +147,7 @@ def test_first_run_passes_and_has_nothing_to_compare_with(world, capsys):
     assert world.verdicts()["train", "max_item_drift"] == "nothing to compare with"
     assert world.verdicts()["test", "min_sessions"] == "ok"
     lines = [line for line in capsys.readouterr().out.splitlines() if "Data gate" in line]
-    assert lines == [
-        "Data gate: passed, 7 checks, 0 anomalies tolerated, nothing to compare with"
-    ]
+    assert lines == ["Data gate: passed, 7 checks, 0 anomalies tolerated, nothing to compare with"]
 
 
 def test_numeric_item_ids_are_no_anomaly(world):

@@ -147,7 +147,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
     expected = [
         "override 'epochs' must read section.key=value",
         "training.epochs is not a known key, got 3: did you mean trainer.epochs?",
-        "sessions.min_session_length must be an integer from 1 on, got 0",
+        "sessions.min_session_length must be an integer of at least 1, got 0",
         "checks.max_item_drift must be between 0 and 1, got 2.0",
         "features.max_catalogue must be a whole number or null, got 'many'",
         "model.normalize must be true or false, got 3",
