@@ -73,13 +73,14 @@ class QueryTower(tf.keras.layers.Layer):
         self.projection = None if options.gru_units == dim else tf.keras.layers.Dense(dim)
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Adds the copy weights and the temperature."""
+        """Adds the copy weights and the temperature, float32 also under mixed precision."""
         if self._options.copy_lags:
             self.copy_weights = self.add_weight(
                 name="copy_weights",
                 shape=[self._options.copy_lags],
                 dtype=tf.float32,
                 initializer=tf.keras.initializers.Constant(1.0 / self._options.copy_lags),
+                experimental_autocast=False,
             )
         if self._options.normalize:
             self.log_temperature = self.add_weight(
@@ -87,6 +88,7 @@ class QueryTower(tf.keras.layers.Layer):
                 shape=[],
                 dtype=tf.float32,
                 initializer=tf.keras.initializers.Constant(math.log(self._options.temperature)),
+                experimental_autocast=False,
             )
         super().build(input_shape)
 
