@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,7 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return execute(config, out, launch.child_environment(os.environ, out))
     except KeyboardInterrupt:
         print("\nStopped. The same command again continues where this run was.", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return 128 + signal.SIGPIPE
 
 
 if __name__ == "__main__":
