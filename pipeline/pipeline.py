@@ -14,6 +14,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
@@ -31,6 +32,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.data_gate.component import DataGate
 from components.data_gate.latest_accepted import accepted_statistics
+from components.pusher.executor import Executor as PusherExecutor
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
@@ -95,6 +97,7 @@ def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
         ),
+        custom_executor_spec=ExecutorClassSpec(PusherExecutor),
     )
     return [
         example_gen,
