@@ -13,6 +13,10 @@ from typing import NamedTuple
 from bootstrap.stacks import VENVS, SetupError, Stack
 
 FOLDER = VENVS / "uv"
+# Of what uv prints while it installs, what a person who waits has no use for: one line per package.
+NOISE = re.compile(
+    r" [-+~] |Using Python|\s+(Downloaded|Building|Built) |Downloading .*\((\d\.\dMiB|.*KiB)\)"
+)
 LOCKED = re.compile(r"^uv==(\S+)(?:.*\\\n)+.*\n", re.MULTILINE)
 # uv does not read pip's settings, and a company's package index is often named there alone.
 PIP_TO_UV = {
@@ -40,7 +44,7 @@ class Uv(NamedTuple):
     environ: dict[str, str]
 
     def call(self, *arguments: str, what: str) -> None:
-        """Run a step; show its progress without the list of packages that it ends with.
+        """Run a step and show its progress.
 
         Raises:
             SetupError: If it fails; says that `what` failed. uv's own message was shown by then.
@@ -48,7 +52,7 @@ class Uv(NamedTuple):
         command = [self.path, *arguments]
         with subprocess.Popen(command, env=self.environ, stderr=subprocess.PIPE, text=True) as run:
             for line in run.stderr or ():
-                if not line.startswith((" + ", " - ", " ~ ", "Using Python")):
+                if not NOISE.match(line):
                     say("  " + line.rstrip())
         if run.returncode:
             raise SetupError(f"{what} failed (see above).")
