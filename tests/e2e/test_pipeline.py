@@ -1,0 +1,98 @@
+"""Whole runs through `run.py` and TFX's command line, on a small generated sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.sample_data import write_sample
+
+PROJECT = Path(__file__).resolve().parents[2]
+SETTINGS = "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16"
+
+
+def _call(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    return subprocess.run(
+        [sys.executable, str(PROJECT / script), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        env=environment,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("e2e")
+    write_sample(folder / "data", sessions=2_000)
+    return folder
+
+
+def _run(folder: Path, settings: str = SETTINGS, out: str = "out") -> tuple[str, dict]:
+    data = folder / "data"
+    done = _call(
+        "run.py",
+        *("--train", str(data / "train.tsv"), "--test", str(data / "test.tsv")),
+        *("--set", settings, "--out", str(folder / out)),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads((folder / out / "summary.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> tuple[str, dict]:
+    return _run(folder)
+
+
+def test_ends_with_a_pushed_model_and_its_figures(first: tuple[str, dict]) -> None:
+    output, summary = first
+    assert summary["blessed"], summary
+    assert Path(summary["pushed_model"]).is_dir()
+    assert summary["metrics"]["honest/all/n"] > summary["metrics"]["known/all/n"] > 100
+    assert 0 < summary["metrics"]["known/all/recall@20"] <= 1
+    assert "WARNING" not in output and "Traceback" not in output
+
+
+def test_the_pushed_model_answers(first: tuple[str, dict], folder: Path) -> None:
+    item = (folder / "data" / "train.tsv").read_text("utf-8").splitlines()[1].split("\t")[1]
+    done = _call("recommend.py", "--items", item, "-k", "3", "--out", str(folder / "out"))
+    assert done.returncode == 0, done.stderr
+    assert len([line for line in done.stdout.splitlines() if line.strip()]) >= 3
+
+
+def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
+    first: tuple[str, dict], folder: Path
+) -> None:
+    pushed = sorted((folder / "out" / "pushed").iterdir())
+    second, _ = _run(folder)
+    assert "epoch 1/" not in second
+    third, summary = _run(folder)
+    assert sorted((folder / "out" / "pushed").iterdir()) == pushed
+    assert summary["pushed_model"] == first[1]["pushed_model"]
+    assert summary["metrics"] == first[1]["metrics"]
+    assert "Evaluator ... cached" in third
+
+
+def test_user_code_by_dotted_path_and_a_refused_model(folder: Path) -> None:
+    settings = f"{SETTINGS} user_code=module_path evaluation.thresholds.known/all/recall@20=0.99"
+    output, summary = _run(folder, settings, out="refused")
+    assert summary["blessed"] is False
+    assert summary["pushed_model"] is None
+    assert "known/all/recall@20" in output
+
+
+def test_a_wrong_header_ends_with_its_cause(folder: Path) -> None:
+    bad = folder / "bad.tsv"
+    bad.write_text("Session\tItemId\tTime\n1\ta\t1442004589439\n", "utf-8")
+    test = str(folder / "data" / "test.tsv")
+    done = _call("run.py", "--train", str(bad), "--test", test, "--out", str(folder / "bad"))
+    assert done.returncode != 0
+    last = "\n".join(done.stdout.splitlines()[-15:])
+    assert "SessionId" in last and "bad.tsv" in last
