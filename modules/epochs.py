@@ -48,6 +48,11 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         recalls = [epoch[f"val_{RECALL}"] for epoch in self._history]
         return 1 + recalls.index(max(recalls))
 
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end: all epochs ran, or it stopped early."""
+        return len(self._history) >= self.epochs or self._out_of_patience
+
     def backup(self) -> tf.keras.callbacks.Callback:
         """Returns Keras's own callback that saves and restores weights after every epoch."""
         return tf.keras.callbacks.BackupAndRestore(os.path.join(self._folder, "backup"))
@@ -58,13 +63,13 @@ class EpochKeeper(tf.keras.callbacks.Callback):
             model.load_weights(self._best_weights).expect_partial()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Drops history that is newer than the restored weights; ends a fit that was done."""
-        if self._history:
-            print(f"    resumed after epoch {len(self._history)}", flush=True)
+        """Ends a fit that was out of patience when it was killed."""
         self._stop_if_done()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock; forgets epochs that are run again."""
+        if epoch and not self._started:
+            print(f"    resumed after epoch {epoch}", flush=True)
         self._started = time.perf_counter()
         del self._history[epoch:]
 
@@ -102,7 +107,12 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         parts += [f"{values['targets_per_second']:,.0f} targets/s", f"{seconds:.1f} s"]
         print(f"    epoch {epoch + 1}/{self.epochs}  " + "  ".join(parts), flush=True)
 
+    @property
+    def _out_of_patience(self) -> bool:
+        if self._patience is None or not self._history:
+            return False
+        return len(self._history) - self.best_epoch >= self._patience
+
     def _stop_if_done(self) -> None:
-        if self._patience is not None and self._history:
-            if len(self._history) - self.best_epoch >= self._patience:
-                self.model.stop_training = True
+        if self._out_of_patience:
+            self.model.stop_training = True

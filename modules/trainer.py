@@ -93,10 +93,12 @@ def _choose_and_refit(
     keeper = EpochKeeper(
         os.path.join(job.checkpoints, "choose"), options.epochs, options.early_stopping_patience
     )
-    model = _fit(job, "choose", counts, train, keeper, evaluation)
     if not options.refit:
+        model = _fit(job, "choose", counts, train, keeper, evaluation)
         keeper.restore_best(model)
         return model
+    if not keeper.finished:  # A run that was killed in its refit has chosen already.
+        _fit(job, "choose", counts, train, keeper, evaluation)
     both = dataset.in_one_chunk(
         dataset.window_chunks([*train_files, *eval_files], window_length), options.memory_limit_mb
     )

@@ -152,6 +152,38 @@ def test_pip_settings_reach_uv() -> None:
     }
 
 
+def test_uv_shows_large_downloads_and_warnings_not_every_package(
+    program: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        "Resolved 292 packages in 3.31s",
+        "Downloading tensorflow (563.3MiB)",
+        "Downloading yarl (1.2MiB)",
+        "   Building pyfarmhash==0.3.2",
+        " Downloaded tensorflow",
+        "warning: something odd",
+        " + tensorflow==2.16.2",
+    ]
+    printed = " ".join(f"'{line}'" for line in lines)
+
+    uv.Uv(str(program("uv", f"printf '%s\\n' {printed} >&2")), dict(os.environ)).call(what="it")
+
+    assert capsys.readouterr().err.splitlines() == ["  " + lines[n] for n in (0, 1, 5)]
+
+
+def test_a_step_of_uv_that_fails_ends_the_set_up(program: Callable[..., Path]) -> None:
+    failing = uv.Uv(str(program("uv", "echo 'error: no network' >&2; exit 2")), dict(os.environ))
+
+    with pytest.raises(stacks.SetupError, match="installing numpy failed"):
+        failing.call("pip", "install", what="installing numpy")
+
+
+def test_uv_says_why_it_could_not_fetch_a_python(program: Callable[..., Path]) -> None:
+    body = "echo 'error: Failed to install' >&2; echo '  cause: dns error' >&2; exit 1"
+
+    assert uv.Uv(str(program("uv", body)), dict(os.environ)).fetch_python("3.10") == "dns error"
+
+
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return the legacy stack with an environment that has just been made, with the dev extra."""
