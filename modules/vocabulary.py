@@ -14,6 +14,8 @@ VOCABULARY_NAME = "item_ids"
 PADDING = 0
 OUT_OF_VOCABULARY = 1
 RESERVED_TOKENS = ("[PAD]", "[UNK]")
+# What Transform writes for a space in an item id, since a space ends the count before it.
+_SPACE = b"__SPACE__"
 # item_index of the first item, the most frequent one.
 FIRST_ITEM = len(RESERVED_TOKENS)
 
@@ -58,11 +60,11 @@ def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vo
       ValueError: the file does not start with the reserved tokens, or no item is frequent enough.
     """
     with open(path, "rb") as file:
-        rows = [line.rstrip(b"\n").split(b" ", 1) for line in file]
-    reserved = tuple(row[1].decode() for row in rows[:FIRST_ITEM])
+        rows = [line.rstrip(b"\n").partition(b" ")[::2] for line in file]
+    reserved = tuple(token.decode() for _, token in rows[:FIRST_ITEM])
     if reserved != RESERVED_TOKENS:
         raise ValueError(f"{path} must start with {RESERVED_TOKENS}, found {reserved}")
     items = rows[FIRST_ITEM:]
     counts = np.array([int(count) for count, _ in items], np.int64)
-    item_ids = np.array([item_id for _, item_id in items], object)
+    item_ids = np.array([item_id.replace(_SPACE, b" ") for _, item_id in items], object)
     return Vocabulary(item_ids, counts, catalogue_size(counts, options))
