@@ -14,6 +14,11 @@ from modules.metrics import STEPS, VIEWS, all_metric_names, count_name
 CANDIDATE, BASELINE = "candidate", "baseline"
 
 
+def _number(value: float) -> str:
+    """Formats a share with four digits, a count in full."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Gate:
     """One threshold and how the model did.
@@ -36,7 +41,7 @@ class Gate:
 
     def reason(self) -> str:
         """Says in a line why this gate passed or not."""
-        value = "nothing to measure" if self.value is None else f"{self.value:.4f}"
+        value = "nothing to measure" if self.value is None else _number(self.value)
         relation = "is not below" if self.passed else "is below"
         if self.kind == "change":
             value = "no difference known" if self.value is None else f"{self.value:+.4f}"
@@ -44,7 +49,7 @@ class Gate:
                 f"{self.metric}: change from the last blessed model {value} {relation} "
                 f"the limit {self.threshold:+g}"
             )
-        return f"{self.metric}: {value} {relation} the threshold {self.threshold:g}"
+        return f"{self.metric}: {value} {relation} the threshold {_number(self.threshold)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,16 +96,16 @@ def _metric_values(records: Iterable[Any]) -> Iterable[tuple[str, str, str, floa
         for entry in record.metric_keys_and_values:
             if entry.key.is_diff:
                 continue
-            name, _, step_slice = _split(entry.key.name)
+            name, step_slice = _split(entry.key.name)
             part = ",".join([*parts, *([step_slice] if step_slice else [])])
             value = _plain(name, entry.value.double_value.value)
             yield entry.key.model_name or CANDIDATE, part, name, value
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """`honest/all/n/target_count=0` -> the metric's name, '/', the step slice."""
+def _split(name: str) -> tuple[str, str]:
+    """`honest/all/n/target_count=0` -> (`honest/all/n`, `target_count=0`); '' without a slice."""
     parts = name.split("/", 3)
-    return "/".join(parts[:3]), "/", parts[3] if len(parts) > 3 else ""
+    return "/".join(parts[:3]), parts[3] if len(parts) > 3 else ""
 
 
 def _plain(name: str, value: float) -> float | int | None:

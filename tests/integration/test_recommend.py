@@ -1,0 +1,117 @@
+"""`recommend.py` and a SavedModel with the `recommend` signature, whatever model made it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from pipeline import recommender
+
+PROJECT = Path(__file__).resolve().parents[2]
+CATALOGUE = ["a", "b", "ö", "d"]
+
+
+class Neighbours(tf.Module):
+    """Recommends the catalogue in order, scored by the number of items in the session."""
+
+    def __init__(self, item_ids: Path) -> None:
+        super().__init__()
+        self.asset = tf.saved_model.Asset(str(item_ids))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
+    def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        lengths = tf.reduce_sum(tf.cast(item_ids != "", tf.float32), axis=1, keepdims=True)
+        scores = lengths - tf.range(len(CATALOGUE), dtype=tf.float32)
+        return {"item_ids": tf.tile([CATALOGUE], [tf.shape(item_ids)[0], 1]), "scores": scores}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out")
+    (folder / "item_ids.txt").write_text("\n".join(CATALOGUE) + "\n", encoding="utf-8")
+    module = Neighbours(folder / "item_ids.txt")
+    for version in (9, 10):
+        path = str(folder / "pushed" / str(version))
+        tf.saved_model.save(module, path, signatures={"recommend": module.recommend})
+    (folder / "pushed" / "11").mkdir()  # a push that was interrupted
+    tf.saved_model.save(tf.Module(), str(folder / "mute"))
+    return folder
+
+
+def _recommend(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(PROJECT / "recommend.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+def test_asks_the_newest_model_quietly(out: Path) -> None:
+    done = _recommend("--items", "a,b", "-k", "3", "--out", str(out))
+    assert done.stdout.splitlines() == [
+        f"Model: {out}/pushed/10",
+        "  1  a                    2.0000",
+        "  2  b                    1.0000",
+        "  3  ö                    0.0000",
+    ]
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_says_which_items_the_model_does_not_know(out: Path) -> None:
+    model = str(out / "pushed" / "9")
+    some = _recommend("--items", "x,a", "-k", "1", "--model", model).stdout.splitlines()
+    assert some[:2] == [f"Model: {model}", "Unknown to it and ignored: x"]
+    none = _recommend("--items", "x,y", "-k", "1", "--model", model).stdout.splitlines()
+    assert none[2] == "No item is known: the most popular ones are recommended."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "empty"], "No model has been pushed yet in empty/pushed. `make run` trains one"),
+        (["--model", "empty"], "empty holds no SavedModel"),
+        (["-k", "0", "--model", "empty"], "-k must be between 1 and 100, got 0"),
+        (["-k", "101", "--model", "empty"], "-k must be between 1 and 100, got 101"),
+    ],
+)
+def test_a_friendly_error(arguments: list[str], words: str) -> None:
+    done = _recommend("--items", "a", *arguments)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
+def test_a_model_that_cannot_recommend(out: Path) -> None:
+    with pytest.raises(recommender.NoModelError, match="has no signature 'recommend', but none"):
+        recommender.load_model(out / "mute")
+
+
+def test_many_sessions_at_once_are_padded(out: Path) -> None:
+    model = recommender.load_model(out / "pushed" / "10")
+    answers = recommender.recommend(model, [["a"], ["a", "b", "d"], []], count=2)
+    assert [[tuple(item) for item in answer] for answer in answers] == [
+        [("a", 1.0), ("b", 0.0)],
+        [("a", 3.0), ("b", 2.0)],
+        [("a", 0.0), ("b", -1.0)],
+    ]
+
+
+def test_loads_nothing_but_tensorflow(out: Path) -> None:
+    program = (
+        "import sys, recommend\n"
+        f"recommend.main(['--items', 'a', '--out', {str(out)!r}])\n"
+        "heavy = {'tfx', 'apache_beam', 'tensorflow_transform', 'tensorflow_recommenders'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, timeout=300
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.evaluation_record import Gate
+from pipeline.report import format_report
+from pipeline.run_record import read_run
+from pipeline.summary import data_counts, read_summary, versions, write_summary
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+# What SessionExampleGen counts where eval is cut from train.
+COUNTS = {
+    "train.rows_read": 1000,
+    "train.rows_rejected.time": 3,
+    "train.rows_rejected.empty_id": 0,
+    "train.rows_kept": 800,
+    "train.rows_too_short": 47,
+    "train.rows_capped": 50,
+    "train.sessions": 200,
+    "train.items": 90,
+    "eval.rows_kept": 100,
+    "eval.sessions": 25,
+    "eval.items": 40,
+    "test.rows_read": 500,
+    "test.rows_rejected.time": 1,
+    "test.rows_rejected.empty_id": 2,
+    "test.rows_kept": 497,
+    "test.sessions": 120,
+    "test.items": 80,
+    "span": 0,
+    "file_format": "tfrecords_gzip",
+}
+
+
+def _summary(**changes: Any) -> dict[str, Any]:
+    metrics = {
+        f"{view}/{steps}/{metric}@20": value
+        for view, value in (("honest", 0.25), ("known", 0.5))
+        for steps in ("all", "last")
+        for metric in ("recall", "mrr", "ndcg")
+    }
+    sizes = {f"{view}/{steps}/n": 1234 for view in ("honest", "known") for steps in ("all", "last")}
+    return {
+        "format": 1,
+        "pipeline": "shop",
+        "run_id": "2026-01-01T00:00:00",
+        "out": "/out",
+        **data_counts(COUNTS),
+        "catalogue": {"known_items": 120, "items": 95},
+        "evaluated_split": "test",
+        "metrics": {**metrics, **sizes},
+        "last_blessed_metrics": {},
+        "slices": {},
+        "blessed": True,
+        "reasons": ["honest/all/n: 1,234 is not below the threshold 1"],
+        "gates": [],
+        "pushed_model": "/out/pushed/7",
+        "nodes": {"ran": ["Trainer"], "cached": ["Transform"]},
+        "seed": 42,
+        "versions": {"python": "3.10.1"},
+        "recommendations": {
+            "model": "/out/pushed/7",
+            "examples": "/e",
+            "sessions": [{"items": ["a", "b"], "next": "c", "recommended": ["d", "e"]}],
+        },
+        "seconds": {"total": 12.34, "nodes": {"Trainer": 5.0}},
+        **changes,
+    }
+
+
+def test_counts_of_rows_add_up_over_splits() -> None:
+    counts = data_counts(COUNTS)
+    rows = counts["rows"]
+    assert (rows["read"], rows["kept"]) == (1500, 1397)
+    assert rows["rejected"] == {"empty_id": 2, "time": 4}
+    assert rows["by_split"]["train"]["rejected"] == {"empty_id": 0, "time": 3}
+    assert rows["by_split"]["eval"] == {
+        "read": None,
+        "kept": 100,
+        "rejected": {},
+        "dropped": {"too_short": 0, "capped": 0, "repeated": 0, "sampled_out": 0},
+    }
+    dropped = sum(sum(split["dropped"].values()) for split in rows["by_split"].values())
+    assert rows["read"] == rows["kept"] + sum(rows["rejected"].values()) + dropped
+    assert counts["sessions"] == {"train": 200, "eval": 25, "test": 120}
+    assert counts["items"] == {"train": 90, "eval": 40, "test": 80}
+
+
+def test_is_written_whole_and_reads_back(tmp_path: Path) -> None:
+    assert read_summary(tmp_path) == {}
+    summary = _summary()
+    assert write_summary(summary, tmp_path) == tmp_path / "summary.json"
+    assert read_summary(tmp_path) == summary
+    with pytest.raises(ValueError):
+        write_summary(_summary(seed=math.nan), tmp_path)  # would be no JSON
+    assert read_summary(tmp_path) == summary
+    assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_summary_of_another_format_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text(json.dumps(_summary(format=99)))
+    assert read_summary(tmp_path) == {}
+    (tmp_path / "summary.json").write_text("{")
+    assert read_summary(tmp_path) == {}
+
+
+def test_every_key_is_documented() -> None:
+    text = (PROJECT / "docs" / "summary.md").read_text("utf-8")
+    for key in _summary():
+        assert f"`{key}" in text, f"docs/summary.md does not tell what {key!r} is"
+
+
+def test_versions_are_those_of_the_environment() -> None:
+    found = versions()
+    assert {"python", "tfx", "tensorflow", "apache-beam"} <= found.keys()
+    assert all(version[0].isdigit() for version in found.values())
+
+
+def test_the_report_tells_all_a_person_asks() -> None:
+    text = format_report(_summary())
+    assert text.startswith("Pipeline shop ran to its end in 12.3 s, 1 nodes from the cache.")
+    for line in (
+        "Data     rows read  kept  rejected  sessions  items",
+        "  train      1,000   800         3       200     90",
+        "  eval           -   100         -        25     40",
+        "  test         500   497         3       120     80",
+        "Rejected: empty_id 2, time 4",
+        "Rows left out: too short 47, capped 50",
+        "Catalogue: 95 items to recommend, of 120 in the training data",
+        "Metrics (test)  recall@20  mrr@20  ndcg@20  steps",
+        "  known/last       0.5000  0.5000   0.5000  1,234",
+        "Blessed: yes",
+        "Pushed:  /out/pushed/7",
+        "  a, b  ->  d, e",
+    ):
+        assert line in text.splitlines()
+
+
+def test_the_report_of_a_refused_model() -> None:
+    reason = "known/all/recall@20: 0.3000 is below the threshold 0.4000"
+    text = format_report(_summary(blessed=False, reasons=[reason], pushed_model=None))
+    assert f"Blessed: no\n  {reason}\nPushed:  nothing" in text
+    assert "(of the model pushed before, /out/pushed/7)" in text
+    none = format_report(_summary(pushed_model=None, recommendations=None))
+    assert "Recommendations: none, no model has been pushed yet" in none
+
+
+def test_the_report_says_that_nothing_ran() -> None:
+    text = format_report(_summary(nodes={"ran": [], "cached": ["Trainer", "Transform"]}))
+    assert "nothing had to run, all 2 nodes came from the cache" in text.splitlines()[0]
+
+
+def test_an_undefined_metric_is_a_dash() -> None:
+    summary = _summary()
+    summary["metrics"]["known/all/mrr@20"] = None
+    assert "  known/all        0.5000       -   0.5000  1,234" in format_report(summary)
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        (
+            Gate("known/all/recall@20", "value", 0.4, 0.35, 100, False),
+            "known/all/recall@20: 0.3500 is below the threshold 0.4000",
+        ),
+        (
+            Gate("honest/all/n", "value", 1.0, 21112, 21112, True),
+            "honest/all/n: 21,112 is not below the threshold 1",
+        ),
+        (
+            Gate("honest/all/mrr@20", "change", -0.1, -0.1196, 100, False),
+            "honest/all/mrr@20: change from the last blessed model -0.1196 is below the limit -0.1",
+        ),
+        (
+            Gate("known/all/mrr@20", "value", 0.1, None, 0, False),
+            "known/all/mrr@20: nothing to measure is below the threshold 0.1000",
+        ),
+    ],
+)
+def test_a_gate_says_why(gate: Gate, reason: str) -> None:
+    assert gate.reason() == reason
+
+
+class Store:
+    """Writes runs into a real metadata file, as TFX does."""
+
+    def __init__(self, file: Path) -> None:
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(file)
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+        self.store = metadata_store.MetadataStore(config)
+
+    def _context(self, type_name: str, name: str) -> int:
+        found = self.store.get_context_by_type_and_name(type_name, name)
+        if found:
+            return found.id
+        type_id = self.store.put_context_type(metadata_store_pb2.ContextType(name=type_name))
+        context = metadata_store_pb2.Context(type_id=type_id, name=name)
+        return self.store.put_contexts([context])[0]
+
+    def node(
+        self, run: str, node: str, state: int, kind: str = "x.Trainer", **outputs: dict
+    ) -> None:
+        """Adds a node's execution with an artifact per output."""
+        execution = metadata_store_pb2.Execution(
+            type_id=self.store.put_execution_type(metadata_store_pb2.ExecutionType(name=kind)),
+            last_known_state=state,
+        )
+        contexts = [self._context("pipeline_run", run), self._context("node", node)]
+        execution_id = self.store.put_executions([execution])[0]
+        self.store.put_attributions_and_associations(
+            [],
+            [
+                metadata_store_pb2.Association(context_id=context, execution_id=execution_id)
+                for context in contexts
+            ],
+        )
+        for name, properties in outputs.items():
+            self._output(execution_id, name, properties)
+
+    def _output(self, execution_id: int, name: str, properties: dict) -> None:
+        kind = self.store.put_artifact_type(metadata_store_pb2.ArtifactType(name=f"T{name}"))
+        artifact = metadata_store_pb2.Artifact(type_id=kind, uri=f"/root/{name}/{execution_id}")
+        for key, value in properties.items():
+            field = "int_value" if isinstance(value, int) else "string_value"
+            setattr(artifact.custom_properties[key], field, value)
+        event = metadata_store_pb2.Event(
+            artifact_id=self.store.put_artifacts([artifact])[0],
+            execution_id=execution_id,
+            type=metadata_store_pb2.Event.OUTPUT,
+        )
+        event.path.steps.add().key = name
+        self.store.put_events([event])
+
+
+COMPLETE = metadata_store_pb2.Execution.COMPLETE
+CACHED = metadata_store_pb2.Execution.CACHED
+
+
+def test_reads_the_newest_run_of_the_pipeline_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m.sqlite")
+    store.node("run-1", "shop.Trainer", COMPLETE, model={"v": 1})
+    store.node("run-2", "shop.Trainer", CACHED, model={"v": 2}, model_run={})
+    store.node("run-2", "shop.Latest.Model", COMPLETE, kind="tfx.Resolver")
+    store.node("run-2", "shop.Pusher", COMPLETE, pushed_model={"pushed": 1, "to": "/p/7"})
+    store.node("run-3", "other.Trainer", COMPLETE, model={"v": 3})
+    run = read_run(tmp_path / "m.sqlite", "shop")
+    assert run.run_id == "run-2"
+    assert (run.ran(), run.cached()) == (["Pusher"], ["Trainer"])
+    assert "Latest.Model" in run.nodes
+    model, pushed = run.output("model"), run.output("pushed_model")
+    assert model is not None and dict(model.properties) == {"v": 2}
+    assert pushed is not None and dict(pushed.properties) == {"pushed": 1, "to": "/p/7"}
+    assert run.output("blessing") is None
+    with pytest.raises(LookupError, match="knows no run of pipeline 'shops'"):
+        read_run(tmp_path / "m.sqlite", "shops")
