@@ -33,8 +33,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         Raises:
           ValueError: no item has an event.
         """
-        # float32 also under mixed precision: log q and the temperature need it.
-        super().__init__(name="retrieval_loss", dtype=tf.float32)
+        super().__init__(name="retrieval_loss")
         self._options = options
         items = np.flatnonzero(item_counts)
         if items.size == 0:

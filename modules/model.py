@@ -19,17 +19,22 @@ MRR = "mrr@20"
 class CandidateTower(tf.keras.layers.Layer):
     """Gives every item its vector."""
 
-    def __init__(self, item_indices: int, options: ModelOptions) -> None:
+    def __init__(
+        self, item_indices: int, options: ModelOptions, precision: str = "float32"
+    ) -> None:
         """Makes the item table.
 
         Args:
           item_indices: number of item indices, reserved ones included.
           options: `embedding_dim` and `normalize` are used.
+          precision: Keras mixed precision policy of the table.
         """
         super().__init__(name="candidate_tower")
         self._normalize = options.normalize
         self.item_indices = item_indices
-        self.embedding = tf.keras.layers.Embedding(item_indices, options.embedding_dim)
+        self.embedding = tf.keras.layers.Embedding(
+            item_indices, options.embedding_dim, dtype=precision
+        )
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to vectors, float32 `[..., embedding_dim]`."""
@@ -51,12 +56,15 @@ class QueryTower(tf.keras.layers.Layer):
     needs no mask, and the GRU runs in one cuDNN kernel on a GPU.
     """
 
-    def __init__(self, candidate_tower: CandidateTower, options: ModelOptions) -> None:
+    def __init__(
+        self, candidate_tower: CandidateTower, options: ModelOptions, precision: str = "float32"
+    ) -> None:
         """Makes the layers.
 
         Args:
           candidate_tower: shares its item table and gives the copy term's vectors.
           options: shape of the tower.
+          precision: Keras mixed precision policy of the layers; the tower itself is float32.
         """
         super().__init__(name="query_tower")
         self._options = options
@@ -65,22 +73,23 @@ class QueryTower(tf.keras.layers.Layer):
         self.embedding = (
             candidate_tower.embedding
             if options.shared_embedding
-            else tf.keras.layers.Embedding(candidate_tower.item_indices, dim)
+            else tf.keras.layers.Embedding(candidate_tower.item_indices, dim, dtype=precision)
         )
-        self.embedding_dropout = tf.keras.layers.Dropout(options.embedding_dropout)
-        self.output_dropout = tf.keras.layers.Dropout(options.output_dropout)
-        self.gru = tf.keras.layers.GRU(options.gru_units, return_sequences=True)
-        self.projection = None if options.gru_units == dim else tf.keras.layers.Dense(dim)
+        self.embedding_dropout = tf.keras.layers.Dropout(options.embedding_dropout, dtype=precision)
+        self.output_dropout = tf.keras.layers.Dropout(options.output_dropout, dtype=precision)
+        self.gru = tf.keras.layers.GRU(options.gru_units, return_sequences=True, dtype=precision)
+        self.projection = (
+            None if options.gru_units == dim else tf.keras.layers.Dense(dim, dtype=precision)
+        )
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Adds the copy weights and the temperature, float32 also under mixed precision."""
+        """Adds the copy weights and the temperature."""
         if self._options.copy_lags:
             self.copy_weights = self.add_weight(
                 name="copy_weights",
                 shape=[self._options.copy_lags],
                 dtype=tf.float32,
                 initializer=tf.keras.initializers.Constant(1.0 / self._options.copy_lags),
-                experimental_autocast=False,
             )
         if self._options.normalize:
             self.log_temperature = self.add_weight(
@@ -88,7 +97,6 @@ class QueryTower(tf.keras.layers.Layer):
                 shape=[],
                 dtype=tf.float32,
                 initializer=tf.keras.initializers.Constant(math.log(self._options.temperature)),
-                experimental_autocast=False,
             )
         super().build(input_shape)
 
@@ -141,11 +149,14 @@ class TwoTower(tfrs.Model):
           item_counts: training events by item_index, int64 `[item_indices]`; items with none take
             no part, neither as negatives nor as candidates of `evaluate`.
           model_options: shape of the towers.
-          trainer_options: the loss.
+          trainer_options: the loss, and the precision of the towers' layers. It is not Keras's
+            global policy, since TFRS's Retrieval fails under mixed ones and other nodes share the
+            process.
         """
         super().__init__()
-        self.candidate_tower = CandidateTower(int(item_counts.shape[0]), model_options)
-        self.query_tower = QueryTower(self.candidate_tower, model_options)
+        precision = trainer_options.precision
+        self.candidate_tower = CandidateTower(int(item_counts.shape[0]), model_options, precision)
+        self.query_tower = QueryTower(self.candidate_tower, model_options, precision)
         self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
         self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)
         self.mean_loss = tf.keras.metrics.Mean("mean_loss")
@@ -171,6 +182,17 @@ class TwoTower(tfrs.Model):
         self.mean_loss.update_state(loss)
         return loss
 
+    def train_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Takes one step of the optimizer.
+
+        Unlike TFRS's own step this one scales the loss where the optimizer asks for it (float16
+        gradients would vanish), and reports no metric that only `evaluate` updates.
+        """
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(inputs, training=True)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {metric.name: metric.result() for metric in (self.mean_loss, self.targets)}
+
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds a batch to Recall@20 and MRR@20 over the full catalogue, all its targets."""
         queries, target = self._queries_and_targets(inputs, training=False)
@@ -186,6 +208,10 @@ class TwoTower(tfrs.Model):
         self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         context, target = inputs
+        tf.debugging.assert_shapes(
+            [(context, ("batch", "steps")), (target, ("batch", "steps"))],
+            message="target must have context's shape, [batch, steps]",
+        )
         steps = tf.where(target != PADDING)
         queries = tf.gather_nd(self.query_tower(context, training=training), steps)
         return queries, tf.gather_nd(target, steps)

@@ -54,7 +54,6 @@ def run_fn(fn_args: FnArgs) -> None:
     exempt_keras_from_autograph()
     train_files, eval_files = _files(fn_args.train_files), _files(fn_args.eval_files)
     job = _job(fn_args, train_files + eval_files)
-    tf.keras.mixed_precision.set_global_policy(job.trainer.precision)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     vocabulary = read_vocabulary(
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
@@ -147,8 +146,10 @@ def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
         "adam": tf.keras.optimizers.Adam,
         "adamw": tf.keras.optimizers.AdamW,
         "adagrad": tf.keras.optimizers.Adagrad,
-    }[options.optimizer]
-    return optimizer(options.learning_rate)
+    }[options.optimizer](options.learning_rate)
+    if options.precision == "mixed_float16":
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _strategy() -> tf.distribute.Strategy:
