@@ -37,6 +37,8 @@ INSTALL_REQUIRES = [
     # tensorflow-transform 1.16 imports dill; Beam no longer brings it.
     f"dill; {LEGACY}",
     "tensorflow-recommenders>=0.7.7,<0.8",
+    # Training writes summaries; TensorFlow 2.21 no longer brings what tf.summary needs.
+    "tensorboard",
     "numpy",
     "scipy",
     "pyyaml",
