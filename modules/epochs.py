@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import time
@@ -17,8 +18,9 @@ _HISTORY = "history.json"
 class EpochKeeper(tf.keras.callbacks.Callback):
     """Prints a line per epoch, stops early, keeps the best weights, and survives a kill.
 
-    Use it beside `backup()`, which restores the weights and the epoch number; this one restores
-    the history that early stopping judges by. Without validation the last epoch is the best.
+    Use `callbacks()`, which also has Keras's own that saves weights and epoch number and restores
+    them; the history that early stopping judges by is restored here. Without validation the last
+    epoch is the best.
     """
 
     def __init__(self, folder: str, epochs: int, patience: int | None) -> None:
@@ -34,7 +36,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         self._folder = folder
         self._patience = patience
         self._history: list[dict[str, float]] = []
-        self._started = 0.0
+        self._started = self._trained = 0.0
         path = os.path.join(folder, _HISTORY)
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
@@ -53,45 +55,61 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Whether the fit came to its end: all epochs ran, or it stopped early."""
         return len(self._history) >= self.epochs or self._out_of_patience
 
-    def backup(self) -> tf.keras.callbacks.Callback:
-        """Returns Keras's own callback that saves and restores weights after every epoch."""
-        return tf.keras.callbacks.BackupAndRestore(os.path.join(self._folder, "backup"))
+    @property
+    def end(self) -> int:
+        """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
+        return len(self._history) if self.finished else self.epochs
+
+    def callbacks(self) -> list[tf.keras.callbacks.Callback]:
+        """Returns this keeper and the callback that saves and restores weights, in due order.
+
+        After a kill between the two there is one epoch too much in the history, which is run
+        again; the other way round one would be missing, and all later ones misnumbered.
+        """
+        folder = os.path.join(self._folder, "backup")
+        return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
 
     def restore_best(self, model: TwoTower) -> None:
         """Loads the weights of the best epoch."""
         if self._patience is not None:
-            model.load_weights(self._best_weights).expect_partial()
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Ends a fit that was out of patience when it was killed."""
-        self._stop_if_done()
+            model.load_weights(self._weights(self.best_epoch)).expect_partial()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock; forgets epochs that are run again."""
+        """Starts the clock; forgets epochs that are run again, and weights no longer the best."""
         if epoch and not self._started:
             print(f"    resumed after epoch {epoch}", flush=True)
-        self._started = time.perf_counter()
         del self._history[epoch:]
+        if self._patience is not None and self._history:
+            # Only now: until this epoch's predecessor was backed up, it could have to run again.
+            outdated = set(glob.glob(self._weights("*") + ".*"))
+            for path in outdated - set(glob.glob(self._weights(self.best_epoch) + ".*")):
+                os.remove(path)
+        self._started = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Stops the clock of training: the epoch's validation begins."""
+        self._trained = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps and prints what the epoch reached; adds throughput and temperature to `logs`."""
         assert logs is not None
-        seconds = time.perf_counter() - self._started
-        logs["targets_per_second"] = logs["targets"] / seconds
+        now = time.perf_counter()
+        trained = self._trained if self._trained > self._started else now
+        logs["targets_per_second"] = logs["targets"] / (trained - self._started)
         temperature = getattr(self.model.query_tower, "log_temperature", None)
         if temperature is not None:
             logs["temperature"] = float(tf.exp(temperature))
         self._history.append({name: float(value) for name, value in logs.items()})
         os.makedirs(self._folder, exist_ok=True)
         if self._patience is not None and self.best_epoch == epoch + 1:
-            self.model.save_weights(self._best_weights)
+            self.model.save_weights(self._weights(epoch + 1))
         self._write_history()
-        self._print_epoch(epoch, seconds)
-        self._stop_if_done()
+        self._print_epoch(epoch, now - self._started)
+        if self._out_of_patience:
+            self.model.stop_training = True
 
-    @property
-    def _best_weights(self) -> str:
-        return os.path.join(self._folder, "best")
+    def _weights(self, epoch: int | str) -> str:
+        return os.path.join(self._folder, f"best-{epoch}")
 
     def _write_history(self) -> None:
         path = os.path.join(self._folder, _HISTORY)
@@ -112,7 +130,3 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         if self._patience is None or not self._history:
             return False
         return len(self._history) - self.best_epoch >= self._patience
-
-    def _stop_if_done(self) -> None:
-        if self._out_of_patience:
-            self.model.stop_training = True

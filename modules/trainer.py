@@ -129,8 +129,8 @@ def _fit(
     model.fit(
         batches,
         validation_data=validation,
-        epochs=keeper.epochs,
-        callbacks=[keeper.backup(), keeper, board],
+        epochs=keeper.end,
+        callbacks=[*keeper.callbacks(), board],
         verbose=0,
     )
     return model
