@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.config import PROJECT
@@ -35,6 +37,29 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+@contextlib.contextmanager
+def held_back_stderr() -> Iterator[None]:
+    """Shows what is written to stderr only if the context fails otherwise than by a NoModelError.
+
+    TensorFlow 2.21 reports there, before any setting could stop it, that it found no GPU.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except NoModelError:
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _find_model(options: argparse.Namespace) -> Path:
     if options.model:
         return Path(options.model)
@@ -50,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     try:
         folder = _find_model(options)
-        answer = recommend(load_model(folder), [items], options.k)[0]
+        with held_back_stderr():
+            answer = recommend(load_model(folder), [items], options.k)[0]
     except NoModelError as error:
         print(error, file=sys.stderr)
         return 1
