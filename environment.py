@@ -116,11 +116,12 @@ def install(stack: Stack, python: list[str], extras: set[str]) -> None:
     where = f"the {stack.name} environment ({stack.tfx}) in {stack.folder.relative_to(ROOT)}"
     if before.get("lock") == digest(stack.lock):
         say(f"Updating {where} ...")
-        extras = extras | set(before["extras"])
     else:
         say(f"Making {where}: once, 1 to 5 minutes, most of it downloads ...")
         uv.call("venv", "--quiet", "--clear", *python, str(stack.folder), what="uv venv")
     setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
+    # What was there stays: `make run` must not take away what `make test` put in.
+    extras = extras | (set(before.get("extras", ())) & set(setup["EXTRAS_REQUIRE"]))
     wanted = ["pip", *setup["INSTALL_REQUIRES"]]
     for extra in sorted(extras):
         wanted += setup["EXTRAS_REQUIRE"][extra]

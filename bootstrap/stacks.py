@@ -98,7 +98,9 @@ def unsupported(stack: Stack) -> str:
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Yield where Python `version` ("3.10") may be: on PATH, then in pyenv's versions folder."""
+    """Yield where Python `version` ("3.10") may be: this one, on PATH, in pyenv's folder."""
+    if Path(sys.executable).is_file():
+        yield Path(sys.executable)
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     for name in (f"python{version}", "python3"):
         yield from (folder / name for folder in path if (folder / name).is_file())

@@ -55,6 +55,7 @@ def only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = [str(tmp_path / "first"), str(tmp_path / "second")]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     return tmp_path
 
 
@@ -83,6 +84,16 @@ def test_python_is_looked_for_in_pyenv_newest_patch_first(
     found, _ = stacks.find_python(LEGACY)
 
     assert found == str(only_here / "pyenv/versions/3.10.13/bin/python")
+
+
+def test_the_python_that_make_was_told_of_comes_first(
+    only_here: Path, program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("first/python3.10", answers("3.10"))
+    told = program("elsewhere/python", answers("3.10"))
+    monkeypatch.setattr(sys, "executable", str(told))
+
+    assert stacks.find_python(LEGACY) == (str(told), [])
 
 
 def test_python3_counts_where_its_version_fits(
