@@ -93,18 +93,20 @@ def keep_items(context: tf.Tensor, target: tf.Tensor, kept: tf.Tensor) -> Window
       kept: bool `[item_indices]`.
 
     Returns:
-      context and target, int32 `[at most windows, max_context]`. A target goes with its item.
+      context and target, int32 `[at most windows, max_context]`. Where the last item alone is a
+      target and is dropped, the one before it becomes the target.
     """
     items = window_items(context, target)
-    is_target = tf.pad(target > 0, [[0, 0], [1, 0]])
-    keep = tf.gather(kept, items) & (items > 0)
-    items = tf.ragged.boolean_mask(items, keep)
-    targets = items * tf.cast(tf.ragged.boolean_mask(is_target, keep), items.dtype)
-    shape = [None, context.shape[1]]
-    context = items[:, :-1].to_tensor(PADDING, shape=shape)
-    target = targets[:, 1:].to_tensor(PADDING, shape=shape)
-    has_target = tf.reduce_any(target > 0, axis=1)
-    return tf.boolean_mask(context, has_target), tf.boolean_mask(target, has_target)
+    every_step = target[:, 0] > 0  # else at the last one alone; a window of one step is both
+    items = tf.ragged.boolean_mask(items, tf.gather(kept, items) & (items > 0))
+    has_step = items.row_lengths() > 1
+    items = tf.ragged.boolean_mask(items, has_step)
+    every_step = tf.boolean_mask(every_step, has_step)
+    steps = context.shape[1]
+    context = items[:, :-1].to_tensor(PADDING, shape=[None, steps])
+    following = items[:, 1:].to_tensor(PADDING, shape=[None, steps])
+    is_last = tf.equal(tf.range(steps, dtype=tf.int64), items.row_lengths()[:, None] - 2)
+    return context, tf.where(every_step[:, None] | is_last, following, PADDING)
 
 
 def add_reversed(context: tf.Tensor, target: tf.Tensor) -> Windows:
@@ -112,16 +114,16 @@ def add_reversed(context: tf.Tensor, target: tf.Tensor) -> Windows:
 
     Args:
       context: int32 `[windows, max_context]`.
-      target: int32 `[windows, max_context]`, a target at every step.
+      target: int32 `[windows, max_context]`, with targets at every step or at the last one only.
 
     Returns:
-      context and target of twice as many windows.
+      context and target of twice as many windows, with targets at the same steps.
     """
     steps = _lengths(context)
     backwards = tf.reverse_sequence(window_items(context, target), steps + 1, seq_axis=1)
     is_step = tf.sequence_mask(steps, tf.shape(target)[1])
     reversed_context = tf.where(is_step, backwards[:, :-1], 0)
-    reversed_target = tf.where(is_step, backwards[:, 1:], 0)
+    reversed_target = tf.where(target > 0, backwards[:, 1:], 0)
     return tf.concat([context, reversed_context], 0), tf.concat([target, reversed_target], 0)
 
 
