@@ -98,9 +98,15 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     return 0
 
 
+def _stop(number: int, _: object) -> None:
+    """Ends the run as an exception does, so that the processes below it end too."""
+    sys.exit(128 + number)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the pipeline; returns 0 when it came to its end, also if the model was not blessed."""
     options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         config, out = prepare(options)
     except (ConfigError, ValueError, BusyError) as error:

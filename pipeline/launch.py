@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import collections
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from pipeline.config import DEFAULT_PRESET, PROJECT, Config, Paths, load_config, write_config
 from pipeline.progress import FAILED
+from pipeline.run_lock import holder
 
 LOCAL_RUNNER = PROJECT / "local_runner.py"
 OUT_VARIABLE = "SESSION_RETRIEVAL_OUT"
@@ -132,7 +137,7 @@ def call_tfx(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     log: Path,
-    show: Callable[[str], None] | None,
+    show: Callable[[str], None],
 ) -> int:
     """Runs TFX's command line and returns its exit status.
 
@@ -140,8 +145,8 @@ def call_tfx(
       arguments: after `tfx`.
       environment: of the process.
       log: file that gets all output appended.
-      show: gets what the pipeline prints for people, as it comes; None keeps it in the log. The
-        command line's own words, which come before, are left out.
+      show: gets all that is printed to stdout, as it comes: the command line's own words, then
+        the pipeline's.
     """
     command = [str(Path(sys.executable).with_name("tfx")), *arguments]
     with open(log, "ab") as file:
@@ -150,13 +155,33 @@ def call_tfx(
         process = subprocess.Popen(
             command, env=dict(environment), stdout=subprocess.PIPE, stderr=file
         )
-        assert process.stdout is not None
-        while chunk := os.read(process.stdout.fileno(), 65536):
-            file.write(chunk)
-            file.flush()
-            if show:
-                show(chunk.decode("utf-8", "replace"))
-        return process.wait()
+        try:
+            _copy_output(process, file, show)
+            return process.wait()
+        except BaseException:
+            _end(process, Path(environment[OUT_VARIABLE]))
+            raise
+
+
+def _copy_output(
+    process: subprocess.Popen[bytes], file: IO[bytes], show: Callable[[str], None]
+) -> None:
+    assert process.stdout is not None
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while chunk := os.read(process.stdout.fileno(), 65536):
+        file.write(chunk)
+        file.flush()
+        show(decoder.decode(chunk))
+
+
+def _end(process: subprocess.Popen[bytes], out: Path) -> None:
+    """Ends the command line, and the runner that it started and would leave behind."""
+    runner = holder(out)
+    process.terminate()
+    if runner and runner != os.getpid():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(runner, signal.SIGTERM)
+    process.wait()
 
 
 def tail(log: Path) -> str:
