@@ -1,0 +1,147 @@
+"""preprocessing_fn in tf.Transform itself: vocabulary, catalogue and windows from raw sessions."""
+
+from __future__ import annotations
+
+import collections
+import glob
+import random
+from pathlib import Path
+
+import pytest
+import tensorflow_transform as tft
+
+from modules import dataset
+from modules.configuration import FeatureOptions
+from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME
+
+TRAIN = [
+    ["red shoe", "b", "a", "red shoe", "b", "c", "d", "a"],  # longer than two windows
+    ["c", "b"],
+    ["rare", "a", "once"],
+    ["rare", "once", "b"],
+    ["a", "größe", "tab\tid", "größe"],
+    ["once more", "c"],  # shrinks to one item
+    ["[PAD]", "a", "[UNK]", "b"],
+]
+EVAL = [["only in eval", "only in eval", "a"], ["d", "c", "d"]]
+TEST = [["only in test", "a", "red shoe", "only in test", "c"], ["only in test", "b"]]
+SESSIONS = {"train": TRAIN, "eval": EVAL, "test": TEST}
+
+OPTIONS = {
+    "all": FeatureOptions(max_context=3),
+    "cut": FeatureOptions(max_context=2, min_item_count=3, max_catalogue=4, targets="last"),
+}
+
+
+@pytest.fixture(scope="module")
+def made(transform, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What Transform makes of the sessions with each of the options; `cut` got them shuffled."""
+    shuffled = {name: random.Random(5).sample(rows, len(rows)) for name, rows in SESSIONS.items()}
+    return {
+        name: transform(
+            tmp_path_factory.mktemp(name), shuffled if name == "cut" else SESSIONS, options
+        )
+        for name, options in OPTIONS.items()
+    }
+
+
+def _counts() -> collections.Counter[bytes]:
+    ids = [item for session in TRAIN + EVAL for item in session]
+    return collections.Counter(item.encode() for item in ids if item not in ("[PAD]", "[UNK]"))
+
+
+def _rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
+    """Reads the windows that Trainer would read."""
+    files = sorted(glob.glob(made_one.files(split)))
+    return sorted(
+        (context, target)
+        for windows in dataset.window_chunks(files, made_one.features.max_context)
+        for context, target in zip(*(part.numpy().tolist() for part in windows), strict=True)
+    )
+
+
+def _expected_rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
+    """The same in plain Python, from the vocabulary."""
+    options, vocabulary = made_one.features, made_one.vocabulary()
+    catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
+    index = {item.decode(): place for place, item in enumerate(catalogue, FIRST_ITEM)}
+    width, rows = options.max_context, []
+    for session in made_one.sessions[split]:
+        items = [index[item] for item in session if item in index]
+        if len(items) < 2:
+            continue
+        context, target = items[:-1], items[1:]
+        if options.targets == "last":
+            context, target = context[-width:], target[-width:]
+            target = [0] * (len(target) - 1) + target[-1:]
+        for start in range(0, len(context), width):
+            parts = (context[start : start + width], target[start : start + width])
+            rows.append(tuple(part + [0] * (width - len(part)) for part in parts))
+    return sorted(rows)
+
+
+def test_the_vocabulary_holds_all_items_of_train_and_eval_with_their_counts(made) -> None:
+    for one in made.values():
+        vocabulary = one.vocabulary()
+        assert dict(zip(vocabulary.item_ids, vocabulary.counts, strict=True)) == _counts()
+        assert sorted(vocabulary.counts, reverse=True) == vocabulary.counts.tolist()
+
+
+def test_nothing_of_test_leaks_into_the_vocabulary(made) -> None:
+    # The reference notebook took its vocabulary from train, validation and test together.
+    assert any("only in test" in session for session in TEST)
+    for one in made.values():
+        assert b"only in test" not in one.vocabulary().item_ids
+
+
+def test_the_order_of_sessions_does_not_matter(made) -> None:
+    ordered, shuffled = made["all"].vocabulary(), made["cut"].vocabulary()
+    assert ordered.item_ids.tolist() == shuffled.item_ids.tolist()
+
+
+def test_the_catalogue_is_a_prefix_of_the_vocabulary(made) -> None:
+    output = tft.TFTransformOutput(str(made["cut"].graph))
+
+    full, cut = (
+        Path(output.vocabulary_file_by_name(vocabulary)).read_bytes().splitlines()
+        for vocabulary in (VOCABULARY_NAME, f"{VOCABULARY_NAME}_catalogue")
+    )
+
+    assert 0 < len(cut) - FIRST_ITEM == made["cut"].vocabulary().catalogue_size
+    assert len(cut) < len(full)
+    assert full[: len(cut)] == cut
+
+
+def test_catalogue_sizes(made) -> None:
+    assert made["all"].vocabulary().catalogue_size == len(_counts())
+    # Of the same vocabulary, either limit can be the narrower one.
+    narrow = (FeatureOptions(min_item_count=3), FeatureOptions(max_catalogue=4))
+    sizes = [made["all"].vocabulary(options).catalogue_size for options in narrow]
+    assert sizes == [sum(count >= 3 for count in _counts().values()), 4]
+    assert made["cut"].vocabulary().catalogue_size == min(sizes)
+
+
+@pytest.mark.parametrize("split", ["train", "eval", "test"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_windows_equal_plain_python(made, name: str, split: str) -> None:
+    expected = _expected_rows(made[name], split)
+
+    assert expected
+    assert _rows(made[name], split) == expected
+
+
+def test_windows_by_hand(made) -> None:
+    """Of a long session two or three windows; of one that the cut leaves too short, none."""
+    index = {
+        item.decode(): place
+        for place, item in enumerate(made["all"].vocabulary().item_ids, FIRST_ITEM)
+    }
+    shoe, a, b, c, d = (index[item] for item in ("red shoe", "a", "b", "c", "d"))
+    rows = _rows(made["all"], "train")
+    assert len(rows) == 3 + 6
+    assert ([shoe, b, a], [b, a, shoe]) in rows
+    assert ([shoe, b, c], [b, c, d]) in rows
+    assert ([d, 0, 0], [a, 0, 0]) in rows
+    # Both items that only test holds are left out: c follows the shoe.
+    assert _rows(made["all"], "test") == [([a, shoe, 0], [shoe, c, 0])]
+    assert len(_rows(made["cut"], "train")) < len(TRAIN)
