@@ -89,6 +89,8 @@ def _choose_and_refit(
     evaluation = evaluation.map(
         lambda context, target: dataset.keep_items(context, target, counts > 0)
     )
+    if options.early_stopping_patience is not None:
+        _check_evaluation(evaluation)
     keeper = EpochKeeper(
         os.path.join(job.checkpoints, "choose"), options.epochs, options.early_stopping_patience
     )
@@ -134,6 +136,20 @@ def _fit(
         verbose=0,
     )
     return model
+
+
+def _check_evaluation(evaluation: tf.data.Dataset) -> None:
+    """Checks that there is something to choose epochs by.
+
+    Raises:
+      ValueError: there is nothing.
+    """
+    if not any(int(tf.size(target)) for _, target in evaluation):
+        raise ValueError(
+            "early stopping judges by split eval, but none of its sessions has two items that the "
+            "training sessions hold too. Make eval longer (sessions.eval_fraction), or set "
+            "trainer.early_stopping_patience=null to train all epochs."
+        )
 
 
 def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
