@@ -1,0 +1,292 @@
+"""run_fn on windows that Transform made: fits, kills, resumes and exports."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from modules import trainer
+from modules.configuration import ModelOptions, TrainerOptions
+from modules.vocabulary import FIRST_ITEM
+
+PROJECT = Path(__file__).resolve().parents[2]
+MODEL = ModelOptions(embedding_dim=8, gru_units=8)
+TRAINER = TrainerOptions(
+    negatives=32, batch_targets=64, epochs=2, early_stopping_patience=None, refit=False
+)
+
+
+def _fn_args(data: Any, out: Path, **options: Any) -> dict[str, Any]:
+    """Arguments as TFX makes them; `options` change TrainerOptions or the source digest."""
+    digest = options.pop("source_digest", "digest")
+    model = dataclasses.replace(MODEL, **options.pop("model", {}))
+    return {
+        "train_files": [data.files("train")],
+        "eval_files": [data.files("eval")],
+        "transform_output": str(data.graph),
+        "serving_model_dir": str(out / "model"),
+        "model_run_dir": str(out / "logs"),
+        "custom_config": {
+            "features": dataclasses.asdict(data.features),
+            "model": dataclasses.asdict(model),
+            "trainer": dataclasses.asdict(dataclasses.replace(TRAINER, **options)),
+            "checkpoint_folder": str(out.parent / "checkpoints"),
+            "source_digest": digest,
+        },
+    }
+
+
+def _run(data: Any, out: Path, **options: Any) -> Any:
+    """Trains in this process and loads what was exported."""
+    trainer.run_fn(FnArgs(**_fn_args(data, out, **options)))
+    return tf.saved_model.load(str(out / "model"))
+
+
+def _example(session: list[str]) -> bytes:
+    ids = tf.train.BytesList(value=[item.encode() for item in session])
+    feature = {"item_ids": tf.train.Feature(bytes_list=ids)}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def _epochs(output: str) -> list[str]:
+    return re.findall(r"epoch (\d+/\d+)", output)
+
+
+def _tables(model: Any) -> list[np.ndarray]:
+    return [variable.numpy() for variable in (model._candidates, *model._query_tower.variables)]
+
+
+@pytest.fixture(scope="module")
+def first_folder(sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("first")
+    _run(sample, folder / "run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(first_folder: Path) -> Any:
+    return tf.saved_model.load(str(first_folder / "run" / "model"))
+
+
+def test_exports_every_signature(first, sample) -> None:
+    assert set(first.signatures) == {"serving_default", "recommend", "evaluate", "eval_features"}
+    sessions = sample.sessions["test"][:3]
+    examples = tf.constant([_example(session) for session in sessions])
+
+    answer = first.signatures["serving_default"](examples=examples)
+    judged = first.signatures["evaluate"](examples=examples)
+
+    fitted = [*sample.sessions["train"], *sample.sessions["eval"]]
+    known = {item.encode() for session in fitted for item in session}
+    assert answer["item_ids"].shape == answer["scores"].shape == [3, 100]
+    assert set(answer["item_ids"].numpy().ravel()) <= known
+    assert judged["rank"].shape == [3, max(map(len, sessions)) - 1]
+    assert first.signatures["eval_features"](examples=examples)["label"].shape == [3]
+
+
+def test_writes_what_tensorboard_reads(first_folder: Path) -> None:
+    tags = {
+        value.tag
+        for path in (first_folder / "run" / "logs").rglob("events*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert {"epoch_mean_loss", "epoch_recall@20", "epoch_targets_per_second"} <= tags
+
+
+def test_the_checkpoint_folder_is_gone_at_the_end(first_folder: Path) -> None:
+    assert list((first_folder / "checkpoints").iterdir()) == []
+
+
+def test_the_same_seed_gives_the_same_model(first, sample, tmp_path: Path) -> None:
+    again = _run(sample, tmp_path / "run")
+
+    for one, same in zip(_tables(first), _tables(again), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_another_seed_and_streamed_windows_give_another_model(
+    first, sample, tmp_path: Path
+) -> None:
+    other = _run(sample, tmp_path / "run", seed=7, memory_limit_mb=0)
+
+    assert np.abs(_tables(first)[0] - _tables(other)[0]).max() > 0.1
+
+
+def test_bfloat16_trains_and_serves_in_float32(sample, tmp_path: Path) -> None:
+    model = _run(sample, tmp_path / "run", precision="mixed_bfloat16", loss="in_batch")
+
+    answer = model.signatures["recommend"](item_ids=tf.constant([sample.sessions["test"][0]]))
+    assert answer["scores"].dtype == tf.float32
+    assert np.isfinite(answer["scores"]).all()
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
+
+
+class TestRefit:
+    """Chooses the number of epochs on eval, then trains on train and eval."""
+
+    @pytest.fixture(scope="class")
+    def seen(self, sample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+        """What `_fit` was called with, by name of the fit."""
+        fit, seen = trainer._fit, {}
+
+        def watched(job, name, counts, train, keeper, evaluation):
+            seen[name] = {"counts": counts.numpy(), "evaluation": evaluation, "keeper": keeper}
+            return fit(job, name, counts, train, keeper, evaluation)
+
+        folder = tmp_path_factory.mktemp("refit")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trainer, "_fit", watched)
+            _run(sample, folder / "run", epochs=4, early_stopping_patience=1, refit=True)
+        return seen
+
+    def test_trains_as_many_epochs_as_were_best(self, seen) -> None:
+        choosing, refitting = seen["choose"]["keeper"], seen["refit"]["keeper"]
+        recalls = [epoch["val_recall@20"] for epoch in choosing._history]
+        assert len(refitting._history) == 1 + recalls.index(max(recalls))
+        assert "val_recall@20" not in refitting._history[0]
+
+    def test_trains_on_eval_too(self, seen) -> None:
+        targets = [seen[name]["keeper"]._history[0]["targets"] for name in ("choose", "refit")]
+        assert targets[0] < targets[1]
+        assert (seen["refit"]["counts"][FIRST_ITEM:] > 0).all()
+
+    def test_the_fit_that_chooses_knows_no_item_of_eval_alone(self, seen, sample) -> None:
+        """The vocabulary holds eval's items; they may be neither negative nor target."""
+        in_train = {item.encode() for session in sample.sessions["train"] for item in session}
+        expected = [item in in_train for item in sample.vocabulary().item_ids]
+        counts, evaluation = seen["choose"]["counts"], seen["choose"]["evaluation"]
+        assert (counts[FIRST_ITEM:] > 0).tolist() == expected
+        assert not all(expected)
+        judged = np.concatenate([np.ravel(part) for windows in evaluation for part in windows])
+        assert len(judged[judged > 0]) > 50
+        assert (counts[judged[judged > 0]] > 0).all()
+
+
+def test_early_stopping_without_anything_to_judge_by_says_so(sample, tmp_path: Path) -> None:
+    with tf.io.TFRecordWriter(str(tmp_path / "windows.gz"), "GZIP"):
+        pass  # what Transform writes of sessions without a step
+    args = _fn_args(sample, tmp_path / "run", early_stopping_patience=1)
+    args["eval_files"] = [str(tmp_path / "*.gz")]
+
+    with pytest.raises(ValueError, match="none of its sessions has two items"):
+        trainer.run_fn(FnArgs(**args))
+
+
+@pytest.mark.parametrize(
+    ("changes", "resumes"),
+    [
+        ({}, True),
+        ({"seed": 8}, False),
+        ({"epochs": 3}, False),
+        ({"model": {"copy_lags": 3}}, False),
+        ({"source_digest": "edited"}, False),
+    ],
+)
+def test_only_the_same_job_finds_its_checkpoints(
+    sample, tmp_path: Path, changes: dict[str, Any], resumes: bool
+) -> None:
+    # Every execution of TFX has folders of its own.
+    before = FnArgs(**_fn_args(sample, tmp_path / "1"))
+    after = FnArgs(**_fn_args(sample, tmp_path / "2", **changes))
+
+    folders = {trainer._job(args, []).checkpoints for args in (before, after)}
+
+    assert (len(folders) == 1) is resumes
+
+
+def test_other_data_find_no_checkpoints(sample, tmp_path: Path) -> None:
+    args, data = FnArgs(**_fn_args(sample, tmp_path / "run")), tmp_path / "windows"
+    folders = set()
+    for content in (b"a", b"b", b"a"):
+        data.write_bytes(content)
+        folders.add(trainer._job(args, [str(data)]).checkpoints)
+
+    assert len(folders) == 2
+
+
+class Child:
+    """run_fn in a process of its own, so that it can be killed."""
+
+    CODE = textwrap.dedent(
+        """
+        import json, sys
+        from modules import trainer
+        from tfx.components.trainer.fn_args_utils import FnArgs
+        trainer.run_fn(FnArgs(**json.loads(sys.argv[1])))
+        """
+    )
+
+    def __init__(self, data: Any, out: Path, **options: Any) -> None:
+        """Starts the process."""
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self.CODE, json.dumps(_fn_args(data, out, **options))],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def kill_at(self, pattern: str) -> list[str]:
+        """Kills the process when it has printed a line like `pattern`; returns all its lines."""
+        try:
+            for line in self._process.stdout:
+                self.lines.append(line.rstrip())
+                if re.search(pattern, line):
+                    break
+            else:
+                pytest.fail(f"ended before {pattern!r}: {self.lines}")
+        finally:
+            self._process.send_signal(signal.SIGKILL)
+        # It may have got further before the signal came.
+        self.lines += self._process.stdout.read().splitlines()
+        assert self._process.wait() == -signal.SIGKILL
+        return self.lines
+
+    def finish(self) -> list[str]:
+        """Waits for the end; returns all lines."""
+        output, _ = self._process.communicate(timeout=300)
+        assert self._process.returncode == 0
+        return output.splitlines()
+
+
+def test_killed_fits_go_on_where_they_were(sample, tmp_path: Path) -> None:
+    options = {"epochs": 12, "refit": True}
+    killed = Child(sample, tmp_path / "1", **options).kill_at(r"epoch 3/12 .*eval recall")
+    done = int(_epochs("\n".join(killed))[-1].split("/")[0])
+    assert done < 12
+
+    # Another configuration begins at the beginning.
+    other = Child(sample, tmp_path / "2", **options, learning_rate=0.01).kill_at("epoch")
+    assert not any("resumed" in line for line in other)
+    assert _epochs(other[0]) == ["1/12"]
+
+    # The same one goes on; this time it is killed while it refits.
+    refitting = Child(sample, tmp_path / "3", **options).kill_at(r"epoch 2/12  loss \S+  [\d,]+ t")
+    after = int(re.search(r"resumed after epoch (\d+)", refitting[0])[1])
+    assert after in (done - 1, done)  # printed, and not yet saved when it was killed; or saved
+    assert _epochs(refitting[1]) == [f"{after + 1}/12"]
+    assert "eval recall" in refitting[1]
+
+    last = Child(sample, tmp_path / "4", **options).finish()
+    assert re.search(r"resumed after epoch [123456789]\b", last[0])
+    assert not any("eval recall" in line for line in last)  # nothing was chosen again
+    assert _epochs(last[-1]) == ["12/12"]
+    assert (tmp_path / "4" / "model" / "saved_model.pb").exists()
+    left = list((tmp_path / "checkpoints").iterdir())
+    assert len(left) == 1  # of the other configuration alone
