@@ -42,8 +42,10 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         power = 1.0 if options.loss == "in_batch" else options.negatives_power
         weights = item_counts[items].astype(np.float64) ** power
         self._items = tf.constant(items, tf.int32)
-        # float64: a million steps of 1e-6 would not be told apart in float32.
-        self._cumulative = tf.constant(np.cumsum(weights) / weights.sum())
+        # float64: a million steps of 1e-6 would not be told apart in float32. The last one must be
+        # 1 to the bit (a sum in another order is not), or a draw above it would be no item.
+        cumulative = np.cumsum(weights)
+        self._cumulative = tf.constant(cumulative / cumulative[-1])
         # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS clips
         # probabilities at 1e-6.
         relative = np.zeros(len(item_counts), np.float32)
