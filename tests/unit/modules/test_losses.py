@@ -1,11 +1,15 @@
+"""Losses against hand-computed softmaxes over four items, and against TFRS."""
+
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from modules.configuration import TrainerOptions
+from modules.configuration import LOSSES, TrainerOptions
 from modules.losses import RetrievalLoss
 
 # Items 2..5 with 8, 4, 2, 1 events; vectors are the unit vectors of their positions.
@@ -18,8 +22,8 @@ def _vectors(item_index: tf.Tensor) -> tf.Tensor:
     return tf.gather(tf.pad(tf.eye(4), [[2, 0], [0, 0]]), item_index)
 
 
-def _loss(**options: object) -> float:
-    return float(RetrievalLoss(COUNTS, TrainerOptions(**options))(QUERIES, TARGET, _vectors))
+def _loss(queries: tf.Tensor = QUERIES, target: tf.Tensor = TARGET, **options: object) -> float:
+    return float(RetrievalLoss(COUNTS, TrainerOptions(**options))(queries, target, _vectors))
 
 
 def _softmax_loss(logits: np.ndarray, own: list[int]) -> float:
@@ -27,72 +31,232 @@ def _softmax_loss(logits: np.ndarray, own: list[int]) -> float:
     return float(np.mean(np.log(np.exp(logits).sum(1)) - logits[rows, own]))
 
 
-def test_full_softmax_by_hand() -> None:
-    assert _loss(loss="full") == pytest.approx(_softmax_loss(QUERIES.numpy(), [0, 2]), abs=1e-6)
+class TestFull:
+    """Softmax over the whole catalogue."""
+
+    def test_by_hand(self) -> None:
+        """Scores 1, .5, 0, -1 with item 2, and 0, 2, 1, 0 with item 4 as target."""
+        e = math.exp
+        first = math.log(e(1) + e(0.5) + 1 + e(-1)) - 1
+        second = math.log(1 + e(2) + e(1) + 1) - 1
+        assert _loss(loss="full") == pytest.approx((first + second) / 2, abs=1e-6)
+        assert _loss(loss="full") == pytest.approx(1.12019, abs=1e-5)
+
+    def test_items_without_events_take_no_part(self) -> None:
+        """Of items 2, 4 and 5; the places of the targets among them are not their indices."""
+        counts = np.array([0, 0, 8, 0, 2, 1], np.int64)
+        loss = RetrievalLoss(counts, TrainerOptions(loss="full"))
+        expected = _softmax_loss(QUERIES.numpy()[:, [0, 2, 3]], [0, 1])
+        assert float(loss(QUERIES, TARGET, _vectors)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_sum_is_the_mean_times_the_targets() -> None:
-    assert _loss(loss="full", reduction="sum") == pytest.approx(2 * _loss(loss="full"), abs=1e-6)
+class TestInBatch:
+    """Softmax over the targets of the batch."""
+
+    def test_by_hand(self) -> None:
+        logits = QUERIES.numpy()[:, [0, 2]]
+        found = _loss(loss="in_batch", logq_correction=False)
+        assert found == pytest.approx(_softmax_loss(logits, [0, 1]), abs=1e-6)
+
+    def test_log_q_is_by_popularity_to_the_power_of_one(self) -> None:
+        logits = QUERIES.numpy()[:, [0, 2]] - np.log([8 / 8, 2 / 8])
+        found = _loss(loss="in_batch", negatives_power=0.5)
+        assert found == pytest.approx(_softmax_loss(logits, [0, 1]), abs=1e-6)
+
+    def test_another_rows_equal_target_is_no_negative(self) -> None:
+        # The notebook trained another session's equal item as a negative.
+        target = tf.constant([2, 2])
+        options = {"loss": "in_batch", "logq_correction": False}
+        assert _loss(target=target, **options) == pytest.approx(0.0, abs=1e-6)
+        # Without the removal, it is: each row sees the same logit twice.
+        with_hits = _loss(target=target, remove_accidental_hits=False, **options)
+        assert with_hits == pytest.approx(math.log(2), abs=1e-6)
 
 
-def test_in_batch_softmax_runs_over_the_batchs_targets_with_log_q() -> None:
-    logits = QUERIES.numpy()[:, [0, 2]] - np.log([8 / 8, 2 / 8])
-    assert _loss(loss="in_batch") == pytest.approx(_softmax_loss(logits, [0, 1]), abs=1e-6)
+class TestSampled:
+    """Softmax over the target and negatives that the batch shares."""
+
+    def _draws(self, number: int, power: float) -> np.ndarray:
+        """What RetrievalLoss draws after the same seed was set."""
+        weights = COUNTS[2:] ** power
+        uniform = tf.random.uniform([number], dtype=tf.float64).numpy()
+        return 2 + np.searchsorted(np.cumsum(weights) / weights.sum(), uniform, side="right")
+
+    def _seed_of_a_permutation(self) -> int:
+        """A seed with which four uniform draws are the four items, each once."""
+        for seed in range(1000):
+            tf.random.set_seed(seed)
+            if len(set(self._draws(4, 0.0))) == 4:
+                return seed
+        raise AssertionError("no such seed")
+
+    @pytest.mark.parametrize("logq", [True, False])
+    def test_equals_full_softmax_when_the_sample_is_the_catalogue(self, logq: bool) -> None:
+        tf.random.set_seed(self._seed_of_a_permutation())
+        found = _loss(negatives=4, negatives_power=0.0, logq_correction=logq)
+        assert found == pytest.approx(_loss(loss="full"), abs=1e-6)
+
+    def test_by_hand(self) -> None:
+        """Three draws of known items, for one query: golden values with and without log q."""
+        seed = 3
+        tf.random.set_seed(seed)
+        drawn = self._draws(3, 1.0)
+        assert len(set(drawn)) > 1 and 3 not in drawn  # of other items than the target
+        scores, share = QUERIES.numpy()[0], COUNTS[2:] / 15
+
+        def expected(logq: bool) -> float:
+            own = math.exp(scores[1]) / (share[1] if logq else 1)
+            others = [math.exp(scores[i - 2]) / (share[i - 2] if logq else 1) for i in drawn]
+            return math.log((own + sum(others)) / own)
+
+        for logq in (True, False):
+            tf.random.set_seed(seed)
+            found = _loss(
+                QUERIES[:1],
+                tf.constant([3]),
+                negatives=3,
+                negatives_power=1.0,
+                logq_correction=logq,
+            )
+            assert found == pytest.approx(expected(logq), abs=1e-6)
+
+    def test_a_negative_that_is_the_target_does_not_count(self) -> None:
+        """All draws of a catalogue of one item are hits: nothing is left to be told apart from."""
+        counts = np.array([0, 0, 8], np.int64)
+
+        def vectors(item_index: tf.Tensor) -> tf.Tensor:
+            return tf.ones([tf.size(item_index), 4])
+
+        def loss(remove: bool) -> float:
+            options = TrainerOptions(negatives=5, remove_accidental_hits=remove)
+            return float(RetrievalLoss(counts, options)(QUERIES, tf.constant([2, 2]), vectors))
+
+        assert loss(True) == pytest.approx(0.0, abs=1e-6)
+        assert loss(False) == pytest.approx(math.log(6), abs=1e-6)
+
+    @pytest.mark.parametrize("logq", [True, False])
+    @pytest.mark.parametrize("remove", [True, False])
+    @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+    def test_equals_tfrs_with_the_same_negatives(
+        self, logq: bool, remove: bool, power: float
+    ) -> None:
+        options = {
+            "negatives": 7,
+            "negatives_power": power,
+            "logq_correction": logq,
+            "remove_accidental_hits": remove,
+        }
+        tf.random.set_seed(5)
+        ours = _loss(**options)
+
+        tf.random.set_seed(5)
+        negatives = self._draws(7, power)
+        item_index = tf.constant([*TARGET.numpy(), *negatives])
+        probability = (COUNTS / 8.0).astype(np.float32)[item_index.numpy()] ** power
+        own_only = np.concatenate([np.eye(2, dtype=bool), np.ones([2, 7], bool)], axis=1)
+        task = tfrs.tasks.Retrieval(
+            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True),
+            remove_accidental_hits=remove,
+        )
+        theirs = task(
+            QUERIES,
+            _vectors(item_index),
+            candidate_ids=item_index,
+            candidate_sampling_probability=tf.constant(probability) if logq else None,
+            score_mask=tf.constant(own_only),
+        )
+        assert ours == pytest.approx(float(theirs), abs=1e-5)
+        assert set(negatives) & set(TARGET.numpy())  # there were hits to remove
+
+    @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+    def test_draws_follow_popularity_to_the_power(self, power: float) -> None:
+        """Gradients of equal scores, without log q, are proportional to how often an item came."""
+        gradient = _pull(power, logq=False, negatives=40_000)
+        weights = COUNTS[2:5] ** power
+        np.testing.assert_allclose(gradient / gradient.sum(), weights / weights.sum(), atol=0.02)
+
+    def test_an_items_share_is_never_drawn_past_the_last_item(self) -> None:
+        """Sums in another order end an ulp below 1, and a draw above that would be no item."""
+        counts = np.concatenate([[0, 0], np.arange(1, 5001)])
+        loss = RetrievalLoss(counts, TrainerOptions(negatives_power=0.3))
+        assert loss._cumulative[-1].numpy() == 1.0
 
 
-def test_another_rows_equal_target_is_no_negative() -> None:
-    # The notebook trained another session's equal item as a negative.
-    loss = RetrievalLoss(COUNTS, TrainerOptions(loss="in_batch", logq_correction=False))
-    assert float(loss(QUERIES, tf.constant([2, 2]), _vectors)) == pytest.approx(0.0, abs=1e-6)
+def _pull(power: float, logq: bool, negatives: int) -> np.ndarray:
+    """How strongly one target (item 5) pushes items 2, 3, 4 away when all scores are equal."""
+    table = tf.Variable(tf.zeros([6, 4]))
+    options = TrainerOptions(negatives=negatives, negatives_power=power, logq_correction=logq)
+    tf.random.set_seed(1)
+    with tf.GradientTape() as tape:
+        value = RetrievalLoss(COUNTS, options)(
+            tf.ones([1, 4]), tf.constant([5]), lambda index: tf.gather(table, index)
+        )
+    return tf.convert_to_tensor(tape.gradient(value, table)).numpy()[2:5, 0]
 
 
-def test_labels_with_an_axis_too_many_are_refused() -> None:
-    # With [batch, 1] labels the notebook trained on a transposed softmax for 100 epochs.
-    loss = RetrievalLoss(COUNTS, TrainerOptions())
-    with pytest.raises(ValueError, match="rank"):
-        loss(QUERIES, TARGET[:, None], _vectors)
+@pytest.mark.parametrize(("power", "factor"), [(1.0, 4.0), (0.5, 2.0)])
+def test_log_q_takes_weight_from_popular_negatives(power: float, factor: float) -> None:
+    """The sign of the correction: with it, item 2 is pushed no harder than item 4."""
+    uncorrected, corrected = (_pull(power, logq, negatives=20_000) for logq in (False, True))
+    assert uncorrected[0] / uncorrected[2] == pytest.approx(factor, rel=0.1)
+    assert corrected[0] / corrected[2] == pytest.approx(1.0, rel=0.1)
 
 
-@pytest.mark.parametrize("logq", [True, False])
-def test_sampled_softmax_equals_tfrs_with_the_same_negatives(logq: bool) -> None:
-    options = TrainerOptions(negatives=7, logq_correction=logq)
-    tf.random.set_seed(5)
-    ours = RetrievalLoss(COUNTS, options)(QUERIES, TARGET, _vectors)
-
-    tf.random.set_seed(5)
-    weights = COUNTS[2:] ** 0.5
-    uniform = tf.random.uniform([7], dtype=tf.float64).numpy()
-    negatives = 2 + np.searchsorted(np.cumsum(weights) / weights.sum(), uniform, side="right")
-    item_index = tf.constant([*TARGET.numpy(), *negatives])
-    probability = (COUNTS / 8.0).astype(np.float32)[item_index.numpy()] ** 0.5
-    own_only = np.concatenate([np.eye(2, dtype=bool), np.ones([2, 7], bool)], axis=1)
-    task = tfrs.tasks.Retrieval(
-        loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True),
-        remove_accidental_hits=True,
-    )
-    theirs = task(
-        QUERIES,
-        _vectors(item_index),
-        candidate_ids=item_index,
-        candidate_sampling_probability=tf.constant(probability) if logq else None,
-        score_mask=tf.constant(own_only),
-    )
-    assert float(ours) == pytest.approx(float(theirs), abs=1e-5)
-
-
-def test_log_q_takes_weight_from_popular_negatives() -> None:
-    def gradient(logq: bool) -> np.ndarray:
+def test_log_q_takes_weight_from_popular_items_of_the_batch() -> None:
+    def pull(logq: bool) -> np.ndarray:
+        """Items 2 and 4 as two rows' targets; the third row's target is item 5."""
         table = tf.Variable(tf.zeros([6, 4]))
-        loss = RetrievalLoss(COUNTS, TrainerOptions(negatives=4096, logq_correction=logq))
-        tf.random.set_seed(1)
+        options = TrainerOptions(loss="in_batch", logq_correction=logq)
         with tf.GradientTape() as tape:
-            value = loss(tf.ones([1, 4]), tf.constant([5]), lambda index: tf.gather(table, index))
-        return tf.convert_to_tensor(tape.gradient(value, table)).numpy()[:, 0]
+            value = RetrievalLoss(COUNTS, options)(
+                tf.constant([[0.0] * 4, [0.0] * 4, [1.0] * 4]),
+                tf.constant([2, 4, 5]),
+                lambda index: tf.gather(table, index),
+            )
+        return tf.convert_to_tensor(tape.gradient(value, table)).numpy()[[2, 4], 0]
 
-    popular, rare = 2, 4
-    uncorrected, corrected = gradient(False), gradient(True)
-    assert uncorrected[popular] / uncorrected[rare] == pytest.approx(2.0, rel=0.15)
-    assert corrected[popular] / corrected[rare] == pytest.approx(1.0, rel=0.15)
+    assert pull(False)[0] == pytest.approx(pull(False)[1], rel=1e-5)
+    assert pull(True)[0] * 4 == pytest.approx(pull(True)[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
+    values = []
+    for reduction in ("sum", "mean"):
+        tf.random.set_seed(2)
+        values.append(_loss(loss=loss, reduction=reduction, negatives=8))
+    assert values[0] == pytest.approx(2 * values[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
+    """Scores of +-1e6, every row with the same target, an item a billion times as frequent."""
+    counts = np.array([0, 0, 10**9, 4, 2, 1], np.int64)
+    for scale, target in ((1e6, [2, 4]), (1e6, [5, 5]), (1e-30, [2, 2])):
+        queries = tf.Variable(QUERIES * scale)
+        options = TrainerOptions(loss=loss, negatives=16, negatives_power=1.0)
+        with tf.GradientTape() as tape:
+            value = RetrievalLoss(counts, options)(queries, tf.constant(target), _vectors)
+        assert math.isfinite(float(value))
+        assert np.isfinite(tape.gradient(value, queries).numpy()).all()
+
+
+@pytest.mark.parametrize("loss", ["sampled", "full"])
+def test_no_target_is_no_loss(loss: str) -> None:
+    assert _loss(QUERIES[:0], TARGET[:0], loss=loss) == 0.0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("queries", "target"),
+    [(QUERIES, TARGET[:, None]), (QUERIES[:, None], TARGET), (QUERIES, TARGET[:1])],
+)
+def test_shapes_that_do_not_belong_together_are_refused(
+    loss: str, queries: tf.Tensor, target: tf.Tensor
+) -> None:
+    # With [batch, 1] labels the notebook trained on a transposed softmax for 100 epochs.
+    with pytest.raises(ValueError, match=r"rank|dimension"):
+        _loss(queries, target, loss=loss)
 
 
 def test_a_fit_without_items_says_so() -> None:
