@@ -1,3 +1,5 @@
+"""The exported model, loaded from disk: what it answers and how it judges its answers."""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules import serving
+from modules import metrics, serving
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.model import TwoTower
 from modules.vocabulary import Vocabulary
@@ -69,13 +71,36 @@ def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) ->
 
 
 def test_unknown_rare_and_padded_items_are_ignored(signatures: dict) -> None:
-    plain, noisy, padded = _recommend(
+    plain, noisy, before, between, behind = _recommend(
         signatures,
         ["item 7", "item 50"],
         ["never seen", "item 7", RARE, "", "item 50", "[PAD]", "[UNK]"],
         ["", "", "item 7", "item 50"],
+        ["item 7", "", "", "item 50"],
+        ["item 7", "item 50", "", ""],
     )
-    assert plain == noisy == padded
+    assert plain == noisy == before == between == behind
+
+
+def test_padding_and_oov_are_never_recommended(signatures: dict) -> None:
+    # The notebook's index was built over bare positions, 0 and 1 among them.
+    sessions = [["item 3"], [RARE], [""], ["item 1", "item 2", "item 2"]]
+    answers = {item for answer in _recommend(signatures, *sessions) for item in answer}
+    assert answers <= set(VOCABULARY.item_ids[:ITEMS])
+
+
+def test_scores_fall_from_the_best_item_on(signatures: dict) -> None:
+    batch = tf.constant([["item 7", "item 50"], ["", ""]])
+    scores = signatures["recommend"](item_ids=batch)["scores"].numpy()
+    assert scores.dtype == np.float32
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert scores[1].tolist() == [-position for position in range(100)]
+
+
+def test_neighbours_in_the_batch_do_not_matter(signatures: dict) -> None:
+    sessions = [["item 7"], [f"item {i}" for i in range(30)], [RARE], ["item 5", "item 6"]]
+    together = _recommend(signatures, *sessions)
+    assert together == [_recommend(signatures, session)[0] for session in sessions]
 
 
 def test_sessions_without_a_known_item_get_the_most_popular(signatures: dict) -> None:
@@ -112,6 +137,102 @@ def test_every_step_is_judged_as_recommend_answers_its_prefix(signatures: dict) 
         assert not judged["rank"][row, len(session) - 1 :].any()
 
 
+def test_ranks_beyond_the_answer_equal_numpy(model: TwoTower, signatures: dict) -> None:
+    """Of all places in the catalogue, not only of the first 100."""
+    prefix, targets = ["item 7", "item 50"], range(0, ITEMS, 3)
+    examples = [_example([*prefix, f"item {target}"]) for target in targets]
+    rank = signatures["evaluate"](examples=tf.constant(examples))["rank"].numpy()[:, 1]
+
+    query = model.query_tower(tf.constant([[2 + 7, 2 + 50]])).numpy()[0, -1:]
+    scores = np.repeat(query @ model.candidate_tower.catalogue().numpy().T, len(targets), axis=0)
+    assert rank.tolist() == metrics.conservative_rank(scores, np.array(targets)).tolist()
+    assert rank.max() > 100
+
+
+def test_a_session_is_judged_alike_in_any_batch(signatures: dict) -> None:
+    random = np.random.default_rng(2)
+    sessions = [[f"item {i}" for i in random.integers(0, ITEMS + 9, size)] for size in (1, 9, 2, 5)]
+    together = signatures["evaluate"](examples=tf.constant([_example(s) for s in sessions]))
+    for row, session in enumerate(sessions):
+        alone = signatures["evaluate"](examples=tf.constant([_example(session)]))
+        for name, values in alone.items():
+            found = together[name].numpy()[row]
+            assert found[: len(session) - 1].tolist() == values.numpy()[0].tolist(), name
+            assert not found[len(session) - 1 :].any()
+
+
+@pytest.mark.parametrize(
+    ("sessions", "shape"), [([], [0, 0]), ([["item 3"]], [1, 0]), ([[], ["item 3"]], [2, 0])]
+)
+def test_batches_without_a_step_are_judged_without_a_rank(
+    signatures: dict, sessions: list[list[str]], shape: list[int]
+) -> None:
+    examples = tf.constant([_example(session) for session in sessions], tf.string)
+    judged = signatures["evaluate"](examples=examples)
+    assert {tuple(values.shape) for values in judged.values()} == {tuple(shape)}
+    assert {values.dtype for values in judged.values()} == {tf.int64}
+    assert signatures["eval_features"](examples=examples)["label"].shape == shape[:1]
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (0, 0)])
+def test_batches_without_items_are_answered(signatures: dict, shape: tuple[int, int]) -> None:
+    answer = signatures["recommend"](item_ids=tf.zeros(shape, tf.string))["item_ids"].numpy()
+    popular = [b"item %d" % i for i in range(100)]
+    assert answer.tolist() == [popular] * shape[0]
+
+
+def test_an_example_without_the_feature_is_a_session_without_items(signatures: dict) -> None:
+    nothing = tf.constant([tf.train.Example().SerializeToString()])
+    answer = signatures["serving_default"](examples=nothing)["item_ids"].numpy().tolist()
+    assert answer == _recommend(signatures, [""])
+
+
+def test_session_length_slices(signatures: dict) -> None:
+    lengths = (1, 2, 3, 4, 5, 6, 10, 11, 200)
+    examples = tf.constant([_example(["item 1"] * length) for length in lengths])
+    features = signatures["eval_features"](examples=examples)
+    buckets = [name.decode() for name in features["session_length_bucket"].numpy()]
+    expected = ["1..2", "1..2", "3..3", "4..5", "4..5", "6..10", "6..10", "11..", "11.."]
+    assert buckets == expected
+    assert features["label"].numpy().tolist() == [1.0] * len(lengths)
+
+
+class TestSmallCatalogue:
+    """Fewer items than the 100 that an answer has room for; ids of any bytes."""
+
+    IDS = ("b", "ö ä", "tab\tid", "{}", "0", "a,b")
+
+    @pytest.fixture(scope="class")
+    def small(self, tmp_path_factory: pytest.TempPathFactory) -> serving.Recommender:
+        ids = np.array([item.encode() for item in self.IDS], object)
+        vocabulary = Vocabulary(ids, np.arange(6, 0, -1), 5)
+        tf.keras.utils.set_random_seed(4)
+        counts = tf.constant([0, 0, 6, 5, 4, 3, 2], tf.int64)
+        options = ModelOptions(embedding_dim=4, gru_units=4, copy_lags=1)
+        model = TwoTower(counts, options, TrainerOptions())
+        file = str(tmp_path_factory.mktemp("small") / "item_ids.txt")
+        return serving.Recommender(model, vocabulary, WINDOW, file)
+
+    def test_all_of_it_is_recommended(self, small: serving.Recommender) -> None:
+        answer = small.recommend(tf.constant([["b", "tab\tid"], ["ö ä", ""]]))
+        for items in answer["item_ids"].numpy().tolist():
+            assert sorted(item.decode() for item in items) == sorted(self.IDS[:5])
+        assert answer["scores"].shape == [2, 5]
+
+    def test_every_id_is_found_again(self, small: serving.Recommender) -> None:
+        positions = small._positions.lookup(tf.constant(self.IDS)).numpy()
+        assert positions.tolist() == [0, 1, 2, 3, 4, 5]
+
+    def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
+        before = small._candidates.value()
+        small._candidates.assign(tf.zeros_like(before))
+        try:
+            answer = small.recommend(tf.constant([["{}"]]))["item_ids"].numpy()[0].tolist()
+        finally:
+            small._candidates.assign(before)
+        assert answer == [item.encode() for item in self.IDS[:5]]
+
+
 def test_what_a_step_is_known_by(signatures: dict) -> None:
     example = _example(["never seen", "item 3", RARE, "unseen", "item 5"])
     judged = signatures["evaluate"](examples=tf.constant([example]))
@@ -119,29 +240,16 @@ def test_what_a_step_is_known_by(signatures: dict) -> None:
     assert judged["known"].numpy().tolist() == [[0, 1, 0, 1]]
     assert judged["context_length"].numpy().tolist() == [[0, 1, 2, 2]]
     assert judged["target_count"].numpy().tolist() == [[counts[3], counts[ITEMS + 2], 0, counts[5]]]
+    # Nothing known before it: answered by popularity, in which item 3 is the fourth.
+    assert judged["rank"].numpy()[0, 0] == 4
     # Known but not in the catalogue, or unknown: the model cannot score it.
     assert judged["rank"].numpy()[0, 1:3].tolist() == [ITEMS + 1, ITEMS + 1]
 
 
-def test_more_padding_and_later_items_never_change_a_query(model: TwoTower) -> None:
-    short = model.query_tower(tf.constant([[5, 6]]))[:, :2].numpy()
-    padded = model.query_tower(tf.constant([[5, 6, 0, 0, 0]]))[:, :2].numpy()
-    longer = model.query_tower(tf.constant([[5, 6, 9, 8]]))[:, :2].numpy()
-    np.testing.assert_allclose(short, padded, atol=1e-6)
-    np.testing.assert_allclose(short, longer, atol=1e-6)
-
-
-def test_the_gru_meets_the_conditions_of_cudnn(model: TwoTower) -> None:
-    gru = model.query_tower.gru
-    assert gru.activation is tf.keras.activations.tanh
-    assert gru.recurrent_activation is tf.keras.activations.sigmoid
-    assert (gru.recurrent_dropout, gru.unroll, gru.use_bias, gru.reset_after) == (
-        0,
-        False,
-        True,
-        True,
-    )
-    assert not model.query_tower.embedding.mask_zero
+def test_context_length_counts_what_was_cut(signatures: dict) -> None:
+    session = ["item 1"] * (WINDOW + 3)
+    judged = signatures["evaluate"](examples=tf.constant([_example(session)]))
+    assert judged["context_length"].numpy().tolist() == [list(range(1, WINDOW + 3))]
 
 
 def test_serves_in_a_fresh_process_with_tensorflow_alone(saved: Path, signatures: dict) -> None:
@@ -149,7 +257,8 @@ def test_serves_in_a_fresh_process_with_tensorflow_alone(saved: Path, signatures
         "import sys, tensorflow as tf\n"
         f"model = tf.saved_model.load({str(saved)!r})\n"
         "answer = model.signatures['recommend'](item_ids=tf.constant([['item 7', 'item 50']]))\n"
-        "assert not {'modules', 'tensorflow_recommenders'} & set(sys.modules)\n"
+        "ours = {'modules', 'tensorflow_recommenders', 'tf_keras', 'tfx', 'tensorflow_transform'}\n"
+        "assert not ours & set(sys.modules), ours & set(sys.modules)\n"
         "print(*(item.decode() for item in answer['item_ids'].numpy()[0]), sep=',')\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
