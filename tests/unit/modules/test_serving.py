@@ -1,11 +1,6 @@
-"""The exported model, loaded from disk: what it answers and how it judges its answers."""
+"""The signatures of the exported model: what they answer, and how they judge it."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,17 +34,11 @@ def model() -> TwoTower:
 
 
 @pytest.fixture(scope="module")
-def saved(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved")
-    scratch = str(folder / "item_ids.txt")
-    serving.export(model, VOCABULARY, WINDOW, scratch, str(folder / "model"))
-    return folder / "model"
-
-
-@pytest.fixture(scope="module")
-def signatures(saved: Path) -> dict:
-    loaded = tf.saved_model.load(str(saved))
-    return {"loaded": loaded, **loaded.signatures}
+def signatures(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The signatures as they are exported; saved and loaded ones are in the integration tests."""
+    file = str(tmp_path_factory.mktemp("recommender") / "item_ids.txt")
+    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file)
+    return {"module": recommender, **recommender.signatures()}
 
 
 def _recommend(signatures: dict, *sessions: list[str]) -> list[list[bytes]]:
@@ -250,25 +239,3 @@ def test_context_length_counts_what_was_cut(signatures: dict) -> None:
     session = ["item 1"] * (WINDOW + 3)
     judged = signatures["evaluate"](examples=tf.constant([_example(session)]))
     assert judged["context_length"].numpy().tolist() == [list(range(1, WINDOW + 3))]
-
-
-def test_serves_in_a_fresh_process_with_tensorflow_alone(saved: Path, signatures: dict) -> None:
-    code = (
-        "import sys, tensorflow as tf\n"
-        f"model = tf.saved_model.load({str(saved)!r})\n"
-        "answer = model.signatures['recommend'](item_ids=tf.constant([['item 7', 'item 50']]))\n"
-        "ours = {'modules', 'tensorflow_recommenders', 'tf_keras', 'tfx', 'tensorflow_transform'}\n"
-        "assert not ours & set(sys.modules), ours & set(sys.modules)\n"
-        "print(*(item.decode() for item in answer['item_ids'].numpy()[0]), sep=',')\n"
-    )
-    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    output = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=saved,
-        env=environment,
-    )
-    answer = [item.encode() for item in output.stdout.strip().split(",")]
-    assert [answer] == _recommend(signatures, ["item 7", "item 50"])
