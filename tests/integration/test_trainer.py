@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import trainer
+from modules import serving, trainer
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.vocabulary import FIRST_ITEM
 
@@ -70,15 +70,24 @@ def _tables(model: Any) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def first_folder(sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("first")
-    _run(sample, folder / "run")
-    return folder
+def first_run(sample, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder of a run, and the model as it was when it was exported."""
+    folder, exported = tmp_path_factory.mktemp("first"), []
+    export = serving.export
+
+    def watched(model, *arguments):
+        exported.append(model)
+        return export(model, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving, "export", watched)
+        _run(sample, folder / "run")
+    return folder, exported[0]
 
 
 @pytest.fixture(scope="module")
-def first(first_folder: Path) -> Any:
-    return tf.saved_model.load(str(first_folder / "run" / "model"))
+def first(first_run: tuple[Path, Any]) -> Any:
+    return tf.saved_model.load(str(first_run[0] / "run" / "model"))
 
 
 def test_exports_every_signature(first, sample) -> None:
@@ -97,18 +106,64 @@ def test_exports_every_signature(first, sample) -> None:
     assert first.signatures["eval_features"](examples=examples)["label"].shape == [3]
 
 
-def test_writes_what_tensorboard_reads(first_folder: Path) -> None:
+def test_training_model_saved_model_and_a_fresh_process_give_the_same_answers(
+    first_run: tuple[Path, Any], sample
+) -> None:
+    """The fresh process has nothing but TensorFlow."""
+    folder, model = first_run
+    vocabulary, window = sample.vocabulary(), sample.features.max_context
+    positions = {item: place for place, item in enumerate(vocabulary.item_ids)}
+    sessions = [session[:-1] for session in sample.sessions["test"][:40]]
+
+    expected = []
+    catalogue = model.candidate_tower.catalogue().numpy()
+    for session in sessions:
+        known = [positions[i.encode()] for i in session if i.encode() in positions][-window:]
+        scores = -np.arange(float(len(catalogue)))
+        if known:
+            context = tf.constant([known]) + FIRST_ITEM
+            scores = catalogue @ model.query_tower(context).numpy()[0, -1]
+        best = np.argsort(-scores, kind="stable")[:20]
+        expected.append([vocabulary.item_ids[place].decode() for place in best])
+
+    code = textwrap.dedent(
+        """
+        import json, sys
+        import tensorflow as tf
+        sessions = tf.ragged.constant(json.loads(sys.argv[2])).to_tensor("")
+        model = tf.saved_model.load(sys.argv[1])
+        items = model.signatures["recommend"](item_ids=sessions)["item_ids"].numpy()
+        ours = {"modules", "tensorflow_recommenders", "tf_keras", "tfx", "tensorflow_transform"}
+        assert not ours & set(sys.modules), ours & set(sys.modules)
+        print(json.dumps([[item.decode() for item in row[:20]] for row in items]))
+        """
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    arguments = [str(folder / "run" / "model"), json.dumps(sessions)]
+    output = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=environment,
+    ).stdout
+    assert json.loads(output.splitlines()[-1]) == expected
+    assert any(len(session) > window for session in sessions)
+
+
+def test_writes_what_tensorboard_reads(first_run: tuple[Path, Any]) -> None:
     tags = {
         value.tag
-        for path in (first_folder / "run" / "logs").rglob("events*")
+        for path in (first_run[0] / "run" / "logs").rglob("events*")
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
     }
     assert {"epoch_mean_loss", "epoch_recall@20", "epoch_targets_per_second"} <= tags
 
 
-def test_the_checkpoint_folder_is_gone_at_the_end(first_folder: Path) -> None:
-    assert list((first_folder / "checkpoints").iterdir()) == []
+def test_the_checkpoint_folder_is_gone_at_the_end(first_run: tuple[Path, Any]) -> None:
+    assert list((first_run[0] / "checkpoints").iterdir()) == []
 
 
 def test_the_same_seed_gives_the_same_model(first, sample, tmp_path: Path) -> None:
@@ -224,7 +279,7 @@ class Child:
     CODE = textwrap.dedent(
         """
         import json, sys
-        from modules import trainer
+        from modules import serving, trainer
         from tfx.components.trainer.fn_args_utils import FnArgs
         trainer.run_fn(FnArgs(**json.loads(sys.argv[1])))
         """
