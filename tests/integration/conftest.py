@@ -1,10 +1,11 @@
-"""Real Transform output for tests: raw sessions in, vocabulary and TFRecords of windows out."""
+"""Real Transform output, and a model that Trainer made of it, for all integration tests."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -12,13 +13,19 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import preprocessing
-from modules.configuration import FeatureOptions
+from modules import preprocessing, serving, trainer
+from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
+from modules.model import TwoTower
 from modules.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from pipeline.sample_data import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
+MODEL = ModelOptions(embedding_dim=8, gru_units=8)
+TRAINER = TrainerOptions(
+    negatives=32, batch_targets=64, epochs=2, early_stopping_patience=None, refit=False
+)
 SPEC = {"item_ids": tf.io.VarLenFeature(tf.string)}
 
 
@@ -99,3 +106,66 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     sessions = {name: [session.item_ids for session in part] for name, part in parts.items()}
     folder = tmp_path_factory.mktemp("sample")
     return _transform(folder, sessions, FeatureOptions(max_context=5))
+
+
+def _fn_args(data: Transformed, out: Path, **options: Any) -> dict[str, Any]:
+    digest = options.pop("source_digest", "digest")
+    model = dataclasses.replace(MODEL, **options.pop("model", {}))
+    return {
+        "train_files": [data.files("train")],
+        "eval_files": [data.files("eval")],
+        "transform_output": str(data.graph),
+        "serving_model_dir": str(out / "model"),
+        "model_run_dir": str(out / "logs"),
+        "custom_config": {
+            "features": dataclasses.asdict(data.features),
+            "model": dataclasses.asdict(model),
+            "trainer": dataclasses.asdict(dataclasses.replace(TRAINER, **options)),
+            "checkpoint_folder": str(out.parent / "checkpoints"),
+            "source_digest": digest,
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def fn_args() -> Callable[..., dict[str, Any]]:
+    """Makes run_fn's arguments for (data, folder of one execution), as TFX does.
+
+    Options change TrainerOptions, `model` ModelOptions, `source_digest` the code's digest.
+    """
+    return _fn_args
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A run of Trainer.
+
+    Attributes:
+      folder: of the execution; `model` in it is the SavedModel, `checkpoints` lies beside it.
+      model: the training model as it was when it was exported.
+    """
+
+    folder: Path
+    model: TwoTower
+
+
+@pytest.fixture(scope="session")
+def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Trainer's run on `sample`."""
+    folder, exported = tmp_path_factory.mktemp("trained") / "run", []
+    export = serving.export
+
+    def watched(model: TwoTower, *arguments: Any) -> None:
+        exported.append(model)
+        export(model, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving, "export", watched)
+        trainer.run_fn(FnArgs(**_fn_args(sample, folder)))
+    return Trained(folder, exported[0])
+
+
+@pytest.fixture(scope="session")
+def saved_model(trained: Trained) -> Any:
+    """The SavedModel of `trained`, loaded."""
+    return tf.saved_model.load(str(trained.folder / "model"))

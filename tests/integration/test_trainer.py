@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +18,21 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import serving, trainer
-from modules.configuration import ModelOptions, TrainerOptions
+from modules import trainer
 from modules.vocabulary import FIRST_ITEM
 
 PROJECT = Path(__file__).resolve().parents[2]
-MODEL = ModelOptions(embedding_dim=8, gru_units=8)
-TRAINER = TrainerOptions(
-    negatives=32, batch_targets=64, epochs=2, early_stopping_patience=None, refit=False
-)
 
 
-def _fn_args(data: Any, out: Path, **options: Any) -> dict[str, Any]:
-    """Arguments as TFX makes them; `options` change TrainerOptions or the source digest."""
-    digest = options.pop("source_digest", "digest")
-    model = dataclasses.replace(MODEL, **options.pop("model", {}))
-    return {
-        "train_files": [data.files("train")],
-        "eval_files": [data.files("eval")],
-        "transform_output": str(data.graph),
-        "serving_model_dir": str(out / "model"),
-        "model_run_dir": str(out / "logs"),
-        "custom_config": {
-            "features": dataclasses.asdict(data.features),
-            "model": dataclasses.asdict(model),
-            "trainer": dataclasses.asdict(dataclasses.replace(TRAINER, **options)),
-            "checkpoint_folder": str(out.parent / "checkpoints"),
-            "source_digest": digest,
-        },
-    }
-
-
-def _run(data: Any, out: Path, **options: Any) -> Any:
+@pytest.fixture(scope="module")
+def run(fn_args) -> Callable[..., Any]:
     """Trains in this process and loads what was exported."""
-    trainer.run_fn(FnArgs(**_fn_args(data, out, **options)))
-    return tf.saved_model.load(str(out / "model"))
+
+    def run(data: Any, out: Path, **options: Any) -> Any:
+        trainer.run_fn(FnArgs(**fn_args(data, out, **options)))
+        return tf.saved_model.load(str(out / "model"))
+
+    return run
 
 
 def _example(session: list[str]) -> bytes:
@@ -69,48 +49,32 @@ def _tables(model: Any) -> list[np.ndarray]:
     return [variable.numpy() for variable in (model._candidates, *model._query_tower.variables)]
 
 
-@pytest.fixture(scope="module")
-def first_run(sample, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """The folder of a run, and the model as it was when it was exported."""
-    folder, exported = tmp_path_factory.mktemp("first"), []
-    export = serving.export
-
-    def watched(model, *arguments):
-        exported.append(model)
-        return export(model, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "export", watched)
-        _run(sample, folder / "run")
-    return folder, exported[0]
-
-
-@pytest.fixture(scope="module")
-def first(first_run: tuple[Path, Any]) -> Any:
-    return tf.saved_model.load(str(first_run[0] / "run" / "model"))
-
-
-def test_exports_every_signature(first, sample) -> None:
-    assert set(first.signatures) == {"serving_default", "recommend", "evaluate", "eval_features"}
+def test_exports_every_signature(saved_model, sample) -> None:
+    assert set(saved_model.signatures) == {
+        "serving_default",
+        "recommend",
+        "evaluate",
+        "eval_features",
+    }
     sessions = sample.sessions["test"][:3]
     examples = tf.constant([_example(session) for session in sessions])
 
-    answer = first.signatures["serving_default"](examples=examples)
-    judged = first.signatures["evaluate"](examples=examples)
+    answer = saved_model.signatures["serving_default"](examples=examples)
+    judged = saved_model.signatures["evaluate"](examples=examples)
 
     fitted = [*sample.sessions["train"], *sample.sessions["eval"]]
     known = {item.encode() for session in fitted for item in session}
     assert answer["item_ids"].shape == answer["scores"].shape == [3, 100]
     assert set(answer["item_ids"].numpy().ravel()) <= known
     assert judged["rank"].shape == [3, max(map(len, sessions)) - 1]
-    assert first.signatures["eval_features"](examples=examples)["label"].shape == [3]
+    assert saved_model.signatures["eval_features"](examples=examples)["label"].shape == [3]
 
 
 def test_training_model_saved_model_and_a_fresh_process_give_the_same_answers(
-    first_run: tuple[Path, Any], sample
+    trained, sample
 ) -> None:
     """The fresh process has nothing but TensorFlow."""
-    folder, model = first_run
+    model = trained.model
     vocabulary, window = sample.vocabulary(), sample.features.max_context
     positions = {item: place for place, item in enumerate(vocabulary.item_ids)}
     sessions = [session[:-1] for session in sample.sessions["test"][:40]]
@@ -139,50 +103,50 @@ def test_training_model_saved_model_and_a_fresh_process_give_the_same_answers(
         """
     )
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    arguments = [str(folder / "run" / "model"), json.dumps(sessions)]
+    arguments = [str(trained.folder / "model"), json.dumps(sessions)]
     output = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         check=True,
-        cwd=folder,
+        cwd=trained.folder,
         env=environment,
     ).stdout
     assert json.loads(output.splitlines()[-1]) == expected
     assert any(len(session) > window for session in sessions)
 
 
-def test_writes_what_tensorboard_reads(first_run: tuple[Path, Any]) -> None:
+def test_writes_what_tensorboard_reads(trained) -> None:
     tags = {
         value.tag
-        for path in (first_run[0] / "run" / "logs").rglob("events*")
+        for path in (trained.folder / "logs").rglob("events*")
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
     }
     assert {"epoch_mean_loss", "epoch_recall@20", "epoch_targets_per_second"} <= tags
 
 
-def test_the_checkpoint_folder_is_gone_at_the_end(first_run: tuple[Path, Any]) -> None:
-    assert list((first_run[0] / "checkpoints").iterdir()) == []
+def test_the_checkpoint_folder_is_gone_at_the_end(trained) -> None:
+    assert list((trained.folder.parent / "checkpoints").iterdir()) == []
 
 
-def test_the_same_seed_gives_the_same_model(first, sample, tmp_path: Path) -> None:
-    again = _run(sample, tmp_path / "run")
+def test_the_same_seed_gives_the_same_model(run, saved_model, sample, tmp_path: Path) -> None:
+    again = run(sample, tmp_path / "run")
 
-    for one, same in zip(_tables(first), _tables(again), strict=True):
+    for one, same in zip(_tables(saved_model), _tables(again), strict=True):
         np.testing.assert_array_equal(one, same)
 
 
 def test_another_seed_and_streamed_windows_give_another_model(
-    first, sample, tmp_path: Path
+    run, saved_model, sample, tmp_path: Path
 ) -> None:
-    other = _run(sample, tmp_path / "run", seed=7, memory_limit_mb=0)
+    other = run(sample, tmp_path / "run", seed=7, memory_limit_mb=0)
 
-    assert np.abs(_tables(first)[0] - _tables(other)[0]).max() > 0.1
+    assert np.abs(_tables(saved_model)[0] - _tables(other)[0]).max() > 0.1
 
 
-def test_bfloat16_trains_and_serves_in_float32(sample, tmp_path: Path) -> None:
-    model = _run(sample, tmp_path / "run", precision="mixed_bfloat16", loss="in_batch")
+def test_bfloat16_trains_and_serves_in_float32(run, sample, tmp_path: Path) -> None:
+    model = run(sample, tmp_path / "run", precision="mixed_bfloat16", loss="in_batch")
 
     answer = model.signatures["recommend"](item_ids=tf.constant([sample.sessions["test"][0]]))
     assert answer["scores"].dtype == tf.float32
@@ -194,7 +158,7 @@ class TestRefit:
     """Chooses the number of epochs on eval, then trains on train and eval."""
 
     @pytest.fixture(scope="class")
-    def seen(self, sample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    def seen(self, run, sample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         """What `_fit` was called with, by name of the fit."""
         fit, seen = trainer._fit, {}
 
@@ -205,7 +169,7 @@ class TestRefit:
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(trainer, "_fit", watched)
-            _run(sample, folder / "run", epochs=4, early_stopping_patience=1, refit=True)
+            run(sample, folder / "run", epochs=4, early_stopping_patience=1, refit=True)
         return seen
 
     def test_trains_as_many_epochs_as_were_best(self, seen) -> None:
@@ -231,10 +195,12 @@ class TestRefit:
         assert (counts[judged[judged > 0]] > 0).all()
 
 
-def test_early_stopping_without_anything_to_judge_by_says_so(sample, tmp_path: Path) -> None:
+def test_early_stopping_without_anything_to_judge_by_says_so(
+    fn_args, sample, tmp_path: Path
+) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "windows.gz"), "GZIP"):
         pass  # what Transform writes of sessions without a step
-    args = _fn_args(sample, tmp_path / "run", early_stopping_patience=1)
+    args = fn_args(sample, tmp_path / "run", early_stopping_patience=1)
     args["eval_files"] = [str(tmp_path / "*.gz")]
 
     with pytest.raises(ValueError, match="none of its sessions has two items"):
@@ -252,19 +218,19 @@ def test_early_stopping_without_anything_to_judge_by_says_so(sample, tmp_path: P
     ],
 )
 def test_only_the_same_job_finds_its_checkpoints(
-    sample, tmp_path: Path, changes: dict[str, Any], resumes: bool
+    fn_args, sample, tmp_path: Path, changes: dict[str, Any], resumes: bool
 ) -> None:
     # Every execution of TFX has folders of its own.
-    before = FnArgs(**_fn_args(sample, tmp_path / "1"))
-    after = FnArgs(**_fn_args(sample, tmp_path / "2", **changes))
+    before = FnArgs(**fn_args(sample, tmp_path / "1"))
+    after = FnArgs(**fn_args(sample, tmp_path / "2", **changes))
 
     folders = {trainer._job(args, []).checkpoints for args in (before, after)}
 
     assert (len(folders) == 1) is resumes
 
 
-def test_other_data_find_no_checkpoints(sample, tmp_path: Path) -> None:
-    args, data = FnArgs(**_fn_args(sample, tmp_path / "run")), tmp_path / "windows"
+def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None:
+    args, data = FnArgs(**fn_args(sample, tmp_path / "run")), tmp_path / "windows"
     folders = set()
     for content in (b"a", b"b", b"a"):
         data.write_bytes(content)
@@ -279,17 +245,17 @@ class Child:
     CODE = textwrap.dedent(
         """
         import json, sys
-        from modules import serving, trainer
+        from modules import trainer
         from tfx.components.trainer.fn_args_utils import FnArgs
         trainer.run_fn(FnArgs(**json.loads(sys.argv[1])))
         """
     )
 
-    def __init__(self, data: Any, out: Path, **options: Any) -> None:
+    def __init__(self, arguments: dict[str, Any]) -> None:
         """Starts the process."""
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-c", self.CODE, json.dumps(_fn_args(data, out, **options))],
+            [sys.executable, "-c", self.CODE, json.dumps(arguments)],
             cwd=PROJECT,
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stdout=subprocess.PIPE,
@@ -320,25 +286,27 @@ class Child:
         return output.splitlines()
 
 
-def test_killed_fits_go_on_where_they_were(sample, tmp_path: Path) -> None:
+def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> None:
     options = {"epochs": 12, "refit": True}
-    killed = Child(sample, tmp_path / "1", **options).kill_at(r"epoch 3/12 .*eval recall")
+    killed = Child(fn_args(sample, tmp_path / "1", **options)).kill_at(r"epoch 3/12 .*eval recall")
     done = int(_epochs("\n".join(killed))[-1].split("/")[0])
     assert done < 12
 
     # Another configuration begins at the beginning.
-    other = Child(sample, tmp_path / "2", **options, learning_rate=0.01).kill_at("epoch")
+    other = Child(fn_args(sample, tmp_path / "2", **options, learning_rate=0.01)).kill_at("epoch")
     assert not any("resumed" in line for line in other)
     assert _epochs(other[0]) == ["1/12"]
 
     # The same one goes on; this time it is killed while it refits.
-    refitting = Child(sample, tmp_path / "3", **options).kill_at(r"epoch 2/12  loss \S+  [\d,]+ t")
+    refitting = Child(fn_args(sample, tmp_path / "3", **options)).kill_at(
+        r"epoch 2/12  loss \S+  [\d,]+ t"
+    )
     after = int(re.search(r"resumed after epoch (\d+)", refitting[0])[1])
     assert after in (done - 1, done)  # printed, and not yet saved when it was killed; or saved
     assert _epochs(refitting[1]) == [f"{after + 1}/12"]
     assert "eval recall" in refitting[1]
 
-    last = Child(sample, tmp_path / "4", **options).finish()
+    last = Child(fn_args(sample, tmp_path / "4", **options)).finish()
     assert re.search(r"resumed after epoch [123456789]\b", last[0])
     assert not any("eval recall" in line for line in last)  # nothing was chosen again
     assert _epochs(last[-1]) == ["12/12"]
