@@ -39,8 +39,6 @@ INSTALL_REQUIRES = [
     "tensorflow-recommenders>=0.7.7,<0.8",
     # Training writes summaries; TensorFlow 2.21 no longer brings what tf.summary needs.
     "tensorboard",
-    # tf.summary's scalars live there, and TensorFlow 2.21 no longer brings it.
-    "tensorboard",
     "numpy",
     "scipy",
     "pyyaml",
