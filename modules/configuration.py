@@ -30,7 +30,8 @@ def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Option
     return options_class(**values)
 
 
-def _out_of_range(options: object, limits: Mapping[str, tuple[float, float]]) -> list[str]:
+def out_of_range(options: object, limits: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Returns one message per value outside its limits, which are good values both."""
     problems = []
     for name, (low, high) in limits.items():
         value = getattr(options, name)
@@ -39,7 +40,8 @@ def _out_of_range(options: object, limits: Mapping[str, tuple[float, float]]) ->
     return problems
 
 
-def _not_among(options: object, choices: Mapping[str, tuple[str, ...]]) -> list[str]:
+def not_among(options: object, choices: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Returns one message per value that is not one of its choices."""
     return [
         f"{name} must be one of {', '.join(allowed)}, got {getattr(options, name)!r}"
         for name, allowed in choices.items()
@@ -70,7 +72,7 @@ class FeatureOptions:
             "min_item_count": (1, 10**9),
             "max_catalogue": (1, 10**8),
         }
-        return _out_of_range(self, limits) + _not_among(self, {"targets": TARGETS})
+        return out_of_range(self, limits) + not_among(self, {"targets": TARGETS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +110,7 @@ class ModelOptions:
             "embedding_dropout": (0.0, 0.99),
             "output_dropout": (0.0, 0.99),
         }
-        return _out_of_range(self, limits)
+        return out_of_range(self, limits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +174,7 @@ class TrainerOptions:
             "reduction": REDUCTIONS,
             "precision": PRECISIONS,
         }
-        return _out_of_range(self, limits) + _not_among(self, choices)
+        return out_of_range(self, limits) + not_among(self, choices)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +201,7 @@ class EvaluationOptions:
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
-        problems = _not_among(self, {"split": SPLITS})
+        problems = not_among(self, {"split": SPLITS})
         for name, value in self.change_thresholds.items():
             if value > 0:
                 problems.append(
@@ -247,4 +249,4 @@ class CheckOptions:
             for severity in self.stop_severities
             if severity not in SEVERITIES
         ]
-        return problems + _out_of_range(self, limits)
+        return problems + out_of_range(self, limits)
