@@ -13,12 +13,8 @@ from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGe
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
-from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import (
@@ -28,37 +24,37 @@ from tfx.proto import (
     transform_pb2,
 )
 from tfx.types import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.data_gate.component import DataGate
-from components.data_gate.latest_accepted import accepted_statistics
 from components.pusher.executor import Executor as PusherExecutor
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
+from pipeline.earlier_runs import EarlierRuns, from_metadata
 from pipeline.source_digest import source_digest
 
 SCHEMA_FILE = "session_schema.pbtxt"
 
 
-def create_pipeline(config: Config, paths: Paths) -> Pipeline:
+def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = None) -> Pipeline:
     """Builds the pipeline; nothing runs and nothing is written.
 
     Args:
       config: what is computed.
       paths: where code is read and results go.
+      earlier: finds what earlier runs left; by default in ML Metadata, which Kubeflow has not.
     """
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=paths.pipeline_root,
-        components=create_components(config, paths),
+        components=create_components(config, paths, earlier or from_metadata()),
         enable_cache=True,
         metadata_connection_config=sqlite_metadata_connection_config(paths.metadata),
         beam_pipeline_args=list(config.beam_pipeline_args),
     )
 
 
-def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
+def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> list[BaseNode]:
     """Builds all nodes of the pipeline, in the order in which data goes through them."""
     example_gen = _example_gen(config)
     examples = example_gen.outputs["examples"]
@@ -67,28 +63,22 @@ def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
     schema_gen = ImportSchemaGen(schema_file=os.path.join(paths.schema, SCHEMA_FILE))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
-    previous = accepted_statistics()
     data_gate = DataGate(
         statistics=statistics,
         anomalies=validator.outputs["anomalies"],
         schema=schema,
-        previous_statistics=previous.outputs["statistics"],
+        previous_statistics=earlier.accepted_statistics.outputs["statistics"],
         options=config.checks,
         source_digest=source_digest("components.data_gate.component"),
     )
     transform = _transform(config, paths, examples, schema)
     transform.add_upstream_node(data_gate)
     trainer = _trainer(config, paths, transform)
-    resolver = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id("LatestBlessedModel")
     evaluator = Evaluator(
         examples=examples,
         example_splits=[config.evaluation.split],
         model=trainer.outputs["model"],
-        baseline_model=resolver.outputs["model"],
+        baseline_model=earlier.blessed_model.outputs["model"],
         eval_config=eval_config(config.evaluation, source_digest("modules.evaluation")),
     )
     pusher = Pusher(
@@ -104,11 +94,12 @@ def create_components(config: Config, paths: Paths) -> list[BaseComponent]:
         statistics_gen,
         schema_gen,
         validator,
-        previous,
+        earlier.accepted_statistics,
         data_gate,
+        *earlier.keep(statistics, data_gate),
         transform,
         trainer,
-        resolver,
+        earlier.blessed_model,
         evaluator,
         pusher,
     ]
