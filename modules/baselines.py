@@ -4,24 +4,21 @@ A baseline sees what the model sees: the known items of a prefix, in time order.
 training sessions alone and ranks over all items of training. To add one: derive from
 `SparseBaseline` (scores for few items) or implement `Baseline` (ranks by any other way), and name
 it in `BASELINES`.
-
-Everything works on the arrays of `modules.steps`; what grows with the catalogue is sparse.
 """
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
-from scipy import sparse
 
 from modules import metrics
-from modules.metrics import FloatArray, IntArray
+from modules.baseline_options import BaselineOptions
+from modules.item_baselines import Popularity, SequentialRules
+from modules.metrics import BoolArray, IntArray
+from modules.sparse_baseline import Baseline, SparseBaseline, rank_among_scored
 from modules.steps import (
     UNKNOWN,
     IndexedSessions,
@@ -29,189 +26,132 @@ from modules.steps import (
     Steps,
     all_steps,
     index_sessions,
-    prefix_items,
 )
 
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "JudgedSteps",
+    "Popularity",
+    "SequentialRules",
+    "SparseBaseline",
+    "evaluate_baseline",
+    "make_baseline",
+    "rank_among_scored",
+    "step_ranks",
+]
 
-class Baseline(Protocol):
-    """What every baseline can do."""
-
-    def fit(self, sessions: IndexedSessions, items: int) -> None:
-        """Learns from training sessions over a catalogue of so many items, all of them known."""
-
-    def ranks(self, steps: Steps) -> IntArray:
-        """Returns the target's conservative rank at each step, int64 `[steps]`."""
-
-
-class SparseBaseline(ABC):
-    """A baseline that scores few items at each step; all others share the last rank."""
-
-    items = 0
-
-    @abstractmethod
-    def fit(self, sessions: IndexedSessions, items: int) -> None:
-        """Learns from training sessions and sets `items`, the size of the catalogue."""
-
-    @abstractmethod
-    def scores(self, steps: Steps) -> sparse.csr_matrix:
-        """Returns the scored items of each step, `[steps, items]`; what is stored is scored."""
-
-    def ranks(self, steps: Steps) -> IntArray:
-        """Returns the target's conservative rank at each step, int64 `[steps]`."""
-        blocks = [rank_among_scored(self.scores(block), block.target) for block in steps.blocks()]
-        return np.concatenate([np.empty(0, dtype=np.int64), *blocks])
+BASELINES: dict[str, Callable[[BaselineOptions], Baseline]] = {
+    "popularity": lambda options: Popularity(),
+    "sequential_rules": lambda options: SequentialRules(
+        window=options.rules_window, repeats=options.rules_repeats
+    ),
+}
+"""How each baseline is made of the options, by its name everywhere."""
 
 
-class Popularity:
-    """Recommends the items with most training events, whatever the session holds."""
+def make_baseline(name: str, options: BaselineOptions = BaselineOptions()) -> Baseline:  # noqa: B008
+    """Makes an unfitted baseline.
 
-    def __init__(self) -> None:
-        """Makes an unfitted baseline."""
-        self._rank = np.empty(0, dtype=np.int64)
-
-    def fit(self, sessions: IndexedSessions, items: int) -> None:
-        """Counts the events of each item."""
-        counts = np.bincount(sessions.items, minlength=items)
-        self._rank = items - np.searchsorted(np.sort(counts), counts, side="left")
-
-    def ranks(self, steps: Steps) -> IntArray:
-        """Returns how many items have at least as many events as the target."""
-        return self._rank[steps.target]
+    Raises:
+      ValueError: there is no baseline of this name.
+    """
+    if name not in BASELINES:
+        raise ValueError(f"name must be one of {', '.join(BASELINES)}, got {name!r}")
+    return BASELINES[name](options)
 
 
-@dataclass
-class SequentialRules(SparseBaseline):
-    """Counts which items come after the current one, and remembers what the session has seen.
-
-    A pair of items `gap` events apart in a training session (gap 1 to `window`) adds 1 / gap to the
-    rule from the first to the second (Kamehkhosh et al., 2017; Ludewig and Jannach, 2018). An item
-    that the session opened `age` events before the current one gets `seen_bonus * seen_decay **
-    age` on top.
+@dataclass(frozen=True)
+class JudgedSteps:
+    """Training sessions, and the steps of test sessions, indexed once for all baselines.
 
     Attributes:
-      window: largest gap of a rule.
-      seen_bonus: score of an item just seen; 0 switches the memory off.
-      seen_decay: factor per event of age.
-      repeats: whether the current item itself may be recommended: rules from an item to itself, and
-        the bonus at age 0. Without it a repeated click is always a miss.
+      train: the training sessions.
+      items: size of the catalogue: every item of the training sessions.
+      steps: every step of the test sessions.
+      offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
+      target_count: int64 `[steps]`, training events of the target; 0 for an unknown one.
     """
 
-    window: int = 10
-    seen_bonus: float = 0.1
-    seen_decay: float = 0.9
-    repeats: bool = False
-    _rules: sparse.csr_matrix = field(default=None, init=False, repr=False)
+    train: IndexedSessions
+    items: int
+    steps: Steps
+    offsets: IntArray
+    target_count: IntArray
 
-    def __post_init__(self) -> None:
-        """Checks the settings.
+    @classmethod
+    def index(
+        cls,
+        train_sessions: Sequence[Sequence[Hashable]],
+        test_sessions: Sequence[Sequence[Hashable]],
+        train_times: Sequence[int] | None = None,
+        test_times: Sequence[int] | None = None,
+    ) -> JudgedSteps:
+        """Indexes sessions.
+
+        Args:
+          train_sessions: raw item ids of each session, in time order. Every item in them is known.
+          test_sessions: likewise; a session of n items has n - 1 steps.
+          train_times: when each training session began, in ms, for baselines that need it.
+          test_times: likewise.
 
         Raises:
-          ValueError: the window is not between 1 and 20.
+          ValueError: there is no training event.
         """
-        if not 1 <= self.window <= 20:  # beyond, the common denominator leaves int64
-            raise ValueError(f"window must be between 1 and 20, got {self.window}")
-
-    def fit(self, sessions: IndexedSessions, items: int) -> None:
-        """Sums the rules, in exact integers: ties must stay ties."""
-        self.items = items
-        denominator = math.lcm(*range(1, self.window + 1))
-        session = np.repeat(np.arange(len(sessions.offsets) - 1), np.diff(sessions.offsets))
-        rules = sparse.csr_matrix((items, items), dtype=np.int64)
-        for gap in range(1, self.window + 1):
-            first, second = sessions.items[:-gap], sessions.items[gap:]
-            paired = session[:-gap] == session[gap:]
-            if not self.repeats:
-                paired &= first != second
-            weight = np.full(np.count_nonzero(paired), denominator // gap, dtype=np.int64)
-            rules += sparse.csr_matrix(
-                (weight, (first[paired], second[paired])), shape=(items, items)
+        known_items = dict.fromkeys(chain.from_iterable(train_sessions))
+        positions = {item_id: position for position, item_id in enumerate(known_items)}
+        if not positions:
+            raise ValueError(
+                "train_sessions hold no event: a baseline needs sessions to learn from"
             )
-        self._rules = rules.astype(np.float64) / denominator
+        train = index_sessions(train_sessions, positions, train_times)
+        steps, offsets = all_steps(index_sessions(test_sessions, positions, test_times))
+        # The last entry is that of UNKNOWN.
+        counts = np.append(np.bincount(train.items, minlength=len(positions)), 0)
+        return cls(train, len(positions), steps, offsets, counts[steps.target])
 
-    def scores(self, steps: Steps) -> sparse.csr_matrix:
-        """Returns rules of the current item plus the bonus of the items seen."""
-        has_prefix = np.flatnonzero(steps.end > steps.first)
-        current = steps.items[steps.end[has_prefix] - 1]
-        pick = sparse.csr_matrix(
-            (np.ones(len(has_prefix)), (has_prefix, current)), shape=(len(steps), self.items)
-        )
-        return pick @ self._rules + self._seen(steps)
+    @property
+    def known(self) -> BoolArray:
+        """Which steps count in the known view: known target and a known item before it."""
+        known: BoolArray = (self.steps.target != UNKNOWN) & (self.context_length > 0)
+        return known
 
-    def _seen(self, steps: Steps) -> sparse.csr_matrix:
-        shape = (len(steps), self.items)
-        step, item, age = prefix_items(steps)
-        if not self.repeats:
-            other = item != steps.items[steps.end[step] - 1]
-            step, item, age = step[other], item[other], age[other]
-        _, newest = np.unique(step * self.items + item, return_index=True)
-        bonus: FloatArray = self.seen_bonus * self.seen_decay ** age[newest]
-        scored = newest[bonus > 0]
-        bonus = bonus[bonus > 0]
-        return sparse.csr_matrix((bonus, (step[scored], item[scored])), shape=shape)
+    @property
+    def context_length(self) -> IntArray:
+        """How many known items each prefix holds, int64 `[steps]`."""
+        return self.steps.end - self.steps.first
 
+    def ranks(self, fitted: Baseline) -> StepRanks:
+        """Ranks the targets of all steps by a baseline that was fitted on `train`.
 
-BASELINES: dict[str, Callable[[], Baseline]] = {
-    "popularity": Popularity,
-    "sequential_rules": SequentialRules,
-}
-
-
-def rank_among_scored(scores: sparse.csr_matrix, target: IntArray) -> IntArray:
-    """Ranks each target by `metrics.conservative_rank`'s rule, where most items have no score.
-
-    Args:
-      scores: sparse `[n, items]`; items that are not stored have no score.
-      target: positions among the items, int64 `[n]`.
-
-    Returns:
-      int64 `[n]`; a target without a score (not stored, NaN) gets rank `items`.
-    """
-    rows, items = scores.shape
-    row = np.repeat(np.arange(rows), np.diff(scores.indptr))
-    is_target = scores.indices == target[row]
-    of_target = np.full(rows, np.nan)
-    of_target[row[is_target]] = scores.data[is_target]
-    below = np.bincount(row[scores.data < of_target[row]], minlength=rows)
-    stored = np.diff(scores.indptr)
-    return np.where(np.isnan(of_target), items, stored - below)
+        A target outside the catalogue gets rank items + 1.
+        """
+        rank = np.full(len(self.steps), self.items + 1, dtype=np.int64)
+        can_be_scored = self.steps.target != UNKNOWN
+        rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
+        return StepRanks(rank, self.known, self.offsets)
 
 
 def step_ranks(
     baseline: Baseline,
-    train_sessions: Sequence[Sequence[str]],
-    test_sessions: Sequence[Sequence[str]],
+    train_sessions: Sequence[Sequence[Hashable]],
+    test_sessions: Sequence[Sequence[Hashable]],
     train_times: Sequence[int] | None = None,
     test_times: Sequence[int] | None = None,
 ) -> StepRanks:
     """Fits a baseline and ranks every step of the test sessions.
 
-    Args:
-      baseline: is fitted here.
-      train_sessions: raw item ids of each session, in time order. Every item in them is known.
-      test_sessions: likewise; a session of n items has n - 1 steps.
-      train_times: when each training session began, in ms, for baselines that need it.
-      test_times: likewise.
-
-    Raises:
-      ValueError: there is no training event.
+    Arguments and errors are those of `JudgedSteps.index`; the baseline is fitted here.
     """
-    known_items = dict.fromkeys(chain.from_iterable(train_sessions))
-    positions = {item_id: position for position, item_id in enumerate(known_items)}
-    if not positions:
-        raise ValueError("train_sessions hold no event: a baseline needs sessions to be fitted on")
-    baseline.fit(index_sessions(train_sessions, positions, train_times), len(positions))
-    test = index_sessions(test_sessions, positions, test_times)
-    steps, offsets = all_steps(test)
-    rank = np.full(len(steps), len(positions) + 1, dtype=np.int64)
-    can_be_scored = steps.target != UNKNOWN
-    rank[can_be_scored] = baseline.ranks(steps.take(can_be_scored))
-    return StepRanks(rank, can_be_scored & (steps.end > steps.first), offsets)
+    judged = JudgedSteps.index(train_sessions, test_sessions, train_times, test_times)
+    baseline.fit(judged.train, judged.items)
+    return judged.ranks(baseline)
 
 
 def evaluate_baseline(
     baseline: Baseline,
-    train_sessions: Sequence[Sequence[str]],
-    test_sessions: Sequence[Sequence[str]],
+    train_sessions: Sequence[Sequence[Hashable]],
+    test_sessions: Sequence[Sequence[Hashable]],
     train_times: Sequence[int] | None = None,
     test_times: Sequence[int] | None = None,
 ) -> dict[str, float]:

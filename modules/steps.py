@@ -8,7 +8,7 @@ counts as a miss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -113,8 +113,8 @@ class StepRanks:
 
 
 def index_sessions(
-    sessions: Sequence[Sequence[str]],
-    positions: Mapping[str, int],
+    sessions: Sequence[Sequence[Hashable]],
+    positions: Mapping[Any, int],
     start_times: Sequence[int] | None = None,
 ) -> IndexedSessions:
     """Replaces item ids by their positions in the catalogue.

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from modules.baseline_options import BaselineOptions
 from modules.configuration import (
     CheckOptions,
     EvaluationOptions,
@@ -49,6 +50,7 @@ _SECTIONS: Mapping[str, type] = {
     "features": FeatureOptions,
     "model": ModelOptions,
     "trainer": TrainerOptions,
+    "baselines": BaselineOptions,
     "evaluation": EvaluationOptions,
 }
 _SCALARS: Mapping[str, Any] = {
@@ -80,6 +82,7 @@ class Config:
       features: what Transform makes of a session.
       model: shape of the two towers.
       trainer: how the model is fitted.
+      baselines: simple recommenders that the model is compared with.
       evaluation: what is judged and what a blessed model must reach.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
         examples do; `module_path` the dotted path of the same functions, as images need it.
@@ -93,6 +96,7 @@ class Config:
     features: FeatureOptions = dataclasses.field(default_factory=FeatureOptions)
     model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
     trainer: TrainerOptions = dataclasses.field(default_factory=TrainerOptions)
+    baselines: BaselineOptions = dataclasses.field(default_factory=BaselineOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM

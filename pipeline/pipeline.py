@@ -25,6 +25,7 @@ from tfx.proto import (
 )
 from tfx.types import Channel
 
+from components.baseline_evaluator.component import BaselineEvaluator
 from components.data_gate.component import DataGate
 from components.pusher.executor import Executor as PusherExecutor
 from components.session_example_gen.component import SessionExampleGen
@@ -73,6 +74,8 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
     )
     transform = _transform(config, paths, examples, schema)
     transform.add_upstream_node(data_gate)
+    baseline_evaluator = _baseline_evaluator(config, examples)
+    baseline_evaluator.add_upstream_node(data_gate)
     trainer = _trainer(config, paths, transform)
     evaluator = Evaluator(
         examples=examples,
@@ -98,6 +101,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         data_gate,
         *earlier.keep(statistics, data_gate),
         transform,
+        baseline_evaluator,
         trainer,
         earlier.blessed_model,
         evaluator,
@@ -124,13 +128,28 @@ def _example_gen(config: Config) -> SessionExampleGen:
     )
 
 
+def _learned_splits(config: Config) -> list[str]:
+    """Returns the splits that the final model and the baselines learn from; never test."""
+    return ["train", "eval"] if config.trainer.refit else ["train"]
+
+
+def _baseline_evaluator(config: Config, examples: Channel) -> BaselineEvaluator:
+    return BaselineEvaluator(
+        examples=examples,
+        fit_splits=_learned_splits(config),
+        judged_split=config.evaluation.split,
+        options=config.baselines,
+        source_digest=source_digest("components.baseline_evaluator.component"),
+    )
+
+
 def _transform(config: Config, paths: Paths, examples: Channel, schema: Channel) -> Transform:
-    # The item vocabulary never sees test; with refit the final model also learns eval's items.
-    analyzed = ["train", "eval"] if config.trainer.refit else ["train"]
     return Transform(
         examples=examples,
         schema=schema,
-        splits_config=transform_pb2.SplitsConfig(analyze=analyzed, transform=["train", "eval"]),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=_learned_splits(config), transform=["train", "eval"]
+        ),
         custom_config={
             "features": dataclasses.asdict(config.features),
             "source_digest": source_digest("modules.preprocessing"),

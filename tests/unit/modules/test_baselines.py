@@ -14,11 +14,13 @@ import pytest
 from scipy import sparse
 
 from modules import baselines, metrics, steps
+from modules.baseline_options import BaselineOptions
 from modules.baselines import (
     BASELINES,
     Popularity,
     SequentialRules,
     evaluate_baseline,
+    make_baseline,
     rank_among_scored,
     step_ranks,
 )
@@ -60,7 +62,7 @@ def test_popularity_needs_no_prefix() -> None:
 def test_rules_by_hand() -> None:
     """After a: b 1 + 1/2, c 1/2 + 1, d 1/3. After b: c 1, d 1/2. After c: d 1, b 1."""
     train = [["a", "b", "c", "d"], ["a", "c", "b"]]
-    baseline = SequentialRules(seen_bonus=0)
+    baseline = SequentialRules(seen_bonus=0, repeats=False)
 
     ranks = step_ranks(
         baseline, train, [["a", "b"], ["a", "d"], ["b", "c"], ["c", "a"], ["d", "a"]]
@@ -82,7 +84,9 @@ def test_seen_items_come_back_by_age() -> None:
     """After a, b, c no rule speaks; b was opened 1 event before c, and a 2 events before."""
     train = [["a"], ["b"], ["c"], ["d"]]
 
-    ranks = step_ranks(SequentialRules(), train, [["a", "b", "c", "b"], ["a", "b", "c", "a"]])
+    ranks = step_ranks(
+        SequentialRules(repeats=False), train, [["a", "b", "c", "b"], ["a", "b", "c", "a"]]
+    )
 
     assert ranks.rank.tolist() == [4, 4, 1, 4, 4, 2]
 
@@ -90,7 +94,7 @@ def test_seen_items_come_back_by_age() -> None:
 def test_age_of_a_seen_item_is_that_of_its_last_visit() -> None:
     train = [["a"], ["b"], ["c"], ["d"]]
 
-    ranks = step_ranks(SequentialRules(), train, [["a", "b", "a", "c", "a"]])
+    ranks = step_ranks(SequentialRules(repeats=False), train, [["a", "b", "a", "c", "a"]])
 
     assert ranks.rank[-1] == 1
 
@@ -98,7 +102,7 @@ def test_age_of_a_seen_item_is_that_of_its_last_visit() -> None:
 def test_strong_rule_comes_before_a_seen_item() -> None:
     train = [["b", "c"], ["a"]]
 
-    ranks = step_ranks(SequentialRules(), train, [["a", "b", "c"], ["a", "b", "a"]])
+    ranks = step_ranks(SequentialRules(repeats=False), train, [["a", "b", "c"], ["a", "b", "a"]])
 
     assert ranks.rank.tolist() == [3, 1, 3, 2]
 
@@ -106,8 +110,8 @@ def test_strong_rule_comes_before_a_seen_item() -> None:
 def test_current_item_is_recommended_only_with_repeats() -> None:
     train = [["a", "a"], ["b"]]
 
-    without = step_ranks(SequentialRules(), train, [["a", "a"]])
-    with_repeats = step_ranks(SequentialRules(repeats=True), train, [["a", "a"]])
+    without = step_ranks(SequentialRules(repeats=False), train, [["a", "a"]])
+    with_repeats = step_ranks(SequentialRules(), train, [["a", "a"]])
 
     assert without.rank.tolist() == [2]
     assert with_repeats.rank.tolist() == [1]
@@ -164,8 +168,8 @@ def test_order_of_training_sessions_changes_nothing(name: str) -> None:
     """Another order numbers the items anew and sums in another order: ties must stay."""
     train, test = _random_sessions(3), _random_sessions(4, items=12)
 
-    forwards = step_ranks(BASELINES[name](), train, test)
-    backwards = step_ranks(BASELINES[name](), train[::-1], test)
+    forwards = step_ranks(make_baseline(name), train, test)
+    backwards = step_ranks(make_baseline(name), train[::-1], test)
 
     np.testing.assert_array_equal(forwards.rank, backwards.rank)
 
@@ -207,7 +211,7 @@ def test_settings_and_sessions_that_cannot_work_are_refused() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_no_test_session_gives_nan(name: str) -> None:
-    values = evaluate_baseline(BASELINES[name](), [["a", "b"]], [])
+    values = evaluate_baseline(make_baseline(name), [["a", "b"]], [])
 
     assert values["honest/all/n"] == 0
     assert np.isnan(values["known/all/recall@20"])
@@ -230,18 +234,20 @@ YOOCHOOSE = (
 
 
 @pytest.mark.parametrize(
-    ("files", "steps_known", "name", "all_steps", "last_step"),
+    ("files", "steps_known", "name", "repeats", "all_steps", "last_step"),
     [
-        (RETAILROCKET, (13_777, 5_506), "popularity", (0.036, 0.007), (0.039, 0.008)),
-        (RETAILROCKET, (13_777, 5_506), "sequential_rules", (0.322, 0.151), (0.357, 0.180)),
-        (YOOCHOOSE, (10_152, 3_416), "popularity", (0.089, 0.026), (0.095, 0.031)),
-        (YOOCHOOSE, (10_152, 3_416), "sequential_rules", (0.392, 0.184), (0.363, 0.170)),
+        (RETAILROCKET, (13_777, 5_506), "popularity", True, (0.036, 0.007), (0.039, 0.008)),
+        (RETAILROCKET, (13_777, 5_506), "sequential_rules", False, (0.322, 0.151), (0.357, 0.180)),
+        (YOOCHOOSE, (10_152, 3_416), "popularity", True, (0.089, 0.026), (0.095, 0.031)),
+        (YOOCHOOSE, (10_152, 3_416), "sequential_rules", False, (0.392, 0.184), (0.363, 0.170)),
+        (YOOCHOOSE, (10_152, 3_416), "sequential_rules", True, (0.642, 0.353), (0.628, 0.357)),
     ],
 )
 def test_known_figures_on_real_sessions(
     files: tuple[str, str],
     steps_known: tuple[int, int],
     name: str,
+    repeats: bool,
     all_steps: tuple[float, float],
     last_step: tuple[float, float],
 ) -> None:
@@ -251,7 +257,8 @@ def test_known_figures_on_real_sessions(
     train, test = map(_read, paths)
 
     begin = time.perf_counter()
-    values = evaluate_baseline(BASELINES[name](), train, test)
+    options = BaselineOptions(rules_repeats=repeats)
+    values = evaluate_baseline(make_baseline(name, options), train, test)
     seconds = time.perf_counter() - begin
 
     assert (values["known/all/n"], values["known/last/n"]) == steps_known

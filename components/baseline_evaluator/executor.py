@@ -1,0 +1,119 @@
+"""Reads sessions, fits and judges each baseline, writes ranks and metrics."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+
+from components.baseline_evaluator import rank_table, session_reader
+from components.baseline_evaluator.session_reader import Sessions
+from modules import metrics
+from modules.baseline_options import BaselineOptions
+from modules.baselines import JudgedSteps, make_baseline
+from modules.configuration import from_json
+from modules.metrics import IntArray
+
+EXAMPLES = "examples"
+BASELINE_RANKS = "baseline_ranks"
+FIT_SPLITS = "fit_splits"
+JUDGED_SPLIT = "judged_split"
+OPTIONS = "options"
+SOURCE_DIGEST = "source_digest"
+METRICS_NAME = "metrics.json"
+
+_SHOWN = tuple(metrics.metric_name("known", "all", metric, 20) for metric in ("recall", "mrr"))
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of BaselineEvaluator."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Fits and judges the baselines.
+
+        Raises:
+          ValueError: the splits to fit on hold no session, or a split does not exist.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        options = from_json(BaselineOptions, json.loads(exec_properties[OPTIONS]))
+        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
+        fitted_on = session_reader.read_sessions(examples, json.loads(exec_properties[FIT_SPLITS]))
+        judged = session_reader.read_sessions(examples, [exec_properties[JUDGED_SPLIT]])
+        found = judge(fitted_on, judged, options)
+        output = artifact_utils.get_single_instance(output_dict[BASELINE_RANKS])
+        _write(output.uri, found)
+
+
+class Judgement(NamedTuple):
+    """What the node writes: a table of ranks, and figures by the baseline's name."""
+
+    ranks: pa.Table
+    figures: Mapping[str, Mapping[str, float]]
+
+
+def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Judgement:
+    """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
+    steps = JudgedSteps.index(
+        fitted_on.item_ids, judged.item_ids, fitted_on.start_times, judged.start_times
+    )
+    ranks: dict[str, IntArray] = {}
+    figures: dict[str, dict[str, float]] = {}
+    for name in options.names:
+        ranks[name], figures[name] = _judge_one(name, steps, options)
+        print(_line(name, figures[name], len(steps.steps)), flush=True)
+    return Judgement(rank_table.rank_table(judged.session_ids, steps, ranks), figures)
+
+
+def _judge_one(
+    name: str, steps: JudgedSteps, options: BaselineOptions
+) -> tuple[IntArray, dict[str, float]]:
+    baseline = make_baseline(name, options)
+    begin = time.perf_counter()
+    baseline.fit(steps.train, steps.items)
+    fitted = time.perf_counter()
+    found = steps.ranks(baseline)
+    seconds = {
+        "fit_seconds": round(fitted - begin, 3),
+        "judge_seconds": round(time.perf_counter() - fitted, 3),
+    }
+    return found.rank, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
+
+
+def _line(name: str, figures: Mapping[str, float], steps: int) -> str:
+    shown = "  ".join(
+        f"{metric} {'-' if math.isnan(figures[metric]) else format(figures[metric], '.4f')}"
+        for metric in _SHOWN
+    )
+    seconds = figures["fit_seconds"] + figures["judge_seconds"]
+    return f"    {name:<18}  {shown}  {steps:,} steps  {seconds:.1f} s"
+
+
+def _write(uri: str, found: Judgement) -> None:
+    fileio.makedirs(uri)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(found.ranks, buffer, compression="zstd")
+    with fileio.open(os.path.join(uri, rank_table.FILE_NAME), "wb") as file:
+        file.write(buffer.getvalue().to_pybytes())
+    content = {name: _without_nan(figures) for name, figures in found.figures.items()}
+    with fileio.open(os.path.join(uri, METRICS_NAME), "w") as file:
+        file.write(json.dumps(content, indent=2))
+
+
+def _without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN; a mean over nothing is null, as in the run's summary."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
