@@ -134,6 +134,10 @@ class TrainerOptions:
       early_stopping_patience: epochs without a better `eval` Recall@20 before training ends;
         None trains all epochs and keeps the last.
       refit: after the number of epochs is chosen on `eval`, train anew on train and eval.
+      current_item_penalty: subtracted from the score of the session's latest item; None chooses it
+        on `eval`.
+      earlier_item_boost: added to the scores of the session's other items; None chooses it on
+        `eval`.
       precision: Keras mixed precision policy.
       seed: of initial weights, shuffling, dropout and negatives.
       memory_limit_mb: training windows up to this size are kept in memory, else streamed.
@@ -152,9 +156,17 @@ class TrainerOptions:
     epochs: int = 10
     early_stopping_patience: int | None = 2
     refit: bool = True
+    current_item_penalty: float | None = None
+    earlier_item_boost: float | None = None
     precision: str = "float32"
     seed: int = 42
     memory_limit_mb: int = 1024
+
+    @property
+    def chooses(self) -> bool:
+        """Whether anything is chosen on split `eval`, so that a fit on train alone is needed."""
+        open_scalars = None in (self.current_item_penalty, self.earlier_item_boost)
+        return self.early_stopping_patience is not None or open_scalars
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
@@ -166,6 +178,8 @@ class TrainerOptions:
             "epochs": (1, 10_000),
             "early_stopping_patience": (1, 10_000),
             "memory_limit_mb": (0, 10**7),
+            "current_item_penalty": (0.0, 1e6),
+            "earlier_item_boost": (0.0, 1e6),
             "seed": (0, 2**31 - 1),
         }
         choices = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -10,10 +11,12 @@ import tensorflow_recommenders as tfrs
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.losses import RetrievalLoss
 from modules.ranking import conservative_rank
+from modules.seen_items import JudgedSteps
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 RECALL = "recall@20"
 MRR = "mrr@20"
+_SCORES_PER_BLOCK = 8_000_000
 
 
 class CandidateTower(tf.keras.layers.Layer):
@@ -203,6 +206,28 @@ class TwoTower(tfrs.Model):
         self.recall.update_state(hit)
         self.mrr.update_state(hit / tf.cast(rank, tf.float32))
         return {metric.name: metric.result() for metric in (self.recall, self.mrr)}
+
+    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+        """Scores the whole catalogue at every step that has a target.
+
+        Args:
+          batches: dataset of (context, target), int32 `[batch, steps]`.
+
+        Yields:
+          Blocks of steps; candidates that take no part score -inf.
+        """
+        candidates = self.candidate_tower.catalogue()
+        for context, target in batches:
+            queries, targets = self._queries_and_targets((context, target), training=False)
+            place = tf.where(target != PADDING)
+            is_seen = tf.range(tf.shape(context)[1], dtype=tf.int64) <= place[:, 1:]
+            contexts = tf.where(is_seen, tf.gather(context, place[:, 0]), PADDING)
+            block = max(1, _SCORES_PER_BLOCK // candidates.shape[0])
+            for start in range(0, len(targets), block):
+                rows = slice(start, start + block)
+                scores = tf.linalg.matmul(queries[rows], candidates, transpose_b=True)
+                scores = tf.where(self._takes_part, scores, -float("inf"))
+                yield JudgedSteps(scores.numpy(), contexts[rows].numpy(), targets[rows].numpy())
 
     def _queries_and_targets(
         self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool

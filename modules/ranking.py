@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 # Scores held at a time: 8M float32 are 32 MiB.
@@ -9,7 +11,11 @@ _SCORES_PER_BLOCK = 8_000_000
 
 
 def conservative_rank(
-    queries: tf.Tensor, candidates: tf.Tensor, target: tf.Tensor, allowed: tf.Tensor | None = None
+    queries: tf.Tensor,
+    candidates: tf.Tensor,
+    target: tf.Tensor,
+    allowed: tf.Tensor | None = None,
+    adjust: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Ranks each query's target: the number of candidates whose score is not below the target's.
 
@@ -22,6 +28,8 @@ def conservative_rank(
         rank catalogue + 1.
       allowed: bool `[catalogue]`; candidates that take part, all by default. A target that does
         not take part gets rank catalogue + 1.
+      adjust: maps scores `[rows, catalogue]` and the rows' places among the queries, int `[rows]`,
+        to the scores that are compared; of the same shape.
 
     Returns:
       int64 `[queries]`, 1 is best.
@@ -35,6 +43,8 @@ def conservative_rank(
     def rank_block(index: tf.Tensor) -> tf.Tensor:
         rows = tf.range(index * block, tf.minimum((index + 1) * block, count))
         scores = tf.linalg.matmul(tf.gather(queries, rows), candidates, transpose_b=True)
+        if adjust is not None:
+            scores = adjust(scores, rows)
         positions = tf.maximum(tf.gather(target, rows), 0)
         of_target = tf.gather(scores, positions, axis=1, batch_dims=1)[:, None]
         not_below = tf.logical_not(scores < of_target) & takes_part

@@ -13,7 +13,8 @@ import tensorflow as tf
 from modules.features import latest_right_padded
 from modules.model import TwoTower
 from modules.ranking import conservative_rank
-from modules.vocabulary import FIRST_ITEM, Vocabulary
+from modules.seen_items import NO_CHANGE, SeenItemScores, adjust_scores
+from modules.vocabulary import FIRST_ITEM, PADDING, Vocabulary
 
 SESSION_FEATURE = "item_ids"
 TOP_K = 100
@@ -33,6 +34,7 @@ class Recommender(tf.Module):
         vocabulary: Vocabulary,
         max_context: int,
         vocabulary_file: str,
+        seen: SeenItemScores = NO_CHANGE,
     ) -> None:
         """Freezes the candidate vectors of a trained model.
 
@@ -41,9 +43,11 @@ class Recommender(tf.Module):
           vocabulary: all known items; the first `catalogue_size` can be recommended.
           max_context: items of a session that the query tower sees, the latest ones.
           vocabulary_file: where to write the item ids, one a line; becomes an asset.
+          seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="recommender")
         self._max_context = max_context
+        self._seen = seen
         self._catalogue_size = vocabulary.catalogue_size
         self._query_tower = model.query_tower
         self._candidates = tf.Variable(model.candidate_tower.catalogue(), trainable=False)
@@ -156,6 +160,7 @@ class Recommender(tf.Module):
         last = tf.clip_by_value(lengths, 1, self._max_context) - 1
         queries = tf.gather(self._query_tower(context), last, axis=1, batch_dims=1)
         scores = tf.linalg.matmul(queries, self._candidates, transpose_b=True)
+        scores = adjust_scores(scores, context, self._seen)
         popularity = -tf.range(self._catalogue_size, dtype=tf.float32)
         scores = tf.where((lengths > 0)[:, None], scores, popularity[None])
         top_scores, top = tf.math.top_k(scores, min(TOP_K, self._catalogue_size))
@@ -180,30 +185,61 @@ class Recommender(tf.Module):
         target = tf.where(target < self._catalogue_size, target, -1)
         session, items_seen = seen.value_rowids(), seen.flat_values
 
-        queries = self._prefix_queries(items, session, items_seen)
-        ranks = conservative_rank(queries, self._candidates, target)
+        contexts = self._prefix_contexts(items, session, items_seen)
+        queries = self._prefix_queries(items, contexts, session, items_seen)
+        ranks = conservative_rank(
+            queries,
+            self._candidates,
+            target,
+            adjust=lambda scores, rows: adjust_scores(
+                scores, tf.gather(contexts, rows), self._seen
+            ),
+        )
         # A session without items is answered by popularity, which is the catalogue's order.
         by_popularity = tf.where(target >= 0, target + 1, self._catalogue_size + 1)
         return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
 
-    def _prefix_queries(
+    def _prefix_contexts(
         self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
     ) -> tf.Tensor:
-        """Returns the query vector of each (session, number of its items seen), `[steps, dim]`."""
+        """Returns what the tower sees of each (session, number of its items seen).
+
+        Returns:
+          int64 `[steps, max_context]`, right-padded with 0.
+        """
+        columns = tf.range(self._max_context, dtype=tf.int64)
+        length = tf.minimum(items_seen, self._max_context)
+        start = tf.gather(items.row_starts(), session) + items_seen - length
+        is_item = columns < length[:, None]
+        places = tf.where(is_item, start[:, None] + columns, 0)
+        # One item more, so that a batch without any item has something to look up.
+        values = tf.pad(items.flat_values, [[0, 1]])
+        return tf.where(is_item, tf.gather(values, places), PADDING)
+
+    def _prefix_queries(
+        self,
+        items: tf.RaggedTensor,
+        contexts: tf.Tensor,
+        session: tf.Tensor,
+        items_seen: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the query vector of each prefix, float32 `[steps, dim]`."""
         window = self._max_context
         short = self._query_tower(latest_right_padded(items[:, :window], window))
         within = tf.minimum(items_seen, window) - 1
         queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
-
         long_steps = tf.where(items_seen > window)
-        ends = tf.gather(items.row_starts(), tf.gather_nd(session, long_steps))
-        starts = ends + tf.gather_nd(items_seen, long_steps) - window
-        rows = tf.gather(items.flat_values, starts[:, None] + tf.range(window, dtype=tf.int64))
+        rows = tf.gather_nd(contexts, long_steps)
         return tf.tensor_scatter_nd_update(queries, long_steps, self._query_tower(rows)[:, -1])
 
 
 def export(
-    model: TwoTower, vocabulary: Vocabulary, max_context: int, vocabulary_file: str, folder: str
+    model: TwoTower,
+    vocabulary: Vocabulary,
+    max_context: int,
+    vocabulary_file: str,
+    folder: str,
+    seen: SeenItemScores = NO_CHANGE,
 ) -> None:
     """Writes the SavedModel with the signatures of `Recommender`.
 
@@ -213,8 +249,9 @@ def export(
       max_context: items of a session that the query tower sees.
       vocabulary_file: scratch file for the item ids, copied into the SavedModel as an asset.
       folder: where the SavedModel goes.
+      seen: the scalars of the items that the query tower sees.
     """
-    module = Recommender(model, vocabulary, max_context, vocabulary_file)
+    module = Recommender(model, vocabulary, max_context, vocabulary_file, seen)
     tf.saved_model.save(module, folder, signatures=module.signatures())
 
 

@@ -16,11 +16,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import dataset, serving
+from modules import dataset, seen_items, serving
 from modules.autograph import exempt_keras_from_autograph
 from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions, from_json
 from modules.epochs import EpochKeeper
-from modules.model import TwoTower
+from modules.model import MRR, RECALL, TwoTower
+from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
 
 
@@ -58,7 +59,7 @@ def run_fn(fn_args: FnArgs) -> None:
     vocabulary = read_vocabulary(
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
     )
-    model = _choose_and_refit(job, vocabulary, train_files, eval_files)
+    model, seen = _choose_and_refit(job, vocabulary, train_files, eval_files)
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, "item_ids.txt")
         serving.export(
@@ -67,14 +68,15 @@ def run_fn(fn_args: FnArgs) -> None:
             job.features.max_context,
             vocabulary_file,
             fn_args.serving_model_dir,
+            seen,
         )
     shutil.rmtree(job.checkpoints, ignore_errors=True)
 
 
 def _choose_and_refit(
     job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
-) -> TwoTower:
-    """Returns the model to export: fitted on train, or on train and eval with `refit`."""
+) -> tuple[TwoTower, SeenItemScores]:
+    """Returns the model to export, fitted on train, or on train and eval with `refit`."""
     options = job.trainer
     window_length = job.features.max_context
     train = dataset.in_one_chunk(
@@ -91,20 +93,43 @@ def _choose_and_refit(
     )
     if options.early_stopping_patience is not None:
         _check_evaluation(evaluation)
-    keeper = EpochKeeper(
-        os.path.join(job.checkpoints, "choose"), options.epochs, options.early_stopping_patience
-    )
-    if not options.refit:
+    epochs = options.epochs
+    seen = SeenItemScores(options.current_item_penalty or 0.0, options.earlier_item_boost or 0.0)
+    if options.chooses or not options.refit:
+        keeper = EpochKeeper(
+            os.path.join(job.checkpoints, "choose"), epochs, options.early_stopping_patience
+        )
         model = _fit(job, "choose", counts, train, keeper, evaluation)
         keeper.restore_best(model)
-        return model
-    if not keeper.finished:  # A run that was killed in its refit has chosen already.
-        _fit(job, "choose", counts, train, keeper, evaluation)
-    both = dataset.in_one_chunk(
-        dataset.window_chunks([*train_files, *eval_files], window_length), options.memory_limit_mb
+        epochs, seen = keeper.best_epoch, _choose_seen_item_scores(model, evaluation, options)
+    if options.refit:
+        both = dataset.in_one_chunk(
+            dataset.window_chunks([*train_files, *eval_files], window_length),
+            options.memory_limit_mb,
+        )
+        keeper = EpochKeeper(os.path.join(job.checkpoints, "refit"), epochs, None)
+        model = _fit(job, "refit", all_counts, both, keeper, None)
+    return model, seen
+
+
+def _choose_seen_item_scores(
+    model: TwoTower, evaluation: tf.data.Dataset, options: TrainerOptions
+) -> SeenItemScores:
+    """Chooses the serving scalars that the options leave open, on split eval."""
+    penalty, boost = options.current_item_penalty, options.earlier_item_boost
+    if penalty is not None and boost is not None:
+        return SeenItemScores(penalty, boost)
+    seen, recall, mrr = seen_items.choose(
+        model.judged_steps(dataset.evaluation_batches(evaluation, options.batch_targets)),
+        seen_items.PENALTIES if penalty is None else [penalty],
+        seen_items.BOOSTS if boost is None else [boost],
     )
-    refit_keeper = EpochKeeper(os.path.join(job.checkpoints, "refit"), keeper.best_epoch, None)
-    return _fit(job, "refit", all_counts, both, refit_keeper, None)
+    print(
+        f"    current item -{seen.current_item_penalty:g}, earlier items "
+        f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
+        flush=True,
+    )
+    return seen
 
 
 def _fit(

@@ -18,6 +18,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules import preprocessing, serving, trainer
 from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
 from modules.model import TwoTower
+from modules.seen_items import SeenItemScores
 from modules.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from pipeline.sample_data import generate_sessions
 
@@ -143,10 +144,12 @@ class Trained:
     Attributes:
       folder: of the execution; `model` in it is the SavedModel, `checkpoints` lies beside it.
       model: the training model as it was when it was exported.
+      seen: the serving scalars that it was exported with.
     """
 
     folder: Path
     model: TwoTower
+    seen: SeenItemScores
 
 
 @pytest.fixture(scope="session")
@@ -156,13 +159,13 @@ def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Tr
     export = serving.export
 
     def watched(model: TwoTower, *arguments: Any) -> None:
-        exported.append(model)
+        exported.append((model, arguments[-1]))
         export(model, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serving, "export", watched)
         trainer.run_fn(FnArgs(**_fn_args(sample, folder)))
-    return Trained(folder, exported[0])
+    return Trained(folder, *exported[0])
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import tensorflow as tf
 from modules import metrics, serving
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.model import TwoTower
+from modules.seen_items import SeenItemScores
 from modules.vocabulary import Vocabulary
 
 ITEMS = 130
@@ -19,6 +20,7 @@ VOCABULARY = Vocabulary(
     np.arange(ITEMS + 5, 0, -1),
     ITEMS,
 )
+SEEN = SeenItemScores(current_item_penalty=3.0, earlier_item_boost=2.0)
 RARE = f"item {ITEMS + 2}"
 
 
@@ -36,8 +38,20 @@ def model() -> TwoTower:
 @pytest.fixture(scope="module")
 def signatures(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The signatures as they are exported; saved and loaded ones are in the integration tests."""
+    return _signatures(model, tmp_path_factory, SeenItemScores())
+
+
+@pytest.fixture(scope="module")
+def with_scalars(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Signatures that demote the current item and boost earlier ones."""
+    return _signatures(model, tmp_path_factory, SEEN)
+
+
+def _signatures(
+    model: TwoTower, tmp_path_factory: pytest.TempPathFactory, seen: SeenItemScores
+) -> dict:
     file = str(tmp_path_factory.mktemp("recommender") / "item_ids.txt")
-    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file)
+    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file, seen)
     return {"module": recommender, **recommender.signatures()}
 
 
@@ -108,7 +122,26 @@ def test_examples_are_answered_like_raw_ids(signatures: dict) -> None:
     assert answer["item_ids"].numpy().tolist() == _recommend(signatures, session)
 
 
-def test_every_step_is_judged_as_recommend_answers_its_prefix(signatures: dict) -> None:
+def test_the_scalars_move_the_items_that_the_tower_sees(signatures: dict, with_scalars) -> None:
+    session = tf.constant([["item 9", "item 7", "item 50", "item 7", "item 60", "item 3"]])
+
+    def scores(module: dict) -> dict[bytes, float]:
+        answer = module["recommend"](item_ids=session)
+        return dict(zip(answer["item_ids"].numpy()[0], answer["scores"].numpy()[0], strict=True))
+
+    plain, adjusted = scores(signatures), scores(with_scalars)
+    moved = {item: adjusted[item] - plain[item] for item in plain.keys() & adjusted.keys()}
+    expected = dict.fromkeys([b"item 7", b"item 50", b"item 60"], 2.0) | {b"item 3": -3.0}
+    for item, difference in moved.items():  # item 9 is out of the window of four
+        assert difference == pytest.approx(expected.get(item, 0.0), abs=1e-5)
+    assert len(moved.keys() & expected.keys()) >= 2
+
+
+@pytest.mark.parametrize("fixture", ["signatures", "with_scalars"])
+def test_every_step_is_judged_as_recommend_answers_its_prefix(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    signatures = request.getfixturevalue(fixture)
     random = np.random.default_rng(5)
     pool = [f"item {i}" for i in range(ITEMS)] + [RARE, "never seen"] * 20
     sessions = [list(random.choice(pool, size)) for size in (2, 3, WINDOW + 1, WINDOW + 6, 12)]
