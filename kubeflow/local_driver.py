@@ -1,0 +1,146 @@
+"""Run a compiled specification without a cluster, as Kubeflow Pipelines' driver and launcher do.
+
+Every container's command runs as a local process, with the ExecutorInput that KFP would build for
+it and with copies of its input artifacts and nothing else. What differs from a cluster: no
+images, no volumes (folders are this machine's), no cache, one node at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from executor_input import Json
+from local_pod import Node, NodeFailedError, run_node
+from local_store import BackendError, Store
+
+
+def load_spec(file: Path) -> Json:
+    """Reads the first document of a compiled specification, or a Vertex job's part of it."""
+    document: Json = next(iter(yaml.safe_load_all(file.read_text("utf-8"))))
+    return document.get("pipelineSpec", document)
+
+
+def read_nodes(spec: Json) -> list[Node]:
+    """Returns the tasks in an order in which every one comes after those it needs.
+
+    Raises:
+      BackendError: a task has no container, or tasks need each other.
+    """
+    tasks = spec["root"]["dag"]["tasks"]
+    executors = spec["deploymentSpec"]["executors"]
+    nodes: list[Node] = []
+    waiting = dict(sorted(tasks.items()))
+    while waiting:
+        done = {node.name for node in nodes}
+        ready = [name for name, task in waiting.items() if upstream(task) <= done]
+        if not ready:
+            raise BackendError(f"tasks wait for each other or for missing ones: {sorted(waiting)}")
+        task = waiting.pop(ready[0])
+        component = spec["components"][task["componentRef"]["name"]]
+        executor = executors[component["executorLabel"]]
+        if "container" not in executor:
+            kinds = ", ".join(sorted(executor))
+            raise BackendError(f"{ready[0]} is no container but {kinds}, which is not implemented")
+        nodes.append(Node(ready[0], task, component, executor["container"]))
+    return nodes
+
+
+def upstream(task: Json) -> set[str]:
+    """Returns the names of the tasks that a task waits for."""
+    artifacts = ((task.get("inputs") or {}).get("artifacts") or {}).values()
+    producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
+    return producers | set(task.get("dependentTasks", []))
+
+
+def parameter_values(spec: Json, given: Json) -> Json:
+    """Returns the pipeline's parameters: the given values, else the defaults.
+
+    Raises:
+      BackendError: a given one is not a parameter of the pipeline.
+    """
+    wanted = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
+    unknown = given.keys() - wanted.keys()
+    if unknown:
+        known = ", ".join(sorted(wanted))
+        raise BackendError(f"the pipeline has no parameter {', '.join(unknown)}: there are {known}")
+    return {
+        name: given.get(name, definition.get("defaultValue")) for name, definition in wanted.items()
+    }
+
+
+def run_pipeline(spec: Json, given: Json, work: Path, pipeline_root: str = "") -> Store:
+    """Runs all nodes; returns the store with their outputs.
+
+    Args:
+      spec: compiled specification.
+      given: parameters in place of the defaults.
+      work: folder of the object store, pods and logs.
+      pipeline_root: in place of the specification's own.
+
+    Raises:
+      NodeFailedError: a node failed; those after it did not run.
+      BackendError: KFP would refuse the specification or a value.
+    """
+    root = pipeline_root or spec["defaultPipelineRoot"]
+    run_root = f"{root}/{spec['pipelineInfo']['name']}/{uuid.uuid4()}"
+    values = parameter_values(spec, given)
+    store = Store(work / "store")
+    nodes = read_nodes(spec)
+    for number, node in enumerate(nodes, 1):
+        print(f"[{number}/{len(nodes)}] {node.name} ... ", end="", flush=True)
+        seconds = run_node(node, values, store, run_root, work)
+        print(f"{seconds:.1f} s", flush=True)
+    return store
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    parsed = yaml.safe_load(value)
+    return name, parsed if isinstance(parsed, (int, float)) else value
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spec", type=Path, help="compiled specification")
+    parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
+    parser.add_argument(
+        "--parameter",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="may be repeated",
+    )
+    parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the pipeline; returns 0, or 1 where a node failed or KFP would refuse something."""
+    options = parse_arguments(arguments)
+    began = time.monotonic()
+    try:
+        spec = load_spec(options.spec)
+        run_pipeline(spec, dict(options.parameter), options.work.absolute(), options.pipeline_root)
+    except (NodeFailedError, BackendError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(f"The pipeline ran to its end in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

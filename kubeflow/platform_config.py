@@ -1,0 +1,88 @@
+"""Reads platform.yaml and makes the second document of a compiled specification of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import ConfigError
+from pipeline.typed_values import parse_yaml, unknown_key
+
+# The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names; those from
+# `tolerations` on need KFP 2.1 or later.
+FIELDS: dict[str, type] = {
+    "secretAsVolume": list,
+    "secretAsEnv": list,
+    "pvcMount": list,
+    "nodeSelector": dict,
+    "podMetadata": dict,
+    "imagePullSecret": list,
+    "imagePullPolicy": str,
+    "configMapAsVolume": list,
+    "configMapAsEnv": list,
+    "activeDeadlineSeconds": int,
+    "fieldPathAsEnv": list,
+    "tolerations": list,
+    "genericEphemeralVolume": list,
+    "nodeAffinity": list,
+    "podAffinity": list,
+    "enabledSharedMemory": dict,
+    "emptyDirMounts": list,
+    "securityContext": dict,
+}
+
+
+def _check(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        problems.append(f"{where} must be a mapping, got {values!r}")
+        return {}
+    for key, value in values.items():
+        if key not in FIELDS:
+            problems.append(
+                unknown_key(f"{where}.{key}", value, [f"{where}.{field}" for field in FIELDS])
+            )
+        elif not isinstance(value, FIELDS[key]):
+            problems.append(f"{where}.{key} must be a {FIELDS[key].__name__}, got {value!r}")
+    return values
+
+
+def _merge(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Returns both: lists are joined, all else is the node's where it has it."""
+    merged = {**common, **own}
+    for key in common.keys() & own.keys():
+        if isinstance(common[key], list):
+            merged[key] = common[key] + own[key]
+    return merged
+
+
+def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
+    """Returns the platform document for the nodes of a pipeline.
+
+    Raises:
+      ConfigError: with all keys that are unknown, of the wrong type or of nodes there are not.
+    """
+    problems: list[str] = []
+    try:
+        values = parse_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
+    values = values if isinstance(values, dict) else {}
+    known = sorted(nodes)
+    common = _check("all", values.get("all") or {}, problems)
+    own = {
+        name: _check(f"nodes.{name}", v, problems)
+        for name, v in (values.get("nodes") or {}).items()
+    }
+    problems += [
+        f"nodes.{name} is no node of the pipeline: there are {', '.join(known)}"
+        for name in own
+        if name not in known
+    ]
+    problems += [
+        unknown_key(k, v, ["all", "nodes"]) for k, v in values.items() if k not in ("all", "nodes")
+    ]
+    if problems:
+        raise ConfigError(file.name, problems)
+    executors = {f"{name}_executor": _merge(common, own.get(name, {})) for name in known}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}

@@ -1,0 +1,158 @@
+"""The pipeline as a cluster runs it: built by the same `create_pipeline` as a local run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import Channel
+
+from components.earlier_runs.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from deployment import Deployment, load_beam_arguments
+from pipeline.config import Config, ConfigError, Paths, load_config
+from pipeline.data_files import SPLITS, DataOptions, DataPaths
+from pipeline.earlier_runs import BLESSED_MODEL_ID, EarlierRuns
+from pipeline.pipeline import create_pipeline
+from pipeline.source_digest import source_digest
+from runtime_parameters import NO_SPAN, Binding, RuntimeParameter
+
+# Relative to the working directory of the image, which is the project.
+SCHEMA_FOLDER = "pipeline/schema"
+ACCEPTED = "{}/accepted"
+CHECKPOINTS = "{}/checkpoints"
+# A folder that only the cluster can see: presets are read as if their files were in it, since
+# `load_config` does not look up URIs.
+_ELSEWHERE = "elsewhere://data"
+
+
+def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Config:
+    """Reads a preset for a run on a cluster: file names stay relative to the data folder.
+
+    Args:
+      preset: name of a preset, or path of a YAML file.
+      overrides: `section.key=value` each.
+      beam: name or path of a Beam preset.
+
+    Raises:
+      ConfigError: with all that cannot be used.
+    """
+    config = load_config(preset, overrides, DataPaths(folder=_ELSEWHERE))
+    return dataclasses.replace(
+        config,
+        name=config.name.lower(),
+        data=_relative(config.data, preset),
+        user_code="module_path",
+        beam_pipeline_args=load_beam_arguments(beam),
+    )
+
+
+def _relative(data: DataOptions, preset: str) -> DataOptions:
+    """Returns the splits' patterns relative to the data folder."""
+    names: dict[str, str] = {}
+    problems = []
+    for split in SPLITS:
+        pattern = getattr(data, split)
+        if not pattern:
+            continue
+        names[split] = pattern.removeprefix(f"{_ELSEWHERE}/")
+        if names[split].startswith("/") or "://" in names[split]:
+            problems.append(
+                f"data.{split} must be relative to the data folder of the cluster, got "
+                f"{names[split]!r}: give the name alone; the folder is a parameter of the run"
+            )
+    if problems:
+        raise ConfigError(preset, problems)
+    return DataOptions(names.get("train"), names.get("eval"), names.get("test"))
+
+
+def cluster_paths(deployment: Deployment) -> Paths:
+    """Returns the paths of a run on the cluster: no path of this machine is among them."""
+    return Paths(
+        pipeline_root=deployment.pipeline_root,
+        metadata="",
+        push_folder=deployment.push_folder,
+        checkpoint_folder=CHECKPOINTS.format(deployment.state_folder),
+        schema=SCHEMA_FOLDER,
+        modules="modules",
+    )
+
+
+def from_folders(deployment: Deployment) -> EarlierRuns:
+    """Looks into the folders that the runs share.
+
+    Kubeflow Pipelines runs no Resolver, and Vertex's own finds a model only by a blessing whose
+    model id TFX translates for its own Evaluator alone. So both targets read the push folder.
+    """
+    digest = source_digest("components.earlier_runs.component")
+    accepted = ACCEPTED.format(deployment.state_folder)
+
+    def keep(statistics: Channel, data_gate: BaseNode) -> list[BaseNode]:
+        keeper = StatisticsKeeper(statistics, accepted, digest)
+        keeper.add_upstream_node(data_gate)
+        return [keeper]
+
+    return EarlierRuns(
+        KeptStatistics(accepted, digest).with_id("AcceptedStatistics"),
+        LatestPushedModel(deployment.push_folder, digest).with_id(BLESSED_MODEL_ID),
+        keep,
+    )
+
+
+def create_cluster_pipeline(config: Config, deployment: Deployment) -> Pipeline:
+    """Builds the pipeline of a run on the cluster; nothing is written."""
+    data = dataclasses.replace(config.data, folder=deployment.data_folder)
+    config = dataclasses.replace(config, data=data)
+    return create_pipeline(config, cluster_paths(deployment), from_folders(deployment))
+
+
+def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimeParameter]:
+    """Returns the values that a run may choose, with their defaults.
+
+    A node that the pipeline does not have is left out by the compiler.
+    """
+    return [
+        RuntimeParameter(
+            "data_folder",
+            deployment.data_folder,
+            "folder of the click logs",
+            {"SessionExampleGen": Binding("data_folder", "input_base")},
+        ),
+        RuntimeParameter(
+            "span",
+            NO_SPAN,
+            "number that {SPAN} in the file names stands for; -1 takes the newest",
+            {"SessionExampleGen": Binding("span", "range_config", form="span")},
+        ),
+        RuntimeParameter(
+            "epochs",
+            config.trainer.epochs,
+            "most passes over the training data",
+            {"Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"))},
+        ),
+        RuntimeParameter(
+            "push_folder",
+            deployment.push_folder,
+            "gets one numbered folder per pushed model",
+            {
+                BLESSED_MODEL_ID: Binding("push_folder", "push_folder"),
+                "Pusher": Binding("push_folder", "push_destination", _PUSH_PATH),
+            },
+        ),
+        RuntimeParameter(
+            "state_folder",
+            deployment.state_folder,
+            "checkpoints of killed fits and statistics of accepted data",
+            {
+                "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
+                "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
+                "Trainer": Binding(
+                    "state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS
+                ),
+            },
+        ),
+    ]
+
+
+_PUSH_PATH = ("filesystem", "base_directory")
