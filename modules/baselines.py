@@ -2,8 +2,8 @@
 
 A baseline sees what the model sees: the known items of a prefix, in time order. It is fitted on the
 training sessions alone and ranks over all items of training. To add one: derive from
-`SparseBaseline` (scores for few items) or implement `Baseline` (ranks by any other way), and name
-it in `BASELINES`.
+`SparseBaseline` (scores for few items) or implement `Baseline` (ranks by any other way), name it in
+`BASELINE_NAMES` and in `BASELINES`, and give its settings a place in `BaselineOptions`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,14 @@ import numpy as np
 
 from modules import metrics
 from modules.baseline_options import BaselineOptions
-from modules.item_baselines import Popularity, SequentialRules
+from modules.item_baselines import (
+    ItemCooccurrence,
+    Popularity,
+    SequentialRules,
+    SessionPopularity,
+)
 from modules.metrics import BoolArray, IntArray
+from modules.neighbors import STAN, VSkNN
 from modules.sparse_baseline import Baseline, SparseBaseline, rank_among_scored
 from modules.steps import (
     UNKNOWN,
@@ -30,22 +36,50 @@ from modules.steps import (
 
 __all__ = [
     "BASELINES",
+    "STAN",
     "Baseline",
+    "ItemCooccurrence",
     "JudgedSteps",
     "Popularity",
     "SequentialRules",
+    "SessionPopularity",
     "SparseBaseline",
+    "VSkNN",
     "evaluate_baseline",
     "make_baseline",
     "rank_among_scored",
     "step_ranks",
 ]
 
+
+def _v_sknn(options: BaselineOptions) -> VSkNN:
+    return VSkNN(
+        neighbors=options.v_sknn_neighbors,
+        recent=options.v_sknn_recent,
+        idf_weight=options.v_sknn_idf_weight,
+    )
+
+
+def _stan(options: BaselineOptions) -> STAN:
+    return STAN(
+        neighbors=options.stan_neighbors,
+        recent=options.stan_recent,
+        prefix_decay=options.stan_prefix_decay,
+        decay_days=options.stan_decay_days,
+        position_decay=options.stan_position_decay,
+        current_item_factor=options.stan_current_item_factor,
+    )
+
+
 BASELINES: dict[str, Callable[[BaselineOptions], Baseline]] = {
     "popularity": lambda options: Popularity(),
+    "session_popularity": lambda options: SessionPopularity(),
     "sequential_rules": lambda options: SequentialRules(
         window=options.rules_window, repeats=options.rules_repeats
     ),
+    "item_cooccurrence": lambda options: ItemCooccurrence(),
+    "v_sknn": _v_sknn,
+    "stan": _stan,
 }
 """How each baseline is made of the options, by its name everywhere."""
 
@@ -85,7 +119,6 @@ class JudgedSteps:
         train_sessions: Sequence[Sequence[Hashable]],
         test_sessions: Sequence[Sequence[Hashable]],
         train_times: Sequence[int] | None = None,
-        test_times: Sequence[int] | None = None,
     ) -> JudgedSteps:
         """Indexes sessions.
 
@@ -93,7 +126,6 @@ class JudgedSteps:
           train_sessions: raw item ids of each session, in time order. Every item in them is known.
           test_sessions: likewise; a session of n items has n - 1 steps.
           train_times: when each training session began, in ms, for baselines that need it.
-          test_times: likewise.
 
         Raises:
           ValueError: there is no training event.
@@ -105,7 +137,7 @@ class JudgedSteps:
                 "train_sessions hold no event: a baseline needs sessions to learn from"
             )
         train = index_sessions(train_sessions, positions, train_times)
-        steps, offsets = all_steps(index_sessions(test_sessions, positions, test_times))
+        steps, offsets = all_steps(index_sessions(test_sessions, positions))
         # The last entry is that of UNKNOWN.
         counts = np.append(np.bincount(train.items, minlength=len(positions)), 0)
         return cls(train, len(positions), steps, offsets, counts[steps.target])
@@ -137,13 +169,12 @@ def step_ranks(
     train_sessions: Sequence[Sequence[Hashable]],
     test_sessions: Sequence[Sequence[Hashable]],
     train_times: Sequence[int] | None = None,
-    test_times: Sequence[int] | None = None,
 ) -> StepRanks:
     """Fits a baseline and ranks every step of the test sessions.
 
     Arguments and errors are those of `JudgedSteps.index`; the baseline is fitted here.
     """
-    judged = JudgedSteps.index(train_sessions, test_sessions, train_times, test_times)
+    judged = JudgedSteps.index(train_sessions, test_sessions, train_times)
     baseline.fit(judged.train, judged.items)
     return judged.ranks(baseline)
 
@@ -153,7 +184,6 @@ def evaluate_baseline(
     train_sessions: Sequence[Sequence[Hashable]],
     test_sessions: Sequence[Sequence[Hashable]],
     train_times: Sequence[int] | None = None,
-    test_times: Sequence[int] | None = None,
 ) -> dict[str, float]:
     """Fits a baseline on the training sessions and judges it on the test sessions.
 
@@ -162,5 +192,5 @@ def evaluate_baseline(
     Returns:
       every metric of `modules.metrics` and every count of steps, by full name.
     """
-    ranks = step_ranks(baseline, train_sessions, test_sessions, train_times, test_times)
+    ranks = step_ranks(baseline, train_sessions, test_sessions, train_times)
     return metrics.metrics_from_rank_histograms(ranks.histograms())

@@ -38,9 +38,16 @@ class SparseBaseline(ABC):
     def scores(self, steps: Steps) -> sparse.csr_matrix:
         """Returns the scored items of each step, `[steps, items]`; what is stored is scored."""
 
+    def cost(self, steps: Steps) -> IntArray:
+        """Returns about how many entries in memory each step needs, int64 `[steps]`."""
+        return steps.end - steps.first
+
     def ranks(self, steps: Steps) -> IntArray:
         """Returns the target's conservative rank at each step, int64 `[steps]`."""
-        blocks = [rank_among_scored(self.scores(block), block.target) for block in steps.blocks()]
+        blocks = [
+            rank_among_scored(self.scores(block), block.target)
+            for block in steps.blocks(self.cost(steps))
+        ]
         return np.concatenate([np.empty(0, dtype=np.int64), *blocks])
 
 

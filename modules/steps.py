@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from modules.metrics import BoolArray, IntArray
 
 UNKNOWN = -1
 
-# Steps ranked in one go: bounds the memory by steps and by prefix items.
+# Steps ranked in one go: bounds the memory by steps and by the entries that they need.
 _STEPS_PER_BLOCK = 1_024
-_PREFIX_ITEMS_PER_BLOCK = 1_000_000
+_COST_PER_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,12 @@ class Steps:
       first: int64 `[steps]`, where the session of a step begins.
       end: int64 `[steps]`, where its prefix ends; an empty prefix has `first == end`.
       target: int64 `[steps]`, positions in the catalogue.
-      start_time: int64 `[steps]`, when the session began, in ms; None if unknown.
     """
 
     items: IntArray
     first: IntArray
     end: IntArray
     target: IntArray
-    start_time: IntArray | None = None
 
     def __len__(self) -> int:
         """Returns the number of steps."""
@@ -64,17 +62,18 @@ class Steps:
 
     def take(self, chosen: Any) -> Steps:
         """Returns some of the steps, chosen by a slice, a mask or positions."""
-        start_time = None if self.start_time is None else self.start_time[chosen]
-        return Steps(
-            self.items, self.first[chosen], self.end[chosen], self.target[chosen], start_time
-        )
+        return Steps(self.items, self.first[chosen], self.end[chosen], self.target[chosen])
 
-    def blocks(self) -> Iterator[Steps]:
-        """Yields the steps in order, in blocks of bounded size (a long prefix may exceed it)."""
-        begin, prefix_items = 0, np.cumsum(self.end - self.first)
+    def blocks(self, cost: IntArray) -> Iterator[Steps]:
+        """Yields the steps in order, in blocks of bounded cost (one dear step may exceed it).
+
+        Args:
+          cost: int64 `[steps]`, entries that a step needs in memory.
+        """
+        begin, total = 0, np.cumsum(cost)
         while begin < len(self):
-            limit = _PREFIX_ITEMS_PER_BLOCK + (prefix_items[begin - 1] if begin else 0)
-            stop = int(np.searchsorted(prefix_items, limit, side="right"))
+            limit = _COST_PER_BLOCK + (total[begin - 1] if begin else 0)
+            stop = int(np.searchsorted(total, limit, side="right"))
             stop = min(max(stop, begin + 1), begin + _STEPS_PER_BLOCK)
             yield self.take(slice(begin, stop))
             begin = stop
@@ -146,13 +145,11 @@ def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
     target = np.flatnonzero(np.arange(len(sessions.items)) > sessions.offsets[session])
     is_known = sessions.items != UNKNOWN
     known_before = np.concatenate([[0], np.cumsum(is_known)])
-    times = sessions.start_times
     steps = Steps(
         items=sessions.items[is_known],
         first=known_before[sessions.offsets[session[target]]],
         end=known_before[target],
         target=sessions.items[target],
-        start_time=None if times is None else times[session[target]],
     )
     return steps, np.concatenate([[0], np.cumsum(np.maximum(lengths - 1, 0))])
 
@@ -167,3 +164,33 @@ def prefix_items(steps: Steps) -> tuple[IntArray, IntArray, IntArray]:
     step = np.repeat(np.arange(len(steps)), lengths)
     age = np.arange(len(step)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return step, steps.items[steps.end[step] - 1 - age], age
+
+
+class Visits(NamedTuple):
+    """The distinct items of each prefix, the newest first.
+
+    Attributes:
+      step: int64 `[visits]`, rising.
+      item: int64 `[visits]`.
+      age: int64 `[visits]`, events since the item's last visit; 0 is the current item.
+      times: int64 `[visits]`, how often the prefix holds the item.
+    """
+
+    step: IntArray
+    item: IntArray
+    age: IntArray
+    times: IntArray
+
+
+def last_visits(steps: Steps, items: int) -> Visits:
+    """Lists the distinct items of all prefixes, newest first within each.
+
+    Args:
+      steps: their prefixes hold `items` different items at most.
+      items: size of the catalogue.
+    """
+    step, item, age = prefix_items(steps)
+    _, first, times = np.unique(step * items + item, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    first = first[order]
+    return Visits(step[first], item[first], age[first], times[order])

@@ -68,9 +68,7 @@ class Judgement(NamedTuple):
 
 def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Judgement:
     """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
-    steps = JudgedSteps.index(
-        fitted_on.item_ids, judged.item_ids, fitted_on.start_times, judged.start_times
-    )
+    steps = JudgedSteps.index(fitted_on.item_ids, judged.item_ids, fitted_on.start_times)
     ranks: dict[str, IntArray] = {}
     figures: dict[str, dict[str, float]] = {}
     for name in options.names:

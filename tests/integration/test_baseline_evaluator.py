@@ -96,7 +96,6 @@ def test_figures_are_those_of_plain_computation(figures: Any, name: str) -> None
         [session.item_ids for session in train],
         [session.item_ids for session in test],
         [session.event_times[0] for session in train],
-        [session.event_times[0] for session in test],
     )
     found = dict(figures[name])
 

@@ -7,7 +7,7 @@ import doctest
 import numpy as np
 
 from modules import metrics, steps
-from modules.steps import StepRanks, all_steps, index_sessions, prefix_items
+from modules.steps import StepRanks, all_steps, index_sessions, last_visits, prefix_items
 
 POSITIONS = {"a": 0, "b": 1, "c": 2, "d": 3}
 
@@ -37,17 +37,7 @@ def test_no_session_has_no_step() -> None:
 
     assert len(asked) == 0
     assert offsets.tolist() == [0]
-    assert list(asked.blocks()) == []
-
-
-def test_steps_know_when_their_session_began() -> None:
-    sessions = index_sessions([["a", "b", "c"], ["a", "d"]], POSITIONS, [1_000, 2_000])
-
-    asked, _ = all_steps(sessions)
-
-    assert asked.start_time is not None
-    assert asked.start_time.tolist() == [1_000, 1_000, 2_000]
-    assert asked.take(slice(2, 3)).start_time.tolist() == [2_000]
+    assert list(asked.blocks(np.empty(0, np.int64))) == []
 
 
 def test_prefix_items_are_listed_newest_first() -> None:
@@ -60,12 +50,29 @@ def test_prefix_items_are_listed_newest_first() -> None:
     assert age.tolist() == [0, 0, 1, 0, 1, 2]
 
 
+def test_visits_are_the_distinct_items_newest_first() -> None:
+    asked, _ = all_steps(index_sessions([["c", "b", "c", "a", "d"], ["x", "c"]], POSITIONS))
+
+    step, item, age, times = last_visits(asked.take(slice(2, None)), len(POSITIONS))
+
+    assert step.tolist() == [0, 0, 1, 1, 1]
+    assert item.tolist() == [2, 1, 0, 2, 1]
+    assert age.tolist() == [0, 1, 0, 1, 2]
+    assert times.tolist() == [2, 1, 1, 2, 1]
+
+
+def test_a_step_that_costs_more_than_a_block_is_a_block() -> None:
+    asked, _ = all_steps(index_sessions([["a", "b", "c"]], POSITIONS))
+
+    assert [len(block) for block in asked.blocks(np.array([10**9, 1]))] == [1, 1]
+
+
 def test_blocks_are_bounded_and_lose_nothing(monkeypatch) -> None:
     monkeypatch.setattr(steps, "_STEPS_PER_BLOCK", 4)
-    monkeypatch.setattr(steps, "_PREFIX_ITEMS_PER_BLOCK", 6)
+    monkeypatch.setattr(steps, "_COST_PER_BLOCK", 6)
     asked, _ = all_steps(index_sessions([["a", "b", "c"] * 3, *[["a", "b"]] * 7], POSITIONS))
 
-    blocks = list(asked.blocks())
+    blocks = list(asked.blocks(asked.end - asked.first))
 
     assert np.concatenate([block.end for block in blocks]).tolist() == asked.end.tolist()
     assert max(map(len, blocks)) == 4
