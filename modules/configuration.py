@@ -193,36 +193,21 @@ class TrainerOptions:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions:
-    """What the Evaluator judges and what a model must reach to be blessed.
+    """What the Evaluator judges; what a model must reach is `GateOptions`.
 
     Attributes:
       split: `test`, or `eval` while a model is developed.
-      thresholds: metric name -> lowest value that is blessed.
-      change_thresholds: metric name -> least difference to the last blessed model (0 or below:
-        an equal model passes). Use `honest` metrics: the known view of two models differs when
-        their training data differ.
       context_length_buckets: upper bounds of the context length slices.
       target_count_buckets: upper bounds of the target popularity slices (training events).
     """
 
     split: str = "test"
-    thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    change_thresholds: Mapping[str, float] = dataclasses.field(
-        default_factory=lambda: {"honest/all/recall@20": -0.01, "honest/all/mrr@20": -0.01}
-    )
     context_length_buckets: tuple[int, ...] = (1, 2, 5, 10)
     target_count_buckets: tuple[int, ...] = (0, 2, 10, 50)
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
-        problems = not_among(self, {"split": SPLITS})
-        for name, value in self.change_thresholds.items():
-            if value > 0:
-                problems.append(
-                    f"change_thresholds[{name}] must be 0 or below, got {value!r}: an equal model "
-                    "could never be blessed"
-                )
-        return problems
+        return not_among(self, {"split": SPLITS})
 
 
 @dataclasses.dataclass(frozen=True)

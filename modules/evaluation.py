@@ -1,4 +1,4 @@
-"""TFMA's view of a model: metrics over the ranks of every step, slices and thresholds.
+"""TFMA's view of a model: metrics over the ranks of every step, overall and by slice.
 
 The `evaluate` signature of the SavedModel returns int64 arrays `[batch, steps]`: `rank`, `known`,
 `context_length`, `target_count`. One `SessionRankMetrics` turns them into all metrics of
@@ -6,8 +6,8 @@ The `evaluate` signature of the SavedModel returns int64 arrays `[batch, steps]`
 of sessions.
 
 The results have the names of `modules.metrics` and `modules.step_slices`. Session slices are TFMA's
-own: feature `session_length_bucket` of the `eval_features` signature. A metric over no step is NaN,
-which no threshold accepts.
+own: feature `session_length_bucket` of the `eval_features` signature. A metric over no step is NaN.
+There are no thresholds: whether a model is blessed is for `components/model_gate` to say.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from modules import metrics
 from modules.configuration import EvaluationOptions
 from modules.metrics import IntArray
 from modules.step_slices import (
@@ -38,8 +37,6 @@ SIGNATURE = "evaluate"
 FEATURES_SIGNATURE = "eval_features"
 LABEL_KEY = "label"
 SESSION_SLICES = ("session_length_bucket",)
-# An evaluation of nothing is never blessed, and Evaluator writes no blessing without a threshold.
-FLOOR = {"honest/all/n": 1.0}
 
 # Rows whose arrays wait to be counted together: one NumPy pass instead of one per session.
 _ROWS_PER_PASS = 512
@@ -154,30 +151,19 @@ def _row(outputs: Mapping[str, IntArray]) -> IntArray:
 
 
 def eval_config(options: EvaluationOptions, source_digest: str = "") -> config_pb2.EvalConfig:
-    """Returns the configuration of Evaluator: model, metrics, slices and thresholds.
-
-    Thresholds judge the overall slice alone. Change thresholds stay in the configuration also
-    when there is no baseline yet: Evaluator takes them out by itself then.
+    """Returns the configuration of Evaluator: model, metrics and slices.
 
     Args:
-      options: thresholds and step slices.
+      options: step slices.
       source_digest: digest of the code that evaluates, for TFX's cache.
-
-    Raises:
-      ValueError: a threshold names an unknown metric.
     """
-    bounds = {
-        "context_length": tuple(options.context_length_buckets),
-        "target_count": tuple(options.target_count_buckets),
-    }
-    _check_names(options, set(metric_names(bounds)))
     metric = config_pb2.MetricConfig(
         class_name=SessionRankMetrics.__name__,
         module=__name__,
         config=json.dumps(
             {
-                "context_length_buckets": bounds["context_length"],
-                "target_count_buckets": bounds["target_count"],
+                "context_length_buckets": tuple(options.context_length_buckets),
+                "target_count_buckets": tuple(options.target_count_buckets),
                 "source_digest": source_digest,
             }
         ),
@@ -194,38 +180,5 @@ def eval_config(options: EvaluationOptions, source_digest: str = "") -> config_p
             config_pb2.SlicingSpec(),
             *(config_pb2.SlicingSpec(feature_keys=[feature]) for feature in SESSION_SLICES),
         ],
-        metrics_specs=[
-            config_pb2.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(options))
-        ],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])],
     )
-
-
-def _check_names(options: EvaluationOptions, known_names: set[str]) -> None:
-    problems = [
-        f"{field}[{name}]"
-        for field in ("thresholds", "change_thresholds")
-        for name in getattr(options, field)
-        if name not in known_names
-    ]
-    if problems:
-        raise ValueError(
-            f"{', '.join(problems)}: no such metric; a metric is called like "
-            f"honest/all/recall@20 or known/last/mrr@{metrics.MAX_K}"
-        )
-
-
-def _thresholds(options: EvaluationOptions) -> dict[str, config_pb2.PerSliceMetricThresholds]:
-    lower_bounds = {**FLOOR, **options.thresholds}
-    thresholds = {}
-    for name in {**lower_bounds, **options.change_thresholds}:
-        threshold = config_pb2.MetricThreshold()
-        if name in lower_bounds:
-            threshold.value_threshold.lower_bound.value = lower_bounds[name]
-        if name in options.change_thresholds:
-            threshold.change_threshold.absolute.value = options.change_thresholds[name]
-            threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        overall = config_pb2.PerSliceMetricThreshold(
-            slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold
-        )
-        thresholds[name] = config_pb2.PerSliceMetricThresholds(thresholds=[overall])
-    return thresholds

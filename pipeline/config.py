@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from components.model_gate.metric_names import known_names, named_metrics, slice_bounds
+from components.model_gate.options import GateOptions
 from modules.baseline_options import BaselineOptions
 from modules.configuration import (
     CheckOptions,
@@ -23,7 +25,6 @@ from modules.configuration import (
     ModelOptions,
     TrainerOptions,
 )
-from modules.metrics import STEPS, VIEWS, all_metric_names, count_name
 from modules.sessions import SessionOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
 from pipeline.overrides import apply_override
@@ -52,6 +53,7 @@ _SECTIONS: Mapping[str, type] = {
     "trainer": TrainerOptions,
     "baselines": BaselineOptions,
     "evaluation": EvaluationOptions,
+    "gate": GateOptions,
 }
 _SCALARS: Mapping[str, Any] = {
     "name": str,
@@ -83,7 +85,8 @@ class Config:
       model: shape of the two towers.
       trainer: how the model is fitted.
       baselines: simple recommenders that the model is compared with.
-      evaluation: what is judged and what a blessed model must reach.
+      evaluation: what is judged.
+      gate: what a blessed model must reach.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
         examples do; `module_path` the dotted path of the same functions, as images need it.
       beam_pipeline_args: flags of every Beam job.
@@ -98,6 +101,7 @@ class Config:
     trainer: TrainerOptions = dataclasses.field(default_factory=TrainerOptions)
     baselines: BaselineOptions = dataclasses.field(default_factory=BaselineOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
+    gate: GateOptions = dataclasses.field(default_factory=GateOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
@@ -192,23 +196,23 @@ def _known_keys() -> list[str]:
     return [*keys, *_SECTIONS, *_SCALARS]
 
 
-def _unknown_metrics(evaluation: EvaluationOptions) -> list[str]:
-    """Returns a line per threshold whose metric nobody computes; Evaluator judges slices."""
-    counts = [count_name(view, steps) for view in VIEWS for steps in STEPS]
-    known = {*all_metric_names(), *counts}
+def _gate_problems(config: Config) -> list[str]:
+    """Returns a line per metric or baseline of the gate's options that nobody computes."""
+    known = known_names(slice_bounds(config.evaluation, config.gate))
     problems = []
-    for field in ("thresholds", "change_thresholds"):
-        for name, value in getattr(evaluation, field).items():
-            if "/".join(name.split("/")[:3]) in known:
-                continue
-            close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-            way_out = (
-                f"did you mean {close[0]}?"
-                if close
-                else ("a metric is called like known/all/recall@20")
-            )
+    for mistake, name in named_metrics(config.gate):
+        if name in known:
+            continue
+        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+        way_out = (
+            f"did you mean {close[0]}?" if close else "a metric is called like known/all/recall@20"
+        )
+        problems.append(f"gate.{mistake}: {way_out}")
+    for name in config.gate.beat_baselines:
+        if name not in config.baselines.names:
             problems.append(
-                f"evaluation.{field}.{name} is not a known metric, got {value}: {way_out}"
+                f"gate.beat_baselines: {name} is not among the baselines that are judged, "
+                f"{list(config.baselines.names)}: add it to baselines.names"
             )
     return problems
 
@@ -255,7 +259,7 @@ def load_config(
     base = PROJECT if file.parent == PRESETS else Path.cwd()
     sections["data"] = resolve_data(sections["data"], data, base, problems)
     config = Config(**scalars, **sections)
-    problems += config.problems() + _unknown_metrics(config.evaluation)
+    problems += config.problems() + _gate_problems(config)
     if problems:
         raise ConfigError(file.name, problems)
     return config

@@ -27,6 +27,7 @@ from tfx.types import Channel
 
 from components.baseline_evaluator.component import BaselineEvaluator
 from components.data_gate.component import DataGate
+from components.model_gate.component import ModelGate
 from components.pusher.executor import Executor as PusherExecutor
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
@@ -77,16 +78,21 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
     baseline_evaluator = _baseline_evaluator(config, examples)
     baseline_evaluator.add_upstream_node(data_gate)
     trainer = _trainer(config, paths, transform)
-    evaluator = Evaluator(
+    evaluator = _evaluator(config, examples, trainer)
+    model_gate = ModelGate(
         examples=examples,
-        example_splits=[config.evaluation.split],
+        evaluation=evaluator.outputs["evaluation"],
         model=trainer.outputs["model"],
-        baseline_model=earlier.blessed_model.outputs["model"],
-        eval_config=eval_config(config.evaluation, source_digest("modules.evaluation")),
+        baseline_ranks=baseline_evaluator.outputs["baseline_ranks"],
+        last_blessed_model=earlier.blessed_model.outputs["model"],
+        options=config.gate,
+        evaluation_options=config.evaluation,
+        fit_splits=_learned_splits(config),
+        source_digest=source_digest("components.model_gate.component"),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+        model_blessing=model_gate.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
         ),
@@ -105,6 +111,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         trainer,
         earlier.blessed_model,
         evaluator,
+        model_gate,
         pusher,
     ]
 
@@ -141,6 +148,19 @@ def _baseline_evaluator(config: Config, examples: Channel) -> BaselineEvaluator:
         options=config.baselines,
         source_digest=source_digest("components.baseline_evaluator.component"),
     )
+
+
+def _evaluator(config: Config, examples: Channel, trainer: Trainer) -> Evaluator:
+    evaluator = Evaluator(
+        examples=examples,
+        example_splits=[config.evaluation.split],
+        model=trainer.outputs["model"],
+        eval_config=eval_config(config.evaluation, source_digest("modules.evaluation")),
+    )
+    # Without thresholds it blesses nobody, but TFX would record an empty blessing in every run; the
+    # gate's is the only one. No baseline model either: one that no longer loads would end the run.
+    del evaluator.spec.outputs["blessing"]
+    return evaluator
 
 
 def _transform(config: Config, paths: Paths, examples: Channel, schema: Channel) -> Transform:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from components.model_gate.verdict_text import format_verdict
 from modules.metrics import STEPS, VIEWS
 
 _COLUMNS = ("recall@20", "mrr@20", "ndcg@20")
@@ -113,8 +114,12 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:
+    """Shows the gate's table; reasons are told only where the table cannot: for a refusal."""
     blessed = "yes" if summary["blessed"] else "no"
-    lines = [f"Blessed: {blessed}", *(f"  {reason}" for reason in summary["reasons"])]
+    lines = [format_verdict(summary["gate"]), ""] if summary["gate"] else []
+    lines.append(f"Blessed: {blessed}")
+    if not summary["blessed"]:
+        lines += [f"  {reason}" for reason in summary["reasons"]]
     pushed = summary["pushed_model"]
     return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}"])
 

@@ -5,7 +5,6 @@ Keys are stable and documented in `docs/summary.md`.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import json
 import platform
@@ -14,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.model_gate.evaluation_record import EvaluationRecord, read_evaluation
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
 from pipeline.config import Config, Paths
-from pipeline.evaluation_record import EvaluationRecord, read_evaluation
+from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.run_record import RunRecord, read_run
 
 FORMAT = 1
@@ -51,7 +51,6 @@ def summarize(
     """
     paths = Paths.under(out)
     run = read_run(paths.metadata, config.name)
-    evaluation = _evaluation(run)
     summary = {
         "format": FORMAT,
         "pipeline": config.name,
@@ -59,8 +58,8 @@ def summarize(
         "out": str(out),
         **_data(run),
         "catalogue": _catalogue(run, config),
-        **_quality(evaluation, config.evaluation.split),
-        **_verdict(run, evaluation),
+        **_quality(_evaluation(run), config.evaluation.split),
+        **_verdict(run),
         "pushed_model": _pushed_model(run),
         "nodes": {"ran": run.ran(), "cached": run.cached()},
         "seed": config.trainer.seed,
@@ -172,34 +171,18 @@ def _evaluation(run: RunRecord) -> EvaluationRecord | None:
 def _quality(evaluation: EvaluationRecord | None, split: str) -> dict[str, Any]:
     """Returns all metrics; empty mappings where no Evaluator ran."""
     if evaluation is None:
-        return {"evaluated_split": None, "metrics": {}, "last_blessed_metrics": {}, "slices": {}}
+        return {"evaluated_split": None, "metrics": {}, "slices": {}}
     return {
         "evaluated_split": split,
         "metrics": dict(evaluation.metrics),
-        "last_blessed_metrics": dict(evaluation.last_blessed),
         "slices": {name: dict(part) for name, part in evaluation.slices.items()},
     }
 
 
-def _verdict(run: RunRecord, evaluation: EvaluationRecord | None) -> dict[str, Any]:
-    """Says whether the model was blessed by every node that blesses, and why or why not."""
-    blessings = {
-        name: node.outputs["blessing"]
-        for name, node in run.nodes.items()
-        if "blessing" in node.outputs
-    }
-    refused = [
-        name for name, made in blessings.items() if not int(made.properties.get("blessed", 0))
-    ]
-    blessed = bool(blessings) and not refused
-    gates = evaluation.gates if evaluation else ()
-    reasons = [gate.reason() for gate in gates if gate.passed == blessed]
-    others = [f"{name} did not bless the model" for name in refused] or ["no node judged the model"]
-    return {
-        "blessed": blessed,
-        "reasons": reasons or others,
-        "gates": [dataclasses.asdict(gate) for gate in gates],
-    }
+def _verdict(run: RunRecord) -> dict[str, Any]:
+    """Says what the model gate decided, and what it compared."""
+    artifact = run.output("verdict")
+    return verdict_part(read_verdict(artifact.uri) if artifact else None)
 
 
 def _pushed_model(run: RunRecord) -> str | None:

@@ -81,7 +81,7 @@ def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
 
 
 def test_user_code_by_dotted_path_and_a_refused_model(folder: Path) -> None:
-    settings = f"{SETTINGS} user_code=module_path evaluation.thresholds.known/all/recall@20=0.99"
+    settings = f"{SETTINGS} user_code=module_path gate.thresholds.known/all/recall@20=0.99"
     output, summary = _run(folder, settings, out="refused")
     assert summary["blessed"] is False
     assert summary["pushed_model"] is None

@@ -86,7 +86,7 @@ def found(trained, sessions, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         examples=examples.outputs["result"],
         model=model_node.outputs["result"],
         example_splits=["test"],
-        eval_config=evaluation.eval_config(EvaluationOptions(change_thresholds={})),
+        eval_config=evaluation.eval_config(EvaluationOptions()),
     )
     LocalDagRunner().run(
         pipeline.Pipeline(

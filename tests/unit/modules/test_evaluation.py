@@ -9,7 +9,6 @@ import tensorflow_model_analysis as tfma
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
-from tensorflow_model_analysis.proto import config_pb2
 
 from modules import evaluation, step_slices
 from modules.configuration import EvaluationOptions
@@ -220,65 +219,12 @@ def config_of(**options):
     return evaluation.eval_config(EvaluationOptions(**options), source_digest="abc")
 
 
-def thresholds_of(config):
-    return {
-        name: threshold.thresholds[0]
-        for name, threshold in config.metrics_specs[0].per_slice_thresholds.items()
-    }
-
-
-def test_thresholds_judge_the_overall_slice_alone():
-    config = config_of(thresholds={"known/all/recall@20": 0.4}, change_thresholds={})
-    for threshold in thresholds_of(config).values():
-        assert list(threshold.slicing_specs) == [config_pb2.SlicingSpec()]
-    bound = thresholds_of(config)["known/all/recall@20"].threshold.value_threshold.lower_bound
-    assert bound.value == 0.4
-
-
-def test_a_metric_may_have_both_kinds_of_threshold():
-    name = "honest/all/mrr@20"
-    config = config_of(thresholds={name: 0.1}, change_thresholds={name: 0.0})
-    threshold = thresholds_of(config)[name].threshold
-    assert threshold.value_threshold.lower_bound.value == 0.1
-    assert threshold.change_threshold.absolute.value == 0.0
-    assert threshold.change_threshold.direction == config_pb2.MetricDirection.HIGHER_IS_BETTER
-
-
-def test_without_any_threshold_an_empty_evaluation_is_still_refused():
-    threshold = thresholds_of(config_of(change_thresholds={}))["honest/all/n"].threshold
-    assert threshold.value_threshold.lower_bound.value == 1
-
-
 def test_the_digest_of_the_code_is_part_of_the_configuration():
     config = config_of()
     assert json.loads(config.metrics_specs[0].metrics[0].config)["source_digest"] == "abc"
     assert config != evaluation.eval_config(EvaluationOptions(), source_digest="abd")
 
 
-def test_a_threshold_of_an_unknown_metric_is_named():
-    with pytest.raises(ValueError, match=r"change_thresholds\[recall@7\]: no such metric"):
-        config_of(change_thresholds={"recall@7": 0.0})
-
-
-def test_a_step_slice_may_have_a_threshold():
-    name = "honest/all/recall@20/target_count=0"
-    assert name in thresholds_of(config_of(thresholds={name: 0.01}))
-
-
-def test_tfma_finds_the_metric_and_all_thresholds_under_their_keys():
+def test_the_evaluator_has_no_thresholds_so_it_blesses_nobody():
     config = tfma.utils.update_eval_config_with_defaults(config_of(), has_baseline=True)
-    computed = {
-        key
-        for computation in tfma.metrics.metric_specs.to_computations(config.metrics_specs, config)
-        for key in computation.keys
-    }
-    thresholds = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, config)
-    assert {key._replace(is_diff=False) for key in thresholds} <= computed
-
-
-def test_change_thresholds_go_where_there_is_no_baseline():
-    config = tfma.utils.update_eval_config_with_defaults(
-        config_of(), has_baseline=False, rubber_stamp=True
-    )
-    thresholds = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, config)
-    assert {key.name for key in thresholds} == {"honest/all/n"}
+    assert not tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, config)

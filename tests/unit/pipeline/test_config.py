@@ -70,10 +70,10 @@ def test_a_preset_keeps_the_defaults_of_what_it_does_not_name(folder: Path) -> N
             "context_length_buckets",
             (1, 4),
         ),
-        ("evaluation.thresholds={}", "evaluation", "thresholds", {}),
+        ("gate.thresholds={}", "gate", "thresholds", {}),
         (
-            "evaluation.thresholds.known/all/recall@20=0.4",
-            "evaluation",
+            "gate.thresholds.known/all/recall@20=0.4",
+            "gate",
             "thresholds",
             {"known/all/recall@20": 0.4},
         ),
@@ -90,18 +90,17 @@ def test_an_override_sets_any_field(
 def test_an_override_of_one_threshold_keeps_the_others(folder: Path) -> None:
     file = _yaml(
         folder,
-        "data: {train: train.tsv, test: test.tsv}\nevaluation:\n"
-        "  thresholds: {honest/all/mrr@20: 0.1}\n",
+        "data: {train: train.tsv, test: test.tsv}\ngate:\n  thresholds: {honest/all/mrr@20: 0.1}\n",
     )
-    evaluation = load_config(
+    gate = load_config(
         file,
         [
-            "evaluation.thresholds.known/all/recall@20=0.4",
-            "evaluation.change_thresholds.honest/all/mrr@20=-0.5",
+            "gate.thresholds.known/all/recall@20=0.4",
+            "gate.change_thresholds.honest/all/mrr@20=-0.5",
         ],
-    ).evaluation
-    assert evaluation.thresholds == {"honest/all/mrr@20": 0.1, "known/all/recall@20": 0.4}
-    assert evaluation.change_thresholds == {
+    ).gate
+    assert gate.thresholds == {"honest/all/mrr@20": 0.1, "known/all/recall@20": 0.4}
+    assert gate.change_thresholds == {
         "honest/all/recall@20": -0.01,
         "honest/all/mrr@20": -0.5,
     }
@@ -184,9 +183,8 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
             "evaluation.context_length_buckets must be a list, each a whole number, got [1, 'x']",
         ),
         (
-            "evaluation.thresholds.known/all/recall@20=high",
-            "evaluation.thresholds must be a mapping, each a number, "
-            "got {'known/all/recall@20': 'high'}",
+            "gate.thresholds.known/all/recall@20=high",
+            "gate.thresholds must be a mapping, each a number, got {'known/all/recall@20': 'high'}",
         ),
         (
             "trainer.epochs.x=1",
@@ -222,8 +220,24 @@ def test_a_value_that_is_no_yaml(folder: Path) -> None:
 def test_a_threshold_of_an_unknown_metric(
     folder: Path, field: str, value: float, metric: str, way_out: str
 ) -> None:
-    (found,) = _problems(f"evaluation.{field}.{metric}={value}")
-    assert found == f"evaluation.{field}.{metric} is not a known metric, got {value}: {way_out}"
+    (found,) = _problems(f"gate.{field}.{metric}={value}")
+    assert found == f"gate.{field}.{metric} is not a known metric, got {value}: {way_out}"
+
+
+def test_the_gate_compares_with_baselines_that_are_judged(folder: Path) -> None:
+    (found,) = _problems("gate.beat_baselines=[popularity, oracle]")
+    assert found.startswith("gate.beat_baselines: oracle is not among the baselines")
+    assert found.endswith("add it to baselines.names")
+
+
+def test_the_gate_knows_metrics_of_slices(folder: Path) -> None:
+    name = "honest/all/recall@20/item_age=new"
+    gate = load_config("custom", [f"gate.change_thresholds={{{name}: -0.1}}"]).gate
+    assert gate.change_thresholds == {name: -0.1}
+    (found,) = _problems("gate.change_thresholds={honest/all/mrr@20/context_length=7: -0.1}")
+    assert "context_length=7 is not a known metric" in found
+    (found,) = _problems("gate.beat_metrics=[honest/all/recall@2]")
+    assert found.startswith("gate.beat_metrics must be known metrics, got honest/all/recall@2: did")
 
 
 def test_files_with_mistakes_in_their_form(folder: Path) -> None:
@@ -318,7 +332,7 @@ def test_a_written_config_reads_back_the_same(
 ) -> None:
     paths = DataPaths(train="train.tsv", test="test.tsv")
     overrides = [
-        "evaluation.thresholds.known/all/recall@20=0.25",
+        "gate.thresholds.known/all/recall@20=0.25",
         'sessions.delimiter="\\t"',
         "sessions.session_column=Sitzung ä",
         "trainer.learning_rate=1e-7",

@@ -9,7 +9,6 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.evaluation_record import Gate
 from pipeline.report import format_report
 from pipeline.run_record import read_run
 from pipeline.summary import data_counts, read_summary, versions, write_summary
@@ -40,6 +39,27 @@ COUNTS = {
 }
 
 
+GATE = {
+    "rows": [
+        {
+            "kind": "baseline",
+            "metric": "honest/all/recall@20",
+            "against": "popularity",
+            "candidate": 0.25,
+            "best_baseline": {"name": "sequential_rules", "value": 0.2},
+            "last_blessed": None,
+            "threshold": 0.0,
+            "n": 1234,
+            "value": 0.2,
+            "interval": [0.19, 0.21],
+            "verdict": "passed",
+            "passed": True,
+            "reason": "honest/all/recall@20: beats popularity by +0.2000 [+0.1900, +0.2100]",
+        }
+    ]
+}
+
+
 def _summary(**changes: Any) -> dict[str, Any]:
     metrics = {
         f"{view}/{steps}/{metric}@20": value
@@ -62,6 +82,9 @@ def _summary(**changes: Any) -> dict[str, Any]:
         "blessed": True,
         "reasons": ["honest/all/n: 1,234 is not below the threshold 1"],
         "gates": [],
+        "gate": GATE,
+        "baselines": {"popularity": metrics},
+        "beyond_accuracy": {"coverage@20": {"value": 0.5, "interval": None}},
         "pushed_model": "/out/pushed/7",
         "nodes": {"ran": ["Trainer"], "cached": ["Transform"]},
         "seed": 42,
@@ -137,6 +160,10 @@ def test_the_report_tells_all_a_person_asks() -> None:
         "Catalogue: 95 items to recommend, of 120 in the training data",
         "Metrics (test)  recall@20  mrr@20  ndcg@20  steps",
         "  known/last       0.5000  0.5000   0.5000  1,234",
+        "metric                candidate  best baseline            last blessed  must be"
+        "           n  difference or value [interval]  verdict",
+        "honest/all/recall@20     0.2500  0.2000 sequential_rules             -  > popularity"
+        "  1,234  +0.2000 [+0.1900, +0.2100]      passed",
         "Blessed: yes",
         "Pushed:  /out/pushed/7",
         "  a, b  ->  d, e",
@@ -162,31 +189,6 @@ def test_an_undefined_metric_is_a_dash() -> None:
     summary = _summary()
     summary["metrics"]["known/all/mrr@20"] = None
     assert "  known/all        0.5000       -   0.5000  1,234" in format_report(summary)
-
-
-@pytest.mark.parametrize(
-    ("gate", "reason"),
-    [
-        (
-            Gate("known/all/recall@20", "value", 0.4, 0.35, 100, False),
-            "known/all/recall@20: 0.3500 is below the threshold 0.4000",
-        ),
-        (
-            Gate("honest/all/n", "value", 1.0, 21112, 21112, True),
-            "honest/all/n: 21,112 is not below the threshold 1",
-        ),
-        (
-            Gate("honest/all/mrr@20", "change", -0.1, -0.1196, 100, False),
-            "honest/all/mrr@20: change from the last blessed model -0.1196 is below the limit -0.1",
-        ),
-        (
-            Gate("known/all/mrr@20", "value", 0.1, None, 0, False),
-            "known/all/mrr@20: nothing to measure is below the threshold 0.1000",
-        ),
-    ],
-)
-def test_a_gate_says_why(gate: Gate, reason: str) -> None:
-    assert gate.reason() == reason
 
 
 class Store:

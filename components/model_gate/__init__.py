@@ -1,0 +1,1 @@
+"""The node that decides whether a model may be pushed, and says why."""

@@ -1,0 +1,188 @@
+"""From the rank table to the content of `verdict.json`; NumPy only."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from components.model_gate import verdict
+from components.model_gate.evaluation_record import in_order, plain_value
+from components.model_gate.figures import Figures, metric_mask
+from components.model_gate.metric_names import Bounds, MetricName, slice_names
+from components.model_gate.options import GateOptions
+from components.model_gate.rank_table import (
+    CANDIDATE,
+    LAST_BLESSED,
+    RankTable,
+    all_metrics,
+)
+from components.model_gate.verdict import Check
+from modules.metrics import STEPS, VIEWS
+
+FORMAT = 1
+TOLERANCE = 1e-6
+HEADLINES = tuple(
+    f"{view}/{steps}/{metric}@20"
+    for view in VIEWS
+    for steps in STEPS
+    for metric in ("recall", "mrr")
+)
+SLICE_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
+
+
+def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | None]) -> Check:
+    """Compares the candidate's metrics from its ranks with the Evaluator's figures."""
+    differing = []
+    for name, value in all_metrics(table, CANDIDATE).items():
+        other = evaluation.get(name)
+        both_empty = math.isnan(value) and other is None
+        nothing = name.endswith("/n") and value == 0 and other is None
+        if both_empty or nothing:
+            continue
+        if other is None or not abs(value - other) <= TOLERANCE:
+            differing.append(f"{name} is {value:.7g} here and {other} there")
+    if differing:
+        reason = (
+            f"the ranks disagree with the Evaluator's figures in {len(differing)} metrics: "
+            f"{differing[0]}"
+        )
+        return verdict.failure(verdict.AGREEMENT, "Evaluator", reason)
+    reason = f"the ranks give the Evaluator's figures, to {TOLERANCE:g}"
+    return Check(verdict.AGREEMENT, "Evaluator", verdict.PASSED, reason)
+
+
+def slice_thresholds(table: RankTable, options: GateOptions, bounds: Bounds) -> dict[str, float]:
+    """Returns the metric of every slice that holds a step, and its change threshold."""
+    if options.slice_change_threshold is None:
+        return {}
+    names = [
+        f"{metric}/{name}"
+        for metric in options.slice_change_metrics
+        for name in slice_names(bounds)
+    ]
+    return {
+        name: options.slice_change_threshold
+        for name in names
+        if name not in options.change_thresholds and metric_mask(table, name, bounds).any()
+    }
+
+
+class Comparison:
+    """All figures of a rank table that the verdict needs."""
+
+    def __init__(self, table: RankTable, options: GateOptions, bounds: Bounds) -> None:
+        """Draws the bootstrap; `table` has the candidate's column at least."""
+        self.table, self._options, self._bounds = table, options, bounds
+        self._slices = slice_thresholds(table, options, bounds)
+        self._in_slices = [
+            f"{metric}/{name}" for name in slice_names(bounds) for metric in SLICE_METRICS
+        ]
+        names = [
+            *HEADLINES,
+            verdict.STEPS_JUDGED,
+            *options.thresholds,
+            *options.beat_metrics,
+            *options.change_thresholds,
+            *self._slices,
+            *self._in_slices,
+        ]
+        self.figures = Figures(table, names, bounds, options.resamples, options.seed)
+        self.baselines = [name for name in table.ranks if name not in (CANDIDATE, LAST_BLESSED)]
+
+    def checks(self) -> Iterable[Check]:
+        """Yields the checks of metrics."""
+        yield from verdict.threshold_checks(self.figures, self._options)
+        yield from verdict.baseline_checks(self.figures, self._options, self.baselines)
+        if LAST_BLESSED in self.table.ranks:
+            yield from verdict.change_checks(self.figures, self._options, self._slices)
+
+    def row(self, check: Check) -> dict[str, Any]:
+        """Returns a check as a row of the verdict's table."""
+        side_by_side = self._side_by_side(check)
+        return {**verdict.as_json(check), **side_by_side}
+
+    def _side_by_side(self, check: Check) -> dict[str, Any]:
+        if check.kind in (verdict.MODEL, verdict.AGREEMENT):
+            return {"candidate": None, "best_baseline": None, "last_blessed": None}
+        if check.kind == verdict.LIMIT:
+            return {"candidate": check.value, "best_baseline": None, "last_blessed": None}
+        values = {name: self._value(check.metric, name) for name in self.table.ranks}
+        others = {name: values[name] for name in self.baselines if values[name] is not None}
+        if check.metric == verdict.STEPS_JUDGED:
+            others = {}
+        best = max(others, key=lambda name: others[name] or 0.0, default=None)
+        return {
+            "candidate": values[CANDIDATE],
+            "best_baseline": {"name": best, "value": others[best]} if best else None,
+            "last_blessed": values.get(LAST_BLESSED),
+        }
+
+    def _value(self, metric: str, column: str) -> float | None:
+        value = self.figures.value(metric, column)
+        return None if math.isnan(value) else value
+
+    def metrics(self) -> dict[str, dict[str, float | int | None]]:
+        """Returns all metrics of all columns."""
+        return {
+            column: in_order(
+                {name: plain_value(name, v) for name, v in all_metrics(self.table, column).items()}
+            )
+            for column in self.table.ranks
+        }
+
+    def headlines(self) -> dict[str, dict[str, Any]]:
+        """Returns the headline metrics of all columns with their intervals."""
+        return {
+            column: {name: self._with_interval(name, column) for name in HEADLINES}
+            for column in self.table.ranks
+        }
+
+    def slices(self) -> dict[str, dict[str, Any]]:
+        """Returns recall and MRR of all columns in each slice that holds a step."""
+        found: dict[str, dict[str, Any]] = {}
+        for name in self._in_slices:
+            slice_name, n = MetricName.parse(name).slice_name, self.figures.n(name)
+            if n:
+                of_slice = found.setdefault(slice_name, {"n": n})
+                metric = name.removesuffix(f"/{slice_name}")
+                of_slice[metric] = {c: self._with_interval(name, c) for c in self.table.ranks}
+        return found
+
+    def _with_interval(self, name: str, column: str) -> dict[str, Any]:
+        figure = self.figures.figure(name, column, self._options.confidence)
+        return {
+            "value": None if math.isnan(figure.value) else figure.value,
+            "interval": None if figure.interval is None else list(figure.interval),
+            "n": figure.n,
+        }
+
+
+def content(
+    comparison: Comparison,
+    checks: Sequence[Check],
+    options: GateOptions,
+    **more: Any,
+) -> dict[str, Any]:
+    """Returns what `verdict.json` holds.
+
+    Args:
+      comparison: figures of the rank table.
+      checks: all of them, in the order in which they are shown.
+      options: of the gate.
+      **more: further keys.
+    """
+    table = comparison.table
+    return {
+        "format": FORMAT,
+        "blessed": verdict.is_blessed(checks),
+        "reasons": verdict.reasons(checks),
+        "judged": {"sessions": len(table.session_ids), "steps": int(table.offsets[-1])},
+        "rows": [comparison.row(check) for check in checks],
+        "metrics": comparison.metrics(),
+        "headlines": comparison.headlines(),
+        "slices": comparison.slices(),
+        "options": dataclasses.asdict(options),
+        **more,
+    }

@@ -1,0 +1,225 @@
+"""Judges the models, writes the verdict and the blessing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.model_gate import decision, verdict
+from components.model_gate.evaluation_record import read_evaluation
+from components.model_gate.item_history import ItemHistory, item_history
+from components.model_gate.judging import Model, UnusableModelError, judge
+from components.model_gate.metric_names import slice_bounds
+from components.model_gate.options import GateOptions
+from components.model_gate.rank_table import (
+    CANDIDATE,
+    FILE_NAME,
+    LAST_BLESSED,
+    RankTable,
+    empty_table,
+    read_table,
+    write_table,
+)
+from components.model_gate.sessions import SessionBatch, read_batches
+from components.model_gate.verdict import Check
+from components.model_gate.verdict_text import format_verdict
+from components.pusher.executor import folder_digest
+from modules.configuration import EvaluationOptions, from_json
+
+EXAMPLES = "examples"
+EVALUATION = "evaluation"
+BASELINE_RANKS = "baseline_ranks"
+MODEL = "model"
+LAST_BLESSED_MODEL = "last_blessed_model"
+BLESSING = "blessing"
+VERDICT = "verdict"
+FIT_SPLITS = "fit_splits"
+EVALUATION_OPTIONS = "evaluation_options"
+OPTIONS = "options"
+SOURCE_DIGEST = "source_digest"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Artifacts that the gate reads.
+
+    Attributes:
+      examples: of all splits.
+      evaluation: of the candidate.
+      model: the candidate.
+      baseline_ranks: the baselines' rank table; None without that node.
+      last_blessed: the last blessed model; None before the first blessing.
+    """
+
+    examples: types.Artifact
+    evaluation: types.Artifact
+    model: types.Artifact
+    baseline_ranks: types.Artifact | None
+    last_blessed: types.Artifact | None
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of ModelGate."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Judges, and writes verdict, rank table and blessing whatever the models are like."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        inputs = Inputs(
+            examples=artifact_utils.get_single_instance(input_dict[EXAMPLES]),
+            evaluation=artifact_utils.get_single_instance(input_dict[EVALUATION]),
+            model=artifact_utils.get_single_instance(input_dict[MODEL]),
+            baseline_ranks=next(iter(input_dict.get(BASELINE_RANKS) or []), None),
+            last_blessed=next(iter(input_dict.get(LAST_BLESSED_MODEL) or []), None),
+        )
+        gate = Gate(
+            inputs,
+            from_json(GateOptions, json.loads(exec_properties[OPTIONS])),
+            from_json(EvaluationOptions, json.loads(exec_properties[EVALUATION_OPTIONS])),
+            json.loads(exec_properties[FIT_SPLITS]),
+        )
+        table, content = gate.decide()
+        _write_verdict(artifact_utils.get_single_uri(output_dict[VERDICT]), table, content)
+        blessing = artifact_utils.get_single_instance(output_dict[BLESSING])
+        _bless(blessing, content["blessed"], inputs)
+        print(format_verdict(content), flush=True)
+        print(f"Blessed: {'yes' if content['blessed'] else 'no'}", flush=True)
+
+
+class Gate:
+    """One candidate before its judges."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        options: GateOptions,
+        evaluation: EvaluationOptions,
+        fit_splits: list[str],
+    ) -> None:
+        """Sets what is judged and by what."""
+        self._inputs, self._options, self._evaluation = inputs, options, evaluation
+        self._fit_splits = fit_splits
+        self._checks: list[Check] = []
+        self._last_blessed: dict[str, Any] = {"status": "none"}
+
+    def decide(self) -> tuple[RankTable, dict[str, Any]]:
+        """Returns the rank table and what `verdict.json` holds."""
+        history = self._history()
+        try:
+            table = self._judge_candidate(history)
+        except UnusableModelError as error:
+            reason = f"the candidate {error}"
+            self._checks.append(verdict.failure(verdict.MODEL, CANDIDATE, reason))
+            table = empty_table([CANDIDATE])
+        else:
+            table = self._add_baselines(self._add_last_blessed(table, history))
+        bounds = slice_bounds(self._evaluation, self._options)
+        comparison = decision.Comparison(table, self._options, bounds)
+        self._checks += comparison.checks()
+        content = decision.content(
+            comparison,
+            self._checks,
+            self._options,
+            split=self._evaluation.split,
+            candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
+            last_blessed=self._last_blessed,
+        )
+        return table, content
+
+    def _sessions(self) -> Iterator[SessionBatch]:
+        return read_batches(self._inputs.examples, self._evaluation.split)
+
+    def _history(self) -> ItemHistory:
+        batches = (
+            batch
+            for split in self._fit_splits
+            for batch in read_batches(self._inputs.examples, split)
+        )
+        return item_history((batch.items, batch.times) for batch in batches)
+
+    def _judge_candidate(self, history: ItemHistory) -> RankTable:
+        table = judge(Model(self._inputs.model), self._sessions(), history, CANDIDATE)
+        metrics = read_evaluation(self._inputs.evaluation.uri).metrics
+        self._checks.append(decision.agreement_check(table, metrics))
+        return table
+
+    def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
+        """Adds the last blessed model's ranks; one that cannot be used is no obstacle."""
+        artifact = self._inputs.last_blessed
+        if artifact is None:
+            return table
+        self._last_blessed = {"id": artifact.id, "uri": artifact.uri, "status": "compared"}
+        if _is_same_model(artifact, self._inputs.model):
+            # Equal files rank equally: judging them again would tell nothing.
+            self._last_blessed["status"] = "identical"
+            ranks = {**table.ranks, LAST_BLESSED: table.ranks[CANDIDATE]}
+            return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
+        try:
+            other = judge(Model(artifact), self._sessions(), history, LAST_BLESSED)
+            return dataclasses.replace(table.joined(other), last_blessed_known=other.known)
+        except (UnusableModelError, ValueError) as error:
+            reason = (
+                f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}; the model is "
+                "judged without it, so that a lost model does not block all that come after it"
+            )
+            self._last_blessed |= {"status": "unusable", "message": str(error)}
+            self._checks.append(Check(verdict.MODEL, LAST_BLESSED, verdict.SKIPPED, reason))
+            return table
+
+    def _add_baselines(self, table: RankTable) -> RankTable:
+        artifact = self._inputs.baseline_ranks
+        if artifact is None:
+            return table
+        try:
+            with fileio.open(os.path.join(artifact.uri, FILE_NAME), "rb") as file:
+                return table.joined(read_table(pa.BufferReader(file.read())))
+        except ValueError as error:
+            reason = f"the baselines' ranks cannot be used: {error}"
+            self._checks.append(verdict.failure(verdict.AGREEMENT, "baselines", reason))
+            return table
+
+
+def _is_same_model(artifact: types.Artifact, other: types.Artifact) -> bool:
+    folders = [path_utils.serving_model_path(each.uri) for each in (artifact, other)]
+    if not all(fileio.exists(folder) for folder in folders):
+        return False
+    return folders[0] == folders[1] or folder_digest(folders[0]) == folder_digest(folders[1])
+
+
+def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
+    fileio.makedirs(uri)
+    buffer = pa.BufferOutputStream()
+    write_table(table, buffer)
+    with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
+        file.write(buffer.getvalue().to_pybytes())
+    with fileio.open(os.path.join(uri, verdict.FILE_NAME), "w") as file:
+        file.write(json.dumps(content, indent=2, allow_nan=False))
+
+
+def _bless(blessing: types.Artifact, blessed: bool, inputs: Inputs) -> None:
+    """Sets the properties and writes the file that TFX's Evaluator does."""
+    text, integer = blessing.set_string_custom_property, blessing.set_int_custom_property
+    text(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, inputs.model.uri)
+    integer(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, inputs.model.id)
+    if inputs.last_blessed is not None:
+        text(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, inputs.last_blessed.uri)
+        integer(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, inputs.last_blessed.id)
+    value = constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
+    integer(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")

@@ -1,0 +1,101 @@
+"""The verdict as people read it: a table of all checks, and why not; from the JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEAD = (
+    "metric",
+    "candidate",
+    "best baseline",
+    "last blessed",
+    "must be",
+    "n",
+    "difference or value [interval]",
+    "verdict",
+)
+_LEFT = {0, 2, 4, 6, 7}
+
+
+def format_verdict(verdict: Mapping[str, Any]) -> str:
+    """Returns the table of the checks, then a line per reason that a person must know.
+
+    Slices that passed share a line; the JSON has them all.
+
+    Args:
+      verdict: content of `verdict.json`.
+    """
+    rows = [HEAD, *(_row(row) for row in _shown(verdict["rows"]))]
+    lines = table(rows)
+    slices = [row for row in verdict["rows"] if _is_quiet(row)]
+    if slices:
+        lines.append(f"{len(slices)} slices against the last blessed model: passed")
+    for row in verdict["rows"]:
+        if row["verdict"] == "skipped" and not row["kind"].startswith("slice"):
+            lines.append(f"skipped: {row['reason']}")
+    return "\n".join(lines)
+
+
+def _is_quiet(row: Mapping[str, Any]) -> bool:
+    return bool(row["kind"] == "slice_change" and row["passed"])
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if not _is_quiet(row)]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines columns up: words to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column in _LEFT else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    best = row["best_baseline"]
+    return (
+        row["metric"],
+        number(row["candidate"]),
+        f"{number(best['value'])} {best['name']}" if best else "-",
+        number(row["last_blessed"]),
+        _limit(row),
+        "-" if row["n"] is None else f"{row['n']:,}",
+        _found(row),
+        row["verdict"],
+    )
+
+
+def number(value: float | None) -> str:
+    """Formats a share with four digits, a count in full, nothing as a dash."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.4f}"
+
+
+def _limit(row: Mapping[str, Any]) -> str:
+    kind, limit = row["kind"], row["threshold"]
+    if kind == "baseline":
+        margin = f" {limit:+g}" if limit else ""
+        return f"> {row['against']}{margin}"
+    if limit is None:
+        return "-"
+    if kind in ("change", "slice_change"):
+        return f">= last blessed {limit:+g}" if limit else ">= last blessed"
+    return f"{'<=' if row['limit_is_high'] else '>='} {number(limit)}"
+
+
+def _found(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return "-"
+    is_difference = row["kind"] in ("baseline", "change", "slice_change")
+    if row["interval"] is None or row["metric"].endswith("/n"):
+        return f"{row['value']:+.4f}" if is_difference else number(row["value"])
+    sign = "+" if is_difference else ""
+    low, high = row["interval"]
+    return f"{row['value']:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
