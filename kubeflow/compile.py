@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import check  # noqa: E402
 import modules  # noqa: E402, F401 (chooses Keras 2 before TensorFlow is imported)
 from deployment import TARGETS, Deployment, load_deployment  # noqa: E402
 from pipeline.config import DEFAULT_PRESET, ConfigError  # noqa: E402
@@ -55,7 +56,7 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compiles; returns 0, or 2 where the configuration is not usable."""
+    """Compiles and checks; returns 0, 1 for a result with problems, 2 for a bad configuration."""
     options = parse_arguments(arguments)
     file = options.deployment or HERE / f"{options.target or TARGETS[0]}.yaml"
     overrides = [part for text in options.set for part in split_overrides(text)]
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = options.output or Path(f"pipeline{suffix}")
     output.write_text(text, encoding="utf-8")
     print(f"Wrote {output} for {deployment.target}")
-    return 0
+    return check.main([str(output)])
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ class Binding:
       parameter: its name.
       prop: the execution property.
       path: keys inside the property's JSON; empty for the property itself.
-      form: `text` with `{}` for the value; `json` for JSON text, of which an empty object changes
-        nothing; `span` for a span number, of which -1 changes nothing.
+      form: text with `{}` for the value; or `json` for JSON text; or `span` for a span number, of
+        which -1 changes nothing.
     """
 
     parameter: str
@@ -44,8 +44,6 @@ class Binding:
         """
         if self.form == "json":
             new: Any = self._parse(value)
-            if not new:
-                return
         elif self.form == "span":
             if int(value) == NO_SPAN:
                 return

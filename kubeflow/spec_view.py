@@ -1,0 +1,138 @@
+"""A compiled specification as the rules look at it, whichever target it is for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+Json = dict[str, Any]
+
+
+class Problem(NamedTuple):
+    """One thing that a backend would refuse, or run wrongly.
+
+    Attributes:
+      node: of the pipeline; empty for the whole.
+      what: is wrong, with the value.
+      cure: how to mend it.
+    """
+
+    node: str
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        """Formats the problem as one line."""
+        where = f"{self.node}: " if self.node else ""
+        return f"{where}{self.what}: {self.cure}"
+
+
+class Task(NamedTuple):
+    """A task with its component and executor; empty mappings where they are missing."""
+
+    name: str
+    task: Json
+    component: Json
+    executor: Json
+
+    @property
+    def container(self) -> Json:
+        """The container's specification, empty where the executor is none."""
+        return self.executor.get("container") or {}
+
+    def inputs(self, kind: str) -> Json:
+        """Returns the sources of the inputs of a kind, `parameters` or `artifacts`."""
+        return (self.task.get("inputs") or {}).get(kind) or {}
+
+    def definitions(self, direction: str, kind: str) -> Json:
+        """Returns the component's definitions; `direction` is `input` or `output`."""
+        return (self.component.get(f"{direction}Definitions") or {}).get(kind) or {}
+
+    def constants(self) -> Iterator[tuple[str, Any]]:
+        """Yields the parameters that are fixed at compile time."""
+        for name, source in self.inputs("parameters").items():
+            if "constant" in (source.get("runtimeValue") or {}):
+                yield name, source["runtimeValue"]["constant"]
+
+    def arguments(self) -> dict[str, str]:
+        """Returns the container's `--flag value` pairs."""
+        args = self.container.get("args") or []
+        return {flag: args[at + 1] for at, flag in enumerate(args[:-1]) if flag.startswith("--")}
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecView:
+    """A specification with what goes with it.
+
+    Attributes:
+      spec: PipelineSpec in JSON form.
+      target: `oss` or `vertex`.
+      platform: the second document, if any.
+      job: Vertex's PipelineJob, if that is what was read.
+      documents: number of documents in the file.
+      size: bytes of the file.
+    """
+
+    spec: Json
+    target: str = "oss"
+    platform: Json | None = None
+    job: Json | None = None
+    documents: int = 1
+    size: int = 0
+
+    def tasks(self) -> list[Task]:
+        """Returns the tasks of the root, in the order of their names."""
+        components = self.spec.get("components") or {}
+        executors = (self.spec.get("deploymentSpec") or {}).get("executors") or {}
+        found = []
+        for name, task in sorted(self.root_dag().items()):
+            component = components.get((task.get("componentRef") or {}).get("name")) or {}
+            executor = executors.get(component.get("executorLabel")) or {}
+            found.append(Task(name, task, component, executor))
+        return found
+
+    def root_dag(self) -> Json:
+        """Returns the root's tasks by name."""
+        tasks: Json = (((self.spec.get("root") or {}).get("dag")) or {}).get("tasks") or {}
+        return tasks
+
+    def parameters(self) -> Json:
+        """Returns the definitions of the pipeline's own parameters."""
+        root = self.spec.get("root") or {}
+        found: Json = (root.get("inputDefinitions") or {}).get("parameters") or {}
+        return found
+
+    def platform_of(self, task: Task) -> Json:
+        """Returns a task's part of the platform document."""
+        kubernetes = ((self.platform or {}).get("platforms") or {}).get("kubernetes") or {}
+        executors = (kubernetes.get("deploymentSpec") or {}).get("executors") or {}
+        found: Json = executors.get(task.component.get("executorLabel")) or {}
+        return found
+
+
+def read_view(file: Path) -> SpecView:
+    """Reads a compiled specification; its name's end says for which target.
+
+    Raises:
+      ValueError: the file is no YAML or JSON with a specification in it.
+    """
+    text = file.read_text(encoding="utf-8")
+    size = len(text.encode())
+    try:
+        if file.suffix == ".json":
+            job = json.loads(text)
+            return SpecView(job.get("pipelineSpec") or {}, "vertex", job=job, size=size)
+        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+    except (ValueError, yaml.YAMLError, AttributeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    specs = [document for document in documents if "pipelineInfo" in document]
+    platforms = [document for document in documents if "platforms" in document]
+    if len(specs) != 1:
+        raise ValueError(f"{file} must hold one specification, it holds {len(specs)}")
+    platform = platforms[0] if platforms else None
+    return SpecView(specs[0], "oss", platform, documents=len(documents), size=size)
