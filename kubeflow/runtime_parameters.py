@@ -42,6 +42,8 @@ class Binding:
         Raises:
           ValueError: the value or the property cannot be used; the message names both.
         """
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON has one kind of number; 3.0 epochs are 3.
         if self.form == "json":
             new: Any = self._parse(value)
         elif self.form == "span":

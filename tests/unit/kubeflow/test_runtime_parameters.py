@@ -1,0 +1,79 @@
+"""Runtime parameters reach the execution properties that TFX reads."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import runtime_parameters
+from runtime_parameters import Binding
+
+
+def _apply(binding: Binding, value: object, **properties: object) -> dict:
+    return runtime_parameters.apply_all([binding], {binding.parameter: value, **properties})
+
+
+def test_a_value_takes_a_propertys_place() -> None:
+    result = _apply(Binding("data_folder", "input_base"), "gs://b/d", input_base="/x", other=1)
+    assert result == {"input_base": "gs://b/d", "other": 1}
+
+
+def test_a_value_goes_inside_json_and_keeps_its_type() -> None:
+    config = json.dumps({"trainer": {"epochs": 10, "seed": 1}, "features": {}})
+    binding = Binding("epochs", "custom_config", ("trainer", "epochs"))
+    result = _apply(binding, 3.0, custom_config=config)
+    expected = {"trainer": {"epochs": 3, "seed": 1}, "features": {}}
+    assert json.loads(result["custom_config"]) == expected
+    assert "3.0" not in result["custom_config"]
+    assert set(result) == {"custom_config"}
+
+
+def test_text_around_a_value() -> None:
+    binding = Binding("state_folder", "custom_config", ("checkpoint_folder",), "{}/checkpoints")
+    result = _apply(binding, "/mnt", custom_config='{"checkpoint_folder": ""}')
+    assert json.loads(result["custom_config"]) == {"checkpoint_folder": "/mnt/checkpoints"}
+
+
+def test_json_text_becomes_an_object() -> None:
+    binding = Binding("thresholds", "options", ("thresholds",), "json")
+    options = '{"thresholds": {"a": 1}, "seed": 2}'
+    assert json.loads(_apply(binding, '{"b": 0.5}', options=options)["options"]) == {
+        "thresholds": {"b": 0.5},
+        "seed": 2,
+    }
+    assert json.loads(_apply(binding, "{}", options=options)["options"])["thresholds"] == {}
+
+
+@pytest.mark.parametrize("bad", ["recall=0.1", "[1]", "0.1", ""])
+def test_text_that_is_no_object_is_refused_by_name(bad: str) -> None:
+    with pytest.raises(ValueError, match="thresholds must be"):
+        _apply(Binding("thresholds", "options", ("thresholds",), "json"), bad, options="{}")
+
+
+def test_a_span_fixes_the_range_and_minus_one_leaves_it_open() -> None:
+    binding = Binding("span", "range_config", form="span")
+    assert json.loads(_apply(binding, 12.0)["range_config"]) == {
+        "static_range": {"start_span_number": "12", "end_span_number": "12"}
+    }
+    assert _apply(binding, -1.0) == {}
+
+
+def test_a_parameter_with_a_propertys_own_name_stays() -> None:
+    assert _apply(Binding("push_folder", "push_folder"), "/p") == {"push_folder": "/p"}
+
+
+def test_one_parameter_may_go_to_two_places() -> None:
+    bindings = [Binding("folder", "a", form="{}/a"), Binding("folder", "b", form="{}/b")]
+    result = runtime_parameters.apply_all(bindings, {"folder": "/m"})
+    assert result == {"a": "/m/a", "b": "/m/b"}
+
+
+def test_a_parameter_without_a_value_is_named() -> None:
+    with pytest.raises(ValueError, match="epochs has no value"):
+        runtime_parameters.apply_all([Binding("epochs", "custom_config")], {})
+
+
+def test_what_the_compiler_writes_is_what_the_entrypoint_reads() -> None:
+    bindings = [Binding("a", "b", ("c", "d"), "json"), Binding("e", "f")]
+    assert runtime_parameters.decode(runtime_parameters.encode(bindings)) == bindings
