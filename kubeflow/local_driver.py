@@ -13,12 +13,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import run_values
 from executor_input import Json
 from local_pod import Node, NodeFailedError, run_node
 from local_store import BackendError, Store
@@ -66,13 +66,13 @@ def parameter_values(spec: Json, given: Json) -> Json:
     """Returns the pipeline's parameters: the given values, else the defaults.
 
     Raises:
-      BackendError: a given one is not a parameter of the pipeline.
+      BackendError: a given one is not a parameter of the pipeline, or of another type.
     """
-    wanted = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
-    unknown = given.keys() - wanted.keys()
-    if unknown:
-        known = ", ".join(sorted(wanted))
-        raise BackendError(f"the pipeline has no parameter {', '.join(unknown)}: there are {known}")
+    problems = run_values.problems(spec, given)
+    if problems:
+        raise BackendError("\n".join(problems))
+    wanted = run_values.definitions(spec)
+    given = run_values.as_declared(spec, given)
     return {
         name: given.get(name, definition.get("defaultValue")) for name, definition in wanted.items()
     }
@@ -103,27 +103,12 @@ def run_pipeline(spec: Json, given: Json, work: Path, pipeline_root: str = "") -
     return store
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
-    parsed = yaml.safe_load(value)
-    return name, parsed if isinstance(parsed, (int, float)) else value
-
-
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("spec", type=Path, help="compiled specification")
     parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
-    parser.add_argument(
-        "--parameter",
-        type=_parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="may be repeated",
-    )
+    run_values.add_option(parser)
     parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
     return parser.parse_args(arguments)
 

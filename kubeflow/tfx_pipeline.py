@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -131,6 +132,8 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "most passes over the training data",
             {"Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"))},
         ),
+        _thresholds(config, "thresholds", "lowest values that are blessed"),
+        _thresholds(config, "change_thresholds", "least differences to the last pushed model"),
         RuntimeParameter(
             "push_folder",
             deployment.push_folder,
@@ -153,6 +156,16 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             },
         ),
     ]
+
+
+def _thresholds(config: Config, name: str, description: str) -> RuntimeParameter:
+    """Returns thresholds of the model gate as a parameter: JSON, metric name -> number."""
+    return RuntimeParameter(
+        name,
+        json.dumps(dict(getattr(config.gate, name)), sort_keys=True),
+        f"{description}: JSON, metric name to number",
+        {"ModelGate": Binding(name, "options", (name,), "json")},
+    )
 
 
 _PUSH_PATH = ("filesystem", "base_directory")

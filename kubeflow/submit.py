@@ -1,0 +1,202 @@
+"""Upload, run or schedule a compiled pipeline on Kubeflow Pipelines, through its own SDK.
+
+python kubeflow/submit.py upload   pipeline.yaml --host URL [--version NAME]
+python kubeflow/submit.py run      pipeline.yaml --host URL [--parameter epochs=3]
+python kubeflow/submit.py schedule pipeline.yaml --host URL --cron '0 0 4 * * *'
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import time
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import check
+import run_values
+from spec_view import Json, read_view
+
+HOST_VARIABLE = "KFP_HOST"
+TOKEN_VARIABLE = "KFP_TOKEN"
+_PORTS = {"http": 80, "https": 443}
+_SECONDS = 10
+_STATUS_CURES = {
+    401: "the token is missing or has expired: --token-file",
+    403: "the account may not do this in the namespace: --namespace",
+    404: "this is no address of Kubeflow Pipelines' API (2.0 or later): --host",
+}
+
+
+class SubmitError(Exception):
+    """Says why nothing was submitted, and the way out."""
+
+
+def check_reachable(host: str) -> None:
+    """Opens and closes a connection: the SDK's own error is forty lines of retries.
+
+    Raises:
+      SubmitError: the address is none, or nobody answers there.
+    """
+    url = urllib.parse.urlparse(host)
+    if url.scheme not in _PORTS or not url.hostname:
+        raise SubmitError(f"--host must be a URL such as http://localhost:8080, got {host!r}")
+    try:
+        address = url.hostname, url.port or _PORTS[url.scheme]
+        socket.create_connection(address, _SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise SubmitError(
+            f"Nobody answers at {host}: {error}. From outside the cluster, forward a port first: "
+            "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
+        ) from error
+
+
+def read_token(options: argparse.Namespace) -> str | None:
+    """Returns the bearer token of the file, or of the environment.
+
+    Raises:
+      SubmitError: the file cannot be read.
+    """
+    if not options.token_file:
+        return os.environ.get(TOKEN_VARIABLE)
+    try:
+        token: str = options.token_file.read_text("utf-8").strip()
+    except OSError as error:
+        raise SubmitError(f"--token-file cannot be read: {error}") from error
+    return token
+
+
+def connect(options: argparse.Namespace) -> Any:
+    """Returns a client of the SDK.
+
+    Raises:
+      SubmitError: the host is not reachable.
+    """
+    check_reachable(options.host)
+    import kfp
+
+    namespace = {"namespace": options.namespace} if options.namespace else {}
+    return kfp.Client(host=options.host, existing_token=read_token(options), **namespace)
+
+
+def upload(client: Any, options: argparse.Namespace, spec: Json) -> str:
+    """Uploads the file, as a new version where the pipeline is known; returns what was made."""
+    name = options.name or spec["pipelineInfo"]["name"]
+    version = options.version or time.strftime("%Y%m%d-%H%M%S")
+    known = client.get_pipeline_id(name)
+    if known:
+        client.upload_pipeline_version(str(options.file), version, pipeline_id=known)
+        return f"Version {version} of pipeline {name}"
+    client.upload_pipeline(str(options.file), name, namespace=options.namespace)
+    return f"Pipeline {name}"
+
+
+def _common(client: Any, options: argparse.Namespace, spec: Json) -> dict[str, Any]:
+    """Returns what runs and schedules have in common."""
+    experiment = client.create_experiment(options.experiment, namespace=options.namespace)
+    return {
+        "experiment_id": experiment.experiment_id,
+        "job_name": options.name
+        or f"{spec['pipelineInfo']['name']}-{time.strftime('%m%d-%H%M%S')}",
+        "pipeline_package_path": str(options.file),
+        "params": run_values.as_declared(spec, dict(options.parameter)),
+        # The backend does not read the specification's own root.
+        "pipeline_root": options.pipeline_root or spec.get("defaultPipelineRoot"),
+        "enable_caching": False if options.no_cache else None,
+        "service_account": options.service_account,
+    }
+
+
+def run(client: Any, options: argparse.Namespace, spec: Json) -> str:
+    """Starts a run; returns what was made."""
+    started = client.run_pipeline(**_common(client, options, spec))
+    return f"Run {started.run_id}"
+
+
+def schedule(client: Any, options: argparse.Namespace, spec: Json) -> str:
+    """Starts a run again and again; returns what was made."""
+    made = client.create_recurring_run(
+        **_common(client, options, spec),
+        cron_expression=options.cron,
+        # A cluster that was down needs one run to catch up with the newest data, not many.
+        no_catchup=True,
+        max_concurrency=1,
+    )
+    return f"Recurring run {made.recurring_run_id}"
+
+
+COMMANDS = {"upload": upload, "run": run, "schedule": schedule}
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, function in COMMANDS.items():
+        command = commands.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
+        command.add_argument("file", type=Path, help="compiled specification (.yaml)")
+        command.add_argument("--host", default=os.environ.get(HOST_VARIABLE, ""))
+        command.add_argument("--token-file", type=Path, help=f"bearer token, or {TOKEN_VARIABLE}")
+        command.add_argument("--namespace", help="of a multi-user installation")
+        command.add_argument("--name", help="of the pipeline, or of the run")
+        if name == "upload":
+            command.add_argument("--version", help="name of the version (default: the time)")
+            continue
+        command.add_argument("--experiment", default="session-retrieval")
+        command.add_argument("--pipeline-root", help="in place of the specification's")
+        command.add_argument("--service-account")
+        command.add_argument("--no-cache", action="store_true", help="run every node")
+        run_values.add_option(command)
+        if name == "schedule":
+            command.add_argument("--cron", required=True, help="six fields, seconds first")
+    return parser.parse_args(arguments)
+
+
+def submit(options: argparse.Namespace) -> str:
+    """Checks the file and the values, then calls the API; returns what was made.
+
+    Raises:
+      SubmitError: something is wrong with the file, the values, the host or the account.
+    """
+    found = check.report(options.file)
+    if options.file.suffix == ".json":
+        found = ["a .json is for Vertex: see kubeflow/README.md, or compile with --target oss"]
+    if found:
+        raise SubmitError(f"{options.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
+    spec = read_view(options.file).spec
+    wrong = run_values.problems(spec, dict(getattr(options, "parameter", [])))
+    if wrong:
+        raise SubmitError("\n".join(wrong))
+    client = connect(options)
+    import kfp_server_api
+    import urllib3
+
+    try:
+        return COMMANDS[options.command](client, options, spec)
+    except kfp_server_api.ApiException as error:
+        cure = _STATUS_CURES.get(error.status, f"the server says: {error.body!r}")
+        raise SubmitError(
+            f"{options.host} refused to {options.command}: {error.status} {error.reason}: {cure}"
+        ) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise SubmitError(f"{options.host} did not answer: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Submits; returns 0, or 1 with the reason on stderr."""
+    try:
+        print(f"{submit(parse_arguments(arguments))} is on its way")
+    except SubmitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
