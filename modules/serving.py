@@ -1,7 +1,7 @@
 """The exported model: raw item ids in, ranked item ids out, and its own judge's signature.
 
-Everything a session goes through here is shared by all signatures, so that `evaluate` judges what
-`recommend` answers.
+Everything a session goes through is shared by all signatures, so that `evaluate` judges what
+`recommend` answers. No op is custom: a stock TensorFlow Serving loads the model.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from modules.features import latest_right_padded
+from modules.exact_index import ExactIndex
+from modules.item_table import ItemTable
 from modules.model import TwoTower
-from modules.ranking import conservative_rank
-from modules.seen_items import NO_CHANGE, SeenItemScores, adjust_scores
-from modules.vocabulary import FIRST_ITEM, PADDING, Vocabulary
+from modules.request_rules import apply_rules, check_request
+from modules.seen_items import NO_CHANGE, SeenItemScores
+from modules.session_scorer import SessionScorer, running_count
+from modules.vocabulary import Vocabulary
 
 SESSION_FEATURE = "item_ids"
 TOP_K = 100
 SESSION_LENGTH_BOUNDS = (2, 3, 5, 10)
 
+Answer = dict[str, tf.Tensor]
+
 
 class Recommender(tf.Module):
-    """Answers sessions with the exact top items of the catalogue, without any custom op.
+    """Answers sessions with the exact top items of the catalogue.
 
     Items that the training data did not hold, or too seldom, are ignored in a session. A session
     with no item left is answered with the most popular items, scored by minus their position.
@@ -46,40 +50,34 @@ class Recommender(tf.Module):
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="recommender")
-        self._max_context = max_context
-        self._seen = seen
-        self._catalogue_size = vocabulary.catalogue_size
-        self._query_tower = model.query_tower
-        self._candidates = tf.Variable(model.candidate_tower.catalogue(), trainable=False)
-        catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
-        self._catalogue_ids = tf.Variable(catalogue, trainable=False, dtype=tf.string)
-        self._counts = tf.Variable(vocabulary.counts, trainable=False)
-        with tf.io.gfile.GFile(vocabulary_file, "wb") as file:
-            file.write(b"\n".join(vocabulary.item_ids) + b"\n")
-        self._vocabulary_file = tf.saved_model.Asset(vocabulary_file)
-        initializer = tf.lookup.TextFileInitializer(
-            self._vocabulary_file,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        )
-        # Position of a known item, the most frequent first; -1 for an unknown one.
-        self._positions = tf.lookup.StaticHashTable(initializer, default_value=-1)
+        self._items = ItemTable(vocabulary, vocabulary_file)
+        self._index = ExactIndex(model.candidate_tower.catalogue())
+        self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
 
-    def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    def signatures(self) -> dict[str, Callable[..., Answer]]:
         """Returns the functions to export, by signature name."""
         serialized = tf.TensorSpec([None], tf.string, "examples")
         sessions = tf.TensorSpec([None, None], tf.string, "item_ids")
+        filtered = (
+            sessions,
+            tf.TensorSpec([], tf.int32, "k"),
+            tf.TensorSpec([None, None], tf.string, "exclude"),
+            tf.TensorSpec([None, None], tf.string, "allow"),
+            tf.TensorSpec([], tf.string, "session_items"),
+        )
+        items = tf.TensorSpec([None], tf.string, "item_ids")
         return {
             "serving_default": self.recommend_examples.get_concrete_function(serialized),
             "recommend": self.recommend.get_concrete_function(sessions),
+            "recommend_filtered": self.recommend_filtered.get_concrete_function(*filtered),
+            "embed_query": self.embed_query.get_concrete_function(sessions),
+            "embed_items": self.embed_items.get_concrete_function(items),
             "evaluate": self.evaluate.get_concrete_function(serialized),
             "eval_features": self.eval_features.get_concrete_function(serialized),
         }
 
     @tf.function
-    def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    def recommend(self, item_ids: tf.Tensor) -> Answer:
         """Recommends items for sessions of raw ids.
 
         Args:
@@ -89,15 +87,104 @@ class Recommender(tf.Module):
           `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
           100, or the catalogue's size if that is less. Equal scores are ordered by popularity.
         """
-        return self._top_items(tf.RaggedTensor.from_tensor(item_ids))
+        return self._recommend(tf.RaggedTensor.from_tensor(item_ids))
 
     @tf.function
-    def recommend_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def recommend_examples(self, examples: tf.Tensor) -> Answer:
         """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
-        return self._top_items(_parse_sessions(examples))
+        return self._recommend(_parse_sessions(examples))
 
     @tf.function
-    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def recommend_filtered(
+        self,
+        item_ids: tf.Tensor,
+        k: tf.Tensor,
+        exclude: tf.Tensor,
+        allow: tf.Tensor,
+        session_items: tf.Tensor,
+    ) -> Answer:
+        """Recommends items under the rules of the request, all of which are given.
+
+        Args:
+          item_ids: string `[batch, length]` in time order, '' is padding.
+          k: how many items, int32 scalar, at least 1; more than the catalogue holds means all.
+          exclude: ids that are not answered, string `[batch, any]`, '' is padding.
+          allow: ids that alone may be answered, string `[batch, any]`, '' is padding; a row without
+            any id allows the whole catalogue.
+          session_items: string scalar: `keep` scores items of the session as `recommend` does,
+            `demote` puts them behind all others, `drop` does not answer them. Unlike the query
+            tower, this rule sees the whole session.
+
+        Returns:
+          As `recommend`. A row that the rules leave with fewer than k items ends with the id '' and
+          the score -inf. The score of a demoted item is below all others', and no more.
+
+        Raises:
+          InvalidArgumentError: `k` or `session_items` means nothing.
+        """
+        with tf.control_dependencies(check_request(k, session_items)):
+            items = self._catalogue_items(tf.RaggedTensor.from_tensor(item_ids))
+        scores = tf.where(
+            (items.row_lengths() > 0)[:, None],
+            self._scorer.scores(items),
+            -tf.cast(self._index.positions(), tf.float32),
+        )
+        scores = apply_rules(
+            scores,
+            self._columns(item_ids),
+            self._columns(exclude),
+            self._columns(allow),
+            tf.reduce_any(allow != "", axis=1),
+            session_items,
+        )
+        top_scores, top = self._index.top(scores, tf.minimum(k, self._index.size))
+        found = top_scores > -float("inf")
+        return {
+            "item_ids": tf.where(found, self._items.item_ids(top), ""),
+            "scores": top_scores,
+        }
+
+    @tf.function
+    def embed_query(self, item_ids: tf.Tensor) -> Answer:
+        """Gives the vectors of sessions of raw ids, to search a vector store with.
+
+        Args:
+          item_ids: string `[batch, length]` in time order, '' is padding.
+
+        Returns:
+          `embedding`, float32 `[batch, dim]`, whose dot product with an item's embedding is the
+          score that `recommend` gives to an item outside the session, and `context_length`, int64
+          `[batch]`, the catalogue items in the session. Where that is 0, the vector is zero.
+        """
+        items = self._catalogue_items(tf.RaggedTensor.from_tensor(item_ids))
+        lengths = items.row_lengths()
+        queries = self._scorer.queries(items)
+        return {
+            "embedding": tf.where((lengths > 0)[:, None], queries, 0.0),
+            "context_length": lengths,
+        }
+
+    @tf.function
+    def embed_items(self, item_ids: tf.Tensor) -> Answer:
+        """Gives the vectors of items, to fill a vector store with.
+
+        Args:
+          item_ids: string `[items]`.
+
+        Returns:
+          `embedding`, float32 `[items, dim]`, zero outside the catalogue, and `in_catalogue`, bool
+          `[items]`.
+        """
+        positions = self._items.catalogue_positions(item_ids)
+        in_catalogue = positions >= 0
+        vectors = self._index.vectors_at(tf.maximum(positions, 0))
+        return {
+            "embedding": tf.where(in_catalogue[:, None], vectors, 0.0),
+            "in_catalogue": in_catalogue,
+        }
+
+    @tf.function
+    def evaluate(self, examples: tf.Tensor) -> Answer:
         """Judges every step of a session as `recommend` answers that prefix.
 
         Args:
@@ -110,28 +197,22 @@ class Recommender(tf.Module):
           `context_length`, known items in the prefix; `target_count`, training events of the
           target.
         """
-        positions = self._positions.lookup(_parse_sessions(examples))
+        positions = self._items.positions(_parse_sessions(examples))
         target = positions[:, 1:]
-        rank = self._step_ranks(positions)
-        known_before = _running_count(positions >= 0)[:, :-1]
+        known_before = running_count(positions >= 0)[:, :-1]
         is_known = (target.flat_values >= 0) & (known_before.flat_values > 0)
-        counts = tf.where(
-            target.flat_values >= 0,
-            tf.gather(self._counts, tf.maximum(target.flat_values, 0)),
-            0,
-        )
         columns = {
-            "rank": rank.flat_values,
+            "rank": self._scorer.step_ranks(positions).flat_values,
             "known": tf.cast(is_known, tf.int64),
             "context_length": known_before.flat_values,
-            "target_count": counts,
+            "target_count": self._items.counts(target.flat_values),
         }
         return {
             name: target.with_flat_values(values).to_tensor(0) for name, values in columns.items()
         }
 
     @tf.function
-    def eval_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def eval_features(self, examples: tf.Tensor) -> Answer:
         """Returns what the Evaluator slices sessions by, and the label that TFMA insists on.
 
         Args:
@@ -152,85 +233,24 @@ class Recommender(tf.Module):
             "label": tf.ones_like(lengths, tf.float32),
         }
 
-    def _top_items(self, sessions: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+    def _recommend(self, sessions: tf.RaggedTensor) -> Answer:
         """Answers sessions of raw ids, string `[batch, (length)]`."""
-        items = self._catalogue_items(self._positions.lookup(sessions))
-        lengths = items.row_lengths()
-        context = latest_right_padded(items, self._max_context)
-        last = tf.clip_by_value(lengths, 1, self._max_context) - 1
-        queries = tf.gather(self._query_tower(context), last, axis=1, batch_dims=1)
-        scores = tf.linalg.matmul(queries, self._candidates, transpose_b=True)
-        scores = adjust_scores(scores, context, self._seen)
-        popularity = -tf.range(self._catalogue_size, dtype=tf.float32)
-        scores = tf.where((lengths > 0)[:, None], scores, popularity[None])
-        top_scores, top = tf.math.top_k(scores, min(TOP_K, self._catalogue_size))
-        return {"item_ids": tf.gather(self._catalogue_ids, top), "scores": top_scores}
-
-    def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
-        in_catalogue = (positions >= 0) & (positions < self._catalogue_size)
-        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
-
-    def _step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Ranks the target of every step, int64 `[batch, (length - 1)]`.
-
-        A prefix with p catalogue items has the query vector that the tower gives after its latest
-        `max_context` ones: up to that length all prefixes of a session share one row of the tower,
-        beyond it each prefix needs a row of its own.
-        """
-        in_catalogue = (positions >= 0) & (positions < self._catalogue_size)
-        items = self._catalogue_items(positions)
-        seen = _running_count(in_catalogue)[:, :-1]
-        target = positions[:, 1:].flat_values
-        target = tf.where(target < self._catalogue_size, target, -1)
-        session, items_seen = seen.value_rowids(), seen.flat_values
-
-        contexts = self._prefix_contexts(items, session, items_seen)
-        queries = self._prefix_queries(items, contexts, session, items_seen)
-        ranks = conservative_rank(
-            queries,
-            self._candidates,
-            target,
-            adjust=lambda scores, rows: adjust_scores(
-                scores, tf.gather(contexts, rows), self._seen
-            ),
-        )
+        k = min(TOP_K, self._index.size)
+        items = self._catalogue_items(sessions)
+        scores, top = self._index.top(self._scorer.scores(items), k)
         # A session without items is answered by popularity, which is the catalogue's order.
-        by_popularity = tf.where(target >= 0, target + 1, self._catalogue_size + 1)
-        return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
+        has_items = (items.row_lengths() > 0)[:, None]
+        top = tf.where(has_items, top, tf.range(k))
+        scores = tf.where(has_items, scores, -tf.range(k, dtype=tf.float32))
+        return {"item_ids": self._items.item_ids(top), "scores": scores}
 
-    def _prefix_contexts(
-        self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
-    ) -> tf.Tensor:
-        """Returns what the tower sees of each (session, number of its items seen).
+    def _catalogue_items(self, sessions: tf.RaggedTensor) -> tf.RaggedTensor:
+        return self._scorer.catalogue_items(self._items.positions(sessions))
 
-        Returns:
-          int64 `[steps, max_context]`, right-padded with 0.
-        """
-        columns = tf.range(self._max_context, dtype=tf.int64)
-        length = tf.minimum(items_seen, self._max_context)
-        start = tf.gather(items.row_starts(), session) + items_seen - length
-        is_item = columns < length[:, None]
-        places = tf.where(is_item, start[:, None] + columns, 0)
-        # One item more, so that a batch without any item has something to look up.
-        values = tf.pad(items.flat_values, [[0, 1]])
-        return tf.where(is_item, tf.gather(values, places), PADDING)
-
-    def _prefix_queries(
-        self,
-        items: tf.RaggedTensor,
-        contexts: tf.Tensor,
-        session: tf.Tensor,
-        items_seen: tf.Tensor,
-    ) -> tf.Tensor:
-        """Returns the query vector of each prefix, float32 `[steps, dim]`."""
-        window = self._max_context
-        short = self._query_tower(latest_right_padded(items[:, :window], window))
-        within = tf.minimum(items_seen, window) - 1
-        queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
-        long_steps = tf.where(items_seen > window)
-        rows = tf.gather_nd(contexts, long_steps)
-        return tf.tensor_scatter_nd_update(queries, long_steps, self._query_tower(rows)[:, -1])
+    def _columns(self, item_ids: tf.Tensor) -> tf.Tensor:
+        """Returns the index's columns of raw ids, int64 of the same shape; -1 for none."""
+        positions = self._items.catalogue_positions(item_ids)
+        return tf.where(positions >= 0, self._index.column(positions), -1)
 
 
 def export(
@@ -258,10 +278,3 @@ def export(
 def _parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:
     spec = {SESSION_FEATURE: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)}
     return tf.io.parse_example(examples, spec)[SESSION_FEATURE]
-
-
-def _running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Counts, at each place, the flags set up to and including it, int64 of the same shape."""
-    running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
-    before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
-    return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))

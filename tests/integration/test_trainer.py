@@ -46,13 +46,17 @@ def _epochs(output: str) -> list[str]:
 
 
 def _tables(model: Any) -> list[np.ndarray]:
-    return [variable.numpy() for variable in (model._candidates, *model._query_tower.variables)]
+    variables = (model._index._columns, *model._scorer._query_tower.variables)
+    return [variable.numpy() for variable in variables]
 
 
 def test_exports_every_signature(saved_model, sample) -> None:
     assert set(saved_model.signatures) == {
         "serving_default",
         "recommend",
+        "recommend_filtered",
+        "embed_query",
+        "embed_items",
         "evaluate",
         "eval_features",
     }

@@ -242,16 +242,16 @@ class TestSmallCatalogue:
         assert answer["scores"].shape == [2, 5]
 
     def test_every_id_is_found_again(self, small: serving.Recommender) -> None:
-        positions = small._positions.lookup(tf.constant(self.IDS)).numpy()
+        positions = small._items.positions(tf.constant(self.IDS)).numpy()
         assert positions.tolist() == [0, 1, 2, 3, 4, 5]
 
     def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
-        before = small._candidates.value()
-        small._candidates.assign(tf.zeros_like(before))
+        before = small._index._columns.value()
+        small._index._columns.assign(tf.zeros_like(before))
         try:
             answer = small.recommend(tf.constant([["{}"]]))["item_ids"].numpy()[0].tolist()
         finally:
-            small._candidates.assign(before)
+            small._index._columns.assign(before)
         assert answer == [item.encode() for item in self.IDS[:5]]
 
 

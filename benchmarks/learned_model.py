@@ -1,0 +1,123 @@
+"""Trains a model on a made-up shop of any size, for benchmarks that need learned embeddings.
+
+Random vectors are all alike to an index: what it finds among them says nothing about the vectors
+of a trained model. The shop has families and categories of items, a long tail, and shoppers who
+come back to what they saw. Trained models are kept in a cache folder, by size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from modules import dataset, serving
+from modules.autograph import exempt_keras_from_autograph
+from modules.configuration import ModelOptions, TrainerOptions
+from modules.model import TwoTower
+from modules.seen_items import SeenItemScores
+from modules.vocabulary import FIRST_ITEM, Vocabulary
+
+MAX_CONTEXT = 20
+SEEN = SeenItemScores(current_item_penalty=2.0, earlier_item_boost=1.0)
+_FAMILY, _CATEGORY = 8, 128
+_LONGEST = 21
+_SESSIONS_PER_ITEM = {False: 4, True: 1}  # of a small and of a large catalogue
+_LARGE = 200_000
+
+IntArray = npt.NDArray[np.int64]
+
+
+class LearnedModel(NamedTuple):
+    """A trained model, as it was exported, and sessions to ask it about.
+
+    Attributes:
+      folder: SavedModel.
+      sessions: item positions, int64 `[sessions, 21]`, right-padded with -1; not trained on.
+    """
+
+    folder: Path
+    sessions: IntArray
+
+
+def draw_sessions(items: int, sessions: int, seed: int) -> IntArray:
+    """Draws sessions; every item starts one before any starts a second.
+
+    Returns:
+      items, int64 `[sessions, 21]`, right-padded with -1; 2 to 21 of them, 3.6 on average.
+    """
+    draw = np.random.default_rng(seed)
+    found = np.full((sessions, _LONGEST), -1, np.int64)
+    order = draw.permutation(items)
+    found[:, 0] = order[np.arange(sessions) % items]
+    lengths = 2 + np.minimum(draw.geometric(0.385, sessions) - 1, _LONGEST - 2)
+    for step in range(1, _LONGEST):
+        current = found[:, step - 1]
+        kind = draw.random(sessions)
+        # The first of a range is the most popular in it.
+        skewed = draw.random(sessions) ** 3
+        family = current - current % _FAMILY + (skewed * _FAMILY).astype(np.int64)
+        category = current - current % _CATEGORY + (skewed * _CATEGORY).astype(np.int64)
+        anywhere = (skewed * items).astype(np.int64)
+        seen = found[np.arange(sessions), (draw.random(sessions) * step).astype(np.int64)]
+        choices = [kind < 0.25, kind < 0.7, kind < 0.9]
+        following = np.select(choices, [seen, family, category], anywhere)
+        found[:, step] = np.minimum(following, items - 1)
+    found[np.arange(_LONGEST) >= lengths[:, None]] = -1
+    return found
+
+
+def train(items: int, cache: Path) -> LearnedModel:
+    """Returns a trained model with a catalogue of so many items, from the cache where it is there.
+
+    Args:
+      items: size of the catalogue.
+      cache: folder of trained models.
+    """
+    folder = cache / f"items-{items}"
+    held_out = _sorted_by_count(draw_sessions(items, 5 * items, seed=0), items)[1]
+    sessions = held_out[draw_sessions(items, 2_000, seed=1)]
+    if not (folder / "saved_model.pb").is_file():
+        _train(items, folder)
+    return LearnedModel(folder, sessions)
+
+
+def _sorted_by_count(sessions: IntArray, items: int) -> tuple[IntArray, IntArray]:
+    """Returns the counts in descending order, and the position of each item in that order.
+
+    The last entry of the second array is -1, so that padding stays padding.
+    """
+    counts = np.bincount(sessions[sessions >= 0], minlength=items)
+    order = np.argsort(-counts, kind="stable")
+    positions = np.full(items + 1, -1, np.int64)
+    positions[order] = np.arange(items)
+    return counts[order], positions
+
+
+def _train(items: int, folder: Path) -> None:
+    exempt_keras_from_autograph()
+    tf.keras.utils.set_random_seed(1)
+    drawn = draw_sessions(items, 5 * items, seed=0)
+    counts, positions = _sorted_by_count(drawn, items)
+    is_large = items > _LARGE
+    rows = positions[drawn[: items * _SESSIONS_PER_ITEM[is_large]]] + FIRST_ITEM
+    rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
+    # Adam updates the whole item table in every step, Adagrad what the step has touched.
+    options = TrainerOptions(batch_targets=2048, negatives=512)
+    model = TwoTower(
+        tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts])),
+        ModelOptions(),
+        options,
+    )
+    optimizers = tf.keras.optimizers
+    model.compile(optimizers.Adagrad(0.2) if is_large else optimizers.Adam(0.004))
+    windows = tf.data.Dataset.from_tensors((rows[:, :-1], rows[:, 1:]))
+    batches = dataset.training_batches(windows, options.batch_targets, not is_large, 1)
+    model.fit(batches, epochs=2, verbose=2)
+    vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
+    scratch = folder.parent / f"{folder.name}.txt"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    serving.export(model, vocabulary, MAX_CONTEXT, str(scratch), str(folder), SEEN)

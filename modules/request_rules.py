@@ -1,0 +1,69 @@
+"""What a single request may ask of its answer: items it excludes or allows, items of the session.
+
+Rules change the scores of some items before the best are found, so an answer is as long as the
+catalogue allows, whatever was excluded.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+KEEP, DEMOTE, DROP = "keep", "demote", "drop"
+SESSION_ITEMS = (KEEP, DEMOTE, DROP)
+
+
+def check_request(k: tf.Tensor, session_items: tf.Tensor) -> list[tf.Operation]:
+    """Returns assertions that fail, inside the graph, on a request that means nothing.
+
+    Args:
+      k: int32 scalar, at least 1.
+      session_items: string scalar, one of `keep`, `demote` and `drop`.
+    """
+    names = ", ".join(SESSION_ITEMS)
+    return [
+        tf.debugging.assert_positive(k, "k must be at least 1"),
+        tf.debugging.Assert(
+            tf.reduce_any(session_items == tf.constant(SESSION_ITEMS)),
+            [f"session_items must be one of {names}, got", session_items],
+        ),
+    ]
+
+
+def apply_rules(
+    scores: tf.Tensor,
+    session: tf.Tensor,
+    exclude: tf.Tensor,
+    allow: tf.Tensor,
+    allow_given: tf.Tensor,
+    session_items: tf.Tensor,
+) -> tf.Tensor:
+    """Puts -inf on items that must not be answered, and demotes items of the session if asked to.
+
+    Args:
+      scores: float32 `[batch, columns]`.
+      session: columns of the session's items, int64 `[batch, length]`, -1 for none.
+      exclude: columns that are never answered, int64 `[batch, any]`, -1 for none.
+      allow: columns that alone may be answered, int64 `[batch, any]`, -1 for none.
+      allow_given: bool `[batch]`; where it is False, `allow` is not looked at.
+      session_items: string scalar. `keep` leaves the session's items as they are, `demote` puts
+        them behind all others in their own order, `drop` excludes them.
+
+    Returns:
+      float32 `[batch, columns]`.
+    """
+    in_session = _marked(session, scores) & (session_items != KEEP)
+    span = tf.reduce_max(scores, 1, keepdims=True) - tf.reduce_min(scores, 1, keepdims=True)
+    demoted = tf.where(session_items == DEMOTE, scores - span - 1.0, -float("inf"))
+    scores = tf.where(in_session, demoted, scores)
+    allowed = _marked(allow, scores) | ~allow_given[:, None]
+    return tf.where(allowed & ~_marked(exclude, scores), scores, -float("inf"))
+
+
+def _marked(columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Marks columns of each row, bool of the shape of `scores`; -1 marks none."""
+    places = tf.where(columns >= 0)
+    cells = tf.stack([places[:, 0], tf.gather_nd(columns, places)], axis=1)
+    marks = tf.scatter_nd(
+        cells, tf.ones([tf.shape(cells)[0]], tf.int32), tf.shape(scores, tf.int64)
+    )
+    return marks > 0

@@ -1,0 +1,146 @@
+"""Scores of the catalogue after a session, and the ranks of all its steps by the same scores."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from modules.exact_index import ExactIndex
+from modules.features import latest_right_padded
+from modules.model import QueryTower
+from modules.ranking import conservative_rank
+from modules.seen_items import SeenItemScores, adjust_scores
+from modules.vocabulary import FIRST_ITEM, PADDING
+
+
+class SessionScorer(tf.Module):
+    """Applies the query tower, the index and the serving scalars to sessions of positions.
+
+    Items outside the catalogue are left out of a session before it is cut and padded, as in
+    training.
+    """
+
+    def __init__(
+        self,
+        query_tower: QueryTower,
+        index: ExactIndex,
+        max_context: int,
+        seen: SeenItemScores,
+    ) -> None:
+        """Takes the trained parts.
+
+        Args:
+          query_tower: maps contexts to query vectors.
+          index: holds the candidate vectors.
+          max_context: items of a session that the query tower sees, the latest ones.
+          seen: what is added to the scores of items that the query tower sees.
+        """
+        super().__init__(name="session_scorer")
+        self._query_tower = query_tower
+        self.index = index
+        self._max_context = max_context
+        self._seen = seen
+
+    def catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
+        in_catalogue = (positions >= 0) & (positions < self.index.size)
+        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
+
+    def queries(self, items: tf.RaggedTensor) -> tf.Tensor:
+        """Returns the query vector after each session, float32 `[batch, dim]`.
+
+        Args:
+          items: item indices, int64 `[batch, (length)]`. What an empty session gets is no answer.
+        """
+        context = latest_right_padded(items, self._max_context)
+        return self._last_queries(context, items.row_lengths())
+
+    def scores(self, items: tf.RaggedTensor) -> tf.Tensor:
+        """Returns the scores after each session, float32 `[batch, columns]` of the index.
+
+        Args:
+          items: item indices, int64 `[batch, (length)]`. What an empty session gets is no answer.
+        """
+        context = latest_right_padded(items, self._max_context)
+        scores = self.index.scores(self._last_queries(context, items.row_lengths()))
+        column = self.index.column(context - FIRST_ITEM)
+        at = tf.where(context == PADDING, context, column + FIRST_ITEM)
+        return adjust_scores(scores, at, self._seen)
+
+    def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Ranks the target of every step as `scores` ranks it after that prefix.
+
+        A prefix with p catalogue items has the query vector that the tower gives after its latest
+        `max_context` ones: up to that length all prefixes of a session share one row of the tower,
+        beyond it each prefix needs a row of its own.
+
+        Args:
+          positions: int64 `[batch, (length)]`, of known items; -1 for an unknown one.
+
+        Returns:
+          int64 `[batch, (length - 1)]`, conservative ranks; catalogue + 1 for a target outside the
+          catalogue. After a prefix without any item the rank is the target's position plus 1.
+        """
+        size = self.index.size
+        in_catalogue = (positions >= 0) & (positions < size)
+        items = self.catalogue_items(positions)
+        seen = running_count(in_catalogue)[:, :-1]
+        target = positions[:, 1:].flat_values
+        target = tf.where(target < size, target, -1)
+        session, items_seen = seen.value_rowids(), seen.flat_values
+
+        contexts = self._prefix_contexts(items, session, items_seen)
+        queries = self._prefix_queries(items, contexts, session, items_seen)
+        ranks = conservative_rank(
+            queries,
+            self.index.vectors(),
+            target,
+            adjust=lambda scores, rows: adjust_scores(
+                scores, tf.gather(contexts, rows), self._seen
+            ),
+        )
+        by_popularity = tf.where(target >= 0, target + 1, size + 1)
+        return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
+
+    def _last_queries(self, context: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        last = tf.clip_by_value(lengths, 1, self._max_context) - 1
+        return tf.gather(self._query_tower(context), last, axis=1, batch_dims=1)
+
+    def _prefix_contexts(
+        self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what the tower sees of each (session, number of its items seen).
+
+        Returns:
+          int64 `[steps, max_context]`, right-padded with 0.
+        """
+        columns = tf.range(self._max_context, dtype=tf.int64)
+        length = tf.minimum(items_seen, self._max_context)
+        start = tf.gather(items.row_starts(), session) + items_seen - length
+        is_item = columns < length[:, None]
+        places = tf.where(is_item, start[:, None] + columns, 0)
+        # One item more, so that a batch without any item has something to look up.
+        values = tf.pad(items.flat_values, [[0, 1]])
+        return tf.where(is_item, tf.gather(values, places), PADDING)
+
+    def _prefix_queries(
+        self,
+        items: tf.RaggedTensor,
+        contexts: tf.Tensor,
+        session: tf.Tensor,
+        items_seen: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the query vector of each prefix, float32 `[steps, dim]`."""
+        window = self._max_context
+        short = self._query_tower(latest_right_padded(items[:, :window], window))
+        within = tf.minimum(items_seen, window) - 1
+        queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
+        long_steps = tf.where(items_seen > window)
+        rows = tf.gather_nd(contexts, long_steps)
+        return tf.tensor_scatter_nd_update(queries, long_steps, self._query_tower(rows)[:, -1])
+
+
+def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Counts, at each place, the flags set up to and including it, int64 of the same shape."""
+    running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
+    before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
+    return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))

@@ -1,0 +1,91 @@
+"""The index finds what a full sort finds, ties included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modules.exact_index import BLOCK, ExactIndex
+
+
+def _index(items: int, seed: int = 0) -> tuple[ExactIndex, np.ndarray]:
+    vectors = np.random.default_rng(seed).normal(size=(items, 4)).astype(np.float32)
+    return ExactIndex(tf.constant(vectors)), vectors
+
+
+def _sorted(scores: np.ndarray, k: int) -> np.ndarray:
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+@pytest.mark.parametrize("items", [1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 2_000])
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_finds_the_best_items(items: int, k: int) -> None:
+    index, vectors = _index(items)
+    k = min(k, items)
+    queries = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+
+    scores, positions = index.top(index.scores(tf.constant(queries)), k)
+
+    expected = queries @ vectors.T
+    np.testing.assert_array_equal(positions, _sorted(expected, k))
+    best = np.take_along_axis(expected, positions.numpy(), axis=1)
+    np.testing.assert_allclose(scores, best, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [1, 2, 5, 40])
+@pytest.mark.parametrize("k", [1, 7, 100, 500])
+def test_equal_scores_are_ordered_by_position(values: int, k: int) -> None:
+    """Few different scores: ties within blocks, between blocks, and at the last place."""
+    items = 500
+    index, _ = _index(items)
+    drawn = np.random.default_rng(values).integers(0, values, (4, items)).astype(np.float32)
+    scores = np.full((4, index.positions().shape[0]), -9.0, np.float32)
+    scores[:, index.column(np.arange(items))] = drawn
+
+    _, positions = index.top(tf.constant(scores), k)
+
+    np.testing.assert_array_equal(positions, _sorted(drawn, k))
+
+
+def test_a_filling_column_never_takes_the_place_of_an_item() -> None:
+    """All real scores are negative, and the zero vectors that fill the last block are not."""
+    items = 200 * BLOCK + 1
+    index = ExactIndex(-tf.range(1.0, items + 1)[:, None])
+
+    scores, positions = index.top(index.scores(tf.ones([1, 1])), 100)
+
+    assert positions.numpy().tolist() == [list(range(100))]
+    assert scores.numpy().tolist() == [[-float(i) for i in range(1, 101)]]
+
+
+def test_what_is_left_over_is_marked() -> None:
+    index, _ = _index(40)
+    scores = np.full((1, 2 * BLOCK), -np.inf, np.float32)
+    scores[0, index.column(np.int64(33))] = -5.0
+
+    found, positions = index.top(tf.constant(scores), tf.constant(40))
+
+    assert found.numpy()[0, 0] == -5.0
+    assert np.isneginf(found.numpy()[0, 1:]).all()
+    assert positions.numpy()[0, 0] == 33
+    assert positions.numpy().max() < 40
+
+
+def test_columns_and_positions_are_inverse() -> None:
+    index, vectors = _index(70)
+    positions = tf.range(70, dtype=tf.int64)
+
+    columns = index.column(positions)
+
+    np.testing.assert_array_equal(tf.gather(index.positions(), columns), positions)
+    np.testing.assert_array_equal(index.vectors(), vectors)
+    np.testing.assert_array_equal(index.vectors_at(positions[::-3]), vectors[::-3])
+
+
+def test_no_query_finds_nothing() -> None:
+    index, _ = _index(40)
+
+    scores, positions = index.top(index.scores(tf.zeros([0, 4])), 7)
+
+    assert scores.shape == positions.shape == [0, 7]
