@@ -16,6 +16,7 @@ from pipeline.data_files import DataPaths
 from pipeline.overrides import split_overrides
 from pipeline.progress import FAILED
 from pipeline.run_lock import BusyError, exclusive
+from pipeline.tfx_commands import PROMPT
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +57,7 @@ def prepare(options: argparse.Namespace) -> tuple[Config, Path]:
 
 
 class Screen:
-    """Shows what the pipeline prints; TFX's command line has had its say before that."""
+    """Shows TFX's commands and what the pipeline prints; what TFX says before that is chatter."""
 
     _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
 
@@ -64,34 +65,30 @@ class Screen:
         """Shows nothing yet."""
         self.shown = ""
         self._waiting = ""
+        self._has_started = False
 
     def show(self, text: str) -> None:
-        """Writes text on, from the pipeline's first words."""
-        if not self.shown:
-            self._waiting += text
-            start = self._FIRST_WORDS.search(self._waiting)
-            if not start:
-                return
-            text = self._waiting[start.start() :]
+        """Writes text on: commands at once, all else from the pipeline's first words."""
+        if not self._has_started:
+            text = self._without_chatter(self._waiting + text)
         self.shown += text
         sys.stdout.write(text)
         sys.stdout.flush()
+
+    def _without_chatter(self, text: str) -> str:
+        start = self._FIRST_WORDS.search(text)
+        self._has_started = bool(start)
+        chatter, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
+        *lines, self._waiting = chatter.split("\n")
+        commands = [f"{line}\n" for line in lines if line.startswith(PROMPT)]
+        return "".join([*commands, rest])
 
 
 def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     """Registers the pipeline where needed and runs it; returns the exit status."""
     log, screen = launch.new_log(out), Screen()
-    home = Path(environment[launch.HOME_VARIABLE])
-    status = 0
-    if not launch.is_registered(config, out, home):
-        arguments = launch.register_arguments(config, home)
-        print(f"$ tfx {' '.join(arguments)}", flush=True)
-        status = launch.call_tfx(arguments, environment, log, screen.show)
-    if status == 0:
-        arguments = launch.run_arguments(config)
-        print(f"$ tfx {' '.join(arguments)}", flush=True)
-        status = launch.call_tfx(arguments, environment, log, screen.show)
-    if status != 0:
+    commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
+    if launch.call_tfx(commands, environment, log, screen.show) != 0:
         print(launch.failure_text(screen.shown, log), flush=True)
         return 1
     print(f"\nSummary: {out / launch.SUMMARY_FILE}\nLog:     {log}")

@@ -18,6 +18,7 @@ from typing import IO
 from pipeline.config import DEFAULT_PRESET, PROJECT, Config, Paths, load_config, write_config
 from pipeline.progress import FAILED
 from pipeline.run_lock import holder
+from pipeline.tfx_commands import join_commands
 
 LOCAL_RUNNER = PROJECT / "local_runner.py"
 OUT_VARIABLE = "SESSION_RETRIEVAL_OUT"
@@ -89,13 +90,18 @@ def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, st
     path = os.pathsep.join([bin_folder, environment.get("PATH", os.defpath)])
     python_path = [str(PROJECT), *filter(None, [environment.get("PYTHONPATH")])]
     return {
-        HOME_VARIABLE: str(out / "tfx"),
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        # `import modules` sets it as well, but TensorFlow would import Keras 3 first, for 1 s.
+        "TF_USE_LEGACY_KERAS": "1",
+        # Else TFX builds wheels of modules/ and installs them, four each, for 7 s. This machine has
+        # the code anyway, and with or without wheels TFX's cache hashes the module_file.
+        "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES": "1",
         "PYTHONWARNINGS": "ignore::FutureWarning,ignore::DeprecationWarning",
         STARTED_VARIABLE: repr(time.time()),
         **environment,
         "PATH": path,
         "PYTHONPATH": os.pathsep.join(python_path),
+        HOME_VARIABLE: os.path.abspath(environment.get(HOME_VARIABLE) or out / "tfx"),
         OUT_VARIABLE: str(out),
     }
 
@@ -110,6 +116,12 @@ def is_registered(config: Config, out: Path, home: Path) -> bool:
         known.get("pipeline_root") == Paths.under(out).pipeline_root
         and known.get("pipeline_dsl_path") == str(LOCAL_RUNNER)
     )
+
+
+def tfx_commands(config: Config, out: Path, home: Path) -> list[list[str]]:
+    """Returns what TFX's command line has to do: register the pipeline where needed, and run it."""
+    register = [] if is_registered(config, out, home) else [register_arguments(config, home)]
+    return [*register, run_arguments(config)]
 
 
 def register_arguments(config: Config, home: Path) -> list[str]:
@@ -134,26 +146,25 @@ def new_log(out: Path) -> Path:
 
 
 def call_tfx(
-    arguments: Sequence[str],
+    commands: Sequence[Sequence[str]],
     environment: Mapping[str, str],
     log: Path,
     show: Callable[[str], None],
 ) -> int:
-    """Runs TFX's command line and returns its exit status.
+    """Runs commands of TFX's command line until one fails, and returns the exit status.
 
     Args:
-      arguments: after `tfx`.
+      commands: arguments after `tfx`, one list each.
       environment: of the process.
       log: file that gets all output appended.
-      show: gets all that is printed to stdout, as it comes: the command line's own words, then
-        the pipeline's.
+      show: gets all that is printed to stdout, as it comes: each command, the command line's own
+        words, then the pipeline's.
     """
-    command = [str(Path(sys.executable).with_name("tfx")), *arguments]
+    command = [sys.executable, "-m", "pipeline.tfx_commands", *join_commands(commands)]
     with open(log, "ab") as file:
-        file.write(f"$ {' '.join(command)}\n".encode())
-        file.flush()
+        # In the checkout: `-m` looks into the working directory first.
         process = subprocess.Popen(
-            command, env=dict(environment), stdout=subprocess.PIPE, stderr=file
+            command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, stderr=file
         )
         try:
             _copy_output(process, file, show)

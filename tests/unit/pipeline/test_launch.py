@@ -64,6 +64,21 @@ def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_
     assert launch.register_arguments(config, home)[1] == "update"
 
 
+def test_registers_only_what_is_not_registered(config: Config, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    run = ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
+    register, *rest = launch.tfx_commands(config, out, home)
+    assert register[:3] == ["pipeline", "create", "--engine=local"]
+    assert rest == [run]
+    known = {
+        "pipeline_root": Paths.under(out).pipeline_root,
+        "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
+    }
+    (home / config.name).mkdir(parents=True)
+    (home / config.name / "pipeline_args.json").write_text(json.dumps(known))
+    assert launch.tfx_commands(config, out, home) == [run]
+
+
 def test_logs_are_new_and_few(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for day in range(30):
