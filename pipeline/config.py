@@ -117,6 +117,11 @@ class Config:
             problems.append(
                 f"user_code must be one of {', '.join(USER_CODE)}, got {self.user_code!r}"
             )
+        if self.evaluation.split == "eval" and self.trainer.refit:
+            problems.append(
+                "evaluation.split is eval, which trainer.refit would let the model and the "
+                "baselines learn: set trainer.refit to false, or judge split test"
+            )
         return problems
 
 

@@ -346,6 +346,14 @@ def test_a_written_config_reads_back_the_same(
     assert load_config(str(written)) == config
 
 
+def test_a_split_that_is_learned_is_not_judged(folder: Path) -> None:
+    assert load_config("custom", ["evaluation.split=eval", "trainer.refit=false"])
+    assert _problems("evaluation.split=eval") == [
+        "evaluation.split is eval, which trainer.refit would let the model and the baselines "
+        "learn: set trainer.refit to false, or judge split test"
+    ]
+
+
 def test_paths_are_absolute_and_below_the_output_folder(folder: Path) -> None:
     paths = Paths.under("out")
     below = (paths.pipeline_root, paths.metadata, paths.push_folder, paths.checkpoint_folder)
