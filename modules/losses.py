@@ -52,15 +52,13 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         relative = np.zeros(len(item_counts), np.float32)
         relative[items] = weights / weights.max()
         self._relative_probability = tf.constant(relative)
-        reduction = {
-            "mean": tf.keras.losses.Reduction.SUM_OVER_BATCH_SIZE,
-            "sum": tf.keras.losses.Reduction.SUM,
-        }[options.reduction]
-        self._sparse_loss = tf.keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction=reduction
+        # Keras refuses to average under a tf.distribute strategy: `_reduced` does it.
+        no_reduction = tf.keras.losses.Reduction.NONE
+        self._softmax_loss = tf.keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=no_reduction
         )
         self._in_batch = tfrs.tasks.Retrieval(
-            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
+            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=no_reduction),
             remove_accidental_hits=options.remove_accidental_hits,
         )
 
@@ -75,10 +73,17 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
           candidate_vectors: maps item indices `[n]` to vectors, float32 `[n, dim]`.
 
         Returns:
-          Scalar, in nats; mean or sum over the targets.
+          Scalar, in nats; mean or sum over the targets. Of several replicas each returns its share:
+          the sum of them is the loss of the global batch.
         """
         # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
         tf.debugging.assert_shapes([(queries, ("T", "D")), (target, ("T",))])
+        return self._reduced(self._loss_of_targets(queries, target, candidate_vectors))
+
+    def _loss_of_targets(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Returns the loss of each target, `[targets]`."""
         if self._options.loss == "in_batch":
             return self._in_batch(
                 queries,
@@ -89,7 +94,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
             )
         if self._options.loss == "full":
             logits = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
-            return self._sparse_loss(tf.searchsorted(self._items, target), logits)
+            return self._softmax_loss(tf.searchsorted(self._items, target), logits)
         return self._sampled(queries, target, candidate_vectors)
 
     def _sampled(
@@ -120,7 +125,18 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
             places = tf.concat([places, tf.cast(hits, tf.int32) + behind_target], axis=0)
             values = tf.concat([values, tf.fill([tf.shape(hits)[0]], values.dtype.min)], axis=0)
         logits = tf.tensor_scatter_nd_update(logits, places, values)
-        return self._sparse_loss(tf.zeros_like(target), logits)
+        return self._softmax_loss(tf.zeros_like(target), logits)
+
+    def _reduced(self, loss_of_targets: tf.Tensor) -> tf.Tensor:
+        total = tf.reduce_sum(loss_of_targets)
+        if self._options.reduction == "sum":
+            return total
+        targets = tf.cast(tf.size(loss_of_targets), total.dtype)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # Replicas get equally many windows, not targets: a mean of means would be another loss.
+            replica = tf.distribute.get_replica_context()
+            targets = replica.all_reduce(tf.distribute.ReduceOp.SUM, targets)
+        return tf.math.divide_no_nan(total, targets)
 
     def _probability(self, item_index: tf.Tensor) -> tf.Tensor | None:
         if not self._options.logq_correction:

@@ -182,7 +182,8 @@ class TwoTower(tfrs.Model):
         queries, target = self._queries_and_targets(inputs, training)
         loss = self.task(queries, target, self.candidate_tower)
         self.targets.update_state(tf.size(target))
-        self.mean_loss.update_state(loss)
+        # The mean over replicas of their shares of the loss is too small by their number.
+        self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
         return loss
 
     def train_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -193,7 +194,11 @@ class TwoTower(tfrs.Model):
         """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(inputs, training=True)
-        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        step = self.optimizer.compute_gradients(loss, self.trainable_variables, tape)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # Those of tables are sparse, of another length in each replica: not to be gathered.
+            step = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in step]
+        self.optimizer.apply_gradients(step)
         return {metric.name: metric.result() for metric in (self.mean_loss, self.targets)}
 
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
