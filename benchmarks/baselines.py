@@ -32,7 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from modules.baseline_options import BASELINE_NAMES  # noqa: E402
-from modules.baselines import JudgedSteps, make_baseline  # noqa: E402
+from modules.baselines import IndexedSplits, make_baseline  # noqa: E402
 from modules.metrics import IntArray, metrics_from_rank_histograms  # noqa: E402
 from modules.neighbors import VSkNN  # noqa: E402
 from modules.steps import IndexedSessions  # noqa: E402
@@ -110,7 +110,7 @@ def read_sessions(path: Path) -> Sessions:
     )
 
 
-def load(arguments: argparse.Namespace) -> JudgedSteps:
+def load(arguments: argparse.Namespace) -> IndexedSplits:
     """Reads or makes the sessions."""
     if arguments.train:
         train, test = read_sessions(arguments.train), read_sessions(arguments.test)
@@ -119,7 +119,7 @@ def load(arguments: argparse.Namespace) -> JudgedSteps:
         items = math.ceil(count * ITEMS_PER_SESSION)
         train = make_sessions(count, items, 1, _FIRST_MS, 130)
         test = make_sessions(min(8_000, count), items, 2, _FIRST_MS + 130 * _DAY_MS, 7)
-    return JudgedSteps.index(train.item_ids, test.item_ids, train.start_times)
+    return IndexedSplits.of(train.item_ids, test.item_ids, train.start_times)
 
 
 class PlainVSkNN:
@@ -166,7 +166,7 @@ class PlainVSkNN:
         return sum(score >= scores[target] for score in scores.values())
 
 
-def measure_one(name: str, judged: JudgedSteps) -> Measurement:
+def measure_one(name: str, judged: IndexedSplits) -> Measurement:
     """Fits and judges one baseline, or the peer, in this process."""
     begin, recall, steps = Clock.now(), float("nan"), 0
     fitted = begin
@@ -190,7 +190,7 @@ def measure_one(name: str, judged: JudgedSteps) -> Measurement:
     )
 
 
-def _judge_peer(judged: JudgedSteps) -> tuple[int, Clock, float]:
+def _judge_peer(judged: IndexedSplits) -> tuple[int, Clock, float]:
     peer = PlainVSkNN(VSkNN())
     peer.fit(judged.train, judged.items)
     fitted = Clock.now()

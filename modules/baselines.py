@@ -38,8 +38,8 @@ __all__ = [
     "BASELINES",
     "STAN",
     "Baseline",
+    "IndexedSplits",
     "ItemCooccurrence",
-    "JudgedSteps",
     "Popularity",
     "SequentialRules",
     "SessionPopularity",
@@ -96,8 +96,8 @@ def make_baseline(name: str, options: BaselineOptions = BaselineOptions()) -> Ba
 
 
 @dataclass(frozen=True)
-class JudgedSteps:
-    """Training sessions, and the steps of test sessions, indexed once for all baselines.
+class IndexedSplits:
+    """The training sessions and the steps of the judged ones, indexed once for all baselines.
 
     Attributes:
       train: the training sessions.
@@ -114,12 +114,12 @@ class JudgedSteps:
     target_count: IntArray
 
     @classmethod
-    def index(
+    def of(
         cls,
         train_sessions: Sequence[Sequence[Hashable]],
         test_sessions: Sequence[Sequence[Hashable]],
         train_times: Sequence[int] | None = None,
-    ) -> JudgedSteps:
+    ) -> IndexedSplits:
         """Indexes sessions.
 
         Args:
@@ -172,9 +172,9 @@ def step_ranks(
 ) -> StepRanks:
     """Fits a baseline and ranks every step of the test sessions.
 
-    Arguments and errors are those of `JudgedSteps.index`; the baseline is fitted here.
+    Arguments and errors are those of `IndexedSplits.of`; the baseline is fitted here.
     """
-    judged = JudgedSteps.index(train_sessions, test_sessions, train_times)
+    judged = IndexedSplits.of(train_sessions, test_sessions, train_times)
     baseline.fit(judged.train, judged.items)
     return judged.ranks(baseline)
 

@@ -20,7 +20,7 @@ from components.baseline_evaluator import rank_table, session_reader
 from components.baseline_evaluator.session_reader import Sessions
 from modules import metrics
 from modules.baseline_options import BaselineOptions
-from modules.baselines import JudgedSteps, make_baseline
+from modules.baselines import IndexedSplits, make_baseline
 from modules.configuration import from_json
 from modules.metrics import IntArray
 
@@ -68,7 +68,7 @@ class Judgement(NamedTuple):
 
 def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Judgement:
     """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
-    steps = JudgedSteps.index(fitted_on.item_ids, judged.item_ids, fitted_on.start_times)
+    steps = IndexedSplits.of(fitted_on.item_ids, judged.item_ids, fitted_on.start_times)
     ranks: dict[str, IntArray] = {}
     figures: dict[str, dict[str, float]] = {}
     for name in options.names:
@@ -78,7 +78,7 @@ def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Ju
 
 
 def _judge_one(
-    name: str, steps: JudgedSteps, options: BaselineOptions
+    name: str, steps: IndexedSplits, options: BaselineOptions
 ) -> tuple[IntArray, dict[str, float]]:
     baseline = make_baseline(name, options)
     begin = time.perf_counter()

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from modules.baselines import JudgedSteps
+from modules.baselines import IndexedSplits
 from modules.metrics import IntArray
 
 FILE_NAME = "ranks.parquet"
@@ -29,7 +29,7 @@ KEYS = ("session_id", "step")
 
 
 def rank_table(
-    session_ids: Sequence[bytes], judged: JudgedSteps, ranks: Mapping[str, IntArray]
+    session_ids: Sequence[bytes], judged: IndexedSplits, ranks: Mapping[str, IntArray]
 ) -> pa.Table:
     """Puts the table together.
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from modules.baseline_options import BaselineOptions
-from modules.baselines import JudgedSteps, make_baseline
+from modules.baselines import IndexedSplits, make_baseline
 from modules.metrics import metrics_from_rank_histograms
 
 DATA = Path(os.environ.get("SESSION_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -68,19 +68,19 @@ def _read(path: Path) -> tuple[list[list[str]], list[int]]:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Mapping[str, JudgedSteps]:
+def judged() -> Mapping[str, IndexedSplits]:
     if not DATA.is_dir():
         pytest.skip("the real session files are not at hand; SESSION_DATA names their folder")
     found = {}
     for name, (train, test) in FILES.items():
         sessions, times = _read(DATA / train)
-        found[name] = JudgedSteps.index(sessions, _read(DATA / test)[0], times)
+        found[name] = IndexedSplits.of(sessions, _read(DATA / test)[0], times)
     return found
 
 
 @pytest.mark.parametrize(("data", "name", "settings", "all_steps", "last_step"), FIGURES)
 def test_known_figures(
-    judged: Mapping[str, JudgedSteps],
+    judged: Mapping[str, IndexedSplits],
     data: str,
     name: str,
     settings: Mapping[str, float],

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from modules import metrics
-from modules.baselines import STAN, JudgedSteps
+from modules.baselines import STAN, IndexedSplits
 from modules.metrics import K_VALUES, STEPS, VIEWS, metric_name
 from pipeline.sample_data import generate_sessions
 
@@ -66,7 +66,7 @@ def test_metrics_of_full_score_rows_agree(levels: int) -> None:
 def test_metrics_of_a_baseline_agree_in_every_view() -> None:
     """STAN scores some items only; what it does not score is a miss, as an unknown target is."""
     train, test = generate_sessions(900)
-    judged = JudgedSteps.index(
+    judged = IndexedSplits.of(
         [session.item_ids for session in train],
         [session.item_ids for session in test],
         [session.event_times[0] for session in train],
