@@ -116,7 +116,8 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 def _verdict(summary: Mapping[str, Any]) -> str:
     """Shows the gate's table; reasons are told only where the table cannot: for a refusal."""
     blessed = "yes" if summary["blessed"] else "no"
-    lines = [format_verdict(summary["gate"]), ""] if summary["gate"] else []
+    gate = summary["gate"] and {**summary["gate"], "beyond_accuracy": summary["beyond_accuracy"]}
+    lines = [format_verdict(gate), ""] if gate else []
     lines.append(f"Blessed: {blessed}")
     if not summary["blessed"]:
         lines += [f"  {reason}" for reason in summary["reasons"]]

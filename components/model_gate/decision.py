@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from components.model_gate import verdict
+from components.model_gate.beyond_accuracy import COVERAGE, POPULARITY_RATIO, Tally
 from components.model_gate.evaluation_record import in_order, plain_value
 from components.model_gate.figures import Figures, metric_mask
 from components.model_gate.metric_names import Bounds, MetricName, slice_names
@@ -51,6 +52,32 @@ def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | Non
         return verdict.failure(verdict.AGREEMENT, "Evaluator", reason)
     reason = f"the ranks give the Evaluator's figures, to {TOLERANCE:g}"
     return Check(verdict.AGREEMENT, "Evaluator", verdict.PASSED, reason)
+
+
+def finite_check(not_finite: int, prefixes: int) -> Check:
+    """Refuses a model that recommends with scores that are no numbers."""
+    name = "finite scores"
+    if not_finite:
+        share = f"{not_finite:,} of {prefixes:,} prefixes"
+        reason = f"scores of recommended items are NaN or infinite for {share}"
+        return Check(verdict.MODEL, name, verdict.FAILED, reason, n=prefixes)
+    reason = f"all scores of recommended items are finite ({prefixes:,} prefixes)"
+    return Check(verdict.MODEL, name, verdict.PASSED, reason, n=prefixes)
+
+
+def limit_checks(tally: Tally, options: GateOptions) -> Iterable[Check]:
+    """Yields a check per limit of a figure beyond accuracy that is set."""
+    if options.min_coverage is not None:
+        meaning = "share of the training data's items that is recommended at all"
+        yield verdict.limit_check(
+            COVERAGE, tally.coverage, options.min_coverage, None, tally.prefixes, meaning
+        )
+    if options.max_popularity_ratio is not None:
+        meaning = "mean popularity of recommended items to that of targets"
+        ratio = tally.ratios()[POPULARITY_RATIO]
+        yield verdict.limit_check(
+            POPULARITY_RATIO, ratio, None, options.max_popularity_ratio, tally.prefixes, meaning
+        )
 
 
 def slice_thresholds(table: RankTable, options: GateOptions, bounds: Bounds) -> dict[str, float]:

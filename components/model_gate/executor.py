@@ -17,9 +17,10 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.model_gate import decision, verdict
+from components.model_gate.beyond_accuracy import K, Tally, sampled
 from components.model_gate.evaluation_record import read_evaluation
 from components.model_gate.item_history import ItemHistory, item_history
-from components.model_gate.judging import Model, UnusableModelError, judge
+from components.model_gate.judging import Model, UnusableModelError, judge, prefixes
 from components.model_gate.metric_names import slice_bounds
 from components.model_gate.options import GateOptions
 from components.model_gate.rank_table import (
@@ -120,8 +121,11 @@ class Gate:
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
         """Returns the rank table and what `verdict.json` holds."""
         history = self._history()
+        tally = Tally(history)
         try:
-            table = self._judge_candidate(history)
+            model = Model(self._inputs.model)
+            table = self._judge_candidate(model, history)
+            self._recommend(model, tally, len(table.known))
         except UnusableModelError as error:
             reason = f"the candidate {error}"
             self._checks.append(verdict.failure(verdict.MODEL, CANDIDATE, reason))
@@ -131,6 +135,7 @@ class Gate:
         bounds = slice_bounds(self._evaluation, self._options)
         comparison = decision.Comparison(table, self._options, bounds)
         self._checks += comparison.checks()
+        self._checks += decision.limit_checks(tally, self._options)
         content = decision.content(
             comparison,
             self._checks,
@@ -138,6 +143,9 @@ class Gate:
             split=self._evaluation.split,
             candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
             last_blessed=self._last_blessed,
+            beyond_accuracy=tally.figures(
+                self._options.resamples, self._options.seed, self._options.confidence
+            ),
         )
         return table, content
 
@@ -152,11 +160,20 @@ class Gate:
         )
         return item_history((batch.items, batch.times) for batch in batches)
 
-    def _judge_candidate(self, history: ItemHistory) -> RankTable:
-        table = judge(Model(self._inputs.model), self._sessions(), history, CANDIDATE)
+    def _judge_candidate(self, model: Model, history: ItemHistory) -> RankTable:
+        table = judge(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
         self._checks.append(decision.agreement_check(table, metrics))
         return table
+
+    def _recommend(self, model: Model, tally: Tally, steps: int) -> None:
+        """Asks the candidate to answer the prefixes of a sample of sessions."""
+        options = self._options
+        share = options.max_prefixes / max(steps, 1)
+        for asked in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
+            item_ids, scores = model.recommend(asked.items, K)
+            tally.add(asked.session, asked.items, asked.target, item_ids, scores)
+        self._checks.append(decision.finite_check(tally.not_finite, tally.prefixes))
 
     def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
         """Adds the last blessed model's ranks; one that cannot be used is no obstacle."""

@@ -66,8 +66,9 @@ class Figures:
         for row, name in enumerate(wanted):
             per_unit[:, row] = self._sums(table, name, bounds, unit[table.session], units)
         self._values = _means(per_unit.sum(axis=0))
-        drawn = resampled_sums(per_unit.reshape(units, -1), resamples, seed)
-        self._drawn = _means(drawn.reshape(resamples, *per_unit.shape[1:]))
+        shape = per_unit.shape[1:]
+        drawn = resampled_sums(per_unit.reshape(units, shape[0] * shape[1]), resamples, seed)
+        self._drawn = _means(drawn.reshape(resamples, *shape))
 
     def _sums(
         self, table: RankTable, name: str, bounds: Bounds, unit: IntArray, units: int

@@ -34,7 +34,14 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
     for row in verdict["rows"]:
         if row["verdict"] == "skipped" and not row["kind"].startswith("slice"):
             lines.append(f"skipped: {row['reason']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_beyond_accuracy(verdict.get("beyond_accuracy") or {})])
+
+
+def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
+    if not found.get("prefixes"):
+        return []
+    shown = [f"{name} {number(figure['value'])}" for name, figure in found.items() if "@" in name]
+    return [f"Recommendations for {found['prefixes']:,} prefixes: {', '.join(shown)}"]
 
 
 def _is_quiet(row: Mapping[str, Any]) -> bool:

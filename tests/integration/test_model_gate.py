@@ -1,0 +1,452 @@
+"""The gate with real SavedModels of a few kilobytes: whom it refuses, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx import types
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from components.baseline_evaluator import executor as baseline_executor
+from components.model_gate import executor
+from components.model_gate.options import GateOptions
+from components.model_gate.rank_table import read_table
+from modules import metrics
+from modules.baseline_options import BaselineOptions
+from modules.configuration import EvaluationOptions
+
+ITEMS = 60
+DAY = 86_400_000
+EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
+PREFIXES = [tf.TensorSpec([None, None], tf.string, name="item_ids")]
+
+
+class MatrixModel(tf.Module):
+    """Scores the next item by the current one: a row of a matrix, row 0 for an unknown item."""
+
+    def __init__(self, scores: np.ndarray, counts: np.ndarray) -> None:
+        super().__init__()
+        self.items = scores.shape[1]
+        self.scores = tf.Variable(scores, dtype=tf.float32, trainable=False)
+        self.counts = tf.constant(counts[: self.items], tf.int64)
+        self.ids = tf.constant([f"i{index}" for index in range(self.items)])
+        positions = tf.range(self.items, dtype=tf.int64)
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(self.ids, positions), default_value=-1
+        )
+
+    @tf.function(input_signature=EXAMPLES)
+    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(examples, {"item_ids": tf.io.RaggedFeature(tf.string)})
+        items = parsed["item_ids"].to_tensor("")
+        index, exists = self.table.lookup(items), items[:, 1:] != ""
+        prefix, target = index[:, :-1], index[:, 1:]
+        scores = tf.gather(self.scores, prefix + 1)
+        of_target = tf.gather(scores, tf.maximum(target, 0), batch_dims=2)
+        below = tf.reduce_sum(tf.cast(scores < of_target[..., None], tf.int64), -1)
+        rank = tf.where(target >= 0, self.items - below, self.items + 1)
+        length = tf.cumsum(tf.cast(prefix >= 0, tf.int64), axis=1)
+        count = tf.where(target >= 0, tf.gather(self.counts, tf.maximum(target, 0)), 0)
+        known = exists & (target >= 0) & (length > 0)
+        return {
+            "rank": tf.where(exists, rank, 0),
+            "known": tf.cast(known, tf.int64),
+            "context_length": tf.where(exists, length, 0),
+            "target_count": tf.where(exists, count, 0),
+        }
+
+    @tf.function(input_signature=PREFIXES)
+    def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        length = tf.reduce_sum(tf.cast(item_ids != "", tf.int64), axis=1)
+        latest = tf.gather(self.table.lookup(item_ids), length - 1, batch_dims=1)
+        scores, top = tf.math.top_k(tf.gather(self.scores, latest + 1), 30)
+        return {"item_ids": tf.gather(self.ids, top), "scores": scores}
+
+
+class World:
+    """Sessions, models and what other nodes leave on disk; the gate reads it all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.made = folder, 0
+        random = np.random.default_rng(5)
+        self.popularity = 1 / np.arange(1, ITEMS + 1)
+        self.popularity /= self.popularity.sum()
+        self.follower = random.permutation(ITEMS)
+        train = [self._session(random, follows=0.0) for _ in range(400)]
+        test = [self._session(random, follows=0.6) for _ in range(400)]
+        test.append(["new1", "i3", "new2"])
+        ids = [item for session in train for item in session]
+        self.counts = np.array([ids.count(f"i{index}") for index in range(ITEMS)])
+        self.examples = self._artifact(standard_artifacts.Examples, "examples")
+        self.examples.split_names = '["train", "test", "eval"]'
+        for split, sessions in (("train", train), ("test", test), ("eval", [])):
+            self._write_sessions(split, sessions)
+        self.baselines = {split: self._judge_baselines(split) for split in ("test", "eval")}
+
+    def _session(self, random: np.random.Generator, follows: float) -> list[str]:
+        items = [int(random.choice(ITEMS, p=self.popularity))]
+        for _ in range(random.integers(1, 9)):
+            follow = random.random() < follows
+            drawn = int(random.choice(ITEMS, p=self.popularity))
+            items.append(int(self.follower[items[-1]]) if follow else drawn)
+        return [f"i{item}" for item in items]
+
+    def _artifact(self, kind: type[types.Artifact], name: str) -> Any:
+        self.made += 1
+        artifact = kind()
+        artifact.id, artifact.uri = self.made, str(self.folder / f"{name}-{self.made}")
+        Path(artifact.uri).mkdir(parents=True)
+        return artifact
+
+    def _write_sessions(self, split: str, sessions: list[list[str]]) -> None:
+        folder = Path(self.examples.uri) / f"Split-{split}"
+        folder.mkdir()
+        with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
+            for number, items in enumerate(sessions):
+                start = number * DAY // 50
+                times = [start + 1000 * step for step in range(len(items))]
+                feature = {
+                    "session_id": _bytes([f"s{(number * 7919) % 1000:03}"]),
+                    "item_ids": _bytes(items),
+                    "event_times": _ints(times),
+                    "start_time": _ints([start]),
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+
+    def _judge_baselines(self, split: str) -> types.Artifact:
+        output = self._artifact(simple_artifacts.Metrics, "baselines")
+        properties = {
+            baseline_executor.FIT_SPLITS: '["train"]',
+            baseline_executor.JUDGED_SPLIT: split,
+            baseline_executor.OPTIONS: json.dumps(
+                dataclasses.asdict(BaselineOptions(names=("popularity", "sequential_rules")))
+            ),
+            baseline_executor.SOURCE_DIGEST: "",
+        }
+        baseline_executor.Executor().Do(
+            {"examples": [self.examples]}, {"baseline_ranks": [output]}, properties
+        )
+        return output
+
+    def scores(self, good: float = 30.0, items: int = ITEMS) -> np.ndarray:
+        """Popularity's scores; what really follows an item gets `good` more."""
+        scores = np.tile(self.counts[:items].astype(np.float32), (items + 1, 1))
+        for item in range(items):
+            if self.follower[item] < items:
+                scores[item + 1, self.follower[item]] += good
+        return scores
+
+    def save(self, scores: np.ndarray) -> types.Artifact:
+        """Saves a model."""
+        artifact = self._artifact(standard_artifacts.Model, "model")
+        model = MatrixModel(scores, self.counts)
+        signatures = {"evaluate": model.evaluate, "recommend": model.recommend}
+        tf.saved_model.save(model, f"{artifact.uri}/Format-Serving", signatures=signatures)
+        return artifact
+
+    def evaluation(self, model: types.Artifact, split: str, off_by: float = 0.0) -> types.Artifact:
+        """Writes the figures of a model as TFMA does, one of them wrong by `off_by`."""
+        artifact = self._artifact(standard_artifacts.ModelEvaluation, "evaluation")
+        evaluate = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures["evaluate"]
+        files = [f"{self.examples.uri}/Split-{split}/data.gz"]
+        records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+        outputs = evaluate(examples=tf.constant(records, tf.string)) if records else None
+        values = metrics.metrics_from_ranks(outputs["rank"], outputs["known"]) if outputs else {}
+        record = metrics_for_slice_pb2.MetricsForSlice()
+        for name, value in values.items():
+            entry = record.metric_keys_and_values.add()
+            entry.key.name = name
+            wrong = off_by if name == "known/last/mrr@20" else 0.0
+            entry.value.double_value.value = value + wrong
+        with tf.io.TFRecordWriter(f"{artifact.uri}/metrics-00000-of-00001.tfrecord") as writer:
+            writer.write(record.SerializeToString())
+        return artifact
+
+    def judge(
+        self,
+        model: types.Artifact,
+        last_blessed: types.Artifact | None = None,
+        split: str = "test",
+        off_by: float = 0.0,
+        baselines: types.Artifact | None = None,
+        evaluated: types.Artifact | None = None,
+        **options: Any,
+    ) -> Outcome:
+        """Runs the gate; `evaluated` is whom the Evaluator judged, if not the candidate."""
+        blessing = self._artifact(standard_artifacts.ModelBlessing, "blessing")
+        verdict = self._artifact(simple_artifacts.Metrics, "verdict")
+        inputs = {
+            executor.EXAMPLES: [self.examples],
+            executor.EVALUATION: [self.evaluation(evaluated or model, split, off_by)],
+            executor.MODEL: [model],
+            executor.BASELINE_RANKS: [baselines or self.baselines[split]],
+            executor.LAST_BLESSED_MODEL: [last_blessed] if last_blessed else [],
+        }
+        gate = GateOptions(**{"resamples": 400, **options})
+        properties = {
+            executor.OPTIONS: json.dumps(dataclasses.asdict(gate)),
+            executor.EVALUATION_OPTIONS: json.dumps(
+                dataclasses.asdict(EvaluationOptions(split=split))
+            ),
+            executor.FIT_SPLITS: '["train"]',
+            executor.SOURCE_DIGEST: "",
+        }
+        outputs = {executor.BLESSING: [blessing], executor.VERDICT: [verdict]}
+        executor.Executor().Do(inputs, outputs, properties)
+        return Outcome(blessing, Path(verdict.uri), model, last_blessed)
+
+
+def _bytes(values: list[str]) -> tf.train.Feature:
+    encoded = [value.encode() for value in values]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+
+
+def _ints(values: list[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the gate wrote; blessing and verdict say the same."""
+
+    blessing: types.Artifact
+    verdict: Path
+    model: types.Artifact
+    last_blessed: types.Artifact | None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The verdict, of strict JSON."""
+
+        def refuse(constant: str) -> None:
+            raise AssertionError(f"{constant} is no JSON")
+
+        text = (self.verdict / "verdict.json").read_text("utf-8")
+        return json.loads(text, parse_constant=refuse)
+
+    @property
+    def reasons(self) -> str:
+        """Why; checks on the way that all outputs agree and everything is there."""
+        content = self.content
+        name = "BLESSED" if content["blessed"] else "NOT_BLESSED"
+        assert [file.name for file in Path(self.blessing.uri).iterdir()] == [name]
+        assert self.blessing.get_int_custom_property("blessed") == int(content["blessed"])
+        assert self.blessing.get_int_custom_property("current_model_id") == self.model.id
+        assert self.blessing.get_string_custom_property("current_model") == self.model.uri
+        if self.last_blessed:
+            baseline = self.blessing.get_int_custom_property("baseline_model_id")
+            assert baseline == self.last_blessed.id
+        assert (self.verdict / "ranks.parquet").is_file()
+        return "\n".join(content["reasons"])
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the model may be pushed."""
+        return bool(self.content["blessed"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture(scope="module")
+def good(world: World) -> types.Artifact:
+    return world.save(world.scores())
+
+
+def test_a_good_model_is_blessed_and_all_is_written(world, good, capsys) -> None:
+    outcome = world.judge(good, thresholds={"known/all/recall@20": 0.5}, min_coverage=0.5)
+    assert outcome.blessed, outcome.reasons
+    assert "honest/all/mrr@20: beats sequential_rules by +" in outcome.reasons
+    printed = capsys.readouterr().out
+    head = "metric candidate best baseline last blessed must be n"
+    assert head in " ".join(printed.split())
+    assert "> popularity" in printed and "Blessed: yes" in printed
+    content = outcome.content
+    assert content["last_blessed"] == {"status": "none"}
+    table = read_table(str(outcome.verdict / "ranks.parquet"))
+    assert set(table.ranks) == {"candidate", "popularity", "sequential_rules"}
+    assert len(table.known) == content["judged"]["steps"] > 1000
+    # Slices by age: items were first seen in training, on the first days; and new ones.
+    assert content["slices"]["item_age=new"]["n"] == 1
+    assert content["slices"]["item_age=0..1"]["n"] > 100
+    for figure in content["headlines"]["candidate"].values():
+        low, high = figure["interval"]
+        assert low < figure["value"] < high
+
+
+def test_a_model_worse_than_popularity(world) -> None:
+    outcome = world.judge(world.save(-world.scores()))
+    assert not outcome.blessed
+    assert "honest/all/recall@20: is worse than popularity, by -" in outcome.reasons
+
+
+def test_a_model_equal_to_the_baseline_within_noise(world) -> None:
+    scores = world.scores(good=0)
+    scores += np.random.default_rng(1).normal(0, 3, scores.shape)
+    rarest = int(np.argsort(world.counts)[0])
+    scores[rarest + 1, world.follower[rarest]] += 100
+    model = world.save(scores)
+    outcome = world.judge(model, beat_baselines=("popularity",))
+    assert not outcome.blessed
+    # Its recall is higher, as it happens: by less than chance alone explains.
+    (reason,) = outcome.content["reasons"]
+    assert reason.startswith("honest/all/recall@20: does not beat popularity beyond noise, by +0.0")
+
+
+def test_a_margin_must_be_exceeded_too(world, good) -> None:
+    assert world.judge(good, beat_margin=0.02).blessed
+    outcome = world.judge(good, beat_margin=0.6)
+    assert "margin 0.6" in outcome.reasons and not outcome.blessed
+
+
+def test_an_absolute_threshold(world, good) -> None:
+    outcome = world.judge(good, thresholds={"known/last/mrr@20": 0.99})
+    assert not outcome.blessed
+    assert outcome.reasons.endswith("is below the threshold 0.9900")
+
+
+def test_the_same_model_again_is_blessed_without_being_judged_twice(world, good) -> None:
+    outcome = world.judge(good, last_blessed=good)
+    assert outcome.blessed
+    assert outcome.content["last_blessed"]["status"] == "identical"
+    changes = [row for row in outcome.content["rows"] if row["kind"] == "change"]
+    assert len(changes) == 2
+    for row in changes:
+        assert (row["value"], row["interval"]) == (0.0, [0.0, 0.0])
+
+
+def test_an_equally_good_model_is_compared_and_blessed(world, good) -> None:
+    outcome = world.judge(world.save(world.scores() + 1.0), last_blessed=good)
+    assert outcome.blessed
+    assert outcome.content["last_blessed"]["status"] == "compared"
+    assert outcome.content["metrics"]["last_blessed"] == outcome.content["metrics"]["candidate"]
+
+
+def test_a_model_worse_than_the_last_blessed_one(world, good) -> None:
+    outcome = world.judge(world.save(world.scores(good=8)), last_blessed=good)
+    assert not outcome.blessed
+    assert "honest/all/mrr@20: change from the last blessed model -" in outcome.reasons
+    assert "is below the limit -0.01, beyond noise" in outcome.reasons
+
+
+def test_a_model_worse_than_the_last_blessed_one_in_one_slice(world, good) -> None:
+    scores = world.scores()
+    never_shown = np.flatnonzero(world.counts >= 11)[-5:]
+    scores[:, never_shown] -= 1000
+    options = {
+        "change_thresholds": {"honest/all/recall@20": -0.2},
+        "slice_change_threshold": -0.05,
+    }
+    outcome = world.judge(world.save(scores), last_blessed=good, **options)
+    assert not outcome.blessed
+    assert "honest/all/recall@20/target_count=11..50: change from the last" in outcome.reasons
+    assert "honest/all/recall@20: change" not in outcome.reasons
+    named = {"change_thresholds": {"honest/all/recall@20/target_count=11..50": -0.05}}
+    outcome = world.judge(
+        world.save(scores), last_blessed=good, slice_change_threshold=None, **named
+    )
+    assert len(outcome.content["reasons"]) == 1
+
+
+def test_a_last_blessed_model_with_another_vocabulary_is_compared_on_raw_ids(world, good) -> None:
+    old = world.save(world.scores(items=ITEMS // 2))
+    outcome = world.judge(good, last_blessed=old)
+    assert outcome.blessed and outcome.content["last_blessed"]["status"] == "compared"
+    metrics_of = outcome.content["metrics"]
+    assert metrics_of["last_blessed"]["honest/all/n"] == metrics_of["candidate"]["honest/all/n"]
+    assert metrics_of["last_blessed"]["known/all/n"] < metrics_of["candidate"]["known/all/n"]
+    back = world.judge(old, last_blessed=good, beat_baselines=())
+    assert not back.blessed and "honest/all/recall@20: change from" in back.reasons
+
+
+@pytest.mark.parametrize("damage", ["graph", "variables", "gone", "signature"])
+def test_a_last_blessed_model_that_cannot_be_used_does_not_block(world, good, damage) -> None:
+    broken = world._artifact(standard_artifacts.Model, "broken")
+    folder = Path(broken.uri) / "Format-Serving"
+    shutil.copytree(Path(good.uri) / "Format-Serving", folder)
+    if damage == "graph":
+        (folder / "saved_model.pb").write_bytes(b"\x08garbage")
+    elif damage == "variables":
+        (data,) = (folder / "variables").glob("*.data-*")
+        data.write_bytes(data.read_bytes()[:10])
+    elif damage == "gone":
+        shutil.rmtree(folder)
+    else:
+        shutil.rmtree(folder)
+        tf.saved_model.save(tf.Module(), str(folder))
+    outcome = world.judge(good, last_blessed=broken)
+    assert outcome.blessed
+    assert outcome.content["last_blessed"]["status"] == "unusable"
+    assert f"the last blessed model (id {broken.id}, {broken.uri}) cannot be loaded" in (
+        outcome.reasons
+    )
+    assert "does not block" in outcome.reasons
+
+
+def test_a_broken_candidate_is_refused(world, good) -> None:
+    broken = world._artifact(standard_artifacts.Model, "broken")
+    tf.saved_model.save(tf.Module(), f"{broken.uri}/Format-Serving")
+    outcome = world.judge(broken, last_blessed=good, evaluated=good)
+    assert not outcome.blessed
+    assert outcome.reasons.startswith("the candidate cannot be loaded: KeyError")
+
+
+def test_a_nan_model_is_refused(world, good) -> None:
+    outcome = world.judge(world.save(np.full((ITEMS + 1, ITEMS), np.nan)), last_blessed=good)
+    assert not outcome.blessed
+    assert "scores of recommended items are NaN or infinite for" in outcome.reasons
+    assert "is worse than popularity" in outcome.reasons
+
+
+def test_an_empty_split_is_refused(world, good) -> None:
+    outcome = world.judge(good, last_blessed=good, split="eval")
+    assert not outcome.blessed
+    assert "honest/all/n: 0 is below the threshold 1" in outcome.reasons
+    assert outcome.content["judged"] == {"sessions": 0, "steps": 0}
+
+
+def test_ranks_that_disagree_with_the_evaluator(world, good) -> None:
+    assert world.judge(good, off_by=9e-7).blessed
+    outcome = world.judge(good, off_by=2e-6)
+    assert not outcome.blessed
+    assert outcome.reasons.startswith(
+        "the ranks disagree with the Evaluator's figures in 1 metrics: known/last/mrr@20 is"
+    )
+
+
+def test_baseline_ranks_of_other_steps(world, good) -> None:
+    outcome = world.judge(good, baselines=world.baselines["eval"])
+    assert not outcome.blessed
+    assert "do not hold the same steps, such as session b's" in outcome.reasons
+    assert "popularity was not judged, the baselines are: none" in outcome.reasons
+
+
+def test_limits_beyond_accuracy(world, good) -> None:
+    found = world.judge(good).content["beyond_accuracy"]
+    assert found["prefixes"] == world.judge(good).content["judged"]["steps"]  # all, so few
+    high = world.judge(good, min_coverage=1.0, max_popularity_ratio=1.0)
+    assert not high.blessed
+    ratio = found["popularity_ratio@20"]["value"]
+    assert f"popularity_ratio@20: {ratio:.4f} is above the limit 1 (mean" in high.reasons
+    popular = world.judge(world.save(world.scores(good=0)), min_coverage=0.9, beat_baselines=())
+    assert popular.reasons.startswith("coverage@20: 0.3333 is below the limit 0.9")
+    assert popular.content["beyond_accuracy"]["coverage@20"]["value"] == pytest.approx(20 / ITEMS)
+
+
+def test_a_sample_of_prefixes_is_the_same_in_every_run(world, good) -> None:
+    first, second = (world.judge(good, max_prefixes=300).content for _ in range(2))
+    assert first["beyond_accuracy"] == second["beyond_accuracy"]
+    assert 150 < first["beyond_accuracy"]["prefixes"] < 450
+    assert first["headlines"] == second["headlines"]
