@@ -1,0 +1,234 @@
+"""The real SDK against a stub of the API server: what is sent, and what a user reads on failure."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.append(str(PROJECT / "kubeflow"))
+
+import submit  # noqa: E402
+
+SCRIPT = PROJECT / "kubeflow" / "submit.py"
+EXAMPLE = PROJECT / "kubeflow" / "examples" / "sample-oss.yaml"
+
+
+class StubServer(ThreadingHTTPServer):
+    """Answers the calls of the SDK and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.known_pipeline = False
+        self.multi_user = False
+        self.status = 200
+        self.refused = "nothing"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def bodies(self, end: str) -> list[Any]:
+        """Returns the JSON bodies sent to paths of that end."""
+        return [json.loads(body) for _, path, _, body in self.calls if path.endswith(end)]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: StubServer
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.calls.append((self.command, path, headers, body))
+        status = 403 if path.endswith(self.server.refused) else self.server.status
+        answer = {"error": "no"} if status != 200 else self._content(path)
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _content(self, path: str) -> dict[str, Any]:
+        if path.endswith("/healthz"):
+            return {"multi_user": self.server.multi_user}
+        if path.endswith("/experiments"):
+            made = {"experiment_id": "e-1", "display_name": "session-retrieval"}
+            return made if self.command == "POST" else {"experiments": []}
+        if path.endswith("/pipelines") and self.command == "GET":
+            known = [{"pipeline_id": "p-1", "display_name": "sample"}]
+            return {"pipelines": known if self.server.known_pipeline else []}
+        if path.endswith(("/upload", "/upload_version")):
+            return {"pipeline_id": "p-1", "pipeline_version_id": "v-1"}
+        if path.endswith("/runs"):
+            return {"run_id": "r-1"}
+        return {"recurring_run_id": "rr-1"}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stays silent."""
+
+
+@pytest.fixture
+def server() -> Iterator[StubServer]:
+    stub = StubServer()
+    thread = threading.Thread(target=stub.serve_forever, daemon=True)
+    thread.start()
+    yield stub
+    stub.shutdown()
+    stub.server_close()
+
+
+def _submit(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        # A home of its own: the SDK keeps a context file in it.
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), **environment},
+    )
+
+
+def test_a_run_carries_the_specification_the_values_and_the_root(
+    server: StubServer, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret\n", "utf-8")
+    done = _submit(
+        *("run", str(EXAMPLE), "--host", server.url, "--token-file", str(token)),
+        *("--parameter", "epochs=3", "--parameter", "data_folder=gs://bucket/7", "--name", "mine"),
+        *("--service-account", "runner", "--no-cache"),
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Run r-1 is on its way" in done.stdout
+    (sent,) = server.bodies("/runs")
+    spec, platform = yaml.safe_load_all(EXAMPLE.read_text("utf-8"))
+    assert sent["display_name"] == "mine"
+    assert sent["experiment_id"] == "e-1"
+    assert sent["service_account"] == "runner"
+    assert sent["runtime_config"] == {
+        "parameters": {"epochs": 3, "data_folder": "gs://bucket/7"},
+        "pipeline_root": spec["defaultPipelineRoot"],
+    }
+    tasks = sent["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
+    assert set(tasks) == set(spec["root"]["dag"]["tasks"])
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks.values())
+    assert sent["pipeline_spec"]["platform_spec"] == platform
+    assert all(h.get("authorization") == "Bearer secret" for _, _, h, _ in server.calls)
+
+
+def test_a_schedule_runs_one_at_a_time_and_does_not_catch_up(
+    server: StubServer, tmp_path: Path
+) -> None:
+    done = _submit(
+        *("schedule", str(EXAMPLE), "--host", server.url, "--cron", "0 0 4 * * *"), home=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (sent,) = server.bodies("/recurringruns")
+    assert sent["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * *"
+    assert sent["max_concurrency"] == "1" or sent["max_concurrency"] == 1
+    assert sent["no_catchup"] is True
+    assert sent["runtime_config"]["pipeline_root"].startswith("minio://")
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_upload_is_a_new_pipeline_or_a_new_version(
+    server: StubServer, tmp_path: Path, known: bool
+) -> None:
+    server.known_pipeline = known
+    done = _submit(
+        *("upload", str(EXAMPLE), "--host", server.url, "--version", "v7"), home=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    paths = [path for method, path, _, _ in server.calls if method == "POST"]
+    assert paths == [f"/apis/v2beta1/pipelines/upload{'_version' if known else ''}"]
+    (content,) = [body for method, _, _, body in server.calls if method == "POST"]
+    assert EXAMPLE.read_bytes()[:500] in content
+    assert ("Version v7 of pipeline sample" in done.stdout) is known
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "401 Unauthorized: the token is missing or has expired"),
+        (403, "may not do this in the namespace"),
+        (404, "no address of Kubeflow Pipelines' API"),
+        (500, "500 Internal Server Error: the server says"),
+    ],
+)
+def test_a_refusal_says_what_to_do(server: StubServer, status: int, words: str) -> None:
+    server.status = status
+    with pytest.raises(submit.SubmitError) as error:
+        submit.check_host(server.url, "token", None)
+    assert words in str(error.value)
+
+
+def test_a_refusal_behind_the_health_check_is_one_sentence_too(
+    server: StubServer, tmp_path: Path
+) -> None:
+    server.refused = "/experiments"
+    done = _submit("run", str(EXAMPLE), "--host", server.url, home=tmp_path)
+    assert done.returncode == 1
+    assert "403 Forbidden: the account may not do this in the namespace" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_several_users_need_a_namespace(server: StubServer) -> None:
+    server.multi_user = True
+    with pytest.raises(submit.SubmitError, match="say whose by --namespace"):
+        submit.check_host(server.url, None, None)
+    submit.check_host(server.url, None, "team-a")
+
+
+def test_an_unreachable_host_is_one_sentence_with_the_way_out() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(submit.SubmitError) as error:
+        submit.check_host(url, None, None)
+    assert f"Nobody answers at {url}" in str(error.value) and "port-forward" in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["", "localhost:8080", "ftp://x"])
+def test_a_host_that_is_no_url_is_refused(host: str) -> None:
+    with pytest.raises(submit.SubmitError, match="--host must be a URL such as"):
+        submit.check_host(host, None, None)
+
+
+def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
+    server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(EXAMPLE.read_text("utf-8").replace("schemaVersion: 2.1.0", ""), "utf-8")
+    vertex = EXAMPLE.with_name("sample-vertex.json")
+    for file, more, words in (
+        (bad, [], "schemaVersion must be 2.1.0"),
+        (EXAMPLE, ["--parameter", "epoch=3"], "no parameter epoch: there are"),
+        (vertex, [], "is for Vertex"),
+        (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
+    ):
+        assert submit.main(["run", str(file), "--host", server.url, *more]) == 1
+        assert words in capsys.readouterr().err
+    assert server.calls == []
