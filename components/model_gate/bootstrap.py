@@ -82,8 +82,8 @@ def percentile_interval(values: FloatArray, confidence: float) -> Interval | Non
 
     None without any figure.
 
-    >>> percentile_interval(np.arange(101.0), 0.9)
-    (5.0, 95.0)
+    >>> percentile_interval(np.arange(101.0), 0.5)
+    (25.0, 75.0)
     """
     finite = values[np.isfinite(values)]
     if not len(finite):
