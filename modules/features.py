@@ -7,19 +7,55 @@ import tensorflow as tf
 from modules.vocabulary import PADDING
 
 
+def rows_of(sequences: tf.SparseTensor) -> tf.RaggedTensor:
+    """Returns parsed variable-length features, `[batch, length]`, as ragged rows."""
+    return tf.RaggedTensor.from_value_rowids(
+        sequences.values,
+        sequences.indices[:, 0],
+        nrows=sequences.dense_shape[0],
+        validate=False,
+    )
+
+
+def keep_items(sequences: tf.RaggedTensor, keep: tf.Tensor) -> tf.RaggedTensor:
+    """Drops values from rows, as `tf.ragged.boolean_mask` does with a fifth of its operations.
+
+    Args:
+      sequences: `[batch, (length)]`.
+      keep: bool, one for each of `sequences.values`.
+
+    Returns:
+      `[batch, (kept length)]`.
+    """
+    kept_before = tf.cumsum(tf.cast(keep, tf.int64))
+    kept_before = tf.concat([tf.zeros([1], tf.int64), kept_before], axis=0)
+    return tf.RaggedTensor.from_row_splits(
+        tf.gather(sequences.values, tf.where(keep)[:, 0]),
+        tf.gather(kept_before, sequences.row_splits),
+        validate=False,
+    )
+
+
 def right_pad_to_multiple(sequences: tf.RaggedTensor, multiple: int) -> tf.RaggedTensor:
     """Appends padding to every row until its length is a multiple of `multiple`.
 
     Args:
-      sequences: int64 `[batch, (length)]`.
+      sequences: int64 `[batch, (length), ...]`.
       multiple: row lengths of the result are multiples of it; an empty row stays empty.
 
     Returns:
-      int64 `[batch, (padded length)]`.
+      int64 `[batch, (padded length), ...]`.
     """
-    missing = tf.math.floormod(-sequences.row_lengths(), multiple)
-    values = tf.fill([tf.reduce_sum(missing)], tf.constant(PADDING, sequences.dtype))
-    return tf.concat([sequences, tf.RaggedTensor.from_row_lengths(values, missing)], axis=1)
+    values, lengths = sequences.values, sequences.row_lengths()
+    padded_lengths = lengths + tf.math.floormod(-lengths, multiple)
+    padded_splits = tf.concat([tf.zeros([1], tf.int64), tf.cumsum(padded_lengths)], axis=0)
+    # One scatter into zeros, which is what PADDING is: Transform traces this nine times, and ragged
+    # concatenation has ten times the operations.
+    position = tf.range(tf.shape(values, tf.int64)[0])
+    row = tf.searchsorted(sequences.row_splits[1:], position, side="right")
+    place = position + tf.gather(padded_splits[:-1] - sequences.row_splits[:-1], row)
+    padded = tf.scatter_nd(place[:, None], values, [padded_splits[-1], *values.shape[1:]])
+    return tf.RaggedTensor.from_row_splits(padded, padded_splits, validate=False)
 
 
 def step_windows(
@@ -38,9 +74,10 @@ def step_windows(
       context and target, each int64 `[batch, (windows * max_context)]`, windows one after the
       other, the last one right-padded. A session shorter than 2 has no window.
     """
-    context = right_pad_to_multiple(item_index[:, :-1], max_context)
-    target = right_pad_to_multiple(item_index[:, 1:], max_context)
-    return context, target
+    context, target = item_index[:, :-1], item_index[:, 1:]
+    steps = context.with_values(tf.stack([context.values, target.values], axis=1))
+    padded = right_pad_to_multiple(steps, max_context)
+    return padded.with_values(padded.values[:, 0]), padded.with_values(padded.values[:, 1])
 
 
 def last_step_window(

@@ -39,7 +39,7 @@ def preprocessing_fn(
 def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:
     """Looks up item indices and drops what is not in the catalogue: int64 `[batch, (length)]`."""
     item_index = _vocabulary_index(item_ids, VOCABULARY_NAME)
-    in_catalogue = item_index > OUT_OF_VOCABULARY
+    in_catalogue = item_index.values > OUT_OF_VOCABULARY
     if options.min_item_count > 1 or options.max_catalogue:
         # Both vocabularies are sorted alike, so the second one is a prefix of the first.
         cut = _vocabulary_index(
@@ -48,8 +48,8 @@ def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.R
             frequency_threshold=options.min_item_count,
             top_k=options.max_catalogue,
         )
-        in_catalogue = cut > OUT_OF_VOCABULARY
-    return tf.ragged.boolean_mask(item_index, in_catalogue)
+        in_catalogue = cut.values > OUT_OF_VOCABULARY
+    return features.keep_items(item_index, in_catalogue)
 
 
 def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.RaggedTensor:
@@ -61,4 +61,4 @@ def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.Ra
         vocab_filename=name,
         **cut,
     )
-    return tf.RaggedTensor.from_sparse(indices)
+    return features.rows_of(indices)

@@ -95,3 +95,25 @@ def test_a_batch_without_items_keeps_one_padded_column(
 def test_right_padding_to_multiples() -> None:
     padded = features.right_pad_to_multiple(_ragged([1], [], [1, 2, 3], [1, 2, 3, 4]), 3)
     assert padded.to_list() == [[1, 0, 0], [], [1, 2, 3], [1, 2, 3, 4, 0, 0]]
+
+
+def test_rows_of_parsed_features_equal_tensorflows_conversion() -> None:
+    rows = _ragged([], [2, 3], [], [4], [])
+    back = features.rows_of(rows.to_sparse())
+    assert back.to_list() == tf.RaggedTensor.from_sparse(rows.to_sparse()).to_list()
+
+
+def test_keep_items_equals_tensorflows_mask() -> None:
+    rows = _ragged(*_sessions(), [])
+    keep = rows.values % 3 > 0
+    expected = tf.ragged.boolean_mask(rows, rows.with_values(keep))
+    assert features.keep_items(rows, keep).to_list() == expected.to_list()
+    assert features.keep_items(rows, tf.zeros_like(keep)).to_list() == [[] for _ in range(14)]
+
+
+@pytest.mark.parametrize("rows", [[[]], [[], [], []], []])
+def test_no_items_give_no_windows(rows: list[list[int]]) -> None:
+    sequences = _ragged(*rows) if rows else _ragged([1])[:0]
+    for windows in (features.step_windows, features.last_step_window):
+        context, target = windows(sequences, 3)
+        assert context.to_list() == target.to_list() == rows
