@@ -11,6 +11,7 @@ from components.model_gate import verdict
 from components.model_gate.beyond_accuracy import COVERAGE, POPULARITY_RATIO, Tally
 from components.model_gate.evaluation_record import in_order, plain_value
 from components.model_gate.figures import Figures, metric_mask
+from components.model_gate.item_history import ItemHistory
 from components.model_gate.metric_names import Bounds, MetricName, slice_names
 from components.model_gate.options import GateOptions
 from components.model_gate.rank_table import (
@@ -184,6 +185,17 @@ class Comparison:
             "interval": None if figure.interval is None else list(figure.interval),
             "n": figure.n,
         }
+
+
+def training_data(history: ItemHistory, splits: Sequence[str]) -> dict[str, Any]:
+    """Returns what the verdict says of the data that the model learned from; times in ms."""
+    return {
+        "splits": list(splits),
+        "events": int(history.counts.sum()),
+        "items": len(history),
+        "first_event": int(history.first_seen.min()) if len(history) else None,
+        "last_event": history.last_event,
+    }
 
 
 def content(

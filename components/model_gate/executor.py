@@ -16,7 +16,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.model_gate import decision, verdict
+from components.model_gate import decision, model_card, verdict
 from components.model_gate.beyond_accuracy import K, Tally, sampled
 from components.model_gate.evaluation_record import read_evaluation
 from components.model_gate.item_history import ItemHistory, item_history
@@ -143,6 +143,7 @@ class Gate:
             split=self._evaluation.split,
             candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
             last_blessed=self._last_blessed,
+            training_data=decision.training_data(history, self._fit_splits),
             beyond_accuracy=tally.figures(
                 self._options.resamples, self._options.seed, self._options.confidence
             ),
@@ -224,8 +225,12 @@ def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
     write_table(table, buffer)
     with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
         file.write(buffer.getvalue().to_pybytes())
-    with fileio.open(os.path.join(uri, verdict.FILE_NAME), "w") as file:
-        file.write(json.dumps(content, indent=2, allow_nan=False))
+    for name, text in (
+        (verdict.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
+        (model_card.FILE_NAME, model_card.model_card(content)),
+    ):
+        with fileio.open(os.path.join(uri, name), "w") as file:
+            file.write(text)
 
 
 def _bless(blessing: types.Artifact, blessed: bool, inputs: Inputs) -> None:

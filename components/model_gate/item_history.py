@@ -24,11 +24,13 @@ class ItemHistory:
       positions: of each raw item id in the arrays.
       counts: training events, int64 `[items]`.
       first_seen: time of the first training event, ms, int64 `[items]`.
+      last_event: time of the last event of all, ms; None without any.
     """
 
     positions: Mapping[bytes, int]
     counts: IntArray
     first_seen: IntArray
+    last_event: int | None = None
 
     def __len__(self) -> int:
         """Returns the number of items."""
@@ -73,6 +75,7 @@ def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
     """
     positions: dict[bytes, int] = {}
     counts, first_seen = np.zeros((2, 0), np.int64)
+    last_event: int | None = None
     latest = np.iinfo(np.int64).max
     for item_ids, times in batches:
         place = np.fromiter(
@@ -84,4 +87,6 @@ def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
         counts = np.pad(counts, (0, added)) + np.bincount(place, minlength=len(positions))
         first_seen = np.pad(first_seen, (0, added), constant_values=latest)
         np.minimum.at(first_seen, place, times)
-    return ItemHistory(positions, counts, first_seen)
+        if len(times):
+            last_event = max(int(times.max()), last_event or 0)
+    return ItemHistory(positions, counts, first_seen, last_event)

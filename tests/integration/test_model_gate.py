@@ -281,6 +281,7 @@ def test_a_good_model_is_blessed_and_all_is_written(world, good, capsys) -> None
     # Slices by age: items were first seen in training, on the first days; and new ones.
     assert content["slices"]["item_age=new"]["n"] == 1
     assert content["slices"]["item_age=0..1"]["n"] > 100
+    assert "## Limits" in (outcome.verdict / "model_card.md").read_text("utf-8")
     for figure in content["headlines"]["candidate"].values():
         low, high = figure["interval"]
         assert low < figure["value"] < high

@@ -22,6 +22,7 @@ from components.model_gate.bootstrap import (
 from components.model_gate.figures import Figure, Figures
 from components.model_gate.item_history import item_history
 from components.model_gate.metric_names import known_names, slice_bounds, slice_names
+from components.model_gate.model_card import model_card
 from components.model_gate.options import GateOptions
 from components.model_gate.rank_table import (
     CANDIDATE,
@@ -412,3 +413,32 @@ def test_pure_modules_import_neither_tensorflow_nor_tfx(module: str) -> None:
     assert lines
     for line, heavy in itertools.product(lines, ("tensorflow", "tfx", "apache_beam")):
         assert heavy not in line
+
+
+@pytest.mark.parametrize("rows", [[[1, 30], [2]], []])
+def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]]) -> None:
+    table = make_table(candidate=rows) if rows else empty_table([CANDIDATE])
+    history = item_history([(ids("a", "b"), np.array([DAY, 3 * DAY]))])
+    comparison = decision.Comparison(table, GateOptions(beat_baselines=()), BOUNDS)
+    card = model_card(
+        decision.content(
+            comparison,
+            list(comparison.checks()),
+            GateOptions(),
+            split="test",
+            candidate={"id": 7, "uri": "/m"},
+            last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},
+            training_data=decision.training_data(history, ["train"]),
+            beyond_accuracy=Tally(history).figures(100, 0, 0.95),
+        )
+    )
+    for heading in ("## Intended use", "## Data", "## Metrics", "## Limits"):
+        assert heading in card
+    assert "2 events of 2 items (1970-01-02 to 1970-01-04; split train)" in card
+    assert "cannot be loaded: OSError" in card
+    if rows:
+        assert "**blessed**" in card
+        assert "Judged on 3 steps of 2 sessions (split test), 1 of them (33%) towards" in card
+        assert "| honest/all/recall@20 | 0.6667 [0.5000, 1" in card
+    else:
+        assert "**not blessed**" in card and "honest/all/n: 0 is below the threshold 1" in card
