@@ -1,0 +1,228 @@
+"""What is compiled for both targets: as checked in, free of problems, and better than raw TFX."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+    KubeflowV2DagRunner,
+    KubeflowV2DagRunnerConfig,
+)
+from tfx.types import Channel
+from tfx.types.standard_artifacts import ExampleStatistics
+
+from pipeline.config import Paths, load_config
+from pipeline.earlier_runs import from_metadata
+from pipeline.pipeline import create_pipeline
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.append(str(PROJECT / "kubeflow"))
+
+import check  # noqa: E402
+import compile as compile_script  # noqa: E402
+import examples  # noqa: E402
+from deployment import TARGETS, load_deployment  # noqa: E402
+from spec_view import SpecView, read_view  # noqa: E402
+
+HERE = PROJECT / "kubeflow"
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, str]:
+    return {target: examples.compile_example(target) for target in TARGETS}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_checked_in_example_is_what_is_compiled_now(
+    compiled: dict[str, str], target: str
+) -> None:
+    checked_in = examples.FILES[target].read_text("utf-8")
+    assert compiled[target] == checked_in, "if this is meant: python kubeflow/examples.py --update"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_example_breaks_no_rule_and_names_no_path_of_this_machine(target: str) -> None:
+    file = examples.FILES[target]
+    assert check.report(file) == []
+    text = file.read_text("utf-8")
+    assert str(PROJECT) not in text and str(Path.home()) not in text.replace("/root/", "")
+
+
+def _view(compiled: dict[str, str], target: str = "oss") -> SpecView:
+    text = compiled[target]
+    if target == "vertex":
+        job = json.loads(text)
+        return SpecView(job["pipelineSpec"], target, job=job)
+    spec, platform = yaml.safe_load_all(text)
+    return SpecView(spec, target, platform, documents=2)
+
+
+def test_both_targets_run_the_same_nodes_with_the_same_values(compiled: dict[str, str]) -> None:
+    oss, vertex = (_view(compiled, target) for target in TARGETS)
+    assert [task.name for task in oss.tasks()] == [task.name for task in vertex.tasks()]
+    moved = {"folder", "push_folder", "push_destination", "custom_config", "input_base"}
+    for one, other in zip(oss.tasks(), vertex.tasks(), strict=True):
+        mine, theirs = dict(one.constants()), dict(other.constants())
+        assert {k for k in mine if mine[k] != theirs[k]} <= moved, one.name
+        assert one.arguments() == other.arguments(), one.name
+
+
+def test_every_container_asks_for_its_resources_example_gen_too(compiled: dict[str, str]) -> None:
+    deployment = load_deployment(HERE / "oss.yaml")
+    for task in _view(compiled).tasks():
+        wanted = deployment.resources_of(task.name)
+        assert task.container["resources"]["cpuLimit"] == wanted.cpu, task.name
+        assert task.container["resources"]["memoryLimit"] == wanted.memory_gb, task.name
+
+
+def test_runtime_parameters_keep_their_defaults(compiled: dict[str, str]) -> None:
+    config, deployment = load_config("sample"), load_deployment(HERE / "oss.yaml")
+    defaults = {
+        name: definition["defaultValue"]
+        for name, definition in _view(compiled).parameters().items()
+    }
+    assert defaults == {
+        "data_folder": deployment.data_folder,
+        "span": -1,
+        "epochs": config.trainer.epochs,
+        "thresholds": json.dumps(dict(config.gate.thresholds)),
+        "change_thresholds": json.dumps(dict(config.gate.change_thresholds), sort_keys=True),
+        "push_folder": deployment.push_folder,
+        "state_folder": deployment.state_folder,
+    }
+
+
+def test_nodes_that_look_outside_are_not_cached_and_the_others_are(
+    compiled: dict[str, str],
+) -> None:
+    uncached = {
+        task.name
+        for task in _view(compiled).tasks()
+        if not (task.task.get("cachingOptions") or {}).get("enableCache")
+    }
+    assert uncached == {
+        "SessionExampleGen",
+        "LatestBlessedModel",
+        "AcceptedStatistics",
+        "StatisticsKeeper",
+        "Pusher",
+    }
+
+
+def test_the_gate_comes_before_what_learns_and_before_what_is_kept(
+    compiled: dict[str, str],
+) -> None:
+    tasks = _view(compiled).root_dag()
+    for name in ("Transform", "StatisticsKeeper"):
+        assert "DataGate" in tasks[name]["dependentTasks"]
+
+
+def _compile(tmp_path: Path, text: str, *arguments: str) -> tuple[int, Path]:
+    deployment = tmp_path / "deployment.yaml"
+    deployment.write_text(text, "utf-8")
+    output = tmp_path / "pipeline.yaml"
+    status = compile_script.main(
+        ["--deployment", str(deployment), "--output", str(output), *arguments]
+    )
+    return status, output
+
+
+def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
+    (tmp_path / "platform.yaml").write_text(
+        "all:\n  pvcMount: [{constant: c, mountPath: /mnt/session-retrieval}]\n"
+        "nodes:\n  Trainer:\n    nodeSelector: {labels: {gpu: a}}\n"
+        "    tolerations: [{key: nvidia.com/gpu, operator: Exists}]\n",
+        "utf-8",
+    )
+    text = (HERE / "oss.yaml").read_text("utf-8").partition("resources:")[0]
+    status, output = _compile(
+        tmp_path, text + "resources:\n  SessionExampleGen: {gpu: 1}\n  Trainer: {gpu: 2}\n"
+    )
+    assert status == 0
+    view = read_view(output)
+    tasks = {task.name: task for task in view.tasks()}
+    assert tasks["Trainer"].container["resources"]["accelerator"] == {
+        "type": "nvidia.com/gpu",
+        "count": "2",
+    }
+    assert "accelerator" in tasks["SessionExampleGen"].container["resources"]
+    assert view.platform_of(tasks["Trainer"])["nodeSelector"] == {"labels": {"gpu": "a"}}
+    assert "tolerations" not in view.platform_of(tasks["Pusher"])
+
+
+def test_a_folder_nobody_mounts_is_found_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "platform.yaml").write_text("all: {}\n", "utf-8")
+    status, _ = _compile(tmp_path, (HERE / "oss.yaml").read_text("utf-8"))
+    assert status == 1
+    assert "Pusher: push_folder is /mnt/session-retrieval/pushed, and no volume" in (
+        capsys.readouterr().out
+    )
+
+
+def test_remote_beam_needs_a_bucket_that_workers_can_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (HERE / "oss.yaml").read_text("utf-8").replace("beam: direct", "beam: flink")
+    (tmp_path / "platform.yaml").write_text((HERE / "platform.yaml").read_text("utf-8"), "utf-8")
+    status, _ = _compile(tmp_path, text)
+    assert status == 1
+    assert "Beam's workers of PortableRunner cannot see" in capsys.readouterr().out
+
+
+def test_bad_configuration_ends_before_tfx_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (HERE / "oss.yaml").read_text("utf-8")
+    assert _compile(tmp_path, text.replace("target: oss", "target: aws"))[0] == 2
+    assert _compile(tmp_path, text, "--set", "trainer.epoch=3")[0] == 2
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\ndata: {train: /data/train.tsv, test: test.tsv}\n", "utf-8")
+    assert _compile(tmp_path, text, "--preset", str(own))[0] == 2
+    errors = capsys.readouterr().err
+    assert "target must be one of oss, vertex" in errors
+    assert "did you mean trainer.epochs?" in errors
+    assert "data.train must be relative to the data folder" in errors
+
+
+def _raw(schema_2_1: bool) -> dict[str, Any]:
+    """Returns what TFX alone makes of the pipeline, its custom Resolver strategy replaced."""
+    statistics = Resolver(
+        strategy_class=LatestArtifactStrategy, statistics=Channel(type=ExampleStatistics)
+    ).with_id("Accepted_Statistics")
+    earlier = from_metadata()
+    config, paths = load_config("sample"), Paths.under("/home/me/out")
+    pipeline = create_pipeline(config, paths, type(earlier)(statistics, earlier.blessed_model))
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image="image", use_pipeline_spec_2_1=schema_2_1
+    )
+    for component in pipeline.components:  # Would build wheels of module files.
+        component._pip_dependencies = []
+    job: dict[str, Any] = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
+    return job["pipelineSpec"]
+
+
+@pytest.mark.parametrize("schema_2_1", [False, True])
+def test_what_tfx_alone_compiles_is_refused(schema_2_1: bool) -> None:
+    lines = [str(problem) for problem in check.find_problems(SpecView(_raw(schema_2_1)))]
+    for words in (
+        "Accepted_Statistics: Argo takes letters, digits and hyphens",
+        "Accepted_Statistics: its executor is a resolver",
+        "LatestBlessedModel-model-resolver: its executor is a resolver",
+        "Trainer: runs TFX's own entrypoint",
+        "SessionExampleGen: has a preCacheCheck hook",
+        "SessionExampleGen: nobody runs its driver",
+        "the pipeline root must start with",
+    ):
+        assert any(words in line for line in lines), "\n".join(lines)
+    assert any("schemaVersion must be" in line for line in lines) is not schema_2_1
+    machine = "Trainer: parameter custom_config names /home/me/out/checkpoints"
+    assert any(machine in line for line in lines) is schema_2_1
