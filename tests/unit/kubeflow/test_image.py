@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from deployment import load_beam_arguments
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,229 @@
+"""The containers' entrypoint with TFX behind it: messages repaired, failures clean, drivers run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
+
+from pipeline.sample_data import write_sample
+
+PROJECT = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parent
+sys.path += [str(PROJECT / "kubeflow"), str(TESTS)]
+
+import entrypoint  # noqa: E402
+from runtime_parameters import FLAG, Binding, encode  # noqa: E402
+
+EXAMPLES = "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
+MODEL = "title: tfx.Model\ntype: object\n"
+SPEC = {
+    "artifacts": {"examples": {"artifactType": {"instanceSchema": EXAMPLES}}},
+    "parameters": {"number": {"parameterType": "NUMBER_INTEGER"}},
+}
+INPUT = "minio://bucket/run/Gen/1/examples"
+OUTPUT = "minio://bucket/run/Node/2/model"
+
+
+@pytest.fixture(autouse=True)
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Gives a pod's root, and the signal handling back."""
+    monkeypatch.setenv(entrypoint.POD_ROOT_VARIABLE, str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def _place(pod: Path, uri: str) -> Path:
+    return pod / uri.replace("://", "/")
+
+
+def _message(pod: Path, metadata: dict[str, Any] | None = None, **values: Any) -> dict[str, Any]:
+    examples = {
+        "name": "41",
+        "uri": INPUT,
+        "type": {"instanceSchema": ""},
+        "metadata": metadata or {"split_names": '["train"]', "display_name": "examples"},
+    }
+    model = {"name": "model", "uri": OUTPUT, "type": {"instanceSchema": MODEL}}
+    return {
+        "inputs": {
+            "parameterValues": values,
+            "artifacts": {"examples": {"artifacts": [examples]}},
+        },
+        "outputs": {
+            "artifacts": {"model": {"artifacts": [model]}},
+            "outputFile": str(_place(pod, OUTPUT).parent / "output_metadata.json"),
+        },
+    }
+
+
+def _arguments(executor: str, message: dict[str, Any], *more: str) -> list[str]:
+    return [
+        *("--executor_class_path", f"kubeflow_executors.{executor}"),
+        *("--json_serialized_invocation_args", json.dumps(message)),
+        *("--json_serialized_inputs_spec_args", json.dumps(SPEC)),
+        *("--node", "MyNode"),
+        *more,
+        "--runner=DirectRunner",
+    ]
+
+
+def _seen(pod: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((_place(pod, OUTPUT) / "seen.json").read_text("utf-8"))
+    return found
+
+
+def test_the_executor_gets_typed_artifacts_at_local_paths_and_the_runs_values(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod, number=3.0, options='{"a": 1}', epochs=7)
+    bindings = encode([Binding("epochs", "options", ("a",))])
+    assert entrypoint.main(_arguments("Recording", message, FLAG, bindings)) == 0
+    seen = _seen(pod)
+    assert seen["inputs"] == {"examples": ["Examples", str(_place(pod, INPUT))]}
+    assert seen["properties"] == {"number": 3, "options": '{"a": 7}'}
+    assert isinstance(seen["properties"]["number"], int)
+
+
+def test_what_goes_back_to_kfp_has_uris_and_no_path_of_the_pod(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    assert entrypoint.main(_arguments("Recording", message)) == 0
+    text = Path(message["outputs"]["outputFile"]).read_text("utf-8")
+    assert str(pod) not in text
+    (model,) = json.loads(text)["artifacts"]["model"]["artifacts"]
+    assert model["uri"] == OUTPUT
+    assert model["metadata"]["made_of"] == INPUT
+
+
+def test_an_input_that_stands_for_none_does_not_reach_the_executor(pod: Path) -> None:
+    assert entrypoint.main(_arguments("Recording", _message(pod, {"found": 0.0}))) == 0
+    assert _seen(pod)["inputs"] == {}
+
+
+def test_a_missing_input_is_reported_with_the_node_and_its_uri(
+    pod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert entrypoint.main(_arguments("Recording", _message(pod))) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("Node MyNode failed: MissingInputError: input 'examples' is missing")
+    assert INPUT in last
+
+
+def test_a_failing_node_says_why_and_leaves_no_output(
+    pod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    assert entrypoint.main(_arguments("Failing", message)) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "Node MyNode failed: ValueError: there is nothing to learn from"
+    assert not _place(pod, OUTPUT).exists()
+    assert not Path(message["outputs"]["outputFile"]).exists()
+
+
+def test_an_attempt_starts_without_what_a_killed_one_left(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    _place(pod, OUTPUT).mkdir(parents=True)
+    (_place(pod, OUTPUT) / "half").write_text("half", "utf-8")
+    # A driver's leavings, which TFX would take for execution properties.
+    Path(message["outputs"]["outputFile"]).write_text('{"parameterValues": {"x": "old"}}', "utf-8")
+    assert entrypoint.main(_arguments("Recording", message)) == 0
+    assert _seen(pod)["left_behind"] is False
+    assert "x" not in _seen(pod)["properties"]
+    assert not (_place(pod, OUTPUT) / "half").exists()
+
+
+def test_a_value_that_cannot_be_used_is_reported_by_its_name(
+    pod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    bindings = encode([Binding("thresholds", "options", ("thresholds",), "json")])
+    message = _message(pod, thresholds="recall", options="{}")
+    assert entrypoint.main(_arguments("Recording", message, FLAG, bindings)) == 1
+    assert "Node MyNode failed: ValueError: thresholds must be JSON" in capsys.readouterr().err
+
+
+def test_a_pod_that_is_deleted_cleans_up_behind_itself(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            str(PROJECT / "kubeflow" / "entrypoint.py"),
+            *_arguments("Waiting", message),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    )
+    try:
+        assert process.stdout is not None
+        assert any("waiting" in line for line in process.stdout)
+        assert (_place(pod, OUTPUT) / "half").exists()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+    assert not _place(pod, OUTPUT).exists()
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder with two spans of a small shop."""
+    folder = tmp_path_factory.mktemp("days")
+    for span in (1, 2):
+        write_sample(folder / f"day-{span}", sessions=200 * span)
+    return folder
+
+
+def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
+    from tfx.proto import example_gen_pb2
+
+    from components.session_example_gen.component import SessionExampleGen
+    from modules.sessions import SessionOptions
+
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=f"day-{{SPAN}}/{name}.tsv")
+        for name in ("train", "test")
+    ]
+    node = SessionExampleGen("/nowhere", example_gen_pb2.Input(splits=splits), SessionOptions())
+    values = {k: v for k, v in node.exec_properties.items() if v is not None}
+    message = _message(pod, **values, data_folder=str(days), span=span)
+    message["inputs"]["artifacts"] = {}
+    (artifact,) = message["outputs"]["artifacts"].pop("model")["artifacts"]
+    artifact["type"] = {"instanceSchema": EXAMPLES}
+    message["outputs"]["artifacts"]["examples"] = {"artifacts": [artifact]}
+    bindings = [Binding("data_folder", "input_base"), Binding("span", "range_config", form="span")]
+    arguments = _arguments("", message, FLAG, encode(bindings))
+    arguments[1] = "components.session_example_gen.executor.SessionExampleGenExecutor"
+    arguments[-1] = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+    driver = "components.session_example_gen.driver.SessionFilesDriver"
+    assert entrypoint.main([*arguments, "--driver_class_path", driver]) == 0
+    output = json.loads(Path(message["outputs"]["outputFile"]).read_text("utf-8"))
+    (examples,) = output["artifacts"]["examples"]["artifacts"]
+    metadata: dict[str, Any] = examples["metadata"]
+    return metadata
+
+
+@pytest.mark.parametrize(("span", "expected"), [(-1, 2), (1, 1)])
+def test_example_gens_driver_finds_the_span_and_takes_the_fingerprint(
+    pod: Path, days: Path, span: int, expected: int
+) -> None:
+    metadata = _example_gen(pod, days, span)
+    found = {key.rpartition(":")[2]: value for key, value in metadata.items()}
+    assert found["span"] == expected
+    rows = (days / f"day-{expected}" / "train.tsv").read_text("utf-8").count("\n") - 1
+    assert metadata["train.rows_read"] == rows
+    assert "files:" in found[FINGERPRINT_PROPERTY_NAME]
