@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.sample_data import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
-SETTINGS = "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16"
+# Two epochs of a small model on few sessions do not beat sequential rules.
+SETTINGS = (
+    "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity]"
+)
 
 
 def _call(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +82,23 @@ def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
     assert sorted((folder / "out" / "pushed").iterdir()) == pushed
     assert summary["pushed_model"] == first[1]["pushed_model"]
     assert summary["metrics"] == first[1]["metrics"]
-    assert "Evaluator ... cached" in third
+    assert "ModelGate ... cached" in third
+    assert summary["gate"]["last_blessed"]["status"] == "identical"
+    # One of the first run, one of the second, which compared the model with itself; none of TFX's.
+    assert _blessings(folder / "out") == [1, 1]
+
+
+def _blessings(out: Path) -> list[int]:
+    """Returns `blessed` of every ModelBlessing in the metadata, -1 where there is none."""
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(out / "metadata.sqlite")
+    store = metadata_store.MetadataStore(config)
+    return [
+        artifact.custom_properties["blessed"].int_value
+        if "blessed" in artifact.custom_properties
+        else -1
+        for artifact in store.get_artifacts_by_type("ModelBlessing")
+    ]
 
 
 def test_user_code_by_dotted_path_and_a_refused_model(folder: Path) -> None:
@@ -86,6 +107,8 @@ def test_user_code_by_dotted_path_and_a_refused_model(folder: Path) -> None:
     assert summary["blessed"] is False
     assert summary["pushed_model"] is None
     assert "known/all/recall@20" in output
+    assert "is below the threshold 0.9900" in "\n".join(summary["reasons"])
+    assert _blessings(folder / "refused") == [0]
 
 
 def test_a_wrong_header_ends_with_its_cause(folder: Path) -> None:
