@@ -9,6 +9,7 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.report import format_report
 from pipeline.run_record import read_run
 from pipeline.summary import data_counts, read_summary, versions, write_summary
@@ -178,6 +179,34 @@ def test_the_report_of_a_refused_model() -> None:
     assert "(of the model pushed before, /out/pushed/7)" in text
     none = format_report(_summary(pushed_model=None, recommendations=None))
     assert "Recommendations: none, no model has been pushed yet" in none
+
+
+def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> None:
+    verdict = {
+        "blessed": False,
+        "reasons": ["worse"],
+        "rows": [
+            {**GATE["rows"][0], "kind": kind, "n": 3} for kind in ("value", "baseline", "change")
+        ],
+        "metrics": {"candidate": {"a": 1}, "last_blessed": {"a": 2}, "stan": {"a": 3}},
+        "judged": {"sessions": 2, "steps": 3},
+        "candidate": {"id": 1, "uri": "/m"},
+        "last_blessed": {"status": "compared"},
+        "headlines": {},
+        "slices": {},
+        "beyond_accuracy": {"prefixes": 0},
+    }
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
+    part = verdict_part(read_verdict(tmp_path))
+    assert (part["blessed"], part["reasons"]) == (False, ["worse"])
+    assert part["last_blessed_metrics"] == {"a": 2}
+    assert part["baselines"] == {"stan": {"a": 3}}
+    assert part["gate"]["rows"] == verdict["rows"]
+    assert [gate["kind"] for gate in part["gates"]] == ["value", "change"]
+    assert set(part["gates"][0]) == {"metric", "kind", "threshold", "value", "n", "passed"}
+    none = verdict_part(None)
+    assert set(none) == set(part)
+    assert (none["blessed"], none["reasons"]) == (False, ["no node judged the model"])
 
 
 def test_the_report_says_that_nothing_ran() -> None:
