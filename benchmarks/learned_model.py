@@ -36,7 +36,7 @@ class LearnedModel(NamedTuple):
 
     Attributes:
       folder: SavedModel.
-      sessions: item positions, int64 `[sessions, 21]`, right-padded with -1; not trained on.
+      sessions: item ids as integers, int64 `[sessions, 21]`, right-padded with -1; not trained on.
     """
 
     folder: Path
@@ -70,19 +70,20 @@ def draw_sessions(items: int, sessions: int, seed: int) -> IntArray:
     return found
 
 
-def train(items: int, cache: Path) -> LearnedModel:
-    """Returns a trained model with a catalogue of so many items, from the cache where it is there.
+def learned_model(items: int, cache: Path) -> LearnedModel:
+    """Exports a trained model with a catalogue of so many items.
 
     Args:
       items: size of the catalogue.
-      cache: folder of trained models.
+      cache: folder of trained weights and exported models.
     """
-    folder = cache / f"items-{items}"
-    held_out = _sorted_by_count(draw_sessions(items, 5 * items, seed=0), items)[1]
-    sessions = held_out[draw_sessions(items, 2_000, seed=1)]
-    if not (folder / "saved_model.pb").is_file():
-        _train(items, folder)
-    return LearnedModel(folder, sessions)
+    drawn = draw_sessions(items, 5 * items, seed=0)
+    counts, positions = _sorted_by_count(drawn, items)
+    model = _trained(items, cache / f"weights-{items}.npz", positions[drawn], counts)
+    vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
+    folder = cache / f"model-{items}"
+    serving.export(model, vocabulary, MAX_CONTEXT, f"{folder}.txt", str(folder), SEEN)
+    return LearnedModel(folder, positions[draw_sessions(items, 2_000, seed=1)])
 
 
 def _sorted_by_count(sessions: IntArray, items: int) -> tuple[IntArray, IntArray]:
@@ -97,27 +98,29 @@ def _sorted_by_count(sessions: IntArray, items: int) -> tuple[IntArray, IntArray
     return counts[order], positions
 
 
-def _train(items: int, folder: Path) -> None:
+def _trained(items: int, cache: Path, sessions: IntArray, counts: IntArray) -> TwoTower:
+    """Returns a trained model, with weights from the cache where they are there."""
     exempt_keras_from_autograph()
     tf.keras.utils.set_random_seed(1)
-    drawn = draw_sessions(items, 5 * items, seed=0)
-    counts, positions = _sorted_by_count(drawn, items)
     is_large = items > _LARGE
-    rows = positions[drawn[: items * _SESSIONS_PER_ITEM[is_large]]] + FIRST_ITEM
-    rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
-    # Adam updates the whole item table in every step, Adagrad what the step has touched.
     options = TrainerOptions(batch_targets=2048, negatives=512)
-    model = TwoTower(
-        tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts])),
-        ModelOptions(),
-        options,
-    )
+    item_counts = tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
+    model = TwoTower(item_counts, ModelOptions(), options)
+    model.query_tower(tf.constant([[FIRST_ITEM]]))
+    variables = model.query_tower.variables
+    if cache.is_file():
+        with np.load(cache) as saved:
+            for variable, values in zip(variables, saved.values(), strict=True):
+                variable.assign(values)
+        return model
+    # Adam updates the whole item table in every step, Adagrad what the step has touched.
     optimizers = tf.keras.optimizers
     model.compile(optimizers.Adagrad(0.2) if is_large else optimizers.Adam(0.004))
+    rows = sessions[: items * _SESSIONS_PER_ITEM[is_large]] + FIRST_ITEM
+    rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
     windows = tf.data.Dataset.from_tensors((rows[:, :-1], rows[:, 1:]))
     batches = dataset.training_batches(windows, options.batch_targets, not is_large, 1)
     model.fit(batches, epochs=2, verbose=2)
-    vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
-    scratch = folder.parent / f"{folder.name}.txt"
-    scratch.parent.mkdir(parents=True, exist_ok=True)
-    serving.export(model, vocabulary, MAX_CONTEXT, str(scratch), str(folder), SEEN)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, *(variable.numpy() for variable in variables))
+    return model

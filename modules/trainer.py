@@ -22,6 +22,7 @@ from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions, 
 from modules.epochs import EpochKeeper
 from modules.model import MRR, RECALL, TwoTower
 from modules.seen_items import SeenItemScores
+from modules.trainer_answers import write_answers
 from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
 
 
@@ -70,6 +71,8 @@ def run_fn(fn_args: FnArgs) -> None:
             fn_args.serving_model_dir,
             seen,
         )
+    for contexts, _ in dataset.window_chunks(eval_files, job.features.max_context).take(1):
+        write_answers(model, vocabulary, contexts.numpy(), seen, fn_args.serving_model_dir)
     shutil.rmtree(job.checkpoints, ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from components.model_gate.metric_names import known_names, named_metrics, slice_bounds
 from components.model_gate.options import GateOptions
+from components.serving_validator.options import ServingOptions
 from modules.baseline_options import BaselineOptions
 from modules.configuration import (
     CheckOptions,
@@ -54,6 +55,7 @@ _SECTIONS: Mapping[str, type] = {
     "baselines": BaselineOptions,
     "evaluation": EvaluationOptions,
     "gate": GateOptions,
+    "serving": ServingOptions,
 }
 _SCALARS: Mapping[str, Any] = {
     "name": str,
@@ -87,6 +89,7 @@ class Config:
       baselines: simple recommenders that the model is compared with.
       evaluation: what is judged.
       gate: what a blessed model must reach.
+      serving: what the exported model must do before it is pushed.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
         examples do; `module_path` the dotted path of the same functions, as images need it.
       beam_pipeline_args: flags of every Beam job.
@@ -102,6 +105,7 @@ class Config:
     baselines: BaselineOptions = dataclasses.field(default_factory=BaselineOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     gate: GateOptions = dataclasses.field(default_factory=GateOptions)
+    serving: ServingOptions = dataclasses.field(default_factory=ServingOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.infra_validator.component import InfraValidator
 from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -19,6 +20,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import (
     example_gen_pb2,
+    infra_validator_pb2,
     pusher_pb2,
     trainer_pb2,
     transform_pb2,
@@ -29,6 +31,7 @@ from components.baseline_evaluator.component import BaselineEvaluator
 from components.data_gate.component import DataGate
 from components.model_gate.component import ModelGate
 from components.pusher.executor import Executor as PusherExecutor
+from components.serving_validator.component import ServingValidator
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
@@ -90,9 +93,11 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         fit_splits=_learned_splits(config),
         source_digest=source_digest("components.model_gate.component"),
     )
+    serving_nodes = _serving_validator(config, trainer, examples)
     pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=model_gate.outputs["blessing"],
+        infra_blessing=serving_nodes[-1].outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
         ),
@@ -112,6 +117,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         earlier.blessed_model,
         evaluator,
         model_gate,
+        *serving_nodes,
         pusher,
     ]
 
@@ -195,6 +201,39 @@ def _trainer(config: Config, paths: Paths, transform: Transform) -> Trainer:
             "source_digest": source_digest("modules.trainer"),
         },
         **_user_code(config, paths, "trainer", "run_fn"),
+    )
+
+
+def _serving_validator(config: Config, trainer: Trainer, examples: Channel) -> list[BaseNode]:
+    """Returns the nodes that load and ask the model; the last one's blessing is Pusher's."""
+    server = _infra_validator(config, trainer)
+    validator = ServingValidator(
+        model=trainer.outputs["model"],
+        examples=examples,
+        split=config.evaluation.split,
+        options=config.serving,
+        infra_blessing=server and server.outputs["blessing"],
+        source_digest=source_digest("components.serving_validator.component"),
+    )
+    return [server, validator] if server else [validator]
+
+
+def _infra_validator(config: Config, trainer: Trainer) -> InfraValidator | None:
+    """Returns TFX's node that loads the model into a TensorFlow Serving container, if wanted."""
+    if config.serving.infra_validator == "none":
+        return None
+    platform = {
+        "docker": {"local_docker": infra_validator_pb2.LocalDockerConfig()},
+        "kubernetes": {"kubernetes": infra_validator_pb2.KubernetesConfig()},
+    }[config.serving.infra_validator]
+    return InfraValidator(
+        model=trainer.outputs["model"],
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(
+                tags=[config.serving.server_image_tag]
+            ),
+            **platform,
+        ),
     )
 
 

@@ -1,0 +1,100 @@
+"""The training model's own answers to some sessions, kept beside the SavedModel.
+
+They are worked out with NumPy from the towers, not with the exported graph, so that whoever loads
+the SavedModel, in whatever process, can tell that it answers as the model that was trained.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from modules.model import TwoTower
+from modules.seen_items import SeenItemScores
+from modules.vocabulary import FIRST_ITEM, PADDING, Vocabulary
+
+# TensorFlow reserves this folder of a SavedModel for files that it does not read itself.
+FILE = os.path.join("assets.extra", "trainer_answers.json")
+SESSIONS = 50
+TOP_K = 100
+
+
+def answer(
+    model: TwoTower, contexts: np.ndarray[Any, Any], seen: SeenItemScores
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Finds the best items by a full sort.
+
+    Args:
+      model: trained towers.
+      contexts: item indices, int `[sessions, length]`, right-padded with 0; no row is empty.
+      seen: the serving scalars.
+
+    Returns:
+      catalogue positions, int64 `[sessions, k]`, best first, and scores, float32 of that shape.
+    """
+    rows, lengths = np.arange(len(contexts)), np.count_nonzero(contexts, axis=1)
+    queries = model.query_tower(tf.constant(contexts)).numpy()[rows, lengths - 1]
+    scores = queries @ model.candidate_tower.catalogue().numpy().T
+    for row, length in enumerate(lengths):
+        places = contexts[row, :length] - FIRST_ITEM
+        earlier = np.setdiff1d(places, places[-1:])
+        scores[row, earlier] += np.float32(seen.earlier_item_boost)
+        scores[row, places[-1]] -= np.float32(seen.current_item_penalty)
+    positions = np.argsort(-scores, axis=1, kind="stable")[:, :TOP_K]
+    return positions, np.take_along_axis(scores, positions, axis=1)
+
+
+def write_answers(
+    model: TwoTower,
+    vocabulary: Vocabulary,
+    contexts: np.ndarray[Any, Any],
+    seen: SeenItemScores,
+    folder: str,
+) -> None:
+    """Writes sessions and the trainer's answers to them into a SavedModel's folder.
+
+    Args:
+      model: trained towers.
+      vocabulary: all known items.
+      contexts: item indices, int `[sessions, length]`, right-padded with 0; the first 50 rows that
+        hold an item are taken. They must be as short as serving cuts them.
+      seen: the serving scalars.
+      folder: of the SavedModel.
+    """
+    contexts = contexts[contexts[:, 0] != PADDING][:SESSIONS]
+    empty = np.zeros([0, 0])
+    positions, scores = answer(model, contexts, seen) if len(contexts) else (empty, empty)
+    content = {
+        "sessions": [
+            [_text(vocabulary.item_ids[item - FIRST_ITEM]) for item in row if item != PADDING]
+            for row in contexts
+        ],
+        "item_ids": [[_text(vocabulary.item_ids[place]) for place in row] for row in positions],
+        "scores": [[float(score) for score in row] for row in scores],
+    }
+    path = os.path.join(folder, FILE)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(content))
+
+
+def read_answers(folder: str) -> Mapping[str, Any] | None:
+    """Returns what `write_answers` wrote, None where there is nothing.
+
+    Ids are str; those that are no UTF-8 hold surrogates, as `os.fsdecode` makes them.
+    """
+    path = os.path.join(folder, FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "r") as file:
+        content: Mapping[str, Any] = json.loads(file.read())
+    return content
+
+
+def _text(item_id: bytes) -> str:
+    return item_id.decode("utf-8", "surrogateescape")
