@@ -98,7 +98,9 @@ class Figures:
         return float(self._values[self._row[name], self._columns.index(column)])
 
     def figure(self, name: str, column: str, confidence: float) -> Figure:
-        """Returns a metric of a column with its interval."""
+        """Returns a metric of a column with its interval; a count of steps has none."""
+        if MetricName.parse(name).metric == "n":
+            return Figure(self.value(name, column), None, self._n[name])
         drawn = self._drawn[:, self._row[name], self._columns.index(column)]
         interval = percentile_interval(drawn, confidence)
         return Figure(self.value(name, column), interval, self._n[name])

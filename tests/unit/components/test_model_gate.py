@@ -190,6 +190,16 @@ def test_figures_and_paired_differences_by_hand() -> None:
     assert difference.interval == pytest.approx((0.0, 0.5))
 
 
+def test_a_count_of_steps_is_no_mean() -> None:
+    table = make_table(candidate=[[1, 30], [2]])
+    figures = Figures(table, [verdict.STEPS_JUDGED], BOUNDS, 100, seed=0)
+    check = verdict.value_check(
+        figures.figure(verdict.STEPS_JUDGED, CANDIDATE, 0.95), verdict.STEPS_JUDGED, 1.0
+    )
+    assert (check.value, check.interval, check.n) == (3.0, None, 3)
+    assert check.reason == "honest/all/n: 3 is not below the threshold 1"
+
+
 def test_pairing_removes_what_sessions_have_in_common() -> None:
     random = np.random.default_rng(0)
     easy = random.random(2_000) < 0.5
