@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from runtime_parameters import FLAG, Binding, decode
+
 Json = dict[str, Any]
 
 
@@ -56,6 +58,23 @@ def problems(spec: Json, given: Json) -> list[str]:
         whole = is_number and float(value).is_integer()
         if (kind == "NUMBER_INTEGER" and not whole) or (kind == "NUMBER_DOUBLE" and not is_number):
             found.append(f"the parameter {name} must be {kind}, got {value!r}")
+            continue
+        try:
+            for binding in bindings(spec):
+                if binding.parameter == name:
+                    binding.check(value)
+        except ValueError as error:
+            found.append(f"the parameter {error}")
+    return found
+
+
+def bindings(spec: Json) -> list[Binding]:
+    """Returns where the parameters go, from the arguments of the containers."""
+    found = []
+    for executor in spec["deploymentSpec"]["executors"].values():
+        args = (executor.get("container") or {}).get("args") or []
+        if FLAG in args:
+            found += decode(args[args.index(FLAG) + 1])
     return found
 
 

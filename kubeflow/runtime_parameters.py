@@ -29,12 +29,21 @@ class Binding:
       path: keys inside the property's JSON; empty for the property itself.
       form: text with `{}` for the value; or `json` for JSON text; or `span` for a span number, of
         which -1 changes nothing.
+      minimum: lowest number that can be used; None for no limit.
     """
 
     parameter: str
     prop: str
     path: tuple[str, ...] = ()
     form: str = "{}"
+    minimum: int | None = None
+
+    def check(self, value: Value) -> None:
+        """Raises ValueError if the value cannot be used; the message names both."""
+        if self.form == "json":
+            self._parse(value)
+        if self.minimum is not None and float(value) < self.minimum:
+            raise ValueError(f"{self.parameter} must be at least {self.minimum}, got {value!r}")
 
     def apply(self, properties: dict[str, Any], value: Value) -> None:
         """Puts the value into the properties.
@@ -42,6 +51,7 @@ class Binding:
         Raises:
           ValueError: the value or the property cannot be used; the message names both.
         """
+        self.check(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # JSON has one kind of number; 3.0 epochs are 3.
         if self.form == "json":

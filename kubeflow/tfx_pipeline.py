@@ -40,6 +40,15 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
       ConfigError: with all that cannot be used.
     """
     config = load_config(preset, overrides, DataPaths(folder=_ELSEWHERE))
+    if config.serving.infra_validator != "none":
+        raise ConfigError(
+            preset,
+            [
+                "serving.infra_validator must be none on a cluster, got "
+                f"{config.serving.infra_validator!r}: TFX compiles no InfraValidator for Kubeflow "
+                "Pipelines v2; ServingValidator runs there"
+            ],
+        )
     return dataclasses.replace(
         config,
         name=config.name.lower(),
@@ -124,13 +133,13 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "span",
             NO_SPAN,
             "number that {SPAN} in the file names stands for; -1 takes the newest",
-            {"SessionExampleGen": Binding("span", "range_config", form="span")},
+            {"SessionExampleGen": Binding("span", "range_config", form="span", minimum=NO_SPAN)},
         ),
         RuntimeParameter(
             "epochs",
             config.trainer.epochs,
             "most passes over the training data",
-            {"Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"))},
+            {"Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1)},
         ),
         _thresholds(config, "thresholds", "lowest values that are blessed"),
         _thresholds(config, "change_thresholds", "least differences to the last pushed model"),

@@ -187,7 +187,10 @@ def test_bad_configuration_ends_before_tfx_is_asked(
     own = tmp_path / "own.yaml"
     own.write_text("name: own\ndata: {train: /data/train.tsv, test: test.tsv}\n", "utf-8")
     assert _compile(tmp_path, text, "--preset", str(own))[0] == 2
+    infra = "serving.infra_validator=docker"
+    assert _compile(tmp_path, text, "--set", infra)[0] == 2
     errors = capsys.readouterr().err
+    assert "serving.infra_validator must be none on a cluster, got 'docker'" in errors
     assert "target must be one of oss, vertex" in errors
     assert "did you mean trainer.epochs?" in errors
     assert "data.train must be relative to the data folder" in errors

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import run_values
 import runtime_parameters
 from runtime_parameters import Binding
 
@@ -49,6 +50,38 @@ def test_json_text_becomes_an_object() -> None:
 def test_text_that_is_no_object_is_refused_by_name(bad: str) -> None:
     with pytest.raises(ValueError, match="thresholds must be"):
         _apply(Binding("thresholds", "options", ("thresholds",), "json"), bad, options="{}")
+
+
+@pytest.mark.parametrize("low", [0, 0.0, -3])
+def test_a_number_below_its_minimum_is_refused_by_name(low: float) -> None:
+    binding = Binding("epochs", "custom_config", ("epochs",), minimum=1)
+    with pytest.raises(ValueError, match="epochs must be at least 1, got"):
+        _apply(binding, low, custom_config="{}")
+
+
+def test_values_are_checked_before_anything_runs() -> None:
+    bindings = [
+        Binding("epochs", "a", minimum=1),
+        Binding("thresholds", "b", ("t",), "json"),
+    ]
+    container = {
+        "args": ["--node", "N", runtime_parameters.FLAG, runtime_parameters.encode(bindings)]
+    }
+    kinds = {"epochs": "NUMBER_INTEGER", "thresholds": "STRING", "span": "NUMBER_INTEGER"}
+    spec = {
+        "root": {
+            "inputDefinitions": {
+                "parameters": {name: {"parameterType": kind} for name, kind in kinds.items()}
+            }
+        },
+        "deploymentSpec": {"executors": {"N": {"container": container}, "M": {}}},
+    }
+    assert run_values.problems(spec, {"epochs": 1, "thresholds": "{}", "span": -1}) == []
+    lines = run_values.problems(spec, {"epochs": 0, "thresholds": "x=1", "span": 1.5})
+    assert len(lines) == 3
+    assert "the parameter epochs must be at least 1, got 0" in lines
+    assert any("thresholds must be JSON" in line for line in lines)
+    assert "the parameter span must be NUMBER_INTEGER, got 1.5" in lines
 
 
 def test_a_span_fixes_the_range_and_minus_one_leaves_it_open() -> None:
