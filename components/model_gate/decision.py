@@ -50,9 +50,9 @@ def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | Non
             f"the ranks disagree with the Evaluator's figures in {len(differing)} metrics: "
             f"{differing[0]}"
         )
-        return verdict.failure(verdict.AGREEMENT, "Evaluator", reason)
+        return verdict.failure(verdict.AGREEMENT, "ranks = Evaluator", reason)
     reason = f"the ranks give the Evaluator's figures, to {TOLERANCE:g}"
-    return Check(verdict.AGREEMENT, "Evaluator", verdict.PASSED, reason)
+    return Check(verdict.AGREEMENT, "ranks = Evaluator", verdict.PASSED, reason)
 
 
 def finite_check(not_finite: int, prefixes: int) -> Check:
