@@ -60,7 +60,8 @@ class SessionPopularity:
         # Of a target not in the session, those with more events are in its popularity rank already.
         before = np.where(of_target > 0, before, ~more_events)
         among_seen = np.bincount(seen.step[before], minlength=len(steps))
-        return among_seen + np.where(visits > 0, 0, self._popularity.ranks(steps))
+        rank: IntArray = among_seen + np.where(visits > 0, 0, self._popularity.ranks(steps))
+        return rank
 
 
 @dataclass

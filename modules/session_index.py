@@ -88,7 +88,8 @@ class SessionIndex:
         """Returns at most how many postings the prefix of each step has, int64 `[steps]`."""
         postings = np.diff(self.postings.indptr).astype(np.int64)[steps.items]
         before = np.concatenate([[0], np.cumsum(postings)])
-        return before[steps.end] - before[steps.first]
+        cost: IntArray = before[steps.end] - before[steps.first]
+        return cost
 
     def matches(self, steps: Steps, visits: Visits, weight: FloatArray) -> Matches:
         """Finds the newest sessions that share items with each prefix.

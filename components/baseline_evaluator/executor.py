@@ -73,7 +73,7 @@ def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Ju
     figures: dict[str, dict[str, float]] = {}
     for name in options.names:
         ranks[name], figures[name] = _judge_one(name, steps, options)
-        print(_line(name, figures[name], len(steps.steps)), flush=True)
+        print(_line(name, figures[name]), flush=True)
     return Judgement(rank_table.rank_table(judged.session_ids, steps, ranks), figures)
 
 
@@ -92,13 +92,14 @@ def _judge_one(
     return found.rank, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
 
 
-def _line(name: str, figures: Mapping[str, float], steps: int) -> str:
+def _line(name: str, figures: Mapping[str, float]) -> str:
     shown = "  ".join(
         f"{metric} {'-' if math.isnan(figures[metric]) else format(figures[metric], '.4f')}"
         for metric in _SHOWN
     )
+    steps = figures[metrics.count_name("known", "all")]
     seconds = figures["fit_seconds"] + figures["judge_seconds"]
-    return f"    {name:<18}  {shown}  {steps:,} steps  {seconds:.1f} s"
+    return f"    {name:<18}  {shown}  {steps:,.0f} steps  {seconds:.1f} s"
 
 
 def _write(uri: str, found: Judgement) -> None:
