@@ -40,6 +40,7 @@ INSTALL_REQUIRES = [
     # Training writes summaries; TensorFlow 2.21 no longer brings what tf.summary needs.
     "tensorboard",
     "numpy",
+    "pyarrow",
     "scipy",
     "pyyaml",
     # TensorFlow Hub imports pkg_resources, which setuptools 81 began to drop.
