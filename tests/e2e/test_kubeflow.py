@@ -127,7 +127,8 @@ def test_the_second_run_compares_with_the_firsts_model_and_data(first: Path, fol
     verdict = _verdict(folder, 1)
     assert _verdict(folder, 0)["last_blessed"]["status"] == "none"
     assert verdict["last_blessed"]["status"] in ("compared", "identical")
-    assert "honest/all/n" in json.dumps(verdict["checks"])
+    assert verdict["options"]["thresholds"] == {"honest/all/n": 10}
+    assert any(row["metric"] == "honest/all/n" for row in verdict["rows"])
     assert len(list((folder / "state" / "accepted").iterdir())) == 2
 
 
