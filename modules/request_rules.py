@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from modules.exact_index import ExactIndex
+
 KEEP, DEMOTE, DROP = "keep", "demote", "drop"
 SESSION_ITEMS = (KEEP, DEMOTE, DROP)
 
@@ -30,6 +32,7 @@ def check_request(k: tf.Tensor, session_items: tf.Tensor) -> list[tf.Operation]:
 
 
 def apply_rules(
+    index: ExactIndex,
     scores: tf.Tensor,
     session: tf.Tensor,
     exclude: tf.Tensor,
@@ -40,30 +43,30 @@ def apply_rules(
     """Puts -inf on items that must not be answered, and demotes items of the session if asked to.
 
     Args:
-      scores: float32 `[batch, columns]`.
-      session: columns of the session's items, int64 `[batch, length]`, -1 for none.
-      exclude: columns that are never answered, int64 `[batch, any]`, -1 for none.
-      allow: columns that alone may be answered, int64 `[batch, any]`, -1 for none.
+      index: that made the scores.
+      scores: float32 `[slabs, batch, columns]`.
+      session: positions of the session's items, int64 `[batch, length]`, -1 for none.
+      exclude: positions that are never answered, int64 `[batch, any]`, -1 for none.
+      allow: positions that alone may be answered, int64 `[batch, any]`, -1 for none.
       allow_given: bool `[batch]`; where it is False, `allow` is not looked at.
       session_items: string scalar. `keep` leaves the session's items as they are, `demote` puts
         them behind all others in their own order, `drop` excludes them.
 
     Returns:
-      float32 `[batch, columns]`.
+      float32 of the shape of `scores`.
     """
-    in_session = _marked(session, scores) & (session_items != KEEP)
-    span = tf.reduce_max(scores, 1, keepdims=True) - tf.reduce_min(scores, 1, keepdims=True)
+    in_session = _marked(index, session, scores) & (session_items != KEEP)
+    best = tf.reduce_max(scores, axis=[0, 2], keepdims=True)
+    span = best - tf.reduce_min(scores, axis=[0, 2], keepdims=True)
     demoted = tf.where(session_items == DEMOTE, scores - span - 1.0, -float("inf"))
     scores = tf.where(in_session, demoted, scores)
-    allowed = _marked(allow, scores) | ~allow_given[:, None]
-    return tf.where(allowed & ~_marked(exclude, scores), scores, -float("inf"))
+    allowed = _marked(index, allow, scores) | ~allow_given[:, None]
+    excluded = _marked(index, exclude, scores)
+    return tf.where(allowed & ~excluded, scores, -float("inf"))
 
 
-def _marked(columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """Marks columns of each row, bool of the shape of `scores`; -1 marks none."""
-    places = tf.where(columns >= 0)
-    cells = tf.stack([places[:, 0], tf.gather_nd(columns, places)], axis=1)
-    marks = tf.scatter_nd(
-        cells, tf.ones([tf.shape(cells)[0]], tf.int32), tf.shape(scores, tf.int64)
-    )
-    return marks > 0
+def _marked(index: ExactIndex, positions: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Marks items of each row, bool of the shape of `scores`; position -1 marks none."""
+    cells = tf.boolean_mask(index.cells(positions), positions >= 0)
+    ones = tf.ones([tf.shape(cells)[0]], tf.int32)
+    return tf.scatter_nd(cells, ones, tf.shape(scores, tf.int64)) > 0

@@ -67,16 +67,31 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -
     """
     if seen == NO_CHANGE:
         return scores
-    last = tf.math.count_nonzero(context, axis=1, dtype=tf.int32) - 1
-    current = tf.gather(context, tf.maximum(last, 0), axis=1, batch_dims=1)[:, None]
-    # Padding repeats the current item: writing the same value twice changes nothing.
-    items = tf.where(context == PADDING, current, context)
-    bonus = tf.where(items == current, -seen.current_item_penalty, seen.earlier_item_boost)
+    items, bonus = seen_bonus(context, seen)
     places = tf.maximum(items - FIRST_ITEM, 0)
     adjusted = tf.gather(scores, places, axis=1, batch_dims=1) + bonus
     rows = tf.range(tf.shape(places)[0], dtype=places.dtype)[:, None]
     cells = tf.stack([tf.broadcast_to(rows, tf.shape(places)), places], axis=2)
     return tf.tensor_scatter_nd_update(scores, cells, adjusted)
+
+
+def seen_bonus(context: tf.Tensor, seen: SeenItemScores) -> tuple[tf.Tensor, tf.Tensor]:
+    """Tells what is added to the score of which items.
+
+    Args:
+      context: item indices, int `[rows, length]`, right-padded with 0.
+      seen: the scalars.
+
+    Returns:
+      Item indices of context's shape and type, in which the current item stands in place of padding
+      (writing the same score twice changes nothing); 0 in a row without any item. And what is added
+      to each, float32 of the same shape.
+    """
+    last = tf.math.count_nonzero(context, axis=1, dtype=tf.int32) - 1
+    current = tf.gather(context, tf.maximum(last, 0), axis=1, batch_dims=1)[:, None]
+    items = tf.where(context == PADDING, current, context)
+    bonus = tf.where(items == current, -seen.current_item_penalty, seen.earlier_item_boost)
+    return items, bonus
 
 
 def choose(

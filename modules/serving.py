@@ -16,7 +16,7 @@ from modules.model import TwoTower
 from modules.request_rules import apply_rules, check_request
 from modules.seen_items import NO_CHANGE, SeenItemScores
 from modules.session_scorer import SessionScorer, running_count
-from modules.vocabulary import Vocabulary
+from modules.vocabulary import PADDING, Vocabulary
 
 SESSION_FEATURE = "item_ids"
 TOP_K = 100
@@ -87,12 +87,12 @@ class Recommender(tf.Module):
           `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
           100, or the catalogue's size if that is less. Equal scores are ordered by popularity.
         """
-        return self._recommend(tf.RaggedTensor.from_tensor(item_ids))
+        return self._recommend(item_ids)
 
     @tf.function
     def recommend_examples(self, examples: tf.Tensor) -> Answer:
         """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
-        return self._recommend(_parse_sessions(examples))
+        return self._recommend(_parse_sessions(examples).to_tensor(""))
 
     @tf.function
     def recommend_filtered(
@@ -123,17 +123,20 @@ class Recommender(tf.Module):
           InvalidArgumentError: `k` or `session_items` means nothing.
         """
         with tf.control_dependencies(check_request(k, session_items)):
-            items = self._catalogue_items(tf.RaggedTensor.from_tensor(item_ids))
+            session = self._items.catalogue_positions(item_ids)
+        contexts = self._scorer.contexts(session)
+        popularity = -tf.range(self._index.size, dtype=tf.float32)
         scores = tf.where(
-            (items.row_lengths() > 0)[:, None],
-            self._scorer.scores(items),
-            -tf.cast(self._index.positions(), tf.float32),
+            _has_items(contexts)[:, None],
+            self._scorer.scores(contexts),
+            self._index.by_position(popularity),
         )
         scores = apply_rules(
+            self._index,
             scores,
-            self._columns(item_ids),
-            self._columns(exclude),
-            self._columns(allow),
+            session,
+            self._items.catalogue_positions(exclude),
+            self._items.catalogue_positions(allow),
             tf.reduce_any(allow != "", axis=1),
             session_items,
         )
@@ -156,12 +159,12 @@ class Recommender(tf.Module):
           score that `recommend` gives to an item outside the session, and `context_length`, int64
           `[batch]`, the catalogue items in the session. Where that is 0, the vector is zero.
         """
-        items = self._catalogue_items(tf.RaggedTensor.from_tensor(item_ids))
-        lengths = items.row_lengths()
-        queries = self._scorer.queries(items)
+        positions = self._items.catalogue_positions(item_ids)
+        contexts = self._scorer.contexts(positions)
+        queries = self._scorer.queries(contexts)
         return {
-            "embedding": tf.where((lengths > 0)[:, None], queries, 0.0),
-            "context_length": lengths,
+            "embedding": tf.where(_has_items(contexts)[:, None], queries, 0.0),
+            "context_length": tf.math.count_nonzero(positions >= 0, axis=1),
         }
 
     @tf.function
@@ -233,24 +236,16 @@ class Recommender(tf.Module):
             "label": tf.ones_like(lengths, tf.float32),
         }
 
-    def _recommend(self, sessions: tf.RaggedTensor) -> Answer:
-        """Answers sessions of raw ids, string `[batch, (length)]`."""
+    def _recommend(self, sessions: tf.Tensor) -> Answer:
+        """Answers sessions of raw ids, string `[batch, length]`."""
         k = min(TOP_K, self._index.size)
-        items = self._catalogue_items(sessions)
-        scores, top = self._index.top(self._scorer.scores(items), k)
+        contexts = self._scorer.contexts(self._items.positions(sessions))
+        scores, top = self._index.top(self._scorer.scores(contexts), k)
         # A session without items is answered by popularity, which is the catalogue's order.
-        has_items = (items.row_lengths() > 0)[:, None]
+        has_items = _has_items(contexts)[:, None]
         top = tf.where(has_items, top, tf.range(k))
         scores = tf.where(has_items, scores, -tf.range(k, dtype=tf.float32))
         return {"item_ids": self._items.item_ids(top), "scores": scores}
-
-    def _catalogue_items(self, sessions: tf.RaggedTensor) -> tf.RaggedTensor:
-        return self._scorer.catalogue_items(self._items.positions(sessions))
-
-    def _columns(self, item_ids: tf.Tensor) -> tf.Tensor:
-        """Returns the index's columns of raw ids, int64 of the same shape; -1 for none."""
-        positions = self._items.catalogue_positions(item_ids)
-        return tf.where(positions >= 0, self._index.column(positions), -1)
 
 
 def export(
@@ -273,6 +268,11 @@ def export(
     """
     module = Recommender(model, vocabulary, max_context, vocabulary_file, seen)
     tf.saved_model.save(module, folder, signatures=module.signatures())
+
+
+def _has_items(contexts: tf.Tensor) -> tf.Tensor:
+    """Tells which contexts hold an item, bool `[batch]`."""
+    return contexts[:, 0] != PADDING
 
 
 def _parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from modules.exact_index import ExactIndex
-from modules.features import latest_right_padded
-from modules.model import QueryTower
+from modules.features import latest_kept, latest_right_padded
 from modules.ranking import conservative_rank
-from modules.seen_items import SeenItemScores, adjust_scores
+from modules.seen_items import NO_CHANGE, SeenItemScores, adjust_scores, seen_bonus
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 
@@ -21,7 +20,7 @@ class SessionScorer(tf.Module):
 
     def __init__(
         self,
-        query_tower: QueryTower,
+        query_tower: tf.keras.layers.Layer,
         index: ExactIndex,
         max_context: int,
         seen: SeenItemScores,
@@ -40,31 +39,39 @@ class SessionScorer(tf.Module):
         self._max_context = max_context
         self._seen = seen
 
-    def catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
-        in_catalogue = (positions >= 0) & (positions < self.index.size)
-        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
+    def contexts(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns what the query tower sees of each session.
 
-    def queries(self, items: tf.RaggedTensor) -> tf.Tensor:
+        Args:
+          positions: int64 `[batch, length]` in time order; -1 for what is not known.
+
+        Returns:
+          Item indices, int64 `[batch, longest]`, right-padded with 0; longest is at least 1.
+        """
+        in_catalogue = (positions >= 0) & (positions < self.index.size)
+        return latest_kept(positions + FIRST_ITEM, in_catalogue, self._max_context)
+
+    def queries(self, contexts: tf.Tensor) -> tf.Tensor:
         """Returns the query vector after each session, float32 `[batch, dim]`.
 
         Args:
-          items: item indices, int64 `[batch, (length)]`. What an empty session gets is no answer.
+          contexts: from `contexts`. What an empty one gets is no answer.
         """
-        context = latest_right_padded(items, self._max_context)
-        return self._last_queries(context, items.row_lengths())
+        last = tf.maximum(tf.math.count_nonzero(contexts, axis=1), 1) - 1
+        return tf.gather(self._query_tower(contexts), last, axis=1, batch_dims=1)
 
-    def scores(self, items: tf.RaggedTensor) -> tf.Tensor:
-        """Returns the scores after each session, float32 `[batch, columns]` of the index.
+    def scores(self, contexts: tf.Tensor) -> tf.Tensor:
+        """Returns the scores after each session, laid out as the index does.
 
         Args:
-          items: item indices, int64 `[batch, (length)]`. What an empty session gets is no answer.
+          contexts: from `contexts`. What an empty one gets is no answer.
         """
-        context = latest_right_padded(items, self._max_context)
-        scores = self.index.scores(self._last_queries(context, items.row_lengths()))
-        column = self.index.column(context - FIRST_ITEM)
-        at = tf.where(context == PADDING, context, column + FIRST_ITEM)
-        return adjust_scores(scores, at, self._seen)
+        scores = self.index.scores(self.queries(contexts))
+        if self._seen == NO_CHANGE:
+            return scores
+        items, bonus = seen_bonus(contexts, self._seen)
+        cells = self.index.cells(tf.maximum(items - FIRST_ITEM, 0))
+        return tf.tensor_scatter_nd_update(scores, cells, tf.gather_nd(scores, cells) + bonus)
 
     def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
         """Ranks the target of every step as `scores` ranks it after that prefix.
@@ -82,7 +89,7 @@ class SessionScorer(tf.Module):
         """
         size = self.index.size
         in_catalogue = (positions >= 0) & (positions < size)
-        items = self.catalogue_items(positions)
+        items = self._catalogue_items(positions)
         seen = running_count(in_catalogue)[:, :-1]
         target = positions[:, 1:].flat_values
         target = tf.where(target < size, target, -1)
@@ -101,9 +108,10 @@ class SessionScorer(tf.Module):
         by_popularity = tf.where(target >= 0, target + 1, size + 1)
         return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
 
-    def _last_queries(self, context: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        last = tf.clip_by_value(lengths, 1, self._max_context) - 1
-        return tf.gather(self._query_tower(context), last, axis=1, batch_dims=1)
+    def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
+        in_catalogue = (positions >= 0) & (positions < self.index.size)
+        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
 
     def _prefix_contexts(
         self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor

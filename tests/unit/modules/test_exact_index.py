@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.exact_index import BLOCK, ExactIndex
+from modules import exact_index
+from modules.exact_index import BLOCK, SLAB, ExactIndex
 
 
 def _index(items: int, seed: int = 0) -> tuple[ExactIndex, np.ndarray]:
@@ -35,15 +36,17 @@ def test_finds_the_best_items(items: int, k: int) -> None:
 
 @pytest.mark.parametrize("values", [1, 2, 5, 40])
 @pytest.mark.parametrize("k", [1, 7, 100, 500])
-def test_equal_scores_are_ordered_by_position(values: int, k: int) -> None:
+@pytest.mark.parametrize("slab", [64, SLAB])
+def test_equal_scores_are_ordered_by_position(
+    values: int, k: int, slab: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Few different scores: ties within blocks, between blocks, and at the last place."""
+    monkeypatch.setattr(exact_index, "SLAB", slab)
     items = 500
-    index, _ = _index(items)
     drawn = np.random.default_rng(values).integers(0, values, (4, items)).astype(np.float32)
-    scores = np.full((4, index.positions().shape[0]), -9.0, np.float32)
-    scores[:, index.column(np.arange(items))] = drawn
+    index = ExactIndex(tf.constant(drawn.T))
 
-    _, positions = index.top(tf.constant(scores), k)
+    _, positions = index.top(index.scores(tf.eye(4)), k)
 
     np.testing.assert_array_equal(positions, _sorted(drawn, k))
 
@@ -61,10 +64,10 @@ def test_a_filling_column_never_takes_the_place_of_an_item() -> None:
 
 def test_what_is_left_over_is_marked() -> None:
     index, _ = _index(40)
-    scores = np.full((1, 2 * BLOCK), -np.inf, np.float32)
-    scores[0, index.column(np.int64(33))] = -5.0
+    scores = tf.fill([1, 1, 2 * BLOCK], -np.inf)
+    scores = tf.tensor_scatter_nd_update(scores, index.cells(tf.constant([[33]]))[0], [-5.0])
 
-    found, positions = index.top(tf.constant(scores), tf.constant(40))
+    found, positions = index.top(scores, tf.constant(40))
 
     assert found.numpy()[0, 0] == -5.0
     assert np.isneginf(found.numpy()[0, 1:]).all()
@@ -72,15 +75,21 @@ def test_what_is_left_over_is_marked() -> None:
     assert positions.numpy().max() < 40
 
 
-def test_columns_and_positions_are_inverse() -> None:
-    index, vectors = _index(70)
-    positions = tf.range(70, dtype=tf.int64)
+@pytest.mark.parametrize("slab", [64, SLAB])
+def test_every_item_has_its_cell(slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact_index, "SLAB", slab)
+    index, vectors = _index(150)
+    positions = tf.constant([[149, 0, 77], [3, 64, 63]], tf.int64)
+    queries = np.random.default_rng(2).normal(size=(2, 4)).astype(np.float32)
 
-    columns = index.column(positions)
+    found = tf.gather_nd(index.scores(tf.constant(queries)), index.cells(positions))
 
-    np.testing.assert_array_equal(tf.gather(index.positions(), columns), positions)
+    expected = np.take_along_axis(queries @ vectors.T, positions.numpy(), axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_array_equal(index.vectors(), vectors)
-    np.testing.assert_array_equal(index.vectors_at(positions[::-3]), vectors[::-3])
+    np.testing.assert_array_equal(index.vectors_at(positions[0]), vectors[positions[0]])
+    numbered = tf.repeat(index.by_position(tf.range(150)), 2, axis=1)
+    np.testing.assert_array_equal(tf.gather_nd(numbered, index.cells(positions)), positions)
 
 
 def test_no_query_finds_nothing() -> None:

@@ -117,3 +117,18 @@ def test_no_items_give_no_windows(rows: list[list[int]]) -> None:
     for windows in (features.step_windows, features.last_step_window):
         context, target = windows(sequences, 3)
         assert context.to_list() == target.to_list() == rows
+
+
+@pytest.mark.parametrize("max_context", [1, 3, 50])
+def test_latest_kept_is_latest_right_padded_of_what_is_kept(max_context: int) -> None:
+    random = np.random.default_rng(max_context)
+    for shape in ((6, 9), (1, 1), (4, 0), (0, 3), (5, 200)):
+        values, keep = random.integers(1, 99, shape), random.random(shape) < 0.6
+        rows = [row[kept].tolist() for row, kept in zip(values, keep, strict=True)]
+        expected = features.latest_right_padded(
+            tf.ragged.constant(rows, tf.int64, ragged_rank=1), max_context
+        )
+
+        found = features.latest_kept(tf.constant(values), tf.constant(keep), max_context)
+
+        np.testing.assert_array_equal(found, expected)
