@@ -140,6 +140,7 @@ class Paths:
       checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
       schema: folder of the curated schema.
       modules: folder of the modules that TFX loads.
+      rejects: file that gets all bad rows when they stop a run, "" for none.
     """
 
     pipeline_root: str
@@ -148,6 +149,7 @@ class Paths:
     checkpoint_folder: str
     schema: str
     modules: str
+    rejects: str = ""
 
     @classmethod
     def under(cls, out: Path | str) -> Paths:
@@ -160,6 +162,7 @@ class Paths:
             checkpoint_folder=str(folder / "checkpoints"),
             schema=str(PROJECT / "pipeline" / "schema"),
             modules=str(PROJECT / "modules"),
+            rejects=str(folder / "rejects.jsonl"),
         )
 
 

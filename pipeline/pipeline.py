@@ -61,7 +61,7 @@ def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = 
 
 def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> list[BaseNode]:
     """Builds all nodes of the pipeline, in the order in which data goes through them."""
-    example_gen = _example_gen(config)
+    example_gen = _example_gen(config, paths)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -122,7 +122,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
     ]
 
 
-def _example_gen(config: Config) -> SessionExampleGen:
+def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
     patterns = {
         "train": config.data.train,
         "eval": config.data.eval,
@@ -138,6 +138,7 @@ def _example_gen(config: Config) -> SessionExampleGen:
         input_config=example_gen_pb2.Input(splits=splits),
         sessions=config.sessions,
         source_digest=source_digest("components.session_example_gen.component"),
+        kept_rejects=paths.rejects,
     )
 
 

@@ -33,6 +33,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
         input_config: example_gen_pb2.Input,
         sessions: SessionOptions,
         source_digest: str = "",
+        kept_rejects: str = "",
     ) -> None:
         """Builds the component.
 
@@ -43,6 +44,8 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
           sessions: how rows are read and which sessions are kept.
           source_digest: digest of the code that the result depends on; a new one gives a new
             cache key.
+          kept_rejects: file that gets all bad rows when the input stops the run, since TFX deletes
+            the artifact then; "" for none.
 
         Raises:
           ValueError: the splits or the options cannot be used; the message names all problems.
@@ -55,7 +58,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
             input_config=input_config,
             # Empty: the executor names the output splits, TFX shall not split by hash.
             output_config=example_gen_pb2.Output(),
-            custom_config=_custom_config(sessions, source_digest),
+            custom_config=_custom_config(sessions, source_digest, kept_rejects),
         )
 
 
@@ -73,9 +76,15 @@ def _split_problems(input_config: example_gen_pb2.Input) -> list[str]:
     return problems
 
 
-def _custom_config(sessions: SessionOptions, source_digest: str) -> example_gen_pb2.CustomConfig:
+def _custom_config(
+    sessions: SessionOptions, source_digest: str, kept_rejects: str
+) -> example_gen_pb2.CustomConfig:
     """Packs the options as JSON text: unlike a Struct it keeps ints, and its bytes are stable."""
-    values = {"sessions": dataclasses.asdict(sessions), "source_digest": source_digest}
+    values = {
+        "sessions": dataclasses.asdict(sessions),
+        "source_digest": source_digest,
+        "kept_rejects": kept_rejects,
+    }
     packed = any_pb2.Any()
     packed.Pack(wrappers_pb2.StringValue(value=json.dumps(values, sort_keys=True)))
     return example_gen_pb2.CustomConfig(custom_config=packed)

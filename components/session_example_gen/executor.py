@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import input_files, output_files, report, transforms
-from modules.sessions import SessionOptions
+from modules.sessions import SessionDataError, SessionOptions
 
 
 class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -69,7 +69,11 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
             _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
             _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
         counted = output_files.read_report(examples.uri)
-        report.check_report(counted, inputs, outputs, options)
+        try:
+            report.check_report(counted, inputs, outputs, options)
+        except SessionDataError as error:
+            kept = output_files.keep_rejects(examples.uri, kept_rejects(exec_properties))
+            raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
         for name, count in report.artifact_properties(counted.counts, input_names, outputs).items():
             examples.set_int_custom_property(name, count)
@@ -93,11 +97,21 @@ def find_input(
 
 def sessions_options(exec_properties: dict[str, Any]) -> SessionOptions:
     """Reads the options that the component packed into its custom config."""
+    return SessionOptions(**_custom_values(exec_properties)["sessions"])
+
+
+def kept_rejects(exec_properties: dict[str, Any]) -> str:
+    """Reads where bad rows go when the input stops the run, "" for nowhere."""
+    return str(_custom_values(exec_properties).get("kept_rejects", ""))
+
+
+def _custom_values(exec_properties: dict[str, Any]) -> dict[str, Any]:
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     packed = wrappers_pb2.StringValue()
     config.custom_config.Unpack(packed)
-    return SessionOptions(**json.loads(packed.value)["sessions"])
+    values: dict[str, Any] = json.loads(packed.value)
+    return values
 
 
 def _examples_of(batch: transforms.Batch, split: str) -> list[bytes]:

@@ -7,6 +7,7 @@ piece it comes from and renamed into place when complete; a second run of it fin
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -87,6 +88,27 @@ def prepare(uri: str, splits: list[str]) -> None:
 def finish(uri: str) -> None:
     """Removes what retried workers may have left unfinished."""
     fileio.rmtree(os.path.join(uri, _UNFINISHED_FOLDER))
+
+
+def keep_rejects(uri: str, path: str) -> str:
+    """Copies all bad rows into one file that outlives the artifact.
+
+    Args:
+      uri: of the artifact.
+      path: of the file, replaced if it is there; "" for none.
+
+    Returns:
+      The sentence that says so, "" if there was nothing to keep.
+    """
+    parts = sorted(fileio.glob(os.path.join(uri, REJECTS_FOLDER, "*.jsonl")))
+    if not (path and parts):
+        return ""
+    fileio.makedirs(os.path.dirname(path))
+    with fileio.open(path, "wb") as kept:
+        for part in parts:
+            with fileio.open(part, "rb") as rows:
+                shutil.copyfileobj(rows, kept)
+    return f"\nAll bad rows are in {path}"
 
 
 def write_report(report: Report, uri: str) -> None:

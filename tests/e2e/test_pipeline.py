@@ -119,3 +119,14 @@ def test_a_wrong_header_ends_with_its_cause(folder: Path) -> None:
     assert done.returncode != 0
     last = "\n".join(done.stdout.splitlines()[-15:])
     assert "SessionId" in last and "bad.tsv" in last
+
+
+def test_bad_rows_that_stop_a_run_are_kept(folder: Path) -> None:
+    bad = folder / "bad-rows.tsv"
+    bad.write_text("SessionId\tItemId\tTime\n1\ta\t1442004589439\n1\tb\n1\t\t5\n", "utf-8")
+    test, out = str(folder / "data" / "test.tsv"), folder / "bad rows"
+    done = _call("run.py", "--train", str(bad), "--test", test, "--out", str(out))
+    assert done.returncode != 0
+    assert f"All bad rows are in {out / 'rejects.jsonl'}" in done.stdout
+    kept = [json.loads(line) for line in (out / "rejects.jsonl").read_text("utf-8").splitlines()]
+    assert [row["reason"] for row in kept] == ["field_count", "empty_id"]
