@@ -1,0 +1,204 @@
+"""Measures finding the 100 best of a learned catalogue, beside other ways to find them.
+
+    python benchmarks/serving.py                     # 37,000 items, some minutes
+    python benchmarks/serving.py --items 1000000     # trains a larger model first
+
+All contenders run on one thread in one process and take turns, so that a noisy machine is noisy
+for all; ratios count. faiss and ScaNN take part where they are installed. `empty` is a signature
+that returns its input: what calling TensorFlow from Python costs. `recommend` is the exported
+model, raw ids of 10-item sessions in, raw ids out; all others get query vectors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+
+import tensorflow as tf  # isort: skip
+import tensorflow_recommenders as tfrs  # isort: skip
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
+
+from benchmarks.learned_model import learned_model  # isort: skip
+from modules.exact_index import ExactIndex  # isort: skip
+
+K = 100
+SESSION_LENGTH = 10
+LARGE = 200_000
+
+Array = np.ndarray[Any, Any]
+Search = Callable[[Array], Array]
+
+
+class Contender(NamedTuple):
+    """A way to find items: `ask` maps a batch of queries to positions `[batch, k]`."""
+
+    name: str
+    ask: Search
+    counts: bool = True  # whether it answers queries, so that its recall means something
+
+
+def numpy_search(vectors: Array) -> Search:
+    """Finds items with argpartition."""
+
+    def ask(queries: Array) -> Array:
+        scores = queries @ vectors.T
+        found = np.argpartition(-scores, K, axis=1)[:, :K]
+        order = np.argsort(-np.take_along_axis(scores, found, axis=1), axis=1)
+        return np.take_along_axis(found, order, axis=1)
+
+    return ask
+
+
+def index_search(vectors: Array) -> Search:
+    """Finds items with the index of the exported model."""
+    index = ExactIndex(tf.constant(vectors))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, vectors.shape[1]])])
+    def top(queries: tf.Tensor) -> tf.Tensor:
+        return index.top(index.scores(queries), K)[1]
+
+    return lambda queries: top(queries).numpy()
+
+
+def brute_force_search(vectors: Array) -> Search:
+    """Finds items with TFRS's BruteForce layer."""
+    layer = tfrs.layers.factorized_top_k.BruteForce(k=K)
+    layer.index(tf.constant(vectors))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, vectors.shape[1]])])
+    def top(queries: tf.Tensor) -> tf.Tensor:
+        return layer(queries)[1]
+
+    return lambda queries: top(queries).numpy()
+
+
+def faiss_searches(vectors: Array) -> list[Contender]:
+    """Finds items with faiss, exactly, and by a graph where building one does not take too long."""
+    try:
+        import faiss  # type: ignore[import-not-found]
+    except ImportError:
+        return []
+    faiss.omp_set_num_threads(2)
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    found = [Contender("faiss flat", lambda queries: flat.search(queries, K)[1])]
+    if len(vectors) <= LARGE:
+        graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = 100
+        graph.hnsw.efSearch = 256
+        graph.add(vectors)
+        found.append(Contender("faiss HNSW", lambda queries: graph.search(queries, K)[1]))
+    faiss.omp_set_num_threads(1)
+    return found
+
+
+def scann_searches(vectors: Array) -> list[Contender]:
+    """Finds items with ScaNN, looking into half of its leaves."""
+    try:
+        import scann
+    except Exception:  # it is there but does not load with this TensorFlow
+        return []
+    leaves = int(len(vectors) ** 0.5)
+    builder = scann.scann_ops_pybind.builder(vectors, K, "dot_product")
+    tree = builder.tree(leaves, leaves // 2, training_sample_size=100_000)
+    searcher = tree.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(4 * K).build()
+    return [Contender("ScaNN, half the leaves", lambda q: searcher.search_batched(q)[0])]
+
+
+def take_turns(
+    contenders: Sequence[Contender], batches: Sequence[Any], rounds: int, in_a_row: int
+) -> dict[str, Array]:
+    """Returns the milliseconds of each request, by name."""
+    took: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for turn in range(rounds):
+        for contender in contenders:
+            for number in range(-1, in_a_row):  # the first of a row finds a cold cache
+                batch = batches[(turn * in_a_row + number) % len(batches)]
+                began = time.perf_counter()
+                contender.ask(batch)
+                if number >= 0:
+                    took[contender.name].append(1e3 * (time.perf_counter() - began))
+    return {name: np.array(values) for name, values in took.items()}
+
+
+def recall(found: Array, exact: Array) -> float:
+    """Returns the mean share of the exact answers that were found."""
+    return float(
+        np.mean([np.isin(one, other).mean() for one, other in zip(exact, found, strict=True)])
+    )
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Returns rows as aligned text; the first column to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--items", type=int, default=37_000)
+    parser.add_argument("--cache", type=Path, default=Path("output/benchmarks"))
+    parser.add_argument("--rounds", type=int, default=20)
+    options = parser.parse_args(arguments)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+    learned = learned_model(options.items, options.cache)
+    model = tf.saved_model.load(str(learned.folder))
+    sessions = learned.sessions[(learned.sessions >= 0).sum(1) >= 3, :SESSION_LENGTH]
+    sessions = np.where(sessions < 0, sessions[:, :1], sessions)  # all of 10 items
+    raw = np.char.encode(sessions.astype(str))
+    ids = np.char.encode(np.arange(options.items).astype(str))
+    vectors = model.signatures["embed_items"](item_ids=tf.constant(ids))["embedding"].numpy()
+    embed = model.signatures["embed_query"]
+    queries = embed(item_ids=tf.constant(raw[:320]))["embedding"].numpy()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, vectors.shape[1]])])
+    def empty(values: tf.Tensor) -> tf.Tensor:
+        return values
+
+    contenders = [
+        Contender("empty", lambda q: empty(q).numpy(), counts=False),
+        Contender("numpy argpartition", numpy_search(vectors)),
+        Contender("exact index", index_search(vectors)),
+        Contender("TFRS BruteForce", brute_force_search(vectors)),
+        *faiss_searches(vectors),
+        *scann_searches(vectors),
+    ]
+    signature = model.signatures["recommend"]
+    whole = Contender("recommend", lambda b: signature(item_ids=b)["item_ids"].numpy(), False)
+    exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :K]
+    rounds = max(2, options.rounds // (5 if options.items > LARGE else 1))
+    with threadpool_limits(1):
+        for size in (1, 32):
+            batches = [queries[at : at + size] for at in range(0, 320, size)]
+            in_a_row = 10 if size == 1 else 3
+            took = take_turns(contenders, batches, rounds, in_a_row)
+            asked = [tf.constant(raw[at : at + size]) for at in range(0, 320, size)]
+            took |= take_turns([whole], asked, rounds, in_a_row)
+            rows = [(f"batch of {size}", "p50 ms", "p99 ms", "queries/s", "to numpy", "recall@100")]
+            base = np.median(took["numpy argpartition"])
+            for contender in [*contenders, whole]:
+                p50, p99 = np.percentile(took[contender.name], [50, 99])
+                share = f"{recall(contender.ask(queries), exact):.4f}" if contender.counts else ""
+                rate, ratio = f"{1e3 * size / p50:,.0f}", f"{base / p50:.2f}"
+                rows.append((contender.name, f"{p50:.3f}", f"{p99:.3f}", rate, ratio, share))
+            print(f"\n{options.items:,} items, {vectors.shape[1]} dimensions, one thread")
+            print(table(rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()
