@@ -87,6 +87,8 @@ class ModelOptions:
       temperature: start value of the learned temperature; used only with `normalize`.
       copy_lags: latest items whose candidate vectors are added to the query, each lag with a
         learned weight; 0 switches the copy term off.
+      neighbors: items seen together with an item most, whose table vectors are mixed into its own;
+        0 for none.
       embedding_dropout: share of context embedding values dropped in training.
       output_dropout: share of query values dropped in training.
     """
@@ -97,6 +99,7 @@ class ModelOptions:
     normalize: bool = True
     temperature: float = 0.1
     copy_lags: int = 10
+    neighbors: int = 0
     embedding_dropout: float = 0.5
     output_dropout: float = 0.1
 
@@ -107,6 +110,7 @@ class ModelOptions:
             "gru_units": (1, 4096),
             "temperature": (1e-4, 100.0),
             "copy_lags": (0, 1000),
+            "neighbors": (0, 1000),
             "embedding_dropout": (0.0, 0.99),
             "output_dropout": (0.0, 0.99),
         }
@@ -129,6 +133,8 @@ class TrainerOptions:
       reversed_sessions: each session is also trained in reverse order.
       optimizer: `adam`, `adamw` or `adagrad`.
       learning_rate: of the optimizer.
+      weight_averaging: decay, per training step, of the average of all weights that is judged and
+        exported (Polyak and Juditsky, 1992); 0 takes the last weights.
       batch_targets: about how many targets one training step holds.
       epochs: most passes over the training data.
       early_stopping_patience: epochs without a better `eval` Recall@20 before training ends;
@@ -152,6 +158,7 @@ class TrainerOptions:
     reversed_sessions: bool = True
     optimizer: str = "adam"
     learning_rate: float = 0.004
+    weight_averaging: float = 0.0
     batch_targets: int = 512
     epochs: int = 10
     early_stopping_patience: int | None = 2
@@ -173,6 +180,7 @@ class TrainerOptions:
         limits = {
             "negatives": (1, 10**7),
             "negatives_power": (0.0, 2.0),
+            "weight_averaging": (0.0, 0.99999),
             "learning_rate": (1e-7, 10.0),
             "batch_targets": (1, 10**7),
             "epochs": (1, 10_000),

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -60,14 +61,23 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
         return len(self._history) if self.finished else self.epochs
 
-    def callbacks(self) -> list[tf.keras.callbacks.Callback]:
+    def callbacks(
+        self, between: Sequence[tf.keras.callbacks.Callback] = ()
+    ) -> list[tf.keras.callbacks.Callback]:
         """Returns this keeper and the callback that saves and restores weights, in due order.
+
+        Args:
+          between: callbacks that come after the best weights are kept and before the epoch's are.
 
         After a kill between the two there is one epoch too much in the history, which is run
         again; the other way round one would be missing, and all later ones misnumbered.
         """
         folder = os.path.join(self._folder, "backup")
-        return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
+        return [
+            self,
+            *between,
+            tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False),
+        ]
 
     def restore_best(self, model: TwoTower) -> None:
         """Loads the weights of the best epoch."""
@@ -130,3 +140,27 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         if self._patience is None or not self._history:
             return False
         return len(self._history) - self.best_epoch >= self._patience
+
+
+class AveragedWeights(tf.keras.callbacks.Callback):
+    """Judges and keeps the averages of an optimizer with `use_ema`, and trains on without them.
+
+    At the end of a fit Keras itself leaves the averages in the weights.
+    """
+
+    def __init__(self) -> None:
+        """Holds no weights yet."""
+        super().__init__()
+        self._trained: list[Any] = []
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts the averages in the place of the weights."""
+        weights = self.model.trainable_variables
+        self._trained = [weight.numpy() for weight in weights]
+        self.model.optimizer.finalize_variable_values(weights)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Puts the weights back."""
+        for weight, value in zip(self.model.trainable_variables, self._trained, strict=False):
+            weight.assign(value)
+        self._trained = []

@@ -86,7 +86,7 @@ class TestFault2SoftmaxOverQueries:
         self, notebook_model: TwoTower
     ) -> None:
         """Over queries, an item's popularity would cancel out."""
-        table = notebook_model.candidate_tower.embedding
+        table = notebook_model.candidate_tower.table.embedding
         queries, _ = notebook_model._queries_and_targets((CONTEXT, TARGET), training=False)
         values = table.get_weights()[0]
         values[[4, 6, 9]] = 0.0
@@ -215,7 +215,7 @@ class TestFault8EqualItemsAsNegatives:
         with tf.GradientTape() as tape:
             loss = notebook_model.compute_loss((CONTEXT, same))
         assert float(loss) == pytest.approx(0.0, abs=1e-5)
-        table = notebook_model.candidate_tower.embedding.trainable_weights
+        table = notebook_model.candidate_tower.table.embedding.trainable_weights
         (gradient,) = tape.gradient(loss, table)
         assert np.abs(tf.convert_to_tensor(gradient)).max() == pytest.approx(0.0, abs=1e-5)
 

@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import trainer
+from modules import fitting, trainer
 from modules.vocabulary import FIRST_ITEM
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -166,16 +166,16 @@ class TestRefit:
 
     @pytest.fixture(scope="class")
     def seen(self, run, sample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-        """What `_fit` was called with, by name of the fit."""
-        fit, seen = trainer._fit, {}
+        """What `fit` was called with, by name of the fit."""
+        fit, seen = fitting.fit, {}
 
-        def watched(job, name, counts, train, keeper, evaluation):
-            seen[name] = {"counts": counts.numpy(), "evaluation": evaluation, "keeper": keeper}
-            return fit(job, name, counts, train, keeper, evaluation)
+        def watched(job, name, windows, keeper):
+            seen[name] = {"windows": windows, "keeper": keeper}
+            return fit(job, name, windows, keeper)
 
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trainer, "_fit", watched)
+            patch.setattr(fitting, "fit", watched)
             run(sample, folder / "run", epochs=4, early_stopping_patience=1, refit=True)
         return seen
 
@@ -188,13 +188,14 @@ class TestRefit:
     def test_trains_on_eval_too(self, seen) -> None:
         targets = [seen[name]["keeper"]._history[0]["targets"] for name in ("choose", "refit")]
         assert targets[0] < targets[1]
-        assert (seen["refit"]["counts"][FIRST_ITEM:] > 0).all()
+        assert (seen["refit"]["windows"].item_counts[FIRST_ITEM:].numpy() > 0).all()
 
     def test_the_fit_that_chooses_knows_no_item_of_eval_alone(self, seen, sample) -> None:
         """The vocabulary holds eval's items; they may be neither negative nor target."""
         in_train = {item.encode() for session in sample.sessions["train"] for item in session}
         expected = [item in in_train for item in sample.vocabulary().item_ids]
-        counts, evaluation = seen["choose"]["counts"], seen["choose"]["evaluation"]
+        _, counts, evaluation = seen["choose"]["windows"]
+        counts = counts.numpy()
         assert (counts[FIRST_ITEM:] > 0).tolist() == expected
         assert not all(expected)
         judged = np.concatenate([np.ravel(part) for windows in evaluation for part in windows])
@@ -294,7 +295,8 @@ class Child:
 
 
 def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> None:
-    options = {"epochs": 12, "refit": True}
+    # Averaged weights are judged, and chosen by; those trained on are others.
+    options = {"epochs": 12, "refit": True, "weight_averaging": 0.9, "model": {"neighbors": 2}}
     killed = Child(fn_args(sample, tmp_path / "1", **options)).kill_at(r"epoch 3/12 .*eval recall")
     done = int(_epochs("\n".join(killed))[-1].split("/")[0])
     assert done < 12

@@ -85,10 +85,10 @@ def test_permuting_the_catalogue_permutes_ids_only(shared: bool) -> None:
     for before, after in zip(model.query_tower.weights, permuted.query_tower.weights, strict=True):
         after.assign(before)
     for tower in ("candidate_tower", "query_tower"):
-        table = getattr(model, tower).embedding(np.arange(ITEMS + FIRST_ITEM)).numpy()
+        table = getattr(model, tower).table.embedding(np.arange(ITEMS + FIRST_ITEM)).numpy()
         moved = np.empty_like(table)
         moved[new_index] = table
-        getattr(permuted, tower).embedding.set_weights([moved])
+        getattr(permuted, tower).table.embedding.set_weights([moved])
 
     def scores(of: TwoTower, context: np.ndarray) -> np.ndarray:
         queries = of.query_tower(tf.constant(context[None])).numpy()[0]
@@ -108,7 +108,7 @@ def test_one_table_or_two() -> None:
         model.candidate_tower.catalogue()
         return sum(weight.shape == [ITEMS + FIRST_ITEM, 6] for weight in model.trainable_weights)
 
-    assert shared.query_tower.embedding is shared.candidate_tower.embedding
+    assert shared.query_tower.table.embedding is shared.candidate_tower.table.embedding
     assert (table_count(shared), table_count(separate)) == (1, 2)
 
 
@@ -117,7 +117,8 @@ def test_the_copy_term_by_hand(model: TwoTower) -> None:
     model.query_tower.copy_weights.assign([0.5, -2.0])
     vector = dict(enumerate(model.candidate_tower.catalogue().numpy(), FIRST_ITEM))
 
-    added = model.query_tower._copy_term(tf.constant([[3, 7, 3, 0], [5, 0, 0, 0]])).numpy()
+    context = tf.constant([[3, 7, 3, 0], [5, 0, 0, 0]])
+    added = model.query_tower._copy_term(context, model.candidate_tower(context)).numpy()
 
     zero = np.zeros(6)
     expected = [
@@ -137,7 +138,7 @@ def test_without_normalisation_or_copies_the_query_is_the_grus_state() -> None:
     model = _model(options)
     tower = model.query_tower
 
-    expected = tower.gru(tower.embedding(CONTEXT)).numpy()
+    expected = tower.gru(tower.table(CONTEXT)).numpy()
 
     np.testing.assert_allclose(tower(CONTEXT).numpy(), expected, atol=1e-6)
     assert {weight.name.split("/")[0] for weight in tower.weights} <= {"query_tower", "gru"}
@@ -187,8 +188,8 @@ def test_the_gru_meets_the_conditions_of_cudnn(model: TwoTower) -> None:
 def test_the_gru_gets_no_mask(model: TwoTower) -> None:
     tower = model.query_tower
 
-    assert not tower.embedding.mask_zero
-    embedded = tower.embedding_dropout(tower.embedding(CONTEXT))
+    assert not tower.table.embedding.mask_zero
+    embedded = tower.embedding_dropout(tower.table(CONTEXT))
     assert getattr(embedded, "_keras_mask", None) is None
 
 
@@ -247,7 +248,7 @@ def test_mixed_precision_computes_layers_in_16_bits_and_scores_in_32() -> None:
     model = _model(precision="mixed_bfloat16")
     tower = model.query_tower
 
-    assert tower.gru(tower.embedding(CONTEXT)).dtype == tf.bfloat16
+    assert tower.gru(tower.table(CONTEXT)).dtype == tf.bfloat16
     assert tower(CONTEXT).dtype == tf.float32
     assert model.candidate_tower.catalogue().dtype == tf.float32
     assert tf.keras.mixed_precision.global_policy().name == "float32"

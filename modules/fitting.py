@@ -1,0 +1,220 @@
+"""Fits of the model: one that chooses on `eval`, and one that learns from all there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from modules import dataset, item_neighbors, seen_items
+from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
+from modules.epochs import AveragedWeights, EpochKeeper
+from modules.model import MRR, RECALL, TwoTower
+from modules.seen_items import SeenItemScores
+from modules.vocabulary import FIRST_ITEM, Vocabulary
+
+# Targets judged at a time; each batch computes the vectors of the whole catalogue.
+_JUDGED_TARGETS = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What one Trainer run works with.
+
+    Attributes:
+      features: options of Transform.
+      model: options of the towers.
+      trainer: options of the fit.
+      checkpoints: folder that outlives a killed run; it belongs to this data, options and code.
+      logs: folder for TensorBoard.
+    """
+
+    features: FeatureOptions
+    model: ModelOptions
+    trainer: TrainerOptions
+    checkpoints: str
+    logs: str
+
+
+class Windows(NamedTuple):
+    """What a fit learns from and is judged by.
+
+    Attributes:
+      train: dataset of chunks of (context, target).
+      item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the fit
+        must not know.
+      evaluation: likewise, without items that have no training event; None to judge nothing.
+    """
+
+    train: tf.data.Dataset
+    item_counts: tf.Tensor
+    evaluation: tf.data.Dataset | None = None
+
+
+def choose_and_refit(
+    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> tuple[TwoTower, SeenItemScores]:
+    """Returns the model to export, fitted on train, or on train and eval with `refit`.
+
+    Args:
+      job: options and folders.
+      vocabulary: all known items.
+      train_files: Transform's windows of split train.
+      eval_files: likewise of split eval.
+    """
+    options = job.trainer
+    epochs = options.epochs
+    seen = SeenItemScores(options.current_item_penalty or 0.0, options.earlier_item_boost or 0.0)
+    if options.chooses or not options.refit:
+        windows = choosing_windows(job, vocabulary, train_files, eval_files)
+        keeper = EpochKeeper(
+            os.path.join(job.checkpoints, "choose"), epochs, options.early_stopping_patience
+        )
+        model = fit(job, "choose", windows, keeper)
+        keeper.restore_best(model)
+        epochs, seen = keeper.best_epoch, _choose_seen_item_scores(model, windows, options)
+    if options.refit:
+        both = _windows(job, [*train_files, *eval_files])
+        keeper = EpochKeeper(os.path.join(job.checkpoints, "refit"), epochs, None)
+        model = fit(job, "refit", Windows(both, _item_counts(vocabulary)), keeper)
+    return model, seen
+
+
+def choosing_windows(
+    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> Windows:
+    """Reads what the fit that chooses learns from and is judged by.
+
+    Arguments are those of `choose_and_refit`.
+
+    Raises:
+      ValueError: early stopping is on and there is nothing to judge by.
+    """
+    train, evaluation = _windows(job, train_files), _windows(job, eval_files)
+    counts = _item_counts(vocabulary)
+    if job.trainer.refit:
+        # The vocabulary holds eval's items too; the fit that chooses must not know them.
+        counts = dataset.item_counts(train, len(counts))
+    evaluation = evaluation.map(
+        lambda context, target: dataset.keep_items(context, target, counts > 0)
+    )
+    if job.trainer.early_stopping_patience is not None:
+        _check_evaluation(evaluation)
+    return Windows(train, counts, evaluation)
+
+
+def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
+    """Fits a new model; picks up where a killed run of the same job stopped.
+
+    Args:
+      job: options and folders.
+      name: of the fit, also of its folder for TensorBoard.
+      windows: to learn from and be judged by.
+      keeper: of this fit.
+    """
+    options = job.trainer
+    tf.keras.utils.set_random_seed(options.seed)
+    neighbors = _neighbors(job, windows)
+    with _strategy().scope():
+        model = TwoTower(windows.item_counts, job.model, options, neighbors)
+        model.compile(optimizer=_optimizer(options))
+        # A fit that was finished before it was killed takes no step, but averages its weights.
+        model.query_tower(tf.constant([[FIRST_ITEM]]))
+        model.optimizer.build(model.trainable_variables)
+    batches = dataset.training_batches(
+        windows.train, options.batch_targets, options.reversed_sessions, options.seed
+    )
+    validation = windows.evaluation and _evaluation_batches(windows.evaluation)
+    board = tf.keras.callbacks.TensorBoard(
+        os.path.join(job.logs, name), write_graph=False, profile_batch=0
+    )
+    averaging = [AveragedWeights()] if options.weight_averaging else []
+    model.fit(
+        batches,
+        validation_data=validation,
+        epochs=keeper.end,
+        callbacks=[*keeper.callbacks(averaging), board],
+        verbose=0,
+    )
+    return model
+
+
+def _windows(job: Job, files: Sequence[str]) -> tf.data.Dataset:
+    chunks = dataset.window_chunks(files, job.features.max_context)
+    return dataset.in_one_chunk(chunks, job.trainer.memory_limit_mb)
+
+
+def _evaluation_batches(evaluation: tf.data.Dataset) -> tf.data.Dataset:
+    return dataset.evaluation_batches(evaluation, _JUDGED_TARGETS)
+
+
+def _neighbors(job: Job, windows: Windows) -> item_neighbors.ItemNeighbors | None:
+    if not job.model.neighbors:
+        return None
+    items = (dataset.window_items(*chunk).numpy() for chunk in windows.train)
+    together = item_neighbors.cooccurrences(items, len(windows.item_counts))
+    return item_neighbors.nearest_neighbors(together, job.model.neighbors)
+
+
+def _choose_seen_item_scores(
+    model: TwoTower, windows: Windows, options: TrainerOptions
+) -> SeenItemScores:
+    """Chooses the serving scalars that the options leave open, on split eval."""
+    penalty, boost = options.current_item_penalty, options.earlier_item_boost
+    if penalty is not None and boost is not None:
+        return SeenItemScores(penalty, boost)
+    seen, recall, mrr = seen_items.choose(
+        model.judged_steps(_evaluation_batches(windows.evaluation)),
+        seen_items.PENALTIES if penalty is None else [penalty],
+        seen_items.BOOSTS if boost is None else [boost],
+    )
+    print(
+        f"    current item -{seen.current_item_penalty:g}, earlier items "
+        f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
+        flush=True,
+    )
+    return seen
+
+
+def _check_evaluation(evaluation: tf.data.Dataset) -> None:
+    """Checks that there is something to choose epochs by.
+
+    Raises:
+      ValueError: there is nothing.
+    """
+    if not any(int(tf.size(target)) for _, target in evaluation):
+        raise ValueError(
+            "early stopping judges by split eval, but none of its sessions has two items that the "
+            "training sessions hold too. Make eval longer (sessions.eval_fraction), or set "
+            "trainer.early_stopping_patience=null to train all epochs."
+        )
+
+
+def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
+    counts = vocabulary.counts[: vocabulary.catalogue_size]
+    return tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
+
+
+def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
+    averaging = {}
+    if options.weight_averaging:
+        averaging = {"use_ema": True, "ema_momentum": options.weight_averaging}
+    optimizer = {
+        "adam": tf.keras.optimizers.Adam,
+        "adamw": tf.keras.optimizers.AdamW,
+        "adagrad": tf.keras.optimizers.Adagrad,
+    }[options.optimizer](options.learning_rate, **averaging)
+    if options.precision == "mixed_float16":
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _strategy() -> tf.distribute.Strategy:
+    """Chooses by the devices found: several GPUs train in step, one or none needs no strategy."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

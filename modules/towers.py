@@ -1,0 +1,191 @@
+"""The two towers: a query vector for every step of a session, a vector for every item."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from modules.configuration import ModelOptions
+from modules.item_neighbors import ItemNeighbors
+from modules.vocabulary import FIRST_ITEM, PADDING
+
+_FIRST_NEIGHBOR_SHARE = 0.5
+_ITEMS_PER_BLOCK = 65_536
+
+
+class ItemTable(tf.keras.layers.Layer):
+    """A learned vector for every item, to which its neighbors add a share of theirs."""
+
+    def __init__(
+        self,
+        item_indices: int,
+        dim: int,
+        neighbors: ItemNeighbors | None = None,
+        precision: str = "float32",
+    ) -> None:
+        """Makes the table.
+
+        Args:
+          item_indices: number of item indices, reserved ones included.
+          dim: length of a vector.
+          neighbors: of each item; None for none.
+          precision: Keras mixed precision policy.
+        """
+        super().__init__(name="item_table", dtype=precision)
+        self.item_indices = item_indices
+        self.embedding = tf.keras.layers.Embedding(item_indices, dim, dtype=precision)
+        self._neighbors = None
+        if neighbors is not None:
+            self._neighbors = ItemNeighbors(*map(tf.constant, neighbors))
+            self.neighbor_share = self.add_weight(
+                name="neighbor_share",
+                shape=[],
+                initializer=tf.keras.initializers.Constant(_FIRST_NEIGHBOR_SHARE),
+            )
+
+    def call(self, item_index: tf.Tensor) -> tf.Tensor:
+        """Maps item indices of any shape to vectors `[..., dim]`."""
+        vectors = self.embedding(item_index)
+        if self._neighbors is None:
+            return vectors
+        items, weight = (tf.gather(column, item_index) for column in self._neighbors)
+        weight = tf.cast(weight, vectors.dtype) * tf.cast(self.neighbor_share, vectors.dtype)
+        return vectors + tf.einsum("...kd,...k->...d", self.embedding(items), weight)
+
+    def all_vectors(self) -> tf.Tensor:
+        """Returns the vectors of all item indices, `[item_indices, dim]`."""
+        blocks = [
+            self(tf.range(start, min(start + _ITEMS_PER_BLOCK, self.item_indices)))
+            for start in range(0, self.item_indices, _ITEMS_PER_BLOCK)
+        ]
+        return tf.concat(blocks, axis=0)
+
+    def mix_in_neighbors(self) -> None:
+        """Writes the sums into the table, for a model that is not trained any more."""
+        if self._neighbors is not None:
+            table = self.embedding.embeddings
+            table.assign(tf.cast(self.all_vectors(), table.dtype))
+            self._neighbors = None
+
+
+class CandidateTower(tf.keras.layers.Layer):
+    """Gives every item its vector."""
+
+    def __init__(self, table: ItemTable, options: ModelOptions) -> None:
+        """Makes the tower.
+
+        Args:
+          table: of the items.
+          options: `normalize` is used.
+        """
+        super().__init__(name="candidate_tower")
+        self._normalize = options.normalize
+        self.table = table
+
+    def call(self, item_index: tf.Tensor) -> tf.Tensor:
+        """Maps item indices of any shape to vectors, float32 `[..., embedding_dim]`."""
+        return self.of_table_vectors(self.table(item_index))
+
+    def of_table_vectors(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Maps vectors of the table to candidate vectors, float32 of the same shape."""
+        # Mixed precision ends here: scores of a large catalogue tie in 16 bits.
+        vectors = tf.cast(vectors, tf.float32)
+        return tf.math.l2_normalize(vectors, axis=-1) if self._normalize else vectors
+
+    def catalogue(self) -> tf.Tensor:
+        """Returns the vectors of all items in item_index order, `[catalogue, embedding_dim]`."""
+        return self.of_table_vectors(self.table.all_vectors()[FIRST_ITEM:])
+
+
+class QueryTower(tf.keras.layers.Layer):
+    """Reads a session and gives a query vector at every step.
+
+    The GRU's state after each item, plus a learned weight for each of the latest lags times that
+    item's candidate vector (the copy term: which items come next is mostly a matter of which were
+    just seen). Contexts are right-padded and every step sees only items up to its own, so padding
+    needs no mask, and the GRU runs in one cuDNN kernel on a GPU.
+    """
+
+    def __init__(
+        self,
+        table: ItemTable,
+        candidate_tower: CandidateTower,
+        options: ModelOptions,
+        precision: str = "float32",
+    ) -> None:
+        """Makes the layers.
+
+        Args:
+          table: of the context items; the candidate tower's own, or another.
+          candidate_tower: gives the copy term's vectors.
+          options: shape of the tower.
+          precision: Keras mixed precision policy of the layers; the tower itself is float32.
+        """
+        super().__init__(name="query_tower")
+        self._options = options
+        self._candidate_tower = candidate_tower
+        dim = options.embedding_dim
+        self.table = table
+        self.embedding_dropout = tf.keras.layers.Dropout(options.embedding_dropout, dtype=precision)
+        self.output_dropout = tf.keras.layers.Dropout(options.output_dropout, dtype=precision)
+        self.gru = tf.keras.layers.GRU(options.gru_units, return_sequences=True, dtype=precision)
+        self.projection = (
+            None if options.gru_units == dim else tf.keras.layers.Dense(dim, dtype=precision)
+        )
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Adds the copy weights and the temperature."""
+        if self._options.copy_lags:
+            self.copy_weights = self.add_weight(
+                name="copy_weights",
+                shape=[self._options.copy_lags],
+                dtype=tf.float32,
+                initializer=tf.keras.initializers.Constant(1.0 / self._options.copy_lags),
+            )
+        if self._options.normalize:
+            self.log_temperature = self.add_weight(
+                name="log_temperature",
+                shape=[],
+                dtype=tf.float32,
+                initializer=tf.keras.initializers.Constant(math.log(self._options.temperature)),
+            )
+        super().build(input_shape)
+
+    def call(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps contexts to query vectors.
+
+        Args:
+          context: item indices, int `[batch, steps]`, right-padded with 0.
+          training: switches dropout on.
+
+        Returns:
+          float32 `[batch, steps, embedding_dim]`. A candidate's score is its dot product with the
+          query; the temperature is already in the query.
+        """
+        vectors = self.table(context)
+        states = self.gru(self.embedding_dropout(vectors, training=training))
+        if self.projection is not None:
+            states = self.projection(states)
+        query = tf.cast(self.output_dropout(states, training=training), tf.float32)
+        if self._options.copy_lags:
+            is_shared = self.table is self._candidate_tower.table
+            query += self._copy_term(
+                context,
+                self._candidate_tower.of_table_vectors(vectors)
+                if is_shared
+                else self._candidate_tower(context),
+            )
+        if self._options.normalize:
+            query = tf.math.l2_normalize(query, axis=-1) * tf.exp(-self.log_temperature)
+        return query
+
+    def _copy_term(self, context: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+        """Sums the latest items' vectors by learned lag weights, `[batch, steps, dim]`."""
+        steps = tf.range(tf.shape(context)[1])
+        lag = steps[:, None] - steps[None, :]
+        in_reach = (lag >= 0) & (lag < self._options.copy_lags)
+        weights = tf.gather(self.copy_weights, tf.where(in_reach, lag, 0))
+        weights = tf.where(in_reach, weights, 0.0)
+        candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None]
+        return tf.einsum("ji,bid->bjd", weights, candidates)
