@@ -93,13 +93,13 @@ class ModelOptions:
       output_dropout: share of query values dropped in training.
     """
 
-    embedding_dim: int = 64
-    gru_units: int = 64
+    embedding_dim: int = 128
+    gru_units: int = 128
     shared_embedding: bool = True
     normalize: bool = True
     temperature: float = 0.1
     copy_lags: int = 10
-    neighbors: int = 0
+    neighbors: int = 4
     embedding_dropout: float = 0.5
     output_dropout: float = 0.1
 
@@ -157,9 +157,9 @@ class TrainerOptions:
     reduction: str = "mean"
     reversed_sessions: bool = True
     optimizer: str = "adam"
-    learning_rate: float = 0.004
-    weight_averaging: float = 0.0
-    batch_targets: int = 512
+    learning_rate: float = 0.002
+    weight_averaging: float = 0.98
+    batch_targets: int = 1024
     epochs: int = 10
     early_stopping_patience: int | None = 2
     refit: bool = True
