@@ -34,7 +34,13 @@ class SessionScorer(tf.Module):
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="session_scorer")
-        self._query_tower = query_tower
+        # Traced once for all signatures. A tracked Keras layer would save functions of its own, three
+        # times as many, and take a second more of CPU time at every load. Variables must be tracked.
+        self._variables = list(query_tower.variables)
+        self._query_tower = tf.function(
+            lambda contexts: query_tower(contexts),
+            input_signature=[tf.TensorSpec([None, None], tf.int64)],
+        )
         self.index = index
         self._max_context = max_context
         self._seen = seen

@@ -46,7 +46,7 @@ def _epochs(output: str) -> list[str]:
 
 
 def _tables(model: Any) -> list[np.ndarray]:
-    variables = (model._index._columns, *model._scorer._query_tower.variables)
+    variables = (model._index._columns, *model._scorer._variables)
     return [variable.numpy() for variable in variables]
 
 
