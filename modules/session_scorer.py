@@ -34,8 +34,8 @@ class SessionScorer(tf.Module):
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="session_scorer")
-        # Traced once for all signatures. A tracked Keras layer would save functions of its own, three
-        # times as many, and take a second more of CPU time at every load. Variables must be tracked.
+        # Traced once for all signatures. A tracked Keras layer would save its own functions: three
+        # times as many, and a second more of CPU time at every load. Its variables are tracked.
         self._variables = list(query_tower.variables)
         self._query_tower = tf.function(
             lambda contexts: query_tower(contexts),
