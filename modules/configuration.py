@@ -81,7 +81,8 @@ class ModelOptions:
 
     Attributes:
       embedding_dim: length of query and candidate vectors.
-      gru_units: units of the GRU; projected to `embedding_dim` where they differ.
+      gru_units: units of the GRU; projected to `embedding_dim` where they differ. 0 leaves the GRU
+        out, to measure what it adds to the copy term.
       shared_embedding: one item table for both towers, or one for each.
       normalize: L2-normalise query and candidate vectors and learn a temperature.
       temperature: start value of the learned temperature; used only with `normalize`.
@@ -107,14 +108,17 @@ class ModelOptions:
         """Returns one message per value that cannot be used."""
         limits = {
             "embedding_dim": (1, 4096),
-            "gru_units": (1, 4096),
+            "gru_units": (0, 4096),
             "temperature": (1e-4, 100.0),
             "copy_lags": (0, 1000),
             "neighbors": (0, 1000),
             "embedding_dropout": (0.0, 0.99),
             "output_dropout": (0.0, 0.99),
         }
-        return out_of_range(self, limits)
+        problems = out_of_range(self, limits)
+        if not self.gru_units and not self.copy_lags:
+            problems.append("gru_units and copy_lags must not both be 0: no query would be left")
+        return problems
 
 
 @dataclasses.dataclass(frozen=True)

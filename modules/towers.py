@@ -129,9 +129,12 @@ class QueryTower(tf.keras.layers.Layer):
         self.table = table
         self.embedding_dropout = tf.keras.layers.Dropout(options.embedding_dropout, dtype=precision)
         self.output_dropout = tf.keras.layers.Dropout(options.output_dropout, dtype=precision)
-        self.gru = tf.keras.layers.GRU(options.gru_units, return_sequences=True, dtype=precision)
+        units = options.gru_units
+        self.gru = None
+        if units:
+            self.gru = tf.keras.layers.GRU(units, return_sequences=True, dtype=precision)
         self.projection = (
-            None if options.gru_units == dim else tf.keras.layers.Dense(dim, dtype=precision)
+            None if units in (0, dim) else tf.keras.layers.Dense(dim, dtype=precision)
         )
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -164,18 +167,21 @@ class QueryTower(tf.keras.layers.Layer):
           query; the temperature is already in the query.
         """
         vectors = self.table(context)
-        states = self.gru(self.embedding_dropout(vectors, training=training))
-        if self.projection is not None:
-            states = self.projection(states)
-        query = tf.cast(self.output_dropout(states, training=training), tf.float32)
+        parts = []
+        if self.gru is not None:
+            states = self.gru(self.embedding_dropout(vectors, training=training))
+            if self.projection is not None:
+                states = self.projection(states)
+            parts.append(tf.cast(self.output_dropout(states, training=training), tf.float32))
         if self._options.copy_lags:
             is_shared = self.table is self._candidate_tower.table
-            query += self._copy_term(
-                context,
+            candidates = (
                 self._candidate_tower.of_table_vectors(vectors)
                 if is_shared
-                else self._candidate_tower(context),
+                else self._candidate_tower(context)
             )
+            parts.append(self._copy_term(context, candidates))
+        query = tf.add_n(parts)
         if self._options.normalize:
             query = tf.math.l2_normalize(query, axis=-1) * tf.exp(-self.log_temperature)
         return query

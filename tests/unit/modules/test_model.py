@@ -152,6 +152,20 @@ def test_normalised_scores_are_cosines_over_the_temperature(model: TwoTower) -> 
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1 / 0.5, atol=1e-5)
 
 
+def test_without_a_gru_the_query_is_the_copy_term_alone() -> None:
+    model = _model(dataclasses.replace(OPTIONS, gru_units=0, normalize=False))
+    model.query_tower.copy_weights.assign([1.0, 0.0])
+
+    is_item = CONTEXT.numpy() > 0
+    expected = model.candidate_tower(CONTEXT).numpy()[is_item]
+    np.testing.assert_allclose(model.query_tower(CONTEXT).numpy()[is_item], expected, atol=1e-6)
+
+
+def test_something_must_make_the_query() -> None:
+    problems = dataclasses.replace(OPTIONS, gru_units=0, copy_lags=0).problems()
+    assert "gru_units and copy_lags" in problems[0]
+
+
 def test_the_temperature_starts_where_the_options_say() -> None:
     tf.keras.utils.set_random_seed(1)
     model = TwoTower(COUNTS, dataclasses.replace(OPTIONS, temperature=0.25), TrainerOptions())
