@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT / "benchmarks"))
+sys.path.insert(0, str(PROJECT))
 
-from quality import COLUMNS, run_preset  # noqa: E402
+from benchmarks.quality import COLUMNS, run_preset  # noqa: E402
 
 ON_EVAL = ("evaluation.split=eval", "trainer.refit=false")
 SWITCHES: dict[str, tuple[str, ...]] = {
