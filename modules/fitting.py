@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,33 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from modules import dataset, item_neighbors, seen_items
-from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
+from modules.configuration import TrainerOptions
 from modules.epochs import AveragedWeights, EpochKeeper
+from modules.job import Job
 from modules.model import MRR, RECALL, TwoTower
 from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, Vocabulary
 
 # Targets judged at a time; each batch computes the vectors of the whole catalogue.
 _JUDGED_TARGETS = 4096
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """What one Trainer run works with.
-
-    Attributes:
-      features: options of Transform.
-      model: options of the towers.
-      trainer: options of the fit.
-      checkpoints: folder that outlives a killed run; it belongs to this data, options and code.
-      logs: folder for TensorBoard.
-    """
-
-    features: FeatureOptions
-    model: ModelOptions
-    trainer: TrainerOptions
-    checkpoints: str
-    logs: str
 
 
 class Windows(NamedTuple):
@@ -53,6 +34,24 @@ class Windows(NamedTuple):
     train: tf.data.Dataset
     item_counts: tf.Tensor
     evaluation: tf.data.Dataset | None = None
+
+
+class Choice(NamedTuple):
+    """A fitted model, what was chosen with it, and what it reaches on split eval.
+
+    Attributes:
+      model: with the weights of the best epoch.
+      epochs: number of the best epoch.
+      seen: the serving scalars.
+      recall: Recall@20 over all steps of the windows, with the scalars; NaN without any step.
+      mrr: likewise MRR@20.
+    """
+
+    model: TwoTower
+    epochs: int
+    seen: SeenItemScores
+    recall: float
+    mrr: float
 
 
 def choose_and_refit(
@@ -71,16 +70,10 @@ def choose_and_refit(
     seen = SeenItemScores(options.current_item_penalty or 0.0, options.earlier_item_boost or 0.0)
     if options.chooses or not options.refit:
         windows = choosing_windows(job, vocabulary, train_files, eval_files)
-        keeper = EpochKeeper(
-            os.path.join(job.checkpoints, "choose"), epochs, options.early_stopping_patience
-        )
-        model = fit(job, "choose", windows, keeper)
-        keeper.restore_best(model)
-        epochs, seen = keeper.best_epoch, _choose_seen_item_scores(model, windows, options)
+        model, epochs, seen, *_ = choose(job, "choose", windows)
     if options.refit:
-        both = _windows(job, [*train_files, *eval_files])
-        keeper = EpochKeeper(os.path.join(job.checkpoints, "refit"), epochs, None)
-        model = fit(job, "refit", Windows(both, _item_counts(vocabulary)), keeper)
+        both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
+        model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
     return model, seen
 
 
@@ -105,6 +98,29 @@ def choosing_windows(
     if job.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
     return Windows(train, counts, evaluation)
+
+
+def choose(job: Job, name: str, windows: Windows) -> Choice:
+    """Fits a model, and chooses the number of epochs and the serving scalars on split eval.
+
+    Arguments are those of `fit`.
+    """
+    options = job.trainer
+    keeper = EpochKeeper(_checkpoints(job, name), options.epochs, options.early_stopping_patience)
+    model = fit(job, name, windows, keeper)
+    keeper.restore_best(model)
+    penalty, boost = options.current_item_penalty, options.earlier_item_boost
+    seen, recall, mrr = seen_items.choose(
+        model.judged_steps(_evaluation_batches(windows.evaluation)),
+        seen_items.PENALTIES if penalty is None else [penalty],
+        seen_items.BOOSTS if boost is None else [boost],
+    )
+    print(
+        f"    current item -{seen.current_item_penalty:g}, earlier items "
+        f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
+        flush=True,
+    )
+    return Choice(model, keeper.best_epoch, seen, recall, mrr)
 
 
 def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
@@ -143,6 +159,10 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
     return model
 
 
+def _checkpoints(job: Job, name: str) -> str:
+    return os.path.join(job.checkpoints, name)
+
+
 def _windows(job: Job, files: Sequence[str]) -> tf.data.Dataset:
     chunks = dataset.window_chunks(files, job.features.max_context)
     return dataset.in_one_chunk(chunks, job.trainer.memory_limit_mb)
@@ -158,26 +178,6 @@ def _neighbors(job: Job, windows: Windows) -> item_neighbors.ItemNeighbors | Non
     items = (dataset.window_items(*chunk).numpy() for chunk in windows.train)
     together = item_neighbors.cooccurrences(items, len(windows.item_counts))
     return item_neighbors.nearest_neighbors(together, job.model.neighbors)
-
-
-def _choose_seen_item_scores(
-    model: TwoTower, windows: Windows, options: TrainerOptions
-) -> SeenItemScores:
-    """Chooses the serving scalars that the options leave open, on split eval."""
-    penalty, boost = options.current_item_penalty, options.earlier_item_boost
-    if penalty is not None and boost is not None:
-        return SeenItemScores(penalty, boost)
-    seen, recall, mrr = seen_items.choose(
-        model.judged_steps(_evaluation_batches(windows.evaluation)),
-        seen_items.PENALTIES if penalty is None else [penalty],
-        seen_items.BOOSTS if boost is None else [boost],
-    )
-    print(
-        f"    current item -{seen.current_item_penalty:g}, earlier items "
-        f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
-        flush=True,
-    )
-    return seen
 
 
 def _check_evaluation(evaluation: tf.data.Dataset) -> None:

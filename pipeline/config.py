@@ -25,6 +25,7 @@ from modules.configuration import (
     FeatureOptions,
     ModelOptions,
     TrainerOptions,
+    TunerOptions,
 )
 from modules.sessions import SessionOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
@@ -52,6 +53,7 @@ _SECTIONS: Mapping[str, type] = {
     "features": FeatureOptions,
     "model": ModelOptions,
     "trainer": TrainerOptions,
+    "tuner": TunerOptions,
     "baselines": BaselineOptions,
     "evaluation": EvaluationOptions,
     "gate": GateOptions,
@@ -86,6 +88,7 @@ class Config:
       features: what Transform makes of a session.
       model: shape of the two towers.
       trainer: how the model is fitted.
+      tuner: which options of model and trainer are searched first.
       baselines: simple recommenders that the model is compared with.
       evaluation: what is judged.
       gate: what a blessed model must reach.
@@ -102,6 +105,7 @@ class Config:
     features: FeatureOptions = dataclasses.field(default_factory=FeatureOptions)
     model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
     trainer: TrainerOptions = dataclasses.field(default_factory=TrainerOptions)
+    tuner: TunerOptions = dataclasses.field(default_factory=TunerOptions)
     baselines: BaselineOptions = dataclasses.field(default_factory=BaselineOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     gate: GateOptions = dataclasses.field(default_factory=GateOptions)

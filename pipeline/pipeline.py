@@ -14,6 +14,7 @@ from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGe
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
+from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
@@ -80,7 +81,8 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
     transform.add_upstream_node(data_gate)
     baseline_evaluator = _baseline_evaluator(config, examples)
     baseline_evaluator.add_upstream_node(data_gate)
-    trainer = _trainer(config, paths, transform)
+    tuner = _tuner(config, paths, transform)
+    trainer = _trainer(config, paths, transform, tuner)
     evaluator = _evaluator(config, examples, trainer)
     model_gate = ModelGate(
         examples=examples,
@@ -112,6 +114,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         data_gate,
         *earlier.keep(statistics, data_gate),
         transform,
+        *([tuner] if tuner else []),
         baseline_evaluator,
         trainer,
         earlier.blessed_model,
@@ -188,21 +191,40 @@ def _transform(config: Config, paths: Paths, examples: Channel, schema: Channel)
     )
 
 
-def _trainer(config: Config, paths: Paths, transform: Transform) -> Trainer:
+def _tuner(config: Config, paths: Paths, transform: Transform) -> Tuner | None:
+    """Returns the node that searches hyperparameters, if wanted."""
+    if not config.tuner.enabled:
+        return None
+    arguments = _fit_arguments(config, paths, transform, "tuner", "tuner_fn")
+    arguments["custom_config"]["tuner"] = dataclasses.asdict(config.tuner)
+    return Tuner(**arguments)
+
+
+def _trainer(config: Config, paths: Paths, transform: Transform, tuner: Tuner | None) -> Trainer:
+    found = tuner and tuner.outputs["best_hyperparameters"]
     return Trainer(
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={
+        hyperparameters=found, **_fit_arguments(config, paths, transform, "trainer", "run_fn")
+    )
+
+
+def _fit_arguments(
+    config: Config, paths: Paths, transform: Transform, module: str, function: str
+) -> dict[str, Any]:
+    """Returns what the nodes that fit models have in common."""
+    return {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+        "custom_config": {
             "features": dataclasses.asdict(config.features),
             "model": dataclasses.asdict(config.model),
             "trainer": dataclasses.asdict(config.trainer),
             "checkpoint_folder": paths.checkpoint_folder,
-            "source_digest": source_digest("modules.trainer"),
+            "source_digest": source_digest(f"modules.{module}"),
         },
-        **_user_code(config, paths, "trainer", "run_fn"),
-    )
+        **_user_code(config, paths, module, function),
+    }
 
 
 def _serving_validator(config: Config, trainer: Trainer, examples: Channel) -> list[BaseNode]:

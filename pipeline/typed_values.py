@@ -66,7 +66,7 @@ def _convert_int(value: Any) -> int:
     return int(value)
 
 
-def _convert_exact(value: Any, expected: type, words: str) -> Any:
+def _convert_exact(value: Any, expected: type | tuple[type, ...], words: str) -> Any:
     if not isinstance(value, expected):
         raise ValueError(words)
     return value
@@ -101,7 +101,8 @@ def _convert_mapping(value: Any, inner: Any) -> dict[str, Any]:
 def convert(value: Any, hint: Any) -> Any:
     """Returns a YAML value as the annotated type.
 
-    Knows bool, int, float, str, `X | None`, `tuple[X, ...]` and `Mapping[str, X]`.
+    Knows bool, int, float, str, Any (one of these), `X | None`, `tuple[X, ...]` and
+    `Mapping[str, X]`.
 
     Raises:
       ValueError: the value is of another type; the message names the expected one.
@@ -123,6 +124,8 @@ def convert(value: Any, hint: Any) -> Any:
         return _convert_exact(value, bool, "true or false")
     if hint is str:
         return _convert_exact(value, str, "a string")
+    if hint is typing.Any:
+        return _convert_exact(value, (bool, int, float, str), "a single value")
     raise TypeError(f"fields of type {hint!r} cannot be read from YAML")
 
 

@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import fitting, trainer
+from modules import fitting, job, trainer
 from modules.vocabulary import FIRST_ITEM
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -232,7 +232,7 @@ def test_only_the_same_job_finds_its_checkpoints(
     before = FnArgs(**fn_args(sample, tmp_path / "1"))
     after = FnArgs(**fn_args(sample, tmp_path / "2", **changes))
 
-    folders = {trainer._job(args, []).checkpoints for args in (before, after)}
+    folders = {job.read_job(args, []).checkpoints for args in (before, after)}
 
     assert (len(folders) == 1) is resumes
 
@@ -242,7 +242,7 @@ def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None
     folders = set()
     for content in (b"a", b"b", b"a"):
         data.write_bytes(content)
-        folders.add(trainer._job(args, [str(data)]).checkpoints)
+        folders.add(job.read_job(args, [str(data)]).checkpoints)
 
     assert len(folders) == 2
 

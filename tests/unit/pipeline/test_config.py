@@ -257,7 +257,7 @@ def test_files_with_mistakes_in_their_form(folder: Path) -> None:
 
 def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
     (found,) = _problems(preset="retailroket")
-    assert "presets are custom, notebook, retailrocket, sample, yoochoose" in found
+    assert "presets are custom, notebook, retailrocket, sample, search, yoochoose" in found
 
 
 def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
@@ -398,3 +398,15 @@ def test_the_documented_overrides_work(folder: Path) -> None:
     assert len(examples) == 5
     for _, example in examples:
         load_config("custom", split_overrides(example))
+
+
+def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> None:
+    space = "{model.gru_unit: [8], trainer.learning_rate: [0.01, 99], model.copy_lags: ['x']}"
+    found = _problems("tuner.trials=0", f"tuner.space={space}", "tuner.search=grid")
+    assert [problem.split()[0] for problem in found] == [
+        "tuner.trials",
+        "tuner.search",
+        "tuner.space.model.gru_unit",
+        "tuner.space.trainer.learning_rate:",
+        "tuner.space.model.copy_lags:",
+    ]

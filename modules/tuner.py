@@ -1,0 +1,92 @@
+"""Tuner's tuner_fn: searches options of model and trainer for what is best on split eval.
+
+KerasTuner's own tuners build and save Keras models of another generation than TensorFlow
+Recommenders' ones; a tuner of ours with the same oracles runs whole fits instead.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras_tuner
+import tensorflow_transform as tft
+from keras_tuner.engine import base_tuner
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from modules.autograph import exempt_keras_from_autograph
+from modules.configuration import TunerOptions, from_json
+from modules.fitting import Windows, choose, choosing_windows
+from modules.job import Job, input_files, read_job, with_hyperparameters
+from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
+
+OBJECTIVE = "recall_plus_mrr"
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """Makes the search; TFX calls this, runs it and keeps the best values.
+
+    Args:
+      fn_args: as for Trainer's `run_fn`; `custom_config` also has TunerOptions' fields under
+        `tuner`.
+    """
+    exempt_keras_from_autograph()
+    train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
+    job = read_job(fn_args, train_files + eval_files)
+    transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    vocabulary = read_vocabulary(
+        transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
+    )
+    windows = choosing_windows(job, vocabulary, train_files, eval_files)
+    tuner = SessionTuner(job, windows, from_json(TunerOptions, fn_args.custom_config["tuner"]))
+    return TunerFnResult(tuner=tuner, fit_kwargs={"verbose": 0})
+
+
+class SessionTuner(base_tuner.BaseTuner):
+    """Runs one whole fit per trial, judged by Recall@20 + MRR@20 with serving scalars.
+
+    A killed search goes on with the trial at which it was killed.
+    """
+
+    def __init__(self, job: Job, windows: Windows, options: TunerOptions) -> None:
+        """Makes the oracle.
+
+        Args:
+          job: options that are not searched, and folders.
+          windows: to learn from and be judged by.
+          options: of the search.
+        """
+        self._job, self._windows, self._trials = job, windows, options.trials
+        space = keras_tuner.HyperParameters()
+        for name, choices in options.space.items():
+            space.Choice(name, list(choices))
+        oracle = {
+            "random": keras_tuner.oracles.RandomSearchOracle,
+            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+        }[options.search](
+            objective=keras_tuner.Objective(OBJECTIVE, "max"),
+            max_trials=options.trials,
+            hyperparameters=space,
+            seed=job.trainer.seed,
+        )
+        super().__init__(oracle, directory=job.checkpoints, project_name="search")
+
+    def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
+        """Fits and judges a model with the trial's values."""
+        number = len(self.oracle.trials)
+        values = trial.hyperparameters.values
+        named = "  ".join(f"{name} {value}" for name, value in values.items())
+        print(f"    trial {number}/{self._trials}  {named}", flush=True)
+        name = os.path.join("trials", trial.trial_id)
+        choice = choose(with_hyperparameters(self._job, values), name, self._windows)
+        return {OBJECTIVE: choice.recall + choice.mrr}
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints nothing: the configuration says it."""
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints the best values."""
+        best = self.oracle.get_best_trials(1)[0]
+        named = "  ".join(f"{name} {value}" for name, value in best.hyperparameters.values.items())
+        print(f"    best: {named}  ({OBJECTIVE} {best.score:.4f})", flush=True)
