@@ -86,7 +86,11 @@ def main() -> None:
         install_requires=INSTALL_REQUIRES,
         extras_require=EXTRAS_REQUIRE,
         packages=find_packages(
-            include=["modules", "modules.*", "components", "components.*", "pipeline", "pipeline.*"]
+            include=[
+                f"{name}{rest}"
+                for name in ("modules", "components", "pipeline", "serving")
+                for rest in ("", ".*")
+            ]
         ),
         package_data={"pipeline": ["presets/*.yaml", "schema/*.pbtxt"]},
     )

@@ -41,6 +41,12 @@ def save_config(config: Config, out: Path) -> None:
     write_config(config, out / _CONFIG_FILE)
 
 
+def saved_config(out: Path) -> str | None:
+    """Returns the file in which `run.py` left a run's configuration, None if there is none."""
+    file = out / _CONFIG_FILE
+    return str(file) if file.is_file() else None
+
+
 def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
     """Returns what a runner without arguments has to run, and its output folder.
 
@@ -51,8 +57,9 @@ def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
       ConfigError: the configuration is not usable.
     """
     out = environment.get(OUT_VARIABLE)
-    if out and (Path(out) / _CONFIG_FILE).is_file():
-        return load_config(str(Path(out) / _CONFIG_FILE)), Path(out).absolute()
+    saved = saved_config(Path(out)) if out else None
+    if out and saved:
+        return load_config(saved), Path(out).absolute()
     config = load_config(environment.get(PRESET_VARIABLE) or DEFAULT_PRESET)
     return config, Path(out).absolute() if out else default_out(config.name)
 

@@ -1,0 +1,76 @@
+"""Recommend items for all sessions of a file with the newest pushed model.
+
+python batch_recommend.py --sessions log.tsv --to recommendations/
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from modules.sessions import SessionDataError
+from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
+from pipeline.launch import saved_config
+from pipeline.recommender import NoModelError, newest_model
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sessions", required=True, help="file of click rows, or pattern of files")
+    parser.add_argument("--to", required=True, help="folder of the answers, new or empty")
+    parser.add_argument("--format", choices=("tsv", "parquet"), default="tsv")
+    parser.add_argument("-k", type=int, default=20, help="how many items for each session (20)")
+    parser.add_argument("--shards", type=int, help="about how many files (one for 8 MiB of input)")
+    parser.add_argument("--request-size", type=int, default=64, help="sessions asked at once (64)")
+    parser.add_argument("--preset", help="whose column names to use (default: the run's own)")
+    parser.add_argument(
+        "--beam", action="append", default=[], metavar="FLAG", help="of the Beam job; repeatable"
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--model", type=Path, help="folder of a SavedModel")
+    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    options = parser.parse_args(arguments)
+    for name, low, high in (("k", 1, 100), ("request_size", 1, 10_000), ("shards", 1, 4096)):
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            parser.error(f"{name} must be between {low} and {high}, got {value}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the job and prints its summary; returns the exit status."""
+    options = parse_arguments(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
+    try:
+        model = options.model or newest_model(out / "pushed" for out in outs)
+        run = None if options.model else saved_config(model.parents[1])
+        config = load_config(options.preset or run or "sample")
+        from serving.batch import BatchJob, run_batch
+
+        job = BatchJob(
+            str(model.absolute()),
+            os.path.abspath(options.sessions),
+            os.path.abspath(options.to),
+            config.sessions,
+            options.k,
+            options.format,
+            options.shards,
+            options.request_size,
+            options.beam or LOCAL_BEAM,
+        )
+        summary = run_batch(job)
+    except (NoModelError, ConfigError, SessionDataError, FileExistsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, value in summary.items():
+        print(f"{name.replace('_', ' '):<26} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

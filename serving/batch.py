@@ -1,0 +1,194 @@
+"""Recommendations for whole files of sessions: a Beam job around a pushed SavedModel.
+
+Files are read and sessions built by SessionExampleGen's own transforms, so a session here is what
+it was in training. Each worker process loads the model once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.utils.shared import Shared
+from tensorflow.core.example import example_pb2
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+
+from components.session_example_gen import input_files, output_files
+from components.session_example_gen.report import Report, check_report, merge_reports
+from components.session_example_gen.transforms import Batch, SessionsFromFiles
+from modules.sessions import SessionOptions
+from serving.batch_formats import FORMATS, SessionAnswer
+
+SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
+SIGNATURE = "serving_default"
+SUMMARY_NAME = "summary.json"
+_MODEL_MEMORY = Shared()
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchJob:
+    """What a batch job works with.
+
+    Attributes:
+      model: folder of the SavedModel.
+      pattern: file of sessions, or pattern of files.
+      out: folder of the answers.
+      sessions: how rows are read; a session of one event is answered too.
+      count: most items for each session, at most 100.
+      file_format: a key of `FORMATS`.
+      shards: most files of answers; None for one for each 8 MiB of input.
+      request_size: sessions that the model answers in one go.
+      beam_args: flags of the Beam job.
+    """
+
+    model: str
+    pattern: str
+    out: str
+    sessions: SessionOptions
+    count: int = 20
+    file_format: str = "tsv"
+    shards: int | None = None
+    request_size: int = 64
+    beam_args: Sequence[str] = ()
+
+
+class Recommend(beam.DoFn):
+    """Answers batches of serialized tf.Examples, and writes a shard of each."""
+
+    REPORT = "report"
+
+    def __init__(self, job: BatchJob) -> None:
+        """Takes the job."""
+        self._job = job
+
+    def setup(self) -> None:
+        """Loads the model, or takes the one that this process has loaded."""
+        # The tag keeps apart the models of several jobs in one process.
+        self._model = _MODEL_MEMORY.acquire(
+            lambda: tf.saved_model.load(self._job.model), tag=self._job.model
+        )
+        self._ask = self._model.signatures[SIGNATURE]
+
+    def process(self, batch: tuple[Any, ...]) -> Iterator[Any]:
+        """Yields the path of the shard, and a report of counts."""
+        batch = Batch(*batch)
+        began = time.monotonic()
+        answers = list(self._answers(batch.examples))
+        took = time.monotonic() - began
+        form = FORMATS[self._job.file_format]
+        path = shard_path(self._job, batch.bucket, batch.buckets)
+        output_files.write_whole(self._job.out, path, form(answers))
+        counts = {
+            "sessions_answered": len(answers),
+            "items_recommended": sum(len(answer.item_ids) for answer in answers),
+            "model_milliseconds": round(1e3 * took),
+        }
+        yield path
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(counts))
+
+    def _answers(self, examples: Sequence[bytes]) -> Iterator[SessionAnswer]:
+        size, count = self._job.request_size, self._job.count
+        for start in range(0, len(examples), size):
+            part = examples[start : start + size]
+            answer = self._ask(examples=tf.constant(part))
+            columns = (answer["item_ids"].numpy()[:, :count], answer["scores"].numpy()[:, :count])
+            for example, ids, scores in zip(part, *columns, strict=True):
+                yield SessionAnswer(_session_id(example), ids.tolist(), scores.tolist())
+
+
+def _session_id(example: bytes) -> bytes:
+    features = example_pb2.Example.FromString(example).features.feature
+    return bytes(features["session_id"].bytes_list.value[0])
+
+
+def shard_path(job: BatchJob, shard: int, shards: int) -> str:
+    """Names a file of answers."""
+    return os.path.join(job.out, f"recommendations-{shard:05d}-of-{shards:05d}.{job.file_format}")
+
+
+def run_batch(job: BatchJob) -> dict[str, Any]:
+    """Runs the job and writes `summary.json` last, so that a folder with it is complete.
+
+    Returns:
+      The summary: counts, seconds, sessions per second.
+
+    Raises:
+      SessionDataError: the input is not fit for use.
+      FileExistsError: the folder of the answers holds something.
+    """
+    if fileio.exists(job.out) and fileio.listdir(job.out):
+        raise FileExistsError(f"{job.out} is not empty: name another folder, or remove it.")
+    sessions = dataclasses.replace(job.sessions, min_session_length=1)
+    config = example_gen_pb2.Input(
+        splits=[example_gen_pb2.Input.Split(name=SPLIT, pattern=job.pattern)]
+    )
+    inputs = input_files.find_input("", config, sessions)
+    began = time.monotonic()
+    output_files.prepare(job.out, [])
+    with beam.Pipeline(options=PipelineOptions(list(job.beam_args))) as pipeline:
+        _build(pipeline, job, inputs, sessions)
+    _forget_model()
+    report = output_files.read_report(job.out)
+    check_report(report, inputs, [SPLIT], sessions)
+    summary = _summary(job, report, time.monotonic() - began)
+    output_files.finish(job.out)
+    with fileio.open(os.path.join(job.out, SUMMARY_NAME), "w") as file:
+        file.write(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+class _Nothing:
+    """What Shared keeps in place of a model."""
+
+
+def _forget_model() -> None:
+    """Lets the model go: Shared keeps the last one until another tag is asked for."""
+    _MODEL_MEMORY.acquire(_Nothing, tag="nothing")
+
+
+def _build(
+    pipeline: beam.Pipeline,
+    job: BatchJob,
+    inputs: list[input_files.InputSplit],
+    sessions: SessionOptions,
+) -> None:
+    sizes = {}
+    if job.shards:
+        text = sum(split.text_bytes() for split in inputs)
+        sizes = {"bucket_bytes": max(1, text // job.shards)}
+    built = pipeline | SessionsFromFiles(inputs, sessions, **sizes)
+    answered = built.batches | "Recommend" >> beam.ParDo(Recommend(job)).with_outputs(
+        Recommend.REPORT, main="paths"
+    )
+    _ = built.rejects | beam.ParDo(output_files.WriteRejects(job.out))
+    reports = [built.report, answered[Recommend.REPORT]] | "AllReports" >> beam.Flatten()
+    merged = reports | "MergeAll" >> beam.CombineGlobally(merge_reports).without_defaults()
+    _ = merged | "WriteReport" >> beam.Map(output_files.write_report, job.out)
+
+
+def _summary(job: BatchJob, report: Report, seconds: float) -> dict[str, Any]:
+    answered = report.counts["sessions_answered"]
+    shards = FileSystems.match([os.path.join(job.out, f"*.{job.file_format}")])[0].metadata_list
+    rejected = sum(n for name, n in report.counts.items() if ".rows_rejected." in name)
+    model_seconds = report.counts["model_milliseconds"] / 1e3
+    return {
+        "model": job.model,
+        "input": job.pattern,
+        "shards": len(shards),
+        "rows_read": report.counts[f"{SPLIT}.rows_read"],
+        "rows_rejected": rejected,
+        "sessions": answered,
+        "items": report.counts["items_recommended"],
+        "seconds": round(seconds, 3),
+        "sessions_per_second": round(answered / seconds, 1),
+        "model_sessions_per_second": round(answered / max(model_seconds, 1e-3), 1),
+    }

@@ -1,0 +1,105 @@
+"""A batch job answers every session of a file, as the model it asks does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import batch_recommend
+from pipeline import recommender
+
+SESSIONS = 60
+
+
+@pytest.fixture(scope="module")
+def sessions(sample: Any) -> dict[str, list[str]]:
+    found = {f"s{n}": list(ids) for n, ids in enumerate(sample.sessions["test"][:SESSIONS])}
+    return {**found, "one item": found["s0"][:1], "unknown": ["never seen"]}
+
+
+@pytest.fixture(scope="module")
+def log(sessions: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of the sessions, their rows in a mixed order, and one bad row among them."""
+    rows = [
+        (step, session, item) for session, ids in sessions.items() for step, item in enumerate(ids)
+    ]
+    lines = [
+        f"{session}\t{item}\t{1_700_000_000_000 + step}" for step, session, item in sorted(rows)
+    ]
+    file = tmp_path_factory.mktemp("logs") / "log.tsv"
+    bad = "s1\tx\tnever"
+    file.write_text("\n".join(["SessionId\tItemId\tTime", bad, *lines]) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def expected(sessions: dict[str, list[str]], trained: Any) -> dict[str, list[str]]:
+    model = recommender.load_model(trained.folder / "model")
+    answers = recommender.recommend(model, list(sessions.values()), count=7)
+    return {
+        session: [item.item_id for item in answer]
+        for session, answer in zip(sessions, answers, strict=True)
+    }
+
+
+def _run(log: Path, to: Path, trained: Any, *more: str) -> int:
+    where = ["--sessions", str(log), "--to", str(to), "--model", str(trained.folder / "model")]
+    return batch_recommend.main([*where, "-k", "7", *more])
+
+
+def test_writes_what_the_model_answers_as_tsv(
+    log: Path, trained: Any, expected: dict[str, list[str]], tmp_path: Path, capsys: Any
+) -> None:
+    to = tmp_path / "answers"
+    assert _run(log, to, trained, "--shards", "3", "--request-size", "16") == 0
+
+    found: dict[str, list[str]] = {}
+    shards = sorted(to.glob("*.tsv"))
+    for shard in shards:
+        for row in csv.DictReader(shard.open(encoding="utf-8"), delimiter="\t"):
+            found.setdefault(row["SessionId"], []).append(row["ItemId"])
+            assert int(row["Rank"]) == len(found[row["SessionId"]])
+    assert found == expected
+    assert len(shards) == 3
+    assert all(re.fullmatch(r"recommendations-0000\d-of-00003\.tsv", s.name) for s in shards)
+
+    summary = json.loads((to / "summary.json").read_text())
+    assert summary["sessions"] == len(expected)
+    assert summary["items"] == 7 * len(expected)
+    assert summary["rows_rejected"] == 1
+    assert summary["shards"] == 3
+    assert summary["sessions_per_second"] > 0
+    assert re.search(r"sessions per second +\d", capsys.readouterr().out)
+
+
+def test_writes_what_the_model_answers_as_parquet(
+    log: Path, trained: Any, expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    assert _run(log, tmp_path / "answers", trained, "--format", "parquet") == 0
+    (file,) = (tmp_path / "answers").glob("*.parquet")
+    table = pq.read_table(file).to_pydict()
+    assert dict(zip(table["session_id"], table["item_ids"], strict=True)) == expected
+
+
+def test_a_folder_with_something_in_it_stays_as_it_is(
+    log: Path, trained: Any, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "mine").write_text("precious")
+    assert _run(log, tmp_path, trained) == 1
+    assert "is not empty: name another folder" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_file_without_the_columns_stops_the_job(
+    trained: Any, tmp_path: Path, capsys: Any
+) -> None:
+    log = tmp_path / "log.tsv"
+    log.write_text("a\tb\n1\t2\n")
+    assert _run(log, tmp_path / "answers", trained) == 1
+    assert "has no column 'SessionId'" in capsys.readouterr().err
