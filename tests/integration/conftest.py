@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,7 +20,7 @@ from modules import preprocessing, serving, trainer
 from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
 from modules.model import TwoTower
 from modules.seen_items import SeenItemScores
-from modules.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
 from pipeline.sample_data import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
@@ -150,6 +151,18 @@ class Trained:
     folder: Path
     model: TwoTower
     seen: SeenItemScores
+
+    def scores(self, positions: Sequence[int]) -> np.ndarray:
+        """Scores of the catalogue after a context of catalogue positions, worked out in NumPy."""
+        context = tf.constant([positions]) + FIRST_ITEM
+        scores = (
+            self.model.candidate_tower.catalogue().numpy()
+            @ self.model.query_tower(context).numpy()[0, -1]
+        )
+        bonus = dict.fromkeys(positions, self.seen.earlier_item_boost)
+        bonus[positions[-1]] = -self.seen.current_item_penalty
+        scores[list(bonus)] += np.array(list(bonus.values()), np.float32)
+        return scores
 
 
 @pytest.fixture(scope="session")

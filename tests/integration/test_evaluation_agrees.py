@@ -21,7 +21,6 @@ from tfx.types import standard_artifacts
 
 from modules import evaluation, metrics
 from modules.configuration import EvaluationOptions
-from modules.vocabulary import FIRST_ITEM
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -49,17 +48,13 @@ def expected(sample, trained, sessions) -> dict[str, float]:
     """All metrics by name."""
     vocabulary, window = sample.vocabulary(), sample.features.max_context
     positions = {item.decode(): place for place, item in enumerate(vocabulary.item_ids)}
-    catalogue = trained.model.candidate_tower.catalogue().numpy()
-    popularity = -np.arange(len(catalogue), dtype=np.float32)
+    popularity = -np.arange(vocabulary.catalogue_size, dtype=np.float32)
     steps = max(map(len, sessions)) - 1
     rank, known = np.zeros((2, len(sessions), steps), np.int64)
     for row, session in enumerate(sessions):
         for step, target in enumerate(session[1:]):
             seen = [positions[item] for item in session[: step + 1] if item in positions]
-            scores = popularity
-            if seen:
-                context = tf.constant([seen[-window:]]) + FIRST_ITEM
-                scores = catalogue @ trained.model.query_tower(context).numpy()[0, -1]
+            scores = trained.scores(seen[-window:]) if seen else popularity
             position = positions.get(target, -1)
             rank[row, step] = metrics.conservative_rank(scores[None], [position])[0]
             known[row, step] = bool(seen) and position >= 0

@@ -78,22 +78,15 @@ def test_training_model_saved_model_and_a_fresh_process_give_the_same_answers(
     trained, sample
 ) -> None:
     """The fresh process has nothing but TensorFlow."""
-    model = trained.model
     vocabulary, window = sample.vocabulary(), sample.features.max_context
     positions = {item: place for place, item in enumerate(vocabulary.item_ids)}
     sessions = [session[:-1] for session in sample.sessions["test"][:40]]
 
     expected = []
-    catalogue = model.candidate_tower.catalogue().numpy()
+    popularity = -np.arange(float(vocabulary.catalogue_size))
     for session in sessions:
         known = [positions[i.encode()] for i in session if i.encode() in positions][-window:]
-        scores = -np.arange(float(len(catalogue)))
-        if known:
-            context = tf.constant([known]) + FIRST_ITEM
-            scores = catalogue @ model.query_tower(context).numpy()[0, -1]
-            bonus = dict.fromkeys(known, trained.seen.earlier_item_boost)
-            bonus[known[-1]] = -trained.seen.current_item_penalty
-            scores[list(bonus)] += np.array(list(bonus.values()), np.float32)
+        scores = trained.scores(known) if known else popularity
         best = np.argsort(-scores, kind="stable")[:20]
         expected.append([vocabulary.item_ids[place].decode() for place in best])
 
