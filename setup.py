@@ -39,6 +39,12 @@ INSTALL_REQUIRES = [
     "tensorflow-recommenders>=0.7.7,<0.8",
     # Training writes summaries; TensorFlow 2.21 no longer brings what tf.summary needs.
     "tensorboard",
+    # The page and the local server of demo.py.
+    "jinja2",
+    "werkzeug",
+    # The report of a run.
+    "markdown",
+    "matplotlib",
     "numpy",
     "pyarrow",
     "scipy",
@@ -92,7 +98,11 @@ def main() -> None:
                 for rest in ("", ".*")
             ]
         ),
-        package_data={"pipeline": ["presets/*.yaml", "schema/*.pbtxt"]},
+        package_data={
+            "pipeline": ["presets/*.yaml", "schema/*.pbtxt"],
+            "serving": ["pages/*.html"],
+            "components": ["report/*.html", "report/*.css"],
+        },
     )
 
 
