@@ -1,4 +1,4 @@
-"""Ask the newest pushed model: item ids of a session in, recommended items out."""
+"""Ask the newest pushed model, or a server: item ids of a session in, recommended items out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from pathlib import Path
 from pipeline.config import PROJECT
 from pipeline.recommender import (
     NoModelError,
+    Recommendation,
     load_model,
     newest_model,
     recommend,
     unknown_items,
 )
+from serving.client import Client, ServerError
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -31,6 +33,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--model", type=Path, help="folder of a SavedModel")
     place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    place.add_argument(
+        "--server", help="URL of a server: TensorFlow Serving's REST API, or demo.py's"
+    )
     options = parser.parse_args(arguments)
     if not 1 <= options.k <= 100:
         parser.error(f"-k must be between 1 and 100, got {options.k}")
@@ -67,6 +72,26 @@ def _find_model(options: argparse.Namespace) -> Path:
     return newest_model(out / "pushed" for out in outs)
 
 
+def _ask_model(options: argparse.Namespace, items: Sequence[str]) -> list[Recommendation]:
+    folder = _find_model(options)
+    with held_back_stderr():
+        answer = recommend(load_model(folder), [items], options.k)[0]
+    print(f"Model: {folder}")
+    unknown = unknown_items(folder, items)
+    if unknown:
+        print(f"Unknown to it and ignored: {', '.join(unknown)}")
+    if len(unknown) == len(items):
+        print("No item is known: the most popular ones are recommended.")
+    return answer
+
+
+def _ask_server(options: argparse.Namespace, items: Sequence[str]) -> list[Recommendation]:
+    client = Client(options.server)
+    answer = client.recommend([items], options.k)[0]
+    print(f"Server: {client.url}")
+    return answer
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints one line per recommended item; returns the exit status."""
     options = parse_arguments(arguments)
@@ -74,18 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     try:
-        folder = _find_model(options)
-        with held_back_stderr():
-            answer = recommend(load_model(folder), [items], options.k)[0]
-    except NoModelError as error:
+        answer = (_ask_server if options.server else _ask_model)(options, items)
+    except (NoModelError, ServerError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Model: {folder}")
-    unknown = unknown_items(folder, items)
-    if unknown:
-        print(f"Unknown to it and ignored: {', '.join(unknown)}")
-    if len(unknown) == len(items):
-        print("No item is known: the most popular ones are recommended.")
     for position, (item_id, score) in enumerate(answer, start=1):
         print(f"{position:>3}  {item_id:<20} {score + 0.0:.4f}")
     return 0

@@ -84,10 +84,15 @@ def recommend(
     ]
 
 
+def known_items(folder: Path) -> tuple[str, ...]:
+    """Returns the ids that the model in the folder knows, the most frequent first, if it says."""
+    if not (folder / _KNOWN_ITEMS).is_file():
+        return ()
+    with open(folder / _KNOWN_ITEMS, encoding="utf-8", errors="replace", newline="\n") as file:
+        return tuple(line.rstrip("\n") for line in file)
+
+
 def unknown_items(folder: Path, item_ids: Sequence[str]) -> list[str]:
     """Returns those of the items that the model in the folder has never seen, if it lists them."""
-    if not (folder / _KNOWN_ITEMS).is_file():
-        return []
-    with open(folder / _KNOWN_ITEMS, encoding="utf-8", newline="\n") as file:
-        known = {line.rstrip("\n") for line in file}
-    return [item_id for item_id in item_ids if item_id not in known]
+    known = set(known_items(folder))
+    return [item_id for item_id in item_ids if known and item_id not in known]

@@ -1,0 +1,70 @@
+"""Serve the newest pushed model on this machine: a page to try it on, and the predict REST API.
+
+    python demo.py          # then open http://localhost:8501
+
+A model that is pushed later takes over without a restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config import PROJECT
+from pipeline.recommender import NoModelError, newest_model
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--host", default="localhost", help="address to listen on (localhost)")
+    parser.add_argument("--port", type=int, default=8501, help="8501; 0 takes a free one")
+    parser.add_argument("--look", type=float, default=2.0, help="seconds between looks for a push")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--model", type=Path, help="folder of a SavedModel")
+    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    return parser.parse_args(arguments)
+
+
+def _find_model(options: argparse.Namespace) -> Path:
+    if options.model:
+        return Path(options.model)
+    outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
+    return newest_model(out / "pushed" for out in outs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until it is interrupted; returns the exit status."""
+    options = parse_arguments(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    from serving import app
+    from serving.model_store import ModelStore
+
+    try:
+        store = ModelStore(lambda: _find_model(options))
+        server = app.start(store, options.host, options.port)
+    except (NoModelError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    store.watch(options.look)
+    print(f"Model: {store.current.folder}")
+    print(f"Open http://{options.host}:{server.server_port} (Ctrl+C ends)", flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        store.close()
+        server.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Asks a server that speaks TensorFlow Serving's predict REST API; nothing but Python is needed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.recommender import SIGNATURE, Recommendation
+
+MODEL_NAME = "session-retrieval"
+
+
+class ServerError(Exception):
+    """The server did not answer, or not with recommendations; the message says which and why."""
+
+
+class Client:
+    """Asks one model of a server."""
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        """Takes the address.
+
+        Args:
+          url: of the server, `http://host:8501`, or of a model on it,
+            `http://host:8501/v1/models/name`, also of one version, `.../versions/7`.
+          timeout: seconds to wait for an answer.
+
+        Raises:
+          ServerError: the address is none.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ServerError(f"The server must be like http://localhost:8501, got {url!r}.")
+        path = parts.path.rstrip("/") or f"/v1/models/{MODEL_NAME}"
+        self.url = f"{parts.scheme}://{parts.netloc}{path}"
+        self._timeout = timeout
+
+    def recommend(
+        self, sessions: Sequence[Sequence[str]], count: int
+    ) -> list[list[Recommendation]]:
+        """Returns the best items for each session, best first, as `pipeline.recommender` does.
+
+        Args:
+          sessions: item ids each, in time order; unknown ones are ignored by the model.
+          count: most items per session; the model holds at most 100.
+
+        Raises:
+          ServerError: there is no such answer.
+        """
+        longest = max(map(len, sessions), default=0) or 1
+        padded = [[*session, *[""] * (longest - len(session))] for session in sessions]
+        answer = self.predict(SIGNATURE, {"item_ids": padded})
+        try:
+            return [
+                [Recommendation(*pair) for pair in list(zip(ids, scores, strict=True))[:count]]
+                for ids, scores in zip(answer["item_ids"], answer["scores"], strict=True)
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServerError(f"{self.url} answered without item_ids and scores.") from error
+
+    def predict(self, signature: str, inputs: Mapping[str, Any]) -> Any:
+        """Asks a signature, in the API's columnar form, and returns its `outputs`.
+
+        Raises:
+          ServerError: there is no answer.
+        """
+        body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
+        request = urllib.request.Request(
+            f"{self.url}:predict", body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                return json.load(response)["outputs"]
+        except urllib.error.HTTPError as error:
+            reason = error.read().decode("utf-8", "replace")[:500]
+            raise ServerError(f"{request.full_url} answered {error.code}: {reason}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerError(
+                f"{request.full_url} does not answer: {error}. Is a server running there? "
+                "`python demo.py` starts one."
+            ) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServerError(f"{request.full_url} does not speak the predict API.") from error

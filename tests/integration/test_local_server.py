@@ -1,0 +1,245 @@
+"""The predict REST API over HTTP, its client, and the change to a newer model under load."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import recommender
+from serving import app
+from serving.client import Client, ServerError
+from serving.model_store import ModelStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+PREDICT = "/v1/models/session-retrieval:predict"
+
+
+@pytest.fixture(scope="module")
+def url(trained: Any) -> Iterator[str]:
+    server = app.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def session(sample: Any) -> list[str]:
+    return list(sample.sessions["test"][0])
+
+
+def _post(url: str, content: Any) -> tuple[int, Any]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    try:
+        with urllib.request.urlopen(url, body, timeout=30) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_the_client_gets_what_the_model_answers(url: str, saved_model: Any, sample: Any) -> None:
+    sessions = [list(ids) for ids in sample.sessions["test"][:20]] + [[], ["never seen"]]
+    answers = Client(url).recommend(sessions, 7)
+    expected = recommender.recommend(saved_model, sessions, 7)
+    assert [[i.item_id for i in row] for row in answers] == [
+        [i.item_id for i in row] for row in expected
+    ]
+    assert answers[0][0].score == pytest.approx(expected[0][0].score, abs=1e-4)
+
+
+def test_rows_and_columns_give_the_same(url: str, session: list[str]) -> None:
+    ask = {"signature_name": "recommend"}
+    _, by_column = _post(url + PREDICT, {**ask, "inputs": {"item_ids": [session, session]}})
+    _, bare = _post(url + PREDICT, {**ask, "inputs": [session, session]})
+    _, by_row = _post(url + PREDICT, {**ask, "instances": [session, session]})
+    _, named = _post(url + PREDICT, {**ask, "instances": [{"item_ids": session}] * 2})
+    assert by_column == bare
+    assert by_row == named
+    assert [row["item_ids"] for row in by_row["predictions"]] == by_column["outputs"]["item_ids"]
+
+
+def test_bytes_travel_as_base64(url: str, session: list[str]) -> None:
+    import tensorflow as tf
+
+    values = tf.train.BytesList(value=[item.encode() for item in session])
+    feature = {"item_ids": tf.train.Feature(bytes_list=values)}
+    example = tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    encoded = {"b64": base64.b64encode(example).decode()}
+    status, answer = _post(url + PREDICT, {"instances": [{"examples": encoded}]})
+    assert status == 200
+    found = [item.item_id for item in Client(url).recommend([session], 100)[0]]
+    assert answer["predictions"][0]["item_ids"] == found
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "The body is no JSON"),
+        ({}, "either 'inputs' or 'instances'"),
+        ({"signature_name": "x", "inputs": []}, "No signature 'x'; there are: embed_items"),
+        ({"signature_name": "recommend", "inputs": [["a"], ["a", "b"]]}, "rows of one length"),
+        ({"signature_name": "recommend", "inputs": ["a"]}, "item_ids must have shape"),
+        ({"signature_name": "recommend", "inputs": [[1]]}, "item_ids must be string"),
+        ({"signature_name": "recommend", "inputs": [[{"b64": "?"}]]}, "is no base64"),
+        ({"signature_name": "recommend", "instances": []}, "at least one row"),
+        ({"signature_name": "recommend_filtered", "instances": [1]}, "k, session_items cannot be"),
+        ({"signature_name": "recommend_filtered", "inputs": {"k": 1}}, "must have exactly"),
+        (
+            {
+                "signature_name": "recommend_filtered",
+                "inputs": {
+                    "item_ids": [["a"]],
+                    "k": 0,
+                    "exclude": [[""]],
+                    "allow": [[""]],
+                    "session_items": "keep",
+                },
+            },
+            "k must be at least 1",
+        ),
+    ],
+)
+def test_a_request_that_means_nothing_is_told_why(url: str, content: Any, words: str) -> None:
+    status, answer = _post(url + PREDICT, content)
+    assert status == 400
+    assert words in answer["error"]
+
+
+def test_status_versions_and_unknown_places(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/v1/models/session-retrieval") as response:
+        (state,) = json.load(response)["model_version_status"]
+    assert state["state"] == "AVAILABLE"
+    for path in ("/v1/models/other:predict", PREDICT.replace(":", "/versions/77:"), "/nope"):
+        assert _post(url + path, {"inputs": []})[0] == 404
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(url + PREDICT)
+    assert _post(url + PREDICT, b"x" * (app.MOST_BYTES + 1))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ("localhost:8501", "The server must be like http://localhost:8501, got"),
+        ("http://localhost:9", "does not answer: .*Is a server running there"),
+        ("{url}/v1/models/other", "answered 404: .*Served is session-retrieval"),
+    ],
+)
+def test_the_client_says_what_is_wrong(url: str, server: str, words: str) -> None:
+    with pytest.raises(ServerError, match=words):
+        Client(server.format(url=url)).recommend([["a"]], 3)
+
+
+def test_recommend_asks_a_server_without_tensorflow(url: str, session: list[str]) -> None:
+    program = (
+        "import sys, recommend\n"
+        f"status = recommend.main(['--items', {','.join(session)!r}, '--server', {url!r}])\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "sys.exit(status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    first, *rows = done.stdout.splitlines()
+    assert first == f"Server: {url}/v1/models/session-retrieval"
+    found = [item.item_id for item in Client(url).recommend([session], 10)[0]]
+    assert [row.split()[1] for row in rows] == found
+
+
+def _push(model: Path, folder: Path, version: int) -> None:
+    """Copies file by file, as Pusher does."""
+    shutil.copytree(model, folder / str(version))
+
+
+def test_a_newer_model_takes_over_and_no_request_fails(
+    trained: Any, session: list[str], tmp_path: Path
+) -> None:
+    model = trained.folder / "model"
+    _push(model, tmp_path, 1)
+    store = ModelStore(lambda: recommender.newest_model([tmp_path]))
+    server = app.start(store, "localhost", 0)
+    url = f"http://localhost:{server.server_port}{PREDICT}"
+    body = json.dumps({"signature_name": "recommend", "inputs": [session]}).encode()
+    failures: list[str] = []
+    versions: list[str] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                with urllib.request.urlopen(url, body, timeout=30) as response:
+                    versions.append(response.headers["X-Model-Version"])
+            except Exception as error:
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        store.watch(0.2)
+        for version in (2, 3):
+            _push(model, tmp_path, version)
+            end = time.monotonic() + 60
+            while versions[-1:] != [str(version)]:
+                assert time.monotonic() < end, f"version {version} never answered: {failures[:3]}"
+                time.sleep(0.05)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        store.close()
+        server.shutdown()
+    assert failures == []
+    assert list(dict.fromkeys(sorted(versions))) == ["1", "2", "3"]
+
+
+def test_a_broken_push_changes_nothing_and_a_whole_one_mends_it(
+    trained: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = trained.folder / "model"
+    _push(model, tmp_path, 1)
+    store = ModelStore(lambda: recommender.newest_model([tmp_path]))
+    (tmp_path / "2").mkdir()
+    shutil.copy(model / "saved_model.pb", tmp_path / "2")
+    for _ in range(4):
+        assert not store.refresh()
+    assert store.current.version == 1
+    assert sum("2 is not served" in line for line in caplog.messages) == 1
+
+    shutil.copytree(model, tmp_path / "2", dirs_exist_ok=True)
+    assert [store.refresh(), store.refresh()] == [False, True]
+    assert store.current.version == 2
+
+
+def test_one_command_serves_and_ends(trained: Any) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, str(PROJECT / "demo.py"), "--port", "0"),
+            *("--model", str(trained.folder / "model")),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        address = process.stdout.readline().split()[1]
+        assert len(Client(address).recommend([["never seen"]], 5)[0]) == 5
+    finally:
+        process.send_signal(2)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
