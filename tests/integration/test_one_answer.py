@@ -1,0 +1,134 @@
+"""Python, the SavedModel in a fresh process, a batch job, a server and its page answer alike."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+import batch_recommend
+from modules.features import latest_right_padded
+from modules.seen_items import adjust_scores
+from modules.vocabulary import FIRST_ITEM
+from serving import app
+from serving.client import Client
+from serving.model_store import ModelStore
+from tests.integration.browser import Browser
+
+COUNT = 20
+ALONE = """
+import json, sys
+import tensorflow as tf
+model, sessions = sys.argv[1], json.loads(sys.argv[2])
+ask = tf.saved_model.load(model).signatures["recommend"]
+found = [ask(item_ids=tf.constant([s]))["item_ids"].numpy()[0, :20].tolist() for s in sessions]
+print(json.dumps([[item.decode() for item in row] for row in found]))
+assert "modules" not in sys.modules and "tensorflow_recommenders" not in sys.modules
+"""
+
+Sessions = Mapping[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def sessions(sample: Any) -> Sessions:
+    """Sessions of 1 item, of more than the model sees, with repeats, and with unknown items."""
+    found = sorted(sample.sessions["test"], key=len)
+    chosen = [found[0], found[len(found) // 2], found[-1], [*found[3], *found[3]]]
+    chosen += [["never seen", *found[5]], ["never seen"], [*found[1], *found[2], *found[8]]]
+    return {f"s{number}": list(map(str, ids)) for number, ids in enumerate(chosen)}
+
+
+def in_python(trained: Any, sample: Any, sessions: Sessions) -> list[list[str]]:
+    """Ranks the catalogue by the training model's own towers."""
+    vocabulary = sample.vocabulary()
+    size = vocabulary.catalogue_size
+    index = {item.decode(): at + FIRST_ITEM for at, item in enumerate(vocabulary.item_ids[:size])}
+    window = sample.features.max_context
+    known = [[index[item] for item in ids if item in index] for ids in sessions.values()]
+    contexts = latest_right_padded(
+        tf.ragged.constant([ids[-window:] for ids in known], tf.int64), window
+    )
+    last = [max(min(len(ids), window), 1) - 1 for ids in known]
+    queries = tf.gather(trained.model.query_tower(contexts), last, axis=1, batch_dims=1)
+    scores = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
+    scores = adjust_scores(scores, contexts, trained.seen).numpy()
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :COUNT]
+    best = np.where(contexts[:, :1] > 0, best, np.arange(COUNT))  # no known item: popularity
+    return [[vocabulary.item_ids[place].decode() for place in row] for row in best]
+
+
+def in_a_fresh_process(model: Path, sessions: Sessions) -> list[list[str]]:
+    """Loads the SavedModel with nothing but TensorFlow."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(model), json.dumps(list(sessions.values()))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=model,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def in_a_batch_job(model: Path, sessions: Sessions, folder: Path) -> list[list[str]]:
+    """Writes a log of the sessions and runs the command."""
+    log = folder / "log.tsv"
+    rows = [
+        f"{session}\t{item}\t{1_700_000_000_000 + step}"
+        for session, ids in sessions.items()
+        for step, item in enumerate(ids)
+    ]
+    log.write_text("\n".join(["SessionId\tItemId\tTime", *rows]) + "\n", encoding="utf-8")
+    to = folder / "answers"
+    where = ["--sessions", str(log), "--to", str(to), "--model", str(model)]
+    assert batch_recommend.main([*where, "--format", "parquet"]) == 0
+    (file,) = to.glob("*.parquet")
+    table = pq.read_table(file).to_pydict()
+    found = dict(zip(table["session_id"], table["item_ids"], strict=True))
+    return [found[session] for session in sessions]
+
+
+def on_the_page(url: str, sessions: Sessions, profile: Path) -> list[list[str]]:
+    """Types each session into the page and reads what it shows."""
+    browser, found = Browser(profile), []
+    shown = "[...document.querySelectorAll('#answer .item')].map(e => e.dataset.item)"
+    try:
+        for ids in sessions.values():
+            browser.open(url)
+            browser.wait(f"{shown}.length === {COUNT}")
+            browser.run("document.getElementById('answer').replaceChildren()")
+            browser.click("#item")
+            browser.type(f"{','.join(ids)}\n")
+            browser.wait(f"{shown}.length === {COUNT}")
+            found.append(browser.run(shown))
+    finally:
+        browser.close()
+    return found
+
+
+def test_all_ways_to_ask_give_the_same_items(
+    trained: Any, sample: Any, sessions: Sessions, tmp_path: Path
+) -> None:
+    model = trained.folder / "model"
+    expected = in_python(trained, sample, sessions)
+    assert all(len(row) == COUNT for row in expected)
+    assert len({tuple(row) for row in expected}) > len(sessions) // 2
+
+    assert in_a_fresh_process(model, sessions) == expected
+    assert in_a_batch_job(model, sessions, tmp_path) == expected
+    server = app.start(ModelStore(lambda: model), "localhost", 0)
+    try:
+        url = f"http://localhost:{server.server_port}"
+        answers = Client(url).recommend(list(sessions.values()), COUNT)
+        assert [[item.item_id for item in row] for row in answers] == expected
+        assert on_the_page(url, sessions, tmp_path / "profile") == expected
+    finally:
+        server.shutdown()
