@@ -127,7 +127,10 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "data_folder",
             deployment.data_folder,
             "folder of the click logs",
-            {"SessionExampleGen": Binding("data_folder", "input_base")},
+            {
+                "SessionExampleGen": Binding("data_folder", "input_base"),
+                "Report": Binding("data_folder", "config", ("data", "folder")),
+            },
         ),
         RuntimeParameter(
             "span",
@@ -139,7 +142,10 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "epochs",
             config.trainer.epochs,
             "most passes over the training data",
-            {"Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1)},
+            {
+                "Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1),
+                "Report": Binding("epochs", "config", ("trainer", "epochs"), minimum=1),
+            },
         ),
         _thresholds(config, "thresholds", "lowest values that are blessed"),
         _thresholds(config, "change_thresholds", "least differences to the last pushed model"),
@@ -173,7 +179,10 @@ def _thresholds(config: Config, name: str, description: str) -> RuntimeParameter
         name,
         json.dumps(dict(getattr(config.gate, name)), sort_keys=True),
         f"{description}: JSON, metric name to number",
-        {"ModelGate": Binding(name, "options", (name,), "json")},
+        {
+            "ModelGate": Binding(name, "options", (name,), "json"),
+            "Report": Binding(name, "config", ("gate", name), "json"),
+        },
     )
 
 

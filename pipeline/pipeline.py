@@ -32,14 +32,24 @@ from components.baseline_evaluator.component import BaselineEvaluator
 from components.data_gate.component import DataGate
 from components.model_gate.component import ModelGate
 from components.pusher.executor import Executor as PusherExecutor
+from components.report.component import Report
 from components.serving_validator.component import ServingValidator
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
 from pipeline.earlier_runs import EarlierRuns, from_metadata
 from pipeline.source_digest import source_digest
+from pipeline.typed_values import to_plain
 
 SCHEMA_FILE = "session_schema.pbtxt"
+# Between them, these import all code that a run uses; TFX loads some by name.
+_CODE = (
+    "pipeline.pipeline",
+    "modules.preprocessing",
+    "modules.trainer",
+    "modules.tuner",
+    "modules.evaluation",
+)
 
 
 def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = None) -> Pipeline:
@@ -96,6 +106,17 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         source_digest=source_digest("components.model_gate.component"),
     )
     serving_nodes = _serving_validator(config, trainer, examples)
+    report = Report(
+        config=to_plain(config),
+        verdict=model_gate.outputs["verdict"],
+        examples=examples,
+        data_report=data_gate.outputs["report"],
+        transform_graph=transform.outputs["transform_graph"],
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        serving_report=serving_nodes[-1].outputs["report"],
+        code_digest=source_digest(*_CODE),
+    )
     pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=model_gate.outputs["blessing"],
@@ -121,6 +142,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         evaluator,
         model_gate,
         *serving_nodes,
+        report,
         pusher,
     ]
 

@@ -122,7 +122,11 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     if not summary["blessed"]:
         lines += [f"  {reason}" for reason in summary["reasons"]]
     pushed = summary["pushed_model"]
-    return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}"])
+    return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}", *_page(summary)])
+
+
+def _page(summary: Mapping[str, Any]) -> list[str]:
+    return [f"Report:  {summary['report']}"] if summary.get("report") else []
 
 
 def _recommendations(summary: Mapping[str, Any]) -> str:

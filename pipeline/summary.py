@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.model_gate.evaluation_record import EvaluationRecord, read_evaluation
+from components.report.executor import FILE_NAME as REPORT_PAGE
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
 from pipeline.config import Config, Paths
@@ -61,6 +62,7 @@ def summarize(
         **_quality(_evaluation(run), config.evaluation.split),
         **_verdict(run),
         "pushed_model": _pushed_model(run),
+        "report": _report(run),
         "nodes": {"ran": run.ran(), "cached": run.cached()},
         "seed": config.trainer.seed,
         "versions": versions(),
@@ -190,6 +192,11 @@ def _pushed_model(run: RunRecord) -> str | None:
     if pushed is None or not int(pushed.properties.get("pushed", 0)):
         return None
     return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+
+def _report(run: RunRecord) -> str | None:
+    page = run.output("page")
+    return str(Path(page.uri) / REPORT_PAGE) if page else None
 
 
 def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""Report: one page per run, for people who would rather look than read."""

@@ -1,0 +1,203 @@
+"""Draws the page's charts: plain numbers in, SVG out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from components.report.svg import COLOURS, inline
+from modules.metrics import IntArray
+
+# Inches; a phone shows the whole width, so letters stay readable.
+WIDTH = 5.4
+SPLIT_COLOURS = ("candidate", "second", "third")
+LONGEST_SHOWN = 20
+_POINTS = 120
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    "font.size": 10,
+    "text.color": COLOURS["ink"],
+    "axes.edgecolor": COLOURS["grid"],
+    "axes.labelcolor": COLOURS["muted"],
+    "axes.titlecolor": COLOURS["ink"],
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.color": COLOURS["grid"],
+    "ytick.color": COLOURS["grid"],
+    "xtick.labelcolor": COLOURS["muted"],
+    "ytick.labelcolor": COLOURS["muted"],
+    "legend.frameon": False,
+    "legend.labelcolor": COLOURS["ink"],
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+class Bar(NamedTuple):
+    """One bar: its label, value, interval (or None) and a key of `COLOURS`."""
+
+    label: str
+    value: float
+    interval: Sequence[float] | None
+    colour: str
+
+
+class Line(NamedTuple):
+    """One line: its label, points, a key of `COLOURS`, and whether it is dashed."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str
+    dashed: bool = False
+
+
+class Panel(NamedTuple):
+    """Lines over the epochs that share an axis; `title` names what they measure."""
+
+    title: str
+    lines: Sequence[Line]
+
+
+def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
+    """Draws horizontal bars with their intervals, the first one on top."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((WIDTH, 0.62 + 0.31 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        places = np.arange(len(rows))[::-1]
+        axes.barh(
+            places, [row.value for row in rows], 0.62, color=[COLOURS[row.colour] for row in rows]
+        )
+        ends = []
+        for place, row in zip(places, rows, strict=True):
+            low, high = row.interval or (row.value, row.value)
+            ends.append(max(high, row.value))
+            axes.plot([low, high], [place, place], color=COLOURS["ink"], linewidth=1.4)
+            axes.annotate(
+                f"{row.value:.3f}",
+                (ends[-1], place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+            )
+        axes.set_yticks(places, [row.label for row in rows], color=COLOURS["ink"])
+        axes.tick_params(length=0)
+        axes.set_xlim(0, max([*ends, 1e-9]) * 1.14)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(axis="y", visible=False)
+        axes.spines["left"].set_visible(False)
+        axes.set_title(title)
+        return _save(figure, name, f"Bar chart of {title}: {_said(rows)}.")
+
+
+def _said(rows: Sequence[Bar]) -> str:
+    parts = []
+    for row in rows:
+        interval = f" ({row.interval[0]:.3f} to {row.interval[1]:.3f})" if row.interval else ""
+        parts.append(f"{row.label} {row.value:.3f}{interval}")
+    return "; ".join(parts)
+
+
+def curves(name: str, panels: Sequence[Panel]) -> str:
+    """Draws panels of training curves, one below the other."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((WIDTH, 2.35 * len(panels)), layout="constrained")
+        column = figure.subplots(len(panels), squeeze=False)[:, 0]
+        for axes, panel in zip(column, panels, strict=True):
+            for line in panel.lines:
+                _draw(axes, line, marker="o", markersize=3)
+            axes.set_title(panel.title)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+            if len(panel.lines) > 1:
+                axes.legend()
+        said = "; ".join(
+            f"{panel.title}, {line.label}: {line.y[0]:.4g} to {line.y[-1]:.4g}"
+            for panel in panels
+            for line in panel.lines
+        )
+        return _save(figure, name, f"Training curves by epoch, first to last value. {said}.")
+
+
+def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
+    """Draws the share of sessions of each length.
+
+    Args:
+      name: of the chart.
+      by_split: sessions by number of events, int64 `[longest + 1]`, of each split.
+    """
+    lines, said = [], []
+    for colour, (split, counts) in zip(SPLIT_COLOURS, by_split.items(), strict=False):
+        total = max(int(counts.sum()), 1)
+        shown = np.append(counts[1:LONGEST_SHOWN], counts[LONGEST_SHOWN:].sum())
+        shown = np.pad(shown, (0, LONGEST_SHOWN - len(shown))) / total
+        lines.append(Line(split, list(range(1, LONGEST_SHOWN + 1)), list(shown), colour))
+        said.append(f"{split}: {shown[1]:.0%} have 2 events, {shown[9:].sum():.0%} have 10 or more")
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((WIDTH, 2.6), layout="constrained")
+        axes = figure.subplots()
+        for line in lines:
+            _draw(axes, line, marker="o", markersize=3)
+        axes.set_title("Session length")
+        axes.set_xlabel(f"events in the session ({LONGEST_SHOWN}: this many or more)")
+        axes.set_ylabel("share of sessions")
+        axes.set_xticks([1, 5, 10, 15, LONGEST_SHOWN], ["1", "5", "10", "15", f"{LONGEST_SHOWN}+"])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        axes.legend()
+        return _save(figure, name, f"Share of sessions by length. {'; '.join(said)}.")
+
+
+def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
+    """Draws how often each item occurs in the training data, by its place, on log scales.
+
+    Args:
+      name: of the chart.
+      counts: training events of each item, descending, int64 `[items]`.
+      catalogue_size: the first so many can be recommended.
+    """
+    places = np.unique(np.geomspace(1, len(counts), _POINTS).astype(np.int64))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((WIDTH, 2.6), layout="constrained")
+        axes = figure.subplots()
+        axes.loglog(places, counts[places - 1], color=COLOURS["candidate"], linewidth=2)
+        if catalogue_size < len(counts):
+            axes.axvline(catalogue_size, color=COLOURS["second"], linestyle="--")
+            axes.annotate("catalogue ends", (catalogue_size, counts[0]), (-4, -8), ha="right",
+                          textcoords="offset points")  # fmt: skip
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            axis.set_minor_formatter(NullFormatter())
+        axes.set_title("Item popularity")
+        axes.set_xlabel("place of the item, the most frequent first")
+        axes.set_ylabel("training events")
+        said = f"The most frequent of {len(counts):,} items has {counts[0]:,} training events"
+        return _save(figure, name, f"{said}, the median item {int(np.median(counts)):,}.")
+
+
+def _draw(axes: Any, line: Line, **marks: Any) -> None:
+    style = "--" if line.dashed else "-"
+    axes.plot(line.x, line.y, style, color=COLOURS[line.colour], label=line.label, **marks)
+
+
+def _save(figure: Figure, name: str, description: str) -> str:
+    buffer = io.StringIO()
+    # Without a date, equal numbers make equal files.
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return inline(buffer.getvalue(), name, description)

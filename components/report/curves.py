@@ -1,0 +1,73 @@
+"""Reads the training curves of a ModelRun: TensorBoard's event files of each fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+from tfx.dsl.io import fileio
+
+from components.report.charts import Line, Panel
+
+# Fit -> tag -> values by epoch.
+Curves = Mapping[str, Mapping[str, list[float]]]
+
+# TensorBoard keeps a sample of long series; 0 keeps all.
+_ALL = {"tensors": 0, "scalars": 0}
+_EPOCH = "epoch_"
+_FITS = ("choose", "refit")
+_LOSS, _TARGETS_PER_SECOND = "mean_loss", "targets_per_second"
+_FIT_COLOURS = ("candidate", "second", "third")
+
+
+def read_curves(uri: str) -> Curves:
+    """Reads what each fit wrote at the end of its epochs, from all its folders of events.
+
+    Args:
+      uri: of the ModelRun: a folder per fit, with folders `train` and `validation`.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for folder, _, files in fileio.walk(uri):
+        if any("tfevents" in file for file in files):
+            fit = os.path.relpath(folder, uri).split(os.sep)[0]
+            found.setdefault(fit, {}).update(_read_folder(folder))
+    return dict(sorted(found.items(), key=lambda item: (item[0] not in _FITS, item[0])))
+
+
+def _read_folder(folder: str) -> dict[str, list[float]]:
+    events = EventAccumulator(folder, size_guidance=_ALL)
+    events.Reload()
+    curves = {}
+    for tag in events.Tags()["tensors"]:
+        if tag.startswith(_EPOCH):
+            # A fit that went on after a stop has two files; the later value of an epoch counts.
+            values = {
+                event.step: float(tensor_util.make_ndarray(event.tensor_proto))
+                for event in events.Tensors(tag)
+            }
+            curves[tag.removeprefix(_EPOCH)] = [values[step] for step in sorted(values)]
+    return curves
+
+
+def panels(curves: Curves) -> list[Panel]:
+    """Returns what is drawn: loss, what is measured on `eval`, speed."""
+    measured = sorted({tag for tags in curves.values() for tag in tags if "@" in tag}, reverse=True)
+    titles = {
+        _LOSS: "mean loss",
+        **{tag: f"{tag} on eval" for tag in measured},
+        _TARGETS_PER_SECOND: "targets per second",
+    }
+    found = [
+        Panel(title, [_line(curves, fit, tag) for fit in curves if tag in curves[fit]])
+        for tag, title in titles.items()
+    ]
+    return [panel for panel in found if panel.lines]
+
+
+def _line(curves: Curves, fit: str, tag: str) -> Line:
+    values = curves[fit][tag]
+    place = list(curves).index(fit) % len(_FIT_COLOURS)
+    epochs = list(range(1, len(values) + 1))
+    return Line(fit, epochs, values, _FIT_COLOURS[place], dashed=place > 0)

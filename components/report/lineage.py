@@ -1,0 +1,72 @@
+"""Tells what a run was made of: artifacts, fingerprints of data, model and code, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tfx import types
+from tfx.utils import path_utils
+
+from components.pusher.executor import folder_digest
+
+PACKAGES = (
+    "tfx",
+    "tensorflow",
+    "tf-keras",
+    "tensorflow-recommenders",
+    "tensorflow-transform",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "apache-beam",
+    "ml-metadata",
+    "numpy",
+    "scipy",
+    "pyarrow",
+)
+_FINGERPRINT = "input_fingerprint"
+
+
+class ArtifactRow(NamedTuple):
+    """An artifact that the page was made from."""
+
+    name: str
+    type_name: str
+    artifact_id: int
+    uri: str
+
+
+def artifact_rows(inputs: Mapping[str, types.Artifact]) -> list[ArtifactRow]:
+    """Returns the artifacts by id."""
+    rows = [
+        ArtifactRow(name.replace("_", " "), artifact.type_name, artifact.id, artifact.uri)
+        for name, artifact in inputs.items()
+    ]
+    return sorted(rows, key=lambda row: row.artifact_id)
+
+
+def fingerprints(inputs: Mapping[str, types.Artifact], code_digest: str) -> list[tuple[str, str]]:
+    """Returns what tells data, model and code from others, as (name, value)."""
+    rows = []
+    examples, model = inputs.get("examples"), inputs.get("model")
+    if examples:
+        found = examples.get_string_custom_property(_FINGERPRINT)
+        rows += [("input files", line) for line in found.splitlines()]
+    if model:
+        rows.append(("model files", folder_digest(path_utils.serving_model_path(model.uri))))
+    if code_digest:
+        rows.append(("code", code_digest))
+    return rows
+
+
+def versions() -> list[tuple[str, str]]:
+    """Returns the versions of Python and of the packages that decide what a run computes."""
+    found = [("python", platform.python_version())]
+    for package in PACKAGES:
+        try:
+            found.append((package, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

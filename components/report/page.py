@@ -1,0 +1,107 @@
+"""Renders the page from its parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markdown
+import markupsafe
+
+from components.model_gate.verdict_text import number
+from components.report import svg, tables
+from components.report.session_facts import MOST_SESSIONS
+
+_FOLDER = Path(__file__).resolve().parent
+_PAGE, _STYLE = "page.html", "style.css"
+# In the page's order: anchor, title.
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("metrics", "Metrics"),
+    ("slices", "Slices"),
+    ("examples", "Examples"),
+    ("training", "Training"),
+    ("data", "Data"),
+    ("vocabulary", "Vocabulary"),
+    ("anomalies", "Data checks"),
+    ("serving", "Serving"),
+    ("card", "Model card"),
+    ("configuration", "Configuration"),
+    ("lineage", "Lineage"),
+)
+
+
+def template_digest() -> str:
+    """Returns a SHA-256 of the template and the style, which no digest of Python code sees."""
+    digest = hashlib.sha256()
+    for name in (_PAGE, _STYLE):
+        digest.update((_FOLDER / name).read_bytes())
+    return digest.hexdigest()
+
+
+def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
+    """Returns the page as HTML.
+
+    Args:
+      parts: by name; what each is, the template shows. Values from the data are escaped, except
+        charts, whose names end in `_chart` or `_charts`.
+      missing: why a part is not there, by its name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
+    )
+    environment.filters |= {
+        "number": number,
+        "label": tables.label,
+        "raw_id": raw_id,
+        "share": lambda value: "-" if value is None else f"{value:.4f}",
+        "count": lambda value: "-" if value is None else f"{value:,}",
+    }
+    return environment.get_template(_PAGE).render(
+        parts=_with_markup(parts),
+        missing=missing,
+        sections=SECTIONS,
+        most_sessions=MOST_SESSIONS,
+        style=markupsafe.Markup((_FOLDER / _STYLE).read_text("utf-8")),
+        light=markupsafe.Markup(svg.theme(svg.LIGHT)),
+        dark=markupsafe.Markup(svg.theme(svg.DARK)),
+    )
+
+
+def _with_markup(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Marks the charts, which are made here and hold no text of others, as safe HTML."""
+    marked = dict(parts)
+    for name, value in parts.items():
+        if name.endswith("_chart"):
+            marked[name] = markupsafe.Markup(value)
+        elif name.endswith("_charts"):
+            marked[name] = [markupsafe.Markup(chart) for chart in value]
+    return marked
+
+
+def raw_id(item_id: bytes) -> str:
+    """Returns an item id as text; bytes that are none become a replacement character."""
+    return item_id.decode("utf-8", "replace")
+
+
+def card_html(text: str) -> markupsafe.Markup:
+    """Renders a model card; HTML in it is shown as text, headings move below the page's.
+
+    >>> print(card_html("# Card <b>"))
+    <h3>Card &lt;b&gt;</h3>
+    """
+    escaped = str(markupsafe.escape(text)).replace("&#39;", "'").replace("&#34;", '"')
+    found = markdown.markdown(escaped, extensions=["tables"])
+    for level in (2, 1):
+        found = found.replace(f"<h{level}>", f"<h{level + 2}>")
+        found = found.replace(f"</h{level}>", f"</h{level + 2}>")
+    scrollable = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
+    found = found.replace("<table>", scrollable).replace("</table>", "</table></div>")
+    return markupsafe.Markup(found)
