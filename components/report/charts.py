@@ -16,7 +16,8 @@ from modules.metrics import IntArray
 
 # Inches; a phone shows the whole width, so letters stay readable.
 WIDTH = 5.4
-SPLIT_COLOURS = ("candidate", "second", "third")
+# Lines that lie on each other are told apart by their style.
+LINES = (("candidate", "-"), ("second", "--"), ("third", ":"))
 LONGEST_SHOWN = 20
 _POINTS = 120
 
@@ -58,13 +59,13 @@ class Bar(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line: its label, points, a key of `COLOURS`, and whether it is dashed."""
+    """One line: its label, points, a key of `COLOURS`, and matplotlib's line style."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     colour: str
-    dashed: bool = False
+    style: str = "-"
 
 
 class Panel(NamedTuple):
@@ -125,7 +126,7 @@ def curves(name: str, panels: Sequence[Panel]) -> str:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(5))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
             if len(panel.lines) > 1:
                 axes.legend()
         said = "; ".join(
@@ -144,11 +145,11 @@ def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
       by_split: sessions by number of events, int64 `[longest + 1]`, of each split.
     """
     lines, said = [], []
-    for colour, (split, counts) in zip(SPLIT_COLOURS, by_split.items(), strict=False):
+    for look, (split, counts) in zip(LINES, by_split.items(), strict=False):
         total = max(int(counts.sum()), 1)
         shown = np.append(counts[1:LONGEST_SHOWN], counts[LONGEST_SHOWN:].sum())
         shown = np.pad(shown, (0, LONGEST_SHOWN - len(shown))) / total
-        lines.append(Line(split, list(range(1, LONGEST_SHOWN + 1)), list(shown), colour))
+        lines.append(Line(split, list(range(1, LONGEST_SHOWN + 1)), list(shown), *look))
         said.append(f"{split}: {shown[1]:.0%} have 2 events, {shown[9:].sum():.0%} have 10 or more")
     with matplotlib.rc_context(_STYLE):
         figure = Figure((WIDTH, 2.6), layout="constrained")
@@ -192,8 +193,7 @@ def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
 
 
 def _draw(axes: Any, line: Line, **marks: Any) -> None:
-    style = "--" if line.dashed else "-"
-    axes.plot(line.x, line.y, style, color=COLOURS[line.colour], label=line.label, **marks)
+    axes.plot(line.x, line.y, line.style, color=COLOURS[line.colour], label=line.label, **marks)
 
 
 def _save(figure: Figure, name: str, description: str) -> str:

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 from tfx.dsl.io import fileio
 
-from components.report.charts import Line, Panel
+from components.report.charts import LINES, Line, Panel
 
 # Fit -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]
@@ -19,7 +19,6 @@ _ALL = {"tensors": 0, "scalars": 0}
 _EPOCH = "epoch_"
 _FITS = ("choose", "refit")
 _LOSS, _TARGETS_PER_SECOND = "mean_loss", "targets_per_second"
-_FIT_COLOURS = ("candidate", "second", "third")
 
 
 def read_curves(uri: str) -> Curves:
@@ -68,6 +67,5 @@ def panels(curves: Curves) -> list[Panel]:
 
 def _line(curves: Curves, fit: str, tag: str) -> Line:
     values = curves[fit][tag]
-    place = list(curves).index(fit) % len(_FIT_COLOURS)
-    epochs = list(range(1, len(values) + 1))
-    return Line(fit, epochs, values, _FIT_COLOURS[place], dashed=place > 0)
+    look = LINES[list(curves).index(fit) % len(LINES)]
+    return Line(fit, list(range(1, len(values) + 1)), values, *look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from components.report import svg, tables
 from components.report.session_facts import MOST_SESSIONS
 
 _FOLDER = Path(__file__).resolve().parent
+_TITLE = re.compile(r"^\s*# .*\n")
 _PAGE, _STYLE = "page.html", "style.css"
 # In the page's order: anchor, title.
 SECTIONS = (
@@ -61,6 +63,7 @@ def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
         "number": number,
         "label": tables.label,
         "raw_id": raw_id,
+        "breakable": breakable,
         "share": lambda value: "-" if value is None else f"{value:.4f}",
         "count": lambda value: "-" if value is None else f"{value:,}",
     }
@@ -91,17 +94,27 @@ def raw_id(item_id: bytes) -> str:
     return item_id.decode("utf-8", "replace")
 
 
-def card_html(text: str) -> markupsafe.Markup:
-    """Renders a model card; HTML in it is shown as text, headings move below the page's.
+def breakable(text: str) -> markupsafe.Markup:
+    """Lets long names and paths break where people would break them.
 
-    >>> print(card_html("# Card <b>"))
-    <h3>Card &lt;b&gt;</h3>
+    >>> print(breakable("a_b/<c>"))
+    a_<wbr>b/<wbr>&lt;c&gt;
+    """
+    found = str(markupsafe.escape(text))
+    for mark in ("_", "/"):
+        found = found.replace(mark, f"{mark}<wbr>")
+    return markupsafe.Markup(found)
+
+
+def card_html(text: str) -> markupsafe.Markup:
+    r"""Renders a model card without its title; HTML in it is shown as text.
+
+    >>> print(card_html("# Model card\n\n## Use <b>"))
+    <h3>Use &lt;b&gt;</h3>
     """
     escaped = str(markupsafe.escape(text)).replace("&#39;", "'").replace("&#34;", '"')
-    found = markdown.markdown(escaped, extensions=["tables"])
-    for level in (2, 1):
-        found = found.replace(f"<h{level}>", f"<h{level + 2}>")
-        found = found.replace(f"</h{level}>", f"</h{level + 2}>")
+    found = markdown.markdown(_TITLE.sub("", escaped), extensions=["tables"])
+    found = found.replace("<h2>", "<h3>").replace("</h2>", "</h3>")
     scrollable = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
     found = found.replace("<table>", scrollable).replace("</table>", "</table></div>")
     return markupsafe.Markup(found)

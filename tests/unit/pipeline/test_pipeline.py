@@ -45,3 +45,18 @@ def test_baselines_learn_from_what_the_model_learns_from(
     assert properties["judged_split"] == "test"
     assert json.loads(properties["options"])["names"] == list(BASELINES)
     assert len(properties["source_digest"]) == 64
+
+
+def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Path) -> None:
+    pipeline = _pipeline(tmp_path, "trainer.epochs=3")
+    node = _node(pipeline, "Report")
+    waiting, above = [node], set()
+    while waiting:
+        found = waiting.pop()
+        above.add(found.id)
+        waiting += found.upstream_nodes
+
+    assert "Pusher" not in above and "ModelGate" in above
+    assert json.loads(node.exec_properties["config"])["trainer"]["epochs"] == 3
+    assert len(node.exec_properties["code_digest"]) == 64
+    assert len(node.exec_properties["page_digest"]) == 64

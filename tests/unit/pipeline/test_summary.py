@@ -87,6 +87,7 @@ def _summary(**changes: Any) -> dict[str, Any]:
         "baselines": {"popularity": metrics},
         "beyond_accuracy": {"coverage@20": {"value": 0.5, "interval": None}},
         "pushed_model": "/out/pushed/7",
+        "report": "/out/page/report.html",
         "nodes": {"ran": ["Trainer"], "cached": ["Transform"]},
         "seed": 42,
         "versions": {"python": "3.10.1"},
@@ -167,6 +168,7 @@ def test_the_report_tells_all_a_person_asks() -> None:
         "  1,234  +0.2000 [+0.1900, +0.2100]      passed",
         "Blessed: yes",
         "Pushed:  /out/pushed/7",
+        "Report:  /out/page/report.html",
         "  a, b  ->  d, e",
     ):
         assert line in text.splitlines()
