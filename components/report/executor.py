@@ -49,7 +49,7 @@ class Executor(base_executor.BaseExecutor):
         for name, reason in run.missing.items():
             logging.warning("The report has no part %s: %s", name, reason)
         folder = artifact_utils.get_single_uri(output_dict[PAGE])
-        _write(folder, FILE_NAME, page.render(run.parts, run.missing))
+        _write(folder, FILE_NAME, page.render_safely(run.parts, run.missing))
         curves = run.parts.get("all_curves_chart")
         if curves:
             _write(folder, CURVES_NAME, svg.standalone(curves))

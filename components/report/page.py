@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import markdown
 import markupsafe
+from absl import logging
 
 from components.model_gate.verdict_text import number
 from components.report import svg, tables
@@ -76,6 +77,17 @@ def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
         light=markupsafe.Markup(svg.theme(svg.LIGHT)),
         dark=markupsafe.Markup(svg.theme(svg.DARK)),
     )
+
+
+def render_safely(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
+    """Returns the page; where a part has an odd form, one that says so, without any part."""
+    try:
+        return render(parts, missing)
+    except Exception as error:  # A run that is judged must not fail for its page.
+        logging.exception("The report's parts do not fit the page")
+        reason = f"the page could not be made: {type(error).__name__}: {error}"
+        kept = {name: parts[name] for name in ("name", "made") if name in parts}
+        return render(kept, {**dict.fromkeys(parts, reason), **missing})
 
 
 def _with_markup(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -199,6 +199,15 @@ def test_a_page_without_any_part_names_every_gap() -> None:
         assert title in text
 
 
+def test_parts_of_an_odd_form_leave_a_page_that_says_so() -> None:
+    parts = {"name": "shop", "verdict": {"rows": 3, "blessed": True}}
+    with pytest.raises(TypeError):
+        page.render(parts, {})
+    text = page.render_safely(parts, {"card": "gone"})
+    assert "No verdict: the page could not be made: TypeError" in text
+    assert "No model card: gone." in text and "<h1>shop</h1>" in text
+
+
 def test_what_comes_from_data_is_escaped() -> None:
     evil = "<img src=x>"
     parts = {

@@ -1,0 +1,327 @@
+"""The report of a real model, by the real node, in a real browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import tensorflow as tf
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx import types
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from components.baseline_evaluator import executor as baseline_executor
+from components.data_gate.checks import Check
+from components.model_gate import executor as gate_executor
+from components.model_gate.options import GateOptions
+from components.report import executor, page
+from components.session_example_gen.report import Reject, Report
+from modules import metrics
+from modules.baseline_options import BaselineOptions
+from modules.configuration import EvaluationOptions
+from pipeline import recommender
+from tests.integration.browser import Browser
+
+# What a shop could have called an item, and a row that somebody sent.
+EVIL = '<img src="http://example.org/x.png" onerror="throw 1">'
+
+
+class World:
+    """What a run's nodes left: real ones where that is a matter of seconds."""
+
+    def __init__(self, folder: Path, sample: Any, trained: Any) -> None:
+        self.folder, self.made = folder, 0
+        self.sample, self.trained = sample, trained
+        self.inputs = {
+            "examples": self._examples(),
+            "transform_graph": self._artifact(standard_artifacts.TransformGraph, sample.graph),
+            "model": self._model(),
+            "model_run": self._artifact(standard_artifacts.ModelRun, trained.folder / "logs"),
+            "data_report": self._data_report(),
+        }
+        self.inputs["verdict"] = self._verdict()
+
+    def _artifact(self, kind: type[types.Artifact], folder: Path | None = None) -> Any:
+        self.made += 1
+        artifact = kind()
+        artifact.id = self.made
+        artifact.uri = str(folder or self.folder / f"artifact{self.made}")
+        Path(artifact.uri).mkdir(parents=True, exist_ok=True)
+        return artifact
+
+    def _examples(self) -> Any:
+        examples = self._artifact(standard_artifacts.Examples)
+        examples.split_names = json.dumps(list(self.sample.sessions))
+        examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1\nfiles:f")
+        for split, sessions in self.sample.sessions.items():
+            more = [[sessions[0][0], EVIL, sessions[0][0]]] * 30 if split == "test" else []
+            folder = Path(examples.uri) / f"Split-{split}"
+            folder.mkdir()
+            with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
+                for number, items in enumerate([*sessions, *more]):
+                    writer.write(_example(f"{split}{number:05}", items))
+        rejects = [Reject("train", 0, 17, "/logs/a.tsv", "time", f"s1\t{EVIL}\tsoon")]
+        report = Report({"train.rows_read": 9, "test.rows_rejected.time": 1}, rejects)
+        (Path(examples.uri) / "rejects").mkdir()
+        (Path(examples.uri) / "rejects" / "report.json").write_text(report.to_json())
+        return examples
+
+    def _model(self) -> Any:
+        model = self._artifact(standard_artifacts.Model)
+        (Path(model.uri) / "Format-Serving").symlink_to(self.trained.folder / "model")
+        return model
+
+    def _data_report(self) -> Any:
+        report = self._artifact(simple_artifacts.Metrics)
+        check = Check("test", "item_ids", "stop_severities", "INFO", None, "ok", f"odd: {EVIL}")
+        content = {"compared_with": None, "checks": [dataclasses.asdict(check)]}
+        (Path(report.uri) / "report.json").write_text(json.dumps(content))
+        return report
+
+    def _evaluation(self) -> Any:
+        """The model's figures in the form of TFMA's Evaluator."""
+        evaluation = self._artifact(standard_artifacts.ModelEvaluation)
+        files = tf.io.gfile.glob(f"{self.inputs['examples'].uri}/Split-test/*")
+        records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+        loaded = tf.saved_model.load(str(self.trained.folder / "model"))
+        outputs = loaded.signatures["evaluate"](examples=tf.constant(records))
+        record = metrics_for_slice_pb2.MetricsForSlice()
+        found = metrics.metrics_from_ranks(outputs["rank"], outputs["known"])
+        for name, value in found.items():
+            entry = record.metric_keys_and_values.add()
+            entry.key.name = name
+            entry.value.double_value.value = value
+        with tf.io.TFRecordWriter(f"{evaluation.uri}/metrics-00000-of-00001.tfrecord") as writer:
+            writer.write(record.SerializeToString())
+        return evaluation
+
+    def _baseline_ranks(self) -> Any:
+        ranks = self._artifact(simple_artifacts.Metrics)
+        names = ("popularity", "sequential_rules")
+        properties = {
+            baseline_executor.FIT_SPLITS: '["train", "eval"]',
+            baseline_executor.JUDGED_SPLIT: "test",
+            baseline_executor.OPTIONS: json.dumps(dataclasses.asdict(BaselineOptions(names=names))),
+            baseline_executor.SOURCE_DIGEST: "",
+        }
+        inputs = {"examples": [self.inputs["examples"]]}
+        baseline_executor.Executor().Do(inputs, {"baseline_ranks": [ranks]}, properties)
+        return ranks
+
+    def _verdict(self) -> Any:
+        """Two epochs of a tiny model do not beat sequential rules: it is refused."""
+        verdict = self._artifact(simple_artifacts.Metrics)
+        properties = {
+            gate_executor.OPTIONS: json.dumps(dataclasses.asdict(GateOptions(resamples=200))),
+            gate_executor.EVALUATION_OPTIONS: json.dumps(dataclasses.asdict(EvaluationOptions())),
+            gate_executor.FIT_SPLITS: '["train", "eval"]',
+            gate_executor.SOURCE_DIGEST: "",
+        }
+        inputs = {
+            gate_executor.EXAMPLES: [self.inputs["examples"]],
+            gate_executor.EVALUATION: [self._evaluation()],
+            gate_executor.MODEL: [self.inputs["model"]],
+            gate_executor.BASELINE_RANKS: [self._baseline_ranks()],
+            gate_executor.LAST_BLESSED_MODEL: [self.inputs["model"]],
+        }
+        blessing = self._artifact(standard_artifacts.ModelBlessing)
+        outputs = {gate_executor.BLESSING: [blessing], gate_executor.VERDICT: [verdict]}
+        gate_executor.Executor().Do(inputs, outputs, properties)
+        return verdict
+
+    def report(self, inputs: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Path:
+        """Runs the node and returns its output's folder."""
+        output = self._artifact(simple_artifacts.File)
+        features = dataclasses.asdict(self.sample.features)
+        found = {"name": "shop", "features": features} if config is None else config
+        properties = {"config": json.dumps(found), "code_digest": "c0de" * 16, "page_digest": ""}
+        given = {name: [artifact] for name, artifact in inputs.items()}
+        executor.Executor().Do(given, {"page": [output]}, properties)
+        return Path(output.uri)
+
+
+def _example(session_id: str, items: list[str]) -> bytes:
+    times = [1_000 * place for place in range(len(items))]
+    feature = {
+        "session_id": tf.train.BytesList(value=[session_id.encode()]),
+        "item_ids": tf.train.BytesList(value=[item.encode() for item in items]),
+    }
+    features = {name: tf.train.Feature(bytes_list=value) for name, value in feature.items()}
+    for name, values in (("event_times", times), ("start_time", times[:1])):
+        features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, sample: Any, trained: Any) -> World:
+    return World(tmp_path_factory.mktemp("world"), sample, trained)
+
+
+@pytest.fixture(scope="module")
+def folder(world: World) -> Path:
+    return world.report(world.inputs)
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    return (folder / "report.html").read_text("utf-8")
+
+
+def test_shows_all_that_the_nodes_left(text: str, world: World) -> None:
+    gaps = re.findall(r'<p class="missing">(.*?)</p>', text)
+    assert gaps == ["No checks of the exported model: the run has no such artifact."]
+    assert "✗ Not blessed" in text and "it equals the last blessed model" in text
+    for name, artifact in world.inputs.items():
+        assert artifact.id and name.replace("_", " ") in text
+    for part in ("c0de" * 16, "files:f", "Intended use", "tensorflow", "recall@20 on eval"):
+        assert part in text
+    charts = re.findall(r'<svg role="img" aria-label="(.*?)"', text)
+    assert sum(label.startswith("Bar chart") for label in charts) == 4
+    assert sum(label.startswith("Training curves") for label in charts) >= 3
+    assert all("last blessed" in label for label in charts if label.startswith("Bar chart"))
+
+
+def test_needs_no_network_and_runs_no_script(text: str) -> None:
+    assert "<script" not in text and "<img" not in text
+    assert not re.findall(r'(?:src|href)="(?!#|data:,")[^"]*"', text)
+    assert not re.findall(r"url\((?!#)", text)
+
+
+def test_examples_are_what_the_model_recommends(text: str, world: World) -> None:
+    model = recommender.load_model(world.trained.folder / "model")
+    shown = re.findall(
+        r"<span>seen</span><span class=\"ids\">(.*?)</span>.*?<span>answer</span>"
+        r"<span class=\"ids\">(.*?)</span></div>",
+        text,
+        re.DOTALL,
+    )
+    assert len(shown) == 20
+    for seen, answer in shown:
+        if "&lt;img" in seen:
+            continue
+        found = recommender.recommend(model, [seen.split(" → ")], 10)[0]
+        items = [re.sub("<.*?>| ✓", "", item) for item in answer.split(", ")]
+        assert items == [item.item_id for item in found]
+
+
+def test_writes_the_training_curves_as_a_file(folder: Path) -> None:
+    root = ElementTree.parse(folder / "training_curves.svg").getroot()
+    assert "mean loss, choose" in root.attrib["aria-label"]
+
+
+def test_writes_a_page_about_a_run_without_artifacts(world: World) -> None:
+    folder = world.report({}, {})
+    text = (folder / "report.html").read_text("utf-8")
+    assert "No verdict" in text and text.count('class="missing"') >= 10
+    assert [file.name for file in folder.iterdir()] == ["report.html"]
+
+
+def test_writes_a_page_about_artifacts_that_cannot_be_read(world: World, tmp_path: Path) -> None:
+    inputs = {}
+    for name, artifact in world.inputs.items():
+        broken = type(artifact)()
+        broken.id, broken.uri = artifact.id, str(tmp_path / name)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "verdict.json").write_text("{")
+        inputs[name] = broken
+    inputs["examples"].split_names = '["test"]'
+    text = (world.report(inputs) / "report.html").read_text("utf-8")
+    assert "No verdict: it could not be made: JSONDecodeError" in text
+    assert "NotFoundError" in text
+    assert str(tmp_path / "model").replace("/", "/<wbr>").replace("_", "_<wbr>") in text
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+# Words that stand on their background with too little contrast, by the rule of WCAG 2.
+FAINT = """
+(() => {
+  const parse = text => {
+    const numbers = text.match(/[\\d.]+/g).map(Number);
+    const scale = text.startsWith('color(') ? 255 : 1;
+    return [...numbers.slice(0, 3).map(n => n * scale), numbers.length > 3 ? numbers[3] : 1];
+  };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+  const background = e => {
+    if (!e) return [255, 255, 255];
+    const own = parse(getComputedStyle(e).backgroundColor);
+    return own[3] === 1 ? own.slice(0, 3) : over(own, background(e.parentElement));
+  };
+  const luminance = rgb => {
+    const [r, g, b] = rgb.map(v => v / 255).map(
+      v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const faint = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const words = [...e.childNodes].filter(n => n.nodeType === 3 && n.data.trim());
+    if (!words.length || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e);
+    const colour = e.closest('svg') ? style.fill : style.color;
+    const [a, b] = [luminance(parse(colour).slice(0, 3)), luminance(background(e))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) faint.push([words[0].data.trim(), ratio]);
+  }
+  return faint;
+})()
+"""
+# Words of a chart that stick out of it.
+CUT_OFF = """
+[...document.querySelectorAll('svg')].flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1
+      || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+  }).map(text => text.textContent);
+})
+"""
+NAMELESS = """
+[...document.querySelectorAll('svg, [role=region], table')].filter(
+  e => !(e.getAttribute('aria-label') || e.querySelector('caption')
+    || e.closest('[aria-label]'))).length
+"""
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_can_be_read_in_a_browser(
+    folder: Path, browser: Browser, tmp_path: Path, scheme: str, width: int
+) -> None:
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        **{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.call("Emulation.setEmulatedMedia", features=[feature])
+    browser.call("Log.enable")
+    browser.open((folder / "report.html").as_uri())
+    browser.run("document.querySelectorAll('details').forEach(e => e.open = true)")
+    browser.screenshot(tmp_path / "page.png")
+
+    assert browser.errors == []
+    assert browser.run("performance.getEntriesByType('resource').map(e => e.name)") == []
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(243, 245, 248)" if scheme == "light" else "rgb(14, 18, 23)"
+    )
+    assert browser.run(FAINT) == []
+    assert browser.run(CUT_OFF) == []
+    assert browser.run(NAMELESS) == 0
+    ids = browser.run("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    assert {anchor for anchor, _ in page.SECTIONS} <= set(ids)
+    # The verdict is what is seen first.
+    assert browser.run("document.querySelector('#verdict h2').getBoundingClientRect().bottom") < 500
