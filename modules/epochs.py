@@ -36,30 +36,30 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         self.epochs = epochs
         self._folder = folder
         self._patience = patience
-        self._history: list[dict[str, float]] = []
+        self.history: list[dict[str, float]] = []  # what Keras logged, an entry per epoch
         self._started = self._trained = 0.0
         path = os.path.join(folder, _HISTORY)
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
-                self._history = json.load(file)
+                self.history = json.load(file)
 
     @property
     def best_epoch(self) -> int:
         """The epoch to train to, counted from 1."""
         if self._patience is None:
-            return len(self._history)
-        recalls = [epoch[f"val_{RECALL}"] for epoch in self._history]
+            return len(self.history)
+        recalls = [epoch[f"val_{RECALL}"] for epoch in self.history]
         return 1 + recalls.index(max(recalls))
 
     @property
     def finished(self) -> bool:
         """Whether the fit came to its end: all epochs ran, or it stopped early."""
-        return len(self._history) >= self.epochs or self._out_of_patience
+        return len(self.history) >= self.epochs or self._out_of_patience
 
     @property
     def end(self) -> int:
         """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
-        return len(self._history) if self.finished else self.epochs
+        return len(self.history) if self.finished else self.epochs
 
     def callbacks(
         self, between: Sequence[tf.keras.callbacks.Callback] = ()
@@ -88,8 +88,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Starts the clock; forgets epochs that are run again, and weights no longer the best."""
         if epoch and not self._started:
             print(f"    resumed after epoch {epoch}", flush=True)
-        del self._history[epoch:]
-        if self._patience is not None and self._history:
+        del self.history[epoch:]
+        if self._patience is not None and self.history:
             # Only now: until this epoch's predecessor was backed up, it could have to run again.
             outdated = set(glob.glob(self._weights("*") + ".*"))
             for path in outdated - set(glob.glob(self._weights(self.best_epoch) + ".*")):
@@ -109,7 +109,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         temperature = getattr(self.model.query_tower, "log_temperature", None)
         if temperature is not None:
             logs["temperature"] = float(tf.exp(temperature))
-        self._history.append({name: float(value) for name, value in logs.items()})
+        self.history.append({name: float(value) for name, value in logs.items()})
         os.makedirs(self._folder, exist_ok=True)
         if self._patience is not None and self.best_epoch == epoch + 1:
             self.model.save_weights(self._weights(epoch + 1))
@@ -124,11 +124,11 @@ class EpochKeeper(tf.keras.callbacks.Callback):
     def _write_history(self) -> None:
         path = os.path.join(self._folder, _HISTORY)
         with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(self._history, file)
+            json.dump(self.history, file)
         os.replace(path + ".new", path)
 
     def _print_epoch(self, epoch: int, seconds: float) -> None:
-        values = self._history[-1]
+        values = self.history[-1]
         parts = [f"loss {values['mean_loss']:.3f}"]
         if f"val_{RECALL}" in values:
             parts += [f"eval {name} {values[f'val_{name}']:.4f}" for name in (RECALL, MRR)]
@@ -137,9 +137,9 @@ class EpochKeeper(tf.keras.callbacks.Callback):
 
     @property
     def _out_of_patience(self) -> bool:
-        if self._patience is None or not self._history:
+        if self._patience is None or not self.history:
             return False
-        return len(self._history) - self.best_epoch >= self._patience
+        return len(self.history) - self.best_epoch >= self._patience
 
 
 class AveragedWeights(tf.keras.callbacks.Callback):

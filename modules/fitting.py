@@ -140,6 +140,7 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
         model.compile(optimizer=_optimizer(options))
         # A fit that was finished before it was killed takes no step, but averages its weights.
         model.query_tower(tf.constant([[FIRST_ITEM]]))
+        model.candidate_tower(tf.constant([FIRST_ITEM]))
         model.optimizer.build(model.trainable_variables)
     batches = dataset.training_batches(
         windows.train, options.batch_targets, options.reversed_sessions, options.seed

@@ -145,6 +145,21 @@ def test_another_seed_and_streamed_windows_give_another_model(
     assert np.abs(_tables(saved_model)[0] - _tables(other)[0]).max() > 0.1
 
 
+def test_separate_tables_train_without_a_choice(run, sample, tmp_path: Path) -> None:
+    """As the preset of the reference notebook does: nothing is chosen, one fit sees all."""
+    options = {
+        "early_stopping_patience": None,
+        "current_item_penalty": 0.0,
+        "earlier_item_boost": 0.0,
+        "weight_averaging": 0.0,
+        "optimizer": "adagrad",
+        "loss": "in_batch",
+        "model": {"shared_embedding": False, "neighbors": 0, "copy_lags": 0},
+    }
+    model = run(sample, tmp_path / "run", epochs=1, refit=True, **options)
+    assert np.isfinite(_tables(model)[0]).all()
+
+
 def test_bfloat16_trains_and_serves_in_float32(run, sample, tmp_path: Path) -> None:
     model = run(sample, tmp_path / "run", precision="mixed_bfloat16", loss="in_batch")
 
@@ -174,12 +189,12 @@ class TestRefit:
 
     def test_trains_as_many_epochs_as_were_best(self, seen) -> None:
         choosing, refitting = seen["choose"]["keeper"], seen["refit"]["keeper"]
-        recalls = [epoch["val_recall@20"] for epoch in choosing._history]
-        assert len(refitting._history) == 1 + recalls.index(max(recalls))
-        assert "val_recall@20" not in refitting._history[0]
+        recalls = [epoch["val_recall@20"] for epoch in choosing.history]
+        assert len(refitting.history) == 1 + recalls.index(max(recalls))
+        assert "val_recall@20" not in refitting.history[0]
 
     def test_trains_on_eval_too(self, seen) -> None:
-        targets = [seen[name]["keeper"]._history[0]["targets"] for name in ("choose", "refit")]
+        targets = [seen[name]["keeper"].history[0]["targets"] for name in ("choose", "refit")]
         assert targets[0] < targets[1]
         assert (seen["refit"]["windows"].item_counts[FIRST_ITEM:].numpy() > 0).all()
 

@@ -1,0 +1,142 @@
+"""Measures the Trainer's real loop and its input pipeline, on the full RetailRocket's shape.
+
+    python benchmarks/training.py                        # minutes
+    python benchmarks/training.py --sessions 20000       # a quick look
+
+Made-up sessions: 187,000 of 674,000 events over 36,600 items. Each configuration is fitted for two
+epochs by the code that the Trainer runs, and its second epoch is measured: the first one traces
+graphs. The peer is the configuration of the reference notebook. The input pipeline is measured
+alone, in memory and streamed from gzipped TFRecords, in real events (padding not counted).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+
+import tensorflow as tf  # isort: skip
+from modules import dataset, features  # isort: skip
+from modules.autograph import exempt_keras_from_autograph  # isort: skip
+from modules.configuration import FeatureOptions, TrainerOptions  # isort: skip
+from modules.epochs import EpochKeeper  # isort: skip
+from modules.fitting import Windows, fit  # isort: skip
+from modules.job import Job  # isort: skip
+from modules.preprocessing import CONTEXT, TARGET  # isort: skip
+from modules.vocabulary import FIRST_ITEM  # isort: skip
+from pipeline.config import Config, load_config  # isort: skip
+
+PLAIN_MODEL = ("model.embedding_dim=64", "model.gru_units=64", "model.neighbors=0")
+PLAIN = (*PLAIN_MODEL, "trainer.weight_averaging=0", "trainer.batch_targets=2048")
+CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "notebook": ("notebook", ()),
+    "defaults": ("retailrocket", ()),
+    "defaults without neighbors": ("retailrocket", ("model.neighbors=0",)),
+    "64 dimensions, 2,048 targets, nothing else": ("retailrocket", PLAIN),
+}
+PEER = "notebook"
+
+IntArray = npt.NDArray[np.int64]
+
+
+def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:
+    """Makes sessions of item indices, int64 `[sessions, (length)]`, 3.6 events each on average."""
+    draw = np.random.default_rng(seed)
+    lengths = 2 + np.minimum(draw.geometric(0.385, sessions) - 1, 198)
+    popularity = 1.0 / np.arange(1, items + 1) ** 0.8
+    drawn = draw.choice(items, lengths.sum(), p=popularity / popularity.sum())
+    return tf.RaggedTensor.from_row_lengths(drawn + FIRST_ITEM, lengths)
+
+
+def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> dataset.Windows:
+    """Cuts sessions into windows as Transform does."""
+    cut = features.step_windows if options.targets == "all" else features.last_step_window
+    context, target = (
+        tf.reshape(tf.cast(column.flat_values, tf.int32), [-1, options.max_context])
+        for column in cut(sessions, options.max_context)
+    )
+    return context, target
+
+
+def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) -> float:
+    """Fits two epochs and returns the throughput of the second."""
+    windows = tf.data.Dataset.from_tensors(make_windows(sessions, config.features))
+    counts = dataset.item_counts(windows, items + FIRST_ITEM)
+    trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
+    with tempfile.TemporaryDirectory() as folder:
+        keeper = EpochKeeper(f"{folder}/keeper", 2, None)
+        job = Job(config.features, config.model, trainer, folder, folder)
+        fit(job, "fit", Windows(windows, counts), keeper)
+    return keeper.history[-1]["targets_per_second"]
+
+
+def write_windows(windows: dataset.Windows, path: str) -> None:
+    """Writes windows as Transform's gzipped TFRecords, one Example each."""
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for row in zip(*(column.numpy() for column in windows), strict=True):
+            values = {
+                name: tf.train.Feature(int64_list=tf.train.Int64List(value=column))
+                for name, column in zip((CONTEXT, TARGET), row, strict=True)
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=values))
+            writer.write(example.SerializeToString())
+
+
+def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float:
+    """Returns how many context events the batches of an epoch bring, without training."""
+    batches = dataset.training_batches(
+        chunks, options.batch_targets, options.reversed_sessions, options.seed
+    )
+    _count(batches)  # fills caches and threads
+    begin = time.perf_counter()
+    events = _count(batches)
+    return events / (time.perf_counter() - begin)
+
+
+def _count(batches: Iterable[dataset.Windows]) -> int:
+    return sum(int(np.count_nonzero(context)) for context, _ in batches)
+
+
+def main() -> None:
+    """Measures all and prints a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--sessions", type=int, default=187_000)
+    parser.add_argument("--items", type=int, default=36_600)
+    arguments = parser.parse_args()
+    exempt_keras_from_autograph()
+    sessions = make_sessions(arguments.sessions, arguments.items)
+    found = {}
+    for name, (preset, overrides) in CONFIGURATIONS.items():
+        config = load_without_files(preset, overrides)
+        found[name] = targets_per_second(config, sessions, arguments.items)
+        print(f"{name:<45}{found[name]:>10,.0f} targets/s  {found[name] / found[PEER]:.1f} x")
+    windows = make_windows(sessions, FeatureOptions())
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/windows.gz"
+        write_windows(windows, file)
+        options = TrainerOptions()
+        in_memory = events_per_second(tf.data.Dataset.from_tensors(windows), options)
+        streamed = dataset.window_chunks([file], FeatureOptions().max_context)
+        print(f"{'input pipeline, in memory':<45}{in_memory:>10,.0f} events/s")
+        from_files = events_per_second(streamed, options)
+        print(f"{'input pipeline, streamed':<45}{from_files:>10,.0f} events/s")
+
+
+def load_without_files(preset: str, overrides: tuple[str, ...]) -> Config:
+    """Reads a preset whose data files are not needed."""
+    return load_config(preset, [*overrides, f"data.train={__file__}", f"data.test={__file__}"])
+
+
+if __name__ == "__main__":
+    main()
