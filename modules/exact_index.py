@@ -8,12 +8,15 @@ blocks that can hold one of the k best.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 # About the square root of catalogue / k, where both looks of top_k take the same time.
 BLOCK = 32
 # Items of a slab. A product with 32 queries is 1.6 times faster in slabs than in one piece.
 SLAB = 9_216
+
+FloatArray = npt.NDArray[np.float32]
 
 
 class ExactIndex(tf.Module):
@@ -40,11 +43,15 @@ class ExactIndex(tf.Module):
         shape = (self._slabs, self._blocks, BLOCK, self.dim)
         columns = filled.reshape(shape).transpose(0, 3, 2, 1)
         columns = columns.reshape(self._slabs, self.dim, self._width)
+        # The last row is added to each score: 0 for items on offer, -inf for withdrawn ones.
+        # Renewing an index changes that row and nothing else.
+        columns = np.pad(columns, [(0, 0), (0, 1), (0, 0)])
         self._columns = tf.Variable(columns, trainable=False)
 
     def vectors(self) -> tf.Tensor:
         """Returns all vectors in the order of positions, float32 `[catalogue, dim]`."""
-        columns = tf.reshape(self._columns, [self._slabs, self.dim, BLOCK, self._blocks])
+        shape = [self._slabs, self.dim, BLOCK, self._blocks]
+        columns = tf.reshape(self._columns[:, : self.dim], shape)
         return tf.reshape(tf.transpose(columns, [0, 3, 2, 1]), [-1, self.dim])[: self.size]
 
     def vectors_at(self, positions: tf.Tensor) -> tf.Tensor:
@@ -65,9 +72,20 @@ class ExactIndex(tf.Module):
           queries: float32 `[batch, dim]`.
 
         Returns:
-          float32 `[slabs, batch, columns]`; `cells` tells where an item's score stands.
+          float32 `[slabs, batch, columns]`; `cells` tells where an item's score stands. That of a
+          withdrawn item is -inf.
         """
+        queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
         return tf.linalg.matmul(queries[None], self._columns)
+
+    def on_offer(self, scores: tf.Tensor) -> tf.Tensor:
+        """Puts -inf on withdrawn items, in scores of any origin laid out as `scores` are."""
+        return scores + self._columns[:, self.dim :]
+
+    def offered(self) -> tf.Tensor:
+        """Returns which items are on offer, bool `[catalogue]`."""
+        columns = tf.reshape(self._columns[:, self.dim], [self._slabs, BLOCK, self._blocks])
+        return tf.reshape(tf.transpose(columns, [0, 2, 1]), [-1])[: self.size] == 0.0
 
     def cells(self, positions: tf.Tensor) -> tf.Tensor:
         """Tells where in `scores` the scores of items stand.
@@ -130,3 +148,26 @@ class ExactIndex(tf.Module):
         """Returns slab and column of positions, of the same shape."""
         slab, within = positions // self._width, positions % self._width
         return slab, within % BLOCK * self._blocks + within // BLOCK
+
+
+def with_offer(columns: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray:
+    """Returns the value of an index's variable with another offer.
+
+    Args:
+      columns: the variable's value, float32 `[slabs, dim + 1, columns]`.
+      offered: which items are on offer, bool `[catalogue]`.
+    """
+    slabs, _, width = columns.shape
+    values = np.where(offered, np.float32(0), np.float32(-np.inf))
+    values = np.pad(values, (0, slabs * width - len(offered)))
+    by_block = values.reshape(slabs, width // BLOCK, BLOCK).transpose(0, 2, 1)
+    changed = columns.copy()
+    changed[:, -1] = by_block.reshape(slabs, width)
+    return changed
+
+
+def offer_in(columns: FloatArray, size: int) -> npt.NDArray[np.bool_]:
+    """Returns which items are on offer by the value of an index's variable, bool `[catalogue]`."""
+    slabs, _, width = columns.shape
+    by_block = columns[:, -1].reshape(slabs, BLOCK, width // BLOCK).transpose(0, 2, 1)
+    return np.asarray(by_block.reshape(-1)[:size] == 0)

@@ -57,7 +57,8 @@ def apply_rules(
     """
     in_session = _marked(index, session, scores) & (session_items != KEEP)
     best = tf.reduce_max(scores, axis=[0, 2], keepdims=True)
-    span = best - tf.reduce_min(scores, axis=[0, 2], keepdims=True)
+    finite = tf.where(scores > -float("inf"), scores, best)  # a withdrawn item has no score
+    span = best - tf.reduce_min(finite, axis=[0, 2], keepdims=True)
     demoted = tf.where(session_items == DEMOTE, scores - span - 1.0, -float("inf"))
     scores = tf.where(in_session, demoted, scores)
     allowed = _marked(index, allow, scores) | ~allow_given[:, None]

@@ -53,6 +53,8 @@ class Recommender(tf.Module):
         self._items = ItemTable(vocabulary, vocabulary_file)
         self._index = ExactIndex(model.candidate_tower.catalogue())
         self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
+        # Positions of the most popular items on offer, -1 where there are no more.
+        self._popular = tf.Variable(tf.range(min(TOP_K, self._index.size)), trainable=False)
 
     def signatures(self) -> dict[str, Callable[..., Answer]]:
         """Returns the functions to export, by signature name."""
@@ -85,7 +87,8 @@ class Recommender(tf.Module):
 
         Returns:
           `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
-          100, or the catalogue's size if that is less. Equal scores are ordered by popularity.
+          100, or the catalogue's size if that is less. Equal scores are ordered by popularity. If
+          fewer items are on offer, a row ends with the id '' and the score -inf.
         """
         return self._recommend(item_ids)
 
@@ -129,7 +132,7 @@ class Recommender(tf.Module):
         scores = tf.where(
             _has_items(contexts)[:, None],
             self._scorer.scores(contexts),
-            self._index.by_position(popularity),
+            self._index.on_offer(self._index.by_position(popularity)),
         )
         scores = apply_rules(
             self._index,
@@ -141,11 +144,7 @@ class Recommender(tf.Module):
             session_items,
         )
         top_scores, top = self._index.top(scores, tf.minimum(k, self._index.size))
-        found = top_scores > -float("inf")
-        return {
-            "item_ids": tf.where(found, self._items.item_ids(top), ""),
-            "scores": top_scores,
-        }
+        return self._answer(top, top_scores)
 
     @tf.function
     def embed_query(self, item_ids: tf.Tensor) -> Answer:
@@ -243,9 +242,16 @@ class Recommender(tf.Module):
         scores, top = self._index.top(self._scorer.scores(contexts), k)
         # A session without items is answered by popularity, which is the catalogue's order.
         has_items = _has_items(contexts)[:, None]
-        top = tf.where(has_items, top, tf.range(k))
-        scores = tf.where(has_items, scores, -tf.range(k, dtype=tf.float32))
-        return {"item_ids": self._items.item_ids(top), "scores": scores}
+        popular = self._popular.read_value()
+        by_popularity = tf.where(popular >= 0, -tf.cast(popular, tf.float32), -float("inf"))
+        top = tf.where(has_items, top, tf.maximum(popular, 0))
+        scores = tf.where(has_items, scores, by_popularity)
+        return self._answer(top, scores)
+
+    def _answer(self, positions: tf.Tensor, scores: tf.Tensor) -> Answer:
+        """Names items, both `[batch, k]`; where the score is -inf, there is none."""
+        item_ids = tf.where(scores > -float("inf"), self._items.item_ids(positions), "")
+        return {"item_ids": item_ids, "scores": scores}
 
 
 def export(

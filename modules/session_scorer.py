@@ -107,6 +107,7 @@ class SessionScorer(tf.Module):
             queries,
             self.index.vectors(),
             target,
+            self.index.offered(),
             adjust=lambda scores, rows: adjust_scores(
                 scores, tf.gather(contexts, rows), self._seen
             ),

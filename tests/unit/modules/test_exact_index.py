@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from modules import exact_index
-from modules.exact_index import BLOCK, SLAB, ExactIndex
+from modules.exact_index import BLOCK, SLAB, ExactIndex, with_offer
 
 
 def _index(items: int, seed: int = 0) -> tuple[ExactIndex, np.ndarray]:
@@ -111,3 +111,22 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
         np.asarray(memoryview(variable.read_value())) for variable in 2 * index.variables
     )
     assert first.ctypes.data == second.ctypes.data
+
+
+@pytest.mark.parametrize("slab", [64, SLAB])
+def test_withdrawn_items_are_not_found(slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact_index, "SLAB", slab)
+    index, vectors = _index(300)
+    offered = np.random.default_rng(2).random(300) < 0.4
+    (variable,) = index.variables
+    variable.assign(with_offer(variable.numpy(), offered))
+    queries = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+
+    found, positions = index.top(index.scores(tf.constant(queries)), 150)
+
+    left = int(offered.sum())
+    expected = np.where(offered, queries @ vectors.T, -np.inf)
+    np.testing.assert_array_equal(positions[:, :left], _sorted(expected, left))
+    assert np.all(found.numpy()[:, left:] == -np.inf)
+    np.testing.assert_array_equal(index.offered(), offered)
+    np.testing.assert_array_equal(index.vectors(), vectors)

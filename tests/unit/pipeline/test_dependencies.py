@@ -9,7 +9,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
 LAYERS = ("modules", "components", "pipeline", "serving")
-RUNNERS = ("run", "local_runner", "recommend", "batch_recommend", "demo")
+RUNNERS = ("run", "local_runner", "recommend", "batch_recommend", "demo", "renew_index")
 # Their tests take milliseconds, and neither a worker's start nor a check of the config waits.
 LIGHT = ("configuration", "sessions", "metrics", "baselines")
 HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_recommenders"}
@@ -66,7 +66,7 @@ def test_pure_modules_need_neither_tensorflow_nor_beam(module: str) -> None:
     assert not {name.split(".")[0] for name in _closure(module)} & HEAVY
 
 
-@pytest.mark.parametrize("runner", ["run", "recommend", "batch_recommend", "demo"])
+@pytest.mark.parametrize("runner", ["run", "recommend", "batch_recommend", "demo", "renew_index"])
 def test_a_runner_starts_quickly(runner: str) -> None:
     file = PROJECT / f"{runner}.py"
     assert not {name.split(".")[0] for name in _imports(file, top_level_only=True)} & HEAVY

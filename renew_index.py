@@ -1,0 +1,62 @@
+"""Push a new version of the newest model that recommends only the items of a list; no training.
+
+python renew_index.py --items on_offer.txt        # one item id a line: all that is on offer
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config import PROJECT, Paths
+from pipeline.recommender import NoModelError, newest_model
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--items", type=Path, required=True, help="file of item ids, one a line")
+    parser.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    parser.add_argument(
+        "--least-share", type=float, default=0.5, help="of the catalogue that must stay (0.5)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Renews the index and says what changed; returns the exit status."""
+    options = parse_arguments(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
+    try:
+        base = newest_model(out / "pushed" for out in outs).absolute()
+        from serving.renewal import RenewalError, renew
+
+        try:
+            done = renew(base, options.items, base.parent, options.least_share)
+        except RenewalError as error:
+            print(error, file=sys.stderr)
+            return 1
+    except (NoModelError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Pushed   {done.folder}\nmade of  {done.base}")
+    print(f"offered  {done.offered:,} of {done.catalogue:,} items of the catalogue")
+    print(f"changed  {done.gone:,} gone, {done.back:,} back, in {done.seconds:.1f} s")
+    if done.unknown:
+        print(f"left out {done.unknown:,} items of the list that the model was not trained on")
+    metadata = Path(Paths.under(base.parents[1]).metadata)
+    if metadata.is_file():
+        from serving.lineage import record
+
+        print(f"lineage  execution {record(metadata, done, options.items)} in {metadata}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

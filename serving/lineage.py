@@ -1,0 +1,61 @@
+"""Writes renewals into the run's ML Metadata: which model a pushed index was made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
+
+from serving.renewal import Renewal
+
+TYPE = "IndexRenewal"
+_MODEL = "PushedModel"
+
+
+def record(metadata: Path, renewal: Renewal, items: Path) -> int:
+    """Adds an execution with the base as input and the new version as output.
+
+    Args:
+      metadata: SQLite file of the run.
+      renewal: what was done.
+      items: the list of items.
+
+    Returns:
+      Id of the execution.
+    """
+    config = mlmd_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(metadata)
+    store = mlmd.MetadataStore(config)
+    kind = mlmd_pb2.ExecutionType(name=TYPE)
+    execution = mlmd_pb2.Execution(
+        type_id=store.put_execution_type(kind, can_add_fields=True),
+        last_known_state=mlmd_pb2.Execution.COMPLETE,
+    )
+    execution.custom_properties["items"].string_value = str(items)
+    for name in ("catalogue", "offered", "gone", "back", "unknown"):
+        execution.custom_properties[name].int_value = getattr(renewal, name)
+    base, new = (_artifact(store, folder) for folder in (renewal.base, renewal.folder))
+    events = [
+        (base, mlmd_pb2.Event(type=mlmd_pb2.Event.INPUT)),
+        (new, mlmd_pb2.Event(type=mlmd_pb2.Event.OUTPUT)),
+    ]
+    found: int = store.put_execution(execution, events, [])[0]
+    return found
+
+
+def _artifact(store: mlmd.MetadataStore, folder: Path) -> mlmd_pb2.Artifact:
+    """Returns the artifact of a version; a model that Pusher pushed is known by its own folder."""
+    for artifact in store.get_artifacts_by_type(_MODEL):
+        pushed = artifact.custom_properties["pushed_destination"].string_value
+        if str(folder) in (artifact.uri, pushed):
+            return artifact
+    kind = mlmd_pb2.ArtifactType(name=_MODEL)
+    artifact = mlmd_pb2.Artifact(
+        type_id=store.put_artifact_type(kind, can_add_fields=True, can_omit_fields=True),
+        uri=str(folder),
+        state=mlmd_pb2.Artifact.LIVE,
+    )
+    artifact.custom_properties["pushed_destination"].string_value = str(folder)
+    artifact.custom_properties["pushed_version"].string_value = folder.name
+    return artifact

@@ -1,0 +1,128 @@
+"""A renewed index recommends what is on offer, as the trained model would, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ml_metadata as mlmd
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+
+import renew_index
+from pipeline import recommender
+from serving.renewal import RECORD
+
+
+@pytest.fixture
+def out(trained: Any, tmp_path: Path) -> Path:
+    """A run's folder with one pushed model and its metadata."""
+    shutil.copytree(trained.folder / "model", tmp_path / "pushed" / "7")
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(tmp_path / "metadata.sqlite")
+    config.sqlite.connection_mode = config.sqlite.READWRITE_OPENCREATE
+    mlmd.MetadataStore(config)
+    return tmp_path
+
+
+@functools.lru_cache
+def _load(folder: Path) -> Any:
+    return recommender.load_model(folder)
+
+
+def _catalogue(out: Path, sample: Any) -> list[str]:
+    vocabulary = sample.vocabulary()
+    return [item.decode() for item in vocabulary.item_ids[: vocabulary.catalogue_size]]
+
+
+def _renew(out: Path, items: list[str], *more: str) -> int:
+    file = out / "offer.txt"
+    file.write_text("\n".join(items) + "\n", encoding="utf-8")
+    return renew_index.main(["--items", str(file), "--out", str(out), *more])
+
+
+def _answers(folder: Path, sessions: list[list[str]]) -> list[list[str]]:
+    model = _load(folder)
+    return [[item.item_id for item in row] for row in recommender.recommend(model, sessions, 100)]
+
+
+def _filtered(folder: Path, session: list[str], **changes: Any) -> list[str]:
+    import tensorflow as tf
+
+    rules = {"k": 100, "exclude": [[""]], "allow": [[""]], "session_items": "keep", **changes}
+    values = {name: tf.constant(value) for name, value in rules.items()}
+    ask = _load(folder).signatures["recommend_filtered"]
+    found = ask(item_ids=tf.constant([session or [""]]), **values)["item_ids"].numpy()[0]
+    return [item.decode() for item in found]
+
+
+def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    catalogue = _catalogue(out, sample)
+    gone = catalogue[::3]
+    left = [item for item in catalogue if item not in gone]
+    sessions = [list(ids) for ids in sample.sessions["test"][:12]] + [[]]
+    before = recommender.newest_model([out / "pushed"])
+
+    assert _renew(out, [*left, "brand new"]) == 0
+    renewed = recommender.newest_model([out / "pushed"])
+    assert renewed != before
+    assert json.loads((renewed / RECORD).read_text())["gone"] == len(gone)
+    assert "left out 1 items of the list" in capsys.readouterr().out
+
+    for session, answer in zip(sessions, _answers(renewed, sessions), strict=True):
+        expected = _filtered(before, session, exclude=[gone], k=100)
+        assert answer == expected
+        assert _filtered(renewed, session) == expected
+        for rule in ("demote", "drop"):
+            assert _filtered(renewed, session, session_items=rule) == _filtered(
+                before, session, exclude=[gone], session_items=rule
+            )
+
+    assert _renew(out, catalogue) == 0
+    again = recommender.newest_model([out / "pushed"])
+    record = json.loads((again / RECORD).read_text())
+    assert (record["gone"], record["back"]) == (0, len(gone))
+    assert _answers(again, sessions) == _answers(before, sessions)
+
+
+def test_fewer_items_than_an_answer_holds(out: Path, sample: Any) -> None:
+    few = _catalogue(out, sample)[40:47]
+    assert _renew(out, few, "--least-share", "0") == 0
+    folder = recommender.newest_model([out / "pushed"])
+    for answer in _answers(folder, [[], few[:2]]):
+        assert set(answer[:7]) == set(few)
+        assert set(answer[7:]) == {""}
+
+
+def test_lineage_is_kept(out: Path, sample: Any) -> None:
+    assert _renew(out, _catalogue(out, sample)[5:]) == 0
+    assert _renew(out, _catalogue(out, sample)[9:]) == 0
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(out / "metadata.sqlite")
+    store = mlmd.MetadataStore(config)
+    first, second = store.get_executions_by_type("IndexRenewal")
+    assert second.custom_properties["gone"].int_value == 4
+    uris = {artifact.id: artifact.uri for artifact in store.get_artifacts()}
+    kind = metadata_store_pb2.Event
+    ends = {
+        (event.execution_id, event.type): uris[event.artifact_id]
+        for event in store.get_events_by_execution_ids([first.id, second.id])
+    }
+    assert ends[first.id, kind.INPUT] == str(out / "pushed" / "7")
+    assert ends[first.id, kind.OUTPUT] == ends[second.id, kind.INPUT]
+    assert ends[second.id, kind.OUTPUT] == str(recommender.newest_model([out / "pushed"]))
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [(["x"], "lists 0, less than the share 0.5"), ([], "lists 0, less than the share 0.5")],
+)
+def test_a_list_that_was_cut_off_pushes_nothing(
+    out: Path, items: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _renew(out, items) == 1
+    assert words in capsys.readouterr().err
+    assert [path.name for path in (out / "pushed").iterdir()] == ["7"]
