@@ -68,6 +68,7 @@ def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
         "share": lambda value: "-" if value is None else f"{value:.4f}",
         "count": lambda value: "-" if value is None else f"{value:,}",
     }
+    environment.tests["quiet"] = tables.is_quiet
     return environment.get_template(_PAGE).render(
         parts=_with_markup(parts),
         missing=missing,

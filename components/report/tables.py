@@ -9,6 +9,7 @@ import numpy as np
 
 from components.model_gate.metric_names import NEW_ITEM
 from components.model_gate.rank_table import CANDIDATE, LAST_BLESSED
+from components.model_gate.verdict import SLICE_CHANGE
 from components.report.session_facts import SplitFacts
 from modules.metrics import IntArray
 
@@ -44,6 +45,11 @@ def colour(column: str) -> str:
 def rank_of(name: str) -> int:
     """Orders columns by their colour: this model, the last blessed one, then the baselines."""
     return ("candidate", "last-blessed", "baseline").index(name)
+
+
+def is_quiet(row: Mapping[str, Any]) -> bool:
+    """Tells which checks of the gate nobody needs to see: slices that did not get worse."""
+    return bool(row["kind"] == SLICE_CHANGE and row["passed"])
 
 
 class Cell(NamedTuple):

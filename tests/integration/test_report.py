@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
@@ -28,6 +29,8 @@ from modules.baseline_options import BaselineOptions
 from modules.configuration import EvaluationOptions
 from pipeline import recommender
 from tests.integration.browser import Browser
+from tests.integration.test_model_gate import ITEMS
+from tests.integration.test_model_gate import World as GateWorld
 
 # What a shop could have called an item, and a row that somebody sent.
 EVIL = '<img src="http://example.org/x.png" onerror="throw 1">'
@@ -236,6 +239,30 @@ def test_writes_a_page_about_artifacts_that_cannot_be_read(world: World, tmp_pat
     assert "No verdict: it could not be made: JSONDecodeError" in text
     assert "NotFoundError" in text
     assert str(tmp_path / "model").replace("/", "/<wbr>").replace("_", "_<wbr>") in text
+
+
+@pytest.mark.parametrize("case", ["broken", "nan", "empty"])
+def test_shows_models_that_could_not_be_judged(
+    world: World, tmp_path_factory: pytest.TempPathFactory, case: str
+) -> None:
+    gate = GateWorld(tmp_path_factory.mktemp("gate"))
+    model, evaluated = gate.save(gate.scores()), None
+    if case == "broken":
+        evaluated, model = model, gate._artifact(standard_artifacts.Model, "broken")
+    if case == "nan":
+        model = gate.save(np.full((ITEMS + 1, ITEMS), np.nan))
+    split = "eval" if case == "empty" else "test"
+    verdict = simple_artifacts.Metrics()
+    verdict.uri = str(gate.judge(model, split=split, evaluated=evaluated).verdict)
+    inputs = {**world.inputs, "verdict": verdict, "model": model}
+    text = (world.report(inputs) / "report.html").read_text("utf-8")
+    assert "✗ Not blessed" in text and "Why not" in text
+    # The page itself was made, and nothing of the verdict is missing but what has no figures.
+    assert "page could not be made" not in text
+    gaps = re.findall(r'<p class="missing">No (.*?):', text)
+    without_figures = {"charts of metrics", "slices", "example sessions"}
+    assert set(gaps) <= {"checks of the exported model", *without_figures}, gaps
+    assert ("example sessions" in gaps) == (case == "broken")
 
 
 @pytest.fixture(scope="module")
