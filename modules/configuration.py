@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 LOSSES = ("sampled", "in_batch", "full")
-OPTIMIZERS = ("adam", "adamw", "adagrad")
+OPTIMIZERS = ("lazy_adam", "adam", "adamw", "adagrad")
 REDUCTIONS = ("mean", "sum")
 TARGETS = ("all", "last")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -136,7 +136,8 @@ class TrainerOptions:
       reduction: `mean` of the loss over targets, or their `sum` (TFRS's default; the learning
         rate then depends on the batch size).
       reversed_sessions: each session is also trained in reverse order.
-      optimizer: `adam`, `adamw` or `adagrad`.
+      optimizer: `lazy_adam` (Adam that leaves table rows alone which a batch did not touch),
+        `adam`, `adamw` or `adagrad`.
       learning_rate: of the optimizer.
       weight_averaging: decay, per training step, of the average of all weights that is judged and
         exported (Polyak and Juditsky, 1992); 0 takes the last weights.
@@ -161,7 +162,7 @@ class TrainerOptions:
     remove_accidental_hits: bool = True
     reduction: str = "mean"
     reversed_sessions: bool = True
-    optimizer: str = "adam"
+    optimizer: str = "lazy_adam"
     learning_rate: float = 0.002
     weight_averaging: float = 0.98
     batch_targets: int = 1024

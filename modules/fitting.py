@@ -13,6 +13,7 @@ from modules import dataset, item_neighbors, seen_items
 from modules.configuration import TrainerOptions
 from modules.epochs import AveragedWeights, EpochKeeper
 from modules.job import Job
+from modules.lazy_adam import LazyAdam
 from modules.model import MRR, RECALL, TwoTower
 from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, Vocabulary
@@ -205,6 +206,7 @@ def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
     if options.weight_averaging:
         averaging = {"use_ema": True, "ema_momentum": options.weight_averaging}
     optimizer = {
+        "lazy_adam": LazyAdam,
         "adam": tf.keras.optimizers.Adam,
         "adamw": tf.keras.optimizers.AdamW,
         "adagrad": tf.keras.optimizers.Adagrad,

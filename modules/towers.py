@@ -133,9 +133,7 @@ class QueryTower(tf.keras.layers.Layer):
         self.gru = None
         if units:
             self.gru = tf.keras.layers.GRU(units, return_sequences=True, dtype=precision)
-        self.projection = (
-            None if units in (0, dim) else tf.keras.layers.Dense(dim, dtype=precision)
-        )
+        self.projection = None if units in (0, dim) else tf.keras.layers.Dense(dim, dtype=precision)
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the copy weights and the temperature."""
