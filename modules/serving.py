@@ -16,11 +16,11 @@ from modules.model import TwoTower
 from modules.request_rules import apply_rules, check_request
 from modules.seen_items import NO_CHANGE, SeenItemScores
 from modules.session_scorer import SessionScorer, running_count
+from modules.step_slices import SESSION_LENGTH_BOUNDS, range_names
 from modules.vocabulary import PADDING, Vocabulary
 
 SESSION_FEATURE = "item_ids"
 TOP_K = 100
-SESSION_LENGTH_BOUNDS = (2, 3, 5, 10)
 
 Answer = dict[str, tf.Tensor]
 
@@ -225,11 +225,8 @@ class Recommender(tf.Module):
           targets are inside `evaluate`.
         """
         lengths = _parse_sessions(examples).row_lengths()
-        bounds = SESSION_LENGTH_BOUNDS
-        lows = [1, *(bound + 1 for bound in bounds)]
-        names = [f"{low}..{high}" for low, high in zip(lows, bounds, strict=False)]
-        bucket = tf.searchsorted(tf.constant(bounds, tf.int64), lengths)
-        names = tf.constant([*names, f"{lows[-1]}.."])
+        bucket = tf.searchsorted(tf.constant(SESSION_LENGTH_BOUNDS, tf.int64), lengths)
+        names = tf.constant(range_names(SESSION_LENGTH_BOUNDS))
         return {
             "session_length_bucket": tf.gather(names, bucket),
             "label": tf.ones_like(lengths, tf.float32),

@@ -23,6 +23,9 @@ STEP_OUTPUTS = ("rank", "known", "context_length", "target_count")
 SLICED_OUTPUTS = ("context_length", "target_count")
 STEP_SLICE_METRICS = ("recall@20", "mrr@20")
 
+# Events of a session; of the Evaluator's session slices and of the gate's.
+SESSION_LENGTH_BOUNDS = (1, 2, 3, 5, 10)
+
 Bounds = Mapping[str, Sequence[int]]
 Rows = list[IntArray]
 Histograms = tuple[IntArray, IntArray]
@@ -39,12 +42,21 @@ def bucket_names(feature: str, bounds: Sequence[int]) -> list[str]:
     """
     if any(low >= high for low, high in itertools.pairwise([-1, *bounds])):
         raise ValueError(f"{feature}_buckets must rise from 0 or more, got {list(bounds)}")
+    return [f"{feature}={name}" for name in range_names(bounds)]
+
+
+def range_names(bounds: Sequence[int]) -> list[str]:
+    """Returns the names of the ranges from 0 on that inclusive upper `bounds` cut.
+
+    >>> range_names((1, 2, 5))
+    ['0..1', '2', '3..5', '6..']
+    """
     lows = [0, *(bound + 1 for bound in bounds)]
     names = [
-        f"{feature}={low}" if low == high else f"{feature}={low}..{high}"
+        f"{low}" if low == high else f"{low}..{high}"
         for low, high in zip(lows, bounds, strict=False)
     ]
-    return [*names, f"{feature}={lows[-1]}.."]
+    return [*names, f"{lows[-1]}.."]
 
 
 def step_slices(bounds: Bounds) -> list[str]:

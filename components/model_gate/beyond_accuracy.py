@@ -14,11 +14,14 @@ number of its events in the training data.
 * `novelty@20`: mean self-information of recommended items, in bits; see
   `ItemHistory.self_information`.
 * `repeats@20`: share of recommended items that the prefix holds already.
+
+All of them are also told by slice of the steps that the prefixes stand for.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +40,10 @@ K = 20
 COVERAGE = f"coverage@{K}"
 POPULARITY_RATIO = f"popularity_ratio@{K}"
 
-# Sums per session, from which every figure but coverage is a ratio.
-_ITEMS, _POPULARITY, _INFORMATION, _REPEATS, _TARGETS, _TARGET_POPULARITY = range(6)
+# Sums per session and slice, from which every figure but coverage is a ratio.
+_SUMS = 7
+_PREFIXES, _ITEMS, _POPULARITY, _INFORMATION, _REPEATS, _TARGETS, _TARGET_POPULARITY = range(_SUMS)
+_ALL = 0  # the whole, before the slices
 
 
 def sampled(session_ids: npt.NDArray[np.object_], share: float, seed: int) -> BoolArray:
@@ -53,14 +58,15 @@ def sampled(session_ids: npt.NDArray[np.object_], share: float, seed: int) -> Bo
 
 
 class Tally:
-    """Adds up recommendations, batch by batch; holds a few numbers per session and item."""
+    """Adds up recommendations, batch by batch: some numbers per session, a bit per item."""
 
-    def __init__(self, history: ItemHistory) -> None:
+    def __init__(self, history: ItemHistory, slices: Sequence[str] = ()) -> None:
         """Starts with nothing; `history` tells of the training data."""
+        self.slices = tuple(slices)
         self._history = history
-        self._recommended = np.zeros(len(history), bool)
-        self._sums = np.zeros((0, 6))
-        self.prefixes = 0
+        parts = 1 + len(self.slices)
+        self._recommended = np.zeros((parts, len(history)), bool)
+        self._sums = np.zeros((0, parts, _SUMS))
         self.not_finite = 0
 
     def add(
@@ -70,6 +76,7 @@ class Tally:
         target: npt.NDArray[np.object_],
         item_ids: npt.NDArray[np.object_],
         scores: FloatArray,
+        in_slices: BoolArray | None = None,
     ) -> None:
         """Adds the answers to some prefixes.
 
@@ -79,17 +86,38 @@ class Tally:
           target: the items that followed, bytes `[prefixes]`.
           item_ids: recommended items, best first, bytes `[prefixes, at most 20]`.
           scores: of the recommended items.
+          in_slices: which prefixes belong to which slice, bool `[slices, prefixes]`; None where
+            there are no slices.
         """
         positions = self._history.lookup(item_ids)
-        self._recommended[positions[positions >= 0]] = True
+        rows = self._rows(prefixes, target, item_ids, positions)
+        missing = max(int(session.max(initial=-1)) + 1 - len(self._sums), 0)
+        self._sums = np.pad(self._sums, ((0, missing), (0, 0), (0, 0)))
+        everywhere = np.ones((1, len(session)), bool)
+        parts = everywhere if in_slices is None else np.concatenate([everywhere, in_slices])
+        for part, inside in enumerate(parts):
+            found = positions[inside]
+            self._recommended[part, found[found >= 0]] = True
+            np.add.at(self._sums[:, part], session[inside], rows[inside])
+        self.not_finite += int(np.count_nonzero(~np.isfinite(scores).all(axis=1)))
+
+    def _rows(
+        self,
+        prefixes: list[list[bytes]],
+        target: npt.NDArray[np.object_],
+        item_ids: npt.NDArray[np.object_],
+        positions: IntArray,
+    ) -> FloatArray:
+        """Returns what each prefix adds to the sums, float `[prefixes, sums]`."""
         repeats = [
             sum(item in seen for item in row)
             for seen, row in zip(map(set, prefixes), item_ids.tolist(), strict=True)
         ]
         followed = self._history.lookup(target)
-        rows = np.stack(
+        return np.stack(
             [
-                np.full(len(session), float(item_ids.shape[1])),
+                np.ones(len(prefixes)),
+                np.full(len(prefixes), float(item_ids.shape[1])),
                 self._history.counts_of(positions).sum(axis=1),
                 self._history.self_information(positions).sum(axis=1),
                 np.array(repeats, float),
@@ -98,39 +126,62 @@ class Tally:
             ],
             axis=1,
         )
-        missing = max(int(session.max(initial=-1)) + 1 - len(self._sums), 0)
-        self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
-        np.add.at(self._sums, session, rows)
-        self.prefixes += len(session)
-        self.not_finite += int(np.count_nonzero(~np.isfinite(scores).all(axis=1)))
+
+    @property
+    def prefixes(self) -> int:
+        """How many were answered."""
+        return int(self._sums[:, _ALL, _PREFIXES].sum())
 
     @property
     def coverage(self) -> float:
         """Share of the training data's items that were recommended; NaN without items."""
-        return float(self._recommended.mean()) if len(self._recommended) else float("nan")
+        return self._coverage(_ALL)
+
+    def _coverage(self, part: int) -> float:
+        recommended = self._recommended[part]
+        return float(recommended.mean()) if len(recommended) else float("nan")
 
     def ratios(self) -> dict[str, float]:
         """Returns all figures but coverage; NaN over nothing."""
-        return {name: float(value[0]) for name, value in _ratios(self._sums.sum(0)[None]).items()}
+        found = _ratios(self._sums[:, _ALL].sum(0)[None])
+        return {name: float(value[0]) for name, value in found.items()}
 
     def figures(self, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
         """Returns all figures, with intervals of the bootstrap over sessions, as JSON holds them.
 
-        Coverage has none: a resample holds fewer distinct sessions, so it covers less.
+        Coverage has none: a resample holds fewer distinct sessions, so it covers less. Slices
+        without a prefix are left out.
         """
-        unit = sampling_units(len(self._sums), seed)
-        per_unit = np.zeros((int(unit.max(initial=-1)) + 1, self._sums.shape[1]))
-        np.add.at(per_unit, unit, self._sums)
-        drawn = _ratios(resampled_sums(per_unit, resamples, seed))
-        found: dict[str, Any] = {COVERAGE: {"value": _plain(self.coverage), "interval": None}}
-        for name, value in self.ratios().items():
-            interval = percentile_interval(drawn[name], confidence)
-            found[name] = {"value": _plain(value), "interval": list(interval) if interval else None}
-        return {"prefixes": self.prefixes, "sessions": len(self._sums), **found}
+        sums, sessions, parts = self._sums, len(self._sums), 1 + len(self.slices)
+        unit = sampling_units(sessions, seed)
+        per_unit = np.zeros((int(unit.max(initial=-1)) + 1, parts * _SUMS))
+        np.add.at(per_unit, unit, sums.reshape(sessions, parts * _SUMS))
+        drawn = _ratios(resampled_sums(per_unit, resamples, seed).reshape(-1, parts, _SUMS))
+        values = _ratios(sums.sum(axis=0))
+        counts = sums[..., _PREFIXES].sum(axis=0)
+
+        def of_part(part: int) -> dict[str, Any]:
+            found: dict[str, Any] = {
+                "prefixes": int(counts[part]),
+                "sessions": int(np.count_nonzero(sums[:, part, _PREFIXES])),
+                COVERAGE: {"value": _plain(self._coverage(part)), "interval": None},
+            }
+            for name, value in values.items():
+                interval = percentile_interval(drawn[name][:, part], confidence)
+                found[name] = {
+                    "value": _plain(value[part]),
+                    "interval": list(interval) if interval else None,
+                }
+            return found
+
+        sliced = {
+            name: of_part(part) for part, name in enumerate(self.slices, start=1) if counts[part]
+        }
+        return {**of_part(_ALL), "slices": sliced}
 
 
 def _ratios(sums: FloatArray) -> dict[str, FloatArray]:
-    """Returns each figure from sums `[..., 6]`."""
+    """Returns each figure from sums `[..., 7]`."""
     columns = np.moveaxis(sums, -1, 0)
     average = ratios(columns[_POPULARITY], columns[_ITEMS])
     of_targets = ratios(columns[_TARGET_POPULARITY], columns[_TARGETS])
@@ -144,4 +195,4 @@ def _ratios(sums: FloatArray) -> dict[str, FloatArray]:
 
 
 def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value
+    return None if np.isnan(value) else float(value)

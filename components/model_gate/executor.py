@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from tfx import types
 from tfx.components.evaluator import constants
@@ -21,7 +22,7 @@ from components.model_gate.beyond_accuracy import K, Tally, sampled
 from components.model_gate.evaluation_record import read_evaluation
 from components.model_gate.item_history import ItemHistory, item_history
 from components.model_gate.judging import Model, UnusableModelError, judge, prefixes
-from components.model_gate.metric_names import slice_bounds
+from components.model_gate.metric_names import slice_bounds, slice_names
 from components.model_gate.options import GateOptions
 from components.model_gate.rank_table import (
     CANDIDATE,
@@ -115,25 +116,25 @@ class Gate:
         """Sets what is judged and by what."""
         self._inputs, self._options, self._evaluation = inputs, options, evaluation
         self._fit_splits = fit_splits
+        self._bounds = slice_bounds(evaluation, options)
         self._checks: list[Check] = []
         self._last_blessed: dict[str, Any] = {"status": "none"}
 
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
         """Returns the rank table and what `verdict.json` holds."""
         history = self._history()
-        tally = Tally(history)
+        tally = Tally(history, slice_names(self._bounds))
         try:
             model = Model(self._inputs.model)
             table = self._judge_candidate(model, history)
-            self._recommend(model, tally, len(table.known))
+            self._recommend(model, tally, table)
         except UnusableModelError as error:
             reason = f"the candidate {error}"
             self._checks.append(verdict.failure(verdict.MODEL, CANDIDATE, reason))
             table = empty_table([CANDIDATE])
         else:
             table = self._add_baselines(self._add_last_blessed(table, history))
-        bounds = slice_bounds(self._evaluation, self._options)
-        comparison = decision.Comparison(table, self._options, bounds)
+        comparison = decision.Comparison(table, self._options, self._bounds)
         self._checks += comparison.checks()
         self._checks += decision.limit_checks(tally, self._options)
         content = decision.content(
@@ -167,13 +168,15 @@ class Gate:
         self._checks.append(decision.agreement_check(table, metrics))
         return table
 
-    def _recommend(self, model: Model, tally: Tally, steps: int) -> None:
+    def _recommend(self, model: Model, tally: Tally, table: RankTable) -> None:
         """Asks the candidate to answer the prefixes of a sample of sessions."""
         options = self._options
-        share = options.max_prefixes / max(steps, 1)
+        share = options.max_prefixes / max(len(table.known), 1)
+        slices = np.array([table.in_slice(name, self._bounds) for name in tally.slices])
         for asked in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
             item_ids, scores = model.recommend(asked.items, K)
-            tally.add(asked.session, asked.items, asked.target, item_ids, scores)
+            in_slices = slices[:, table.rows(asked.session_id, asked.step)]
+            tally.add(asked.session, asked.items, asked.target, item_ids, scores, in_slices)
         self._checks.append(decision.finite_check(tally.not_finite, tally.prefixes))
 
     def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:

@@ -149,13 +149,23 @@ class Prefixes(NamedTuple):
 
     Attributes:
       session: a number per session, int64 `[prefixes]`.
+      session_id: raw ids, bytes `[prefixes]`.
       items: raw ids of each prefix.
       target: raw ids, bytes `[prefixes]`.
     """
 
     session: IntArray
+    session_id: npt.NDArray[np.object_]
     items: list[list[bytes]]
     target: npt.NDArray[np.object_]
+
+    @property
+    def step(self) -> IntArray:
+        """Place of each prefix's step in its session, from 0, int64 `[prefixes]`."""
+        return np.array([len(items) - 1 for items in self.items])
+
+
+_Prefix = tuple[int, bytes, list[bytes], bytes]
 
 
 def prefixes(
@@ -168,7 +178,7 @@ def prefixes(
       takes_part: maps session ids, bytes `[sessions]`, to bool `[sessions]`.
       cells: most cells of a batch once padded, but for a single longer prefix.
     """
-    waiting: list[tuple[int, list[bytes], bytes]] = []
+    waiting: list[_Prefix] = []
     session, longest = 0, 0
     for batch in batches:
         for row in np.flatnonzero(takes_part(batch.session_ids)):
@@ -179,12 +189,14 @@ def prefixes(
                     yield _prefixes(waiting)
                     waiting, longest = [], 0
                 longest = max(longest, end)
-                waiting.append((session, items[:end], items[end]))
+                waiting.append((session, batch.session_ids[row], items[:end], items[end]))
             session += 1
     if waiting:
         yield _prefixes(waiting)
 
 
-def _prefixes(rows: list[tuple[int, list[bytes], bytes]]) -> Prefixes:
-    session, items, target = zip(*rows, strict=True)
-    return Prefixes(np.array(session), list(items), np.array(target, object))
+def _prefixes(rows: list[_Prefix]) -> Prefixes:
+    session, session_id, items, target = zip(*rows, strict=True)
+    return Prefixes(
+        np.array(session), np.array(session_id, object), list(items), np.array(target, object)
+    )

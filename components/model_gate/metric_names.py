@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from components.model_gate.options import GateOptions
 from modules.configuration import EvaluationOptions
 from modules.metrics import STEPS, VIEWS, all_metric_names, count_name
-from modules.step_slices import bucket_names
+from modules.step_slices import SESSION_LENGTH_BOUNDS, bucket_names
 
 NEW_ITEM = "item_age=new"
 
@@ -21,6 +21,7 @@ def slice_bounds(evaluation: EvaluationOptions, options: GateOptions) -> Bounds:
         "context_length": tuple(evaluation.context_length_buckets),
         "target_count": tuple(evaluation.target_count_buckets),
         "item_age": tuple(options.item_age_buckets),
+        "session_length": SESSION_LENGTH_BOUNDS,
     }
 
 

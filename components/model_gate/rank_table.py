@@ -65,6 +65,16 @@ class RankTable:
         """Place of each step in its session, from 0, int64 `[steps]`."""
         return np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
+    @property
+    def session_length(self) -> IntArray:
+        """Events of each step's session, int64 `[steps]`."""
+        steps = np.diff(self.offsets)
+        return np.repeat(steps + 1, steps)
+
+    def rows(self, session_ids: npt.NDArray[np.object_], step: IntArray) -> IntArray:
+        """Returns the rows of steps of sessions that the table holds, int64 `[steps]`."""
+        return self.offsets[np.searchsorted(self.session_ids, session_ids)] + step
+
     def counted(self, view: str, steps: str, known: BoolArray | None = None) -> BoolArray:
         """Tells which steps count, bool `[steps]`; `known` replaces the candidate's own."""
         known = self.known if known is None else known

@@ -435,8 +435,13 @@ def test_baseline_ranks_of_other_steps(world, good) -> None:
 
 
 def test_limits_beyond_accuracy(world, good) -> None:
-    found = world.judge(good).content["beyond_accuracy"]
-    assert found["prefixes"] == world.judge(good).content["judged"]["steps"]  # all, so few
+    content = world.judge(good).content
+    found = content["beyond_accuracy"]
+    assert found["prefixes"] == content["judged"]["steps"]  # all, so few
+    steps = {name: part["n"] for name, part in content["slices"].items()}
+    assert {name: part["prefixes"] for name, part in found["slices"].items()} == steps
+    lengths = {name for name in steps if name.startswith("session_length=")}
+    assert sum(steps[name] for name in lengths) == found["prefixes"] and len(lengths) > 1
     high = world.judge(good, min_coverage=1.0, max_popularity_ratio=1.0)
     assert not high.blessed
     ratio = found["popularity_ratio@20"]["value"]

@@ -152,6 +152,8 @@ def test_every_step_is_in_one_slice_of_each_feature() -> None:
         assert inside.tolist() == [1] * len(table.known), feature
     assert np.flatnonzero(table.in_slice("item_age=new", BOUNDS)).tolist() == [0]
     assert np.flatnonzero(table.in_slice("item_age=2..3", BOUNDS)).tolist() == [3, 4]
+    assert np.flatnonzero(table.in_slice("session_length=3", BOUNDS)).tolist() == [27, 28]
+    assert table.rows(ids("s2", "s0"), np.array([1, 0])).tolist() == [28, 0]
     with pytest.raises(ValueError, match="no slice is called 'item_age=5'"):
         table.in_slice("item_age=5", BOUNDS)
 
@@ -375,6 +377,31 @@ def test_figures_beyond_accuracy_by_hand() -> None:
     assert figures["prefixes"] == figures["sessions"] == 2
     assert figures["novelty@20"]["interval"] == [1.5, 2.0]
     assert figures["coverage@20"] == {"value": 0.75, "interval": None}
+
+
+def test_figures_beyond_accuracy_by_slice() -> None:
+    history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
+    tally = Tally(history, ["short", "long", "none"])
+    recommended = np.stack([ids("a", "b"), ids("a", "b"), ids("c", "a")])
+    in_slices = np.array([[True, True, False], [False, False, True], [False] * 3])
+    tally.add(
+        np.array([0, 0, 1]),
+        [[b"a"], [b"a", b"b"], [b"z"]],
+        ids("b", "a", "a"),
+        recommended,
+        np.ones((3, 2)),
+        in_slices,
+    )
+    found = tally.figures(resamples=200, seed=0, confidence=0.95)
+    assert found["prefixes"] == 3 and found["coverage@20"]["value"] == 1.0
+    slices = found["slices"]
+    assert list(slices) == ["short", "long"]  # one without a prefix says nothing
+    assert (slices["short"]["prefixes"], slices["short"]["sessions"]) == (2, 1)
+    assert slices["short"]["coverage@20"]["value"] == pytest.approx(2 / 3)
+    assert slices["short"]["repeats@20"]["value"] == 3 / 4
+    assert slices["short"]["popularity_ratio@20"]["value"] == 1.0  # 6 / 4 to (1 + 2) / 2
+    assert slices["long"]["repeats@20"]["value"] == 0.0
+    assert slices["long"]["novelty@20"] == {"value": 1.5, "interval": [1.5, 1.5]}
 
 
 def test_no_recommendation_gives_no_figure() -> None:

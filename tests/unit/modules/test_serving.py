@@ -214,7 +214,7 @@ def test_session_length_slices(signatures: dict) -> None:
     examples = tf.constant([_example(["item 1"] * length) for length in lengths])
     features = signatures["eval_features"](examples=examples)
     buckets = [name.decode() for name in features["session_length_bucket"].numpy()]
-    expected = ["1..2", "1..2", "3..3", "4..5", "4..5", "6..10", "6..10", "11..", "11.."]
+    expected = ["0..1", "2", "3", "4..5", "4..5", "6..10", "6..10", "11..", "11.."]
     assert buckets == expected
     assert features["label"].numpy().tolist() == [1.0] * len(lengths)
 
