@@ -75,7 +75,7 @@ class Report(base_component.BaseComponent):
           model: the candidate, asked about example sessions.
           model_run: of Trainer, with its summaries for TensorBoard.
           serving_report: output `report` of ServingValidator.
-          code_digest: digest of the project's code; shown, and TFX's cache sees an edit.
+          code_digest: of the code that made what is shown; shown, and TFX's cache sees an edit.
         """
         spec = ReportSpec(
             config=json.dumps(config),

@@ -39,7 +39,7 @@ class RunParts:
         Args:
           inputs: artifacts by input name; any may be missing.
           config: the run's configuration as plain values; may be empty.
-          code_digest: of the project.
+          code_digest: of the code that made what is shown.
         """
         self._inputs, self._config, self._code_digest = inputs, config, code_digest
         self.parts: dict[str, Any] = {}
@@ -81,6 +81,8 @@ class RunParts:
         self._add("metric_charts", metric_charts, found)
         self._add("metric_groups", lambda value: tables.metric_groups(value["metrics"]), found)
         self._add("heat_tables", lambda value: tables.heat_tables(value["slices"]), found)
+        beyond = found.get("beyond_accuracy") if found else None
+        self._add("beyond_table", tables.beyond_accuracy_table, beyond)
         self._add("card", _read_card, self._file("verdict", model_card.FILE_NAME))
         self._add("serving", read_json, self._file("serving_report", SERVING_REPORT_NAME))
 

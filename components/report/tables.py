@@ -24,6 +24,7 @@ _FEATURES = {
     "context_length": "items seen so far",
     "target_count": "training events of the next item",
     "item_age": "age of the next item, days",
+    "session_length": "events in the session",
 }
 
 
@@ -53,7 +54,7 @@ def is_quiet(row: Mapping[str, Any]) -> bool:
 
 
 class Cell(NamedTuple):
-    """A number of a heat table; `heat` is from 0 to 1, `best` of its row."""
+    """A number of a heat table; `heat` is from 0 to 1, `best` whether it is the row's best."""
 
     value: float | None
     heat: float
@@ -70,9 +71,13 @@ class HeatRow(NamedTuple):
 
 
 class HeatTable(NamedTuple):
-    """One metric by slice and column; rows by the feature that cuts their slices."""
+    """One metric by slice and column; rows by the feature that cuts their slices.
+
+    `counted` names what `n` of the rows counts.
+    """
 
     metric: str
+    counted: str
     columns: list[str]
     groups: dict[str, list[HeatRow]]
 
@@ -95,8 +100,32 @@ def heat_tables(slices: Mapping[str, Any]) -> list[HeatTable]:
             row = _heat_row(name, part, metric, columns, most)
             groups.setdefault(row.feature, []).append(row)
         if groups:
-            tables.append(HeatTable(metric, columns, groups))
+            tables.append(HeatTable(metric, "steps", columns, groups))
     return tables
+
+
+def beyond_accuracy_table(beyond: Mapping[str, Any]) -> HeatTable | None:
+    """Returns the figures beyond accuracy by slice, a column each; None where there is no slice.
+
+    Columns have scales of their own, so heat is the share of a column's highest figure; more is not
+    better, so no figure is the best.
+    """
+    slices = beyond.get("slices", {})
+    columns = [name for name in beyond if "@" in name]
+    highest = {
+        name: max([part[name]["value"] or 0.0 for part in slices.values()], default=0.0) or 1.0
+        for name in columns
+    }
+    groups: dict[str, list[HeatRow]] = {}
+    for name, part in slices.items():
+        values = [part[column]["value"] for column in columns]
+        cells = [
+            Cell(value, (value or 0.0) / highest[column], False)
+            for column, value in zip(columns, values, strict=True)
+        ]
+        feature, words = _in_words(name)
+        groups.setdefault(feature, []).append(HeatRow(feature, words, part["prefixes"], cells))
+    return HeatTable("Beyond accuracy", "prefixes", columns, groups) if groups else None
 
 
 def _heat_row(
@@ -107,9 +136,14 @@ def _heat_row(
     cells = [
         Cell(value, (value or 0.0) / most, value is not None and value == best) for value in values
     ]
+    return HeatRow(*_in_words(name), part["n"], cells)
+
+
+def _in_words(name: str) -> tuple[str, str]:
+    """Returns what cuts a slice and which part it is."""
     feature, _, bounds = name.partition("=")
     words = "new to the model" if name == NEW_ITEM else _range(bounds)
-    return HeatRow(_FEATURES.get(feature, feature), words, part["n"], cells)
+    return _FEATURES.get(feature, feature), words
 
 
 def _range(bounds: str) -> str:

@@ -107,6 +107,30 @@ def test_heat_tables_mark_the_best_of_a_row_and_name_slices_in_words() -> None:
     assert age[0].cells == [(None, 0.0, False), (0.0, 0.0, False)]
 
 
+def test_figures_beyond_accuracy_by_slice_have_a_scale_per_column() -> None:
+    slices = {
+        "session_length=2": {
+            "prefixes": 3,
+            "novelty@20": {"value": 8.0, "interval": [7.0, 9.0]},
+            "repeats@20": {"value": None, "interval": None},
+        },
+        "item_age=new": {
+            "prefixes": 1,
+            "novelty@20": {"value": 2.0, "interval": None},
+            "repeats@20": {"value": 0.5, "interval": None},
+        },
+    }
+    whole = {"prefixes": 4, "target_popularity": {"value": 9.0}, **slices["session_length=2"]}
+    table = tables.beyond_accuracy_table({**whole, "slices": slices})
+    assert table and table.columns == ["novelty@20", "repeats@20"]
+    by_length, by_age = table.groups.values()
+    assert by_length[0] == ("events in the session", "2", 3, [(8.0, 1, False), (None, 0, False)])
+    assert by_age[0][1:] == ("new to the model", 1, [(2.0, 0.25, False), (0.5, 1, False)])
+    assert tables.beyond_accuracy_table({"prefixes": 0, "slices": {}}) is None
+    text = page.render({"name": "shop", "heat_tables": [table], "beyond_table": table}, {})
+    assert '<th scope="col">prefixes</th>' in text and "new to the model" in text
+
+
 def test_metrics_are_grouped_by_view() -> None:
     one = {"known/all/recall@20": 0.5, "known/all/n": 7, "known/all/recall@20/target_count=0": 0.1}
     (group,) = tables.metric_groups({"candidate": one, "popularity": {}})
