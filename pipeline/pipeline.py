@@ -10,7 +10,6 @@ from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.infra_validator.component import InfraValidator
 from tfx.components.pusher.component import Pusher
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
@@ -33,22 +32,28 @@ from components.data_gate.component import DataGate
 from components.model_gate.component import ModelGate
 from components.pusher.executor import Executor as PusherExecutor
 from components.report.component import Report
+from components.schema_import.component import ImportSchemaGen
 from components.serving_validator.component import ServingValidator
 from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
 from pipeline.earlier_runs import EarlierRuns, from_metadata
-from pipeline.source_digest import source_digest
+from pipeline.source_digest import PROJECT, file_digest, source_digest
 from pipeline.typed_values import to_plain
 
 SCHEMA_FILE = "session_schema.pbtxt"
-# Between them, these import all code that a run uses; TFX loads some by name.
-_CODE = (
-    "pipeline.pipeline",
+# What the report shows is made by this code and its own. An edit of it makes a new page in any
+# case, since nodes above the report run again; edits of other code do not.
+_REPORTED_CODE = (
+    "components.session_example_gen.component",
+    "components.data_gate.component",
     "modules.preprocessing",
+    "components.baseline_evaluator.component",
     "modules.trainer",
-    "modules.tuner",
     "modules.evaluation",
+    "components.model_gate.component",
+    "components.serving_validator.component",
+    "components.report.component",
 )
 
 
@@ -76,7 +81,10 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
-    schema_gen = ImportSchemaGen(schema_file=os.path.join(paths.schema, SCHEMA_FILE))
+    schema_gen = ImportSchemaGen(
+        schema_file=os.path.join(paths.schema, SCHEMA_FILE),
+        schema_digest=file_digest(PROJECT / "pipeline" / "schema" / SCHEMA_FILE),
+    )
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
     data_gate = DataGate(
@@ -115,7 +123,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         serving_report=serving_nodes[-1].outputs["report"],
-        code_digest=source_digest(*_CODE),
+        code_digest=source_digest(*_REPORTED_CODE, *(["modules.tuner"] if tuner else [])),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -125,6 +133,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
         ),
         custom_executor_spec=ExecutorClassSpec(PusherExecutor),
+        custom_config={"source_digest": source_digest("components.pusher.executor")},
     )
     return [
         example_gen,

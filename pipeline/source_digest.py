@@ -1,18 +1,24 @@
 """A digest of a module's sources, so that TFX's cache sees an edit of code it does not hash.
 
-Put into an execution property (`custom_config` for Transform, Trainer and Evaluator), it makes a
+Put into an execution property (`custom_config` for Transform, Trainer and Pusher), it makes a
 node run again once any project module that the node's code imports has changed.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("modules", "components", "pipeline")
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _file_of(module: str, root: Path) -> Path | None:
@@ -28,6 +34,14 @@ def _absolute_name(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     parts = module.split(".")
     kept = parts[: len(parts) - node.level + is_package]
     return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+# Nodes share most of their code: without a memory, compiling parses each source about ten times.
+@functools.lru_cache(maxsize=1024)
+def _wanted_names(source: bytes, file: str, module: str, is_package: bool) -> frozenset[str]:
+    """Returns the dotted names of what a source imports of the project."""
+    names = _imported_names(ast.parse(source, filename=file), module, is_package)
+    return frozenset(name for name in names if name.split(".")[0] in PACKAGES)
 
 
 def _imported_names(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
@@ -52,9 +66,8 @@ def project_imports(module: str, root: Path = PROJECT) -> frozenset[str]:
     file = _file_of(module, root)
     if file is None:
         return frozenset()
-    tree = ast.parse(file.read_bytes(), filename=str(file))
-    names = _imported_names(tree, module, is_package=file.name == "__init__.py")
-    wanted = (name for name in names if name.split(".")[0] in PACKAGES)
+    is_package = file.name == "__init__.py"
+    wanted = _wanted_names(file.read_bytes(), str(file), module, is_package)
     candidates = {part for name in wanted for part in _with_parents(name)}
     return frozenset(name for name in candidates if _file_of(name, root)) - {module}
 

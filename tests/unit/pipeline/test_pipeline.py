@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tfx.orchestration.pipeline import Pipeline
 
 from modules.baselines import BASELINES
+from pipeline import pipeline as pipeline_module
 from pipeline.config import Paths, load_config
 from pipeline.data_files import DataPaths
-from pipeline.pipeline import create_pipeline
+from pipeline.pipeline import SCHEMA_FILE, create_pipeline
+from pipeline.source_digest import PACKAGES, PROJECT, source_digest
 
 
 def _pipeline(folder: Path, *overrides: str) -> Pipeline:
@@ -60,3 +65,64 @@ def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Pat
     assert json.loads(node.exec_properties["config"])["trainer"]["epochs"] == 3
     assert len(node.exec_properties["code_digest"]) == 64
     assert len(node.exec_properties["page_digest"]) == 64
+
+
+class Copied:
+    """A copy of the project's code that nodes take their digests of."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.code = folder, folder / "project"
+        for package in PACKAGES:
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROJECT / package, self.code / package, ignore=ignored)
+        of_copy = functools.partial(source_digest, root=self.code)
+        monkeypatch.setattr(pipeline_module, "source_digest", of_copy)
+        monkeypatch.setattr(pipeline_module, "PROJECT", self.code)
+        self.before = self._properties()
+
+    def _properties(self, *overrides: str) -> dict[str, str]:
+        nodes = _pipeline(self.folder, *overrides).components
+        return {node.id: str(sorted(node.exec_properties.items())) for node in nodes}
+
+    def changed_by_edit(self, file: str, *overrides: str) -> set[str]:
+        """Returns the nodes that TFX's cache no longer knows."""
+        before = self._properties(*overrides) if overrides else self.before
+        path = self.code / file
+        text = path.read_text()
+        path.write_text(f"{text}# edited\n")
+        after = self._properties(*overrides)
+        path.write_text(text)
+        return {node for node in after if after[node] != before[node]}
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield Copied(tmp_path_factory.mktemp("copied"), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("file", "users"),
+    [
+        ("modules/losses.py", {"Trainer", "ServingValidator", "Report"}),
+        ("modules/tuner.py", set()),
+        ("modules/preprocessing.py", {"Transform", "Trainer", "Report"}),
+        ("modules/sessions.py", {"SessionExampleGen", "Report"}),
+        ("modules/evaluation.py", {"Evaluator", "Report"}),
+        ("modules/neighbors.py", {"BaselineEvaluator", "Report"}),
+        ("components/data_gate/checks.py", {"DataGate", "Report"}),
+        ("components/model_gate/verdict.py", {"ModelGate", "Report"}),
+        ("components/serving_validator/client.py", {"ServingValidator", "Report"}),
+        ("components/report/charts.py", {"Report"}),
+        ("components/pusher/executor.py", {"ModelGate", "Report", "Pusher"}),
+        (f"pipeline/schema/{SCHEMA_FILE}", {"ImportSchemaGen"}),
+        ("pipeline/pipeline.py", set()),
+        ("pipeline/summary.py", set()),
+    ],
+)
+def test_an_edit_reruns_the_nodes_that_use_it(copied: Copied, file: str, users: set[str]) -> None:
+    assert copied.changed_by_edit(file) == users
+
+
+def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:
+    assert copied.changed_by_edit("modules/tuner.py", "tuner.enabled=true") == {"Tuner", "Report"}

@@ -1,0 +1,1 @@
+"""TFX's ImportSchemaGen, run again when the schema is edited."""
