@@ -39,6 +39,7 @@ UNCACHED = (
     "AcceptedStatistics",
     "StatisticsKeeper",
     "Pusher",
+    "IndexPusher",
 )
 
 

@@ -95,7 +95,7 @@ class Recommender(tf.Module):
     @tf.function
     def recommend_examples(self, examples: tf.Tensor) -> Answer:
         """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
-        return self._recommend(_parse_sessions(examples).to_tensor(""))
+        return self._recommend(parse_sessions(examples).to_tensor(""))
 
     @tf.function
     def recommend_filtered(
@@ -166,6 +166,14 @@ class Recommender(tf.Module):
             "context_length": tf.math.count_nonzero(positions >= 0, axis=1),
         }
 
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])
+    def session_state(self, item_ids: tf.Tensor) -> Answer:
+        """Gives what another index needs of sessions, `[batch, length]`; see `SessionScorer.state`.
+
+        No signature: `modules.approximate_recommender` takes it from the loaded model.
+        """
+        return self._scorer.state(self._scorer.contexts(self._items.positions(item_ids)))
+
     @tf.function
     def embed_items(self, item_ids: tf.Tensor) -> Answer:
         """Gives the vectors of items, to fill a vector store with.
@@ -199,7 +207,7 @@ class Recommender(tf.Module):
           `context_length`, known items in the prefix; `target_count`, training events of the
           target.
         """
-        positions = self._items.positions(_parse_sessions(examples))
+        positions = self._items.positions(parse_sessions(examples))
         target = positions[:, 1:]
         known_before = running_count(positions >= 0)[:, :-1]
         is_known = (target.flat_values >= 0) & (known_before.flat_values > 0)
@@ -224,7 +232,7 @@ class Recommender(tf.Module):
           `session_length_bucket`, string `[batch]`, and `label`, float32 `[batch]`, always 1: the
           targets are inside `evaluate`.
         """
-        lengths = _parse_sessions(examples).row_lengths()
+        lengths = parse_sessions(examples).row_lengths()
         bucket = tf.searchsorted(tf.constant(SESSION_LENGTH_BOUNDS, tf.int64), lengths)
         names = tf.constant(range_names(SESSION_LENGTH_BOUNDS))
         return {
@@ -278,6 +286,7 @@ def _has_items(contexts: tf.Tensor) -> tf.Tensor:
     return contexts[:, 0] != PADDING
 
 
-def _parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:
+def parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:
+    """Returns the raw item ids in serialized tf.Examples, string `[batch, (length)]`."""
     spec = {SESSION_FEATURE: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)}
     return tf.io.parse_example(examples, spec)[SESSION_FEATURE]

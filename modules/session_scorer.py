@@ -79,6 +79,23 @@ class SessionScorer(tf.Module):
         cells = self.index.cells(tf.maximum(items - FIRST_ITEM, 0))
         return tf.tensor_scatter_nd_update(scores, cells, tf.gather_nd(scores, cells) + bonus)
 
+    def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns all that the scores after each session depend on, but the candidate vectors.
+
+        Args:
+          contexts: from `contexts`.
+
+        Returns:
+          `query`, float32 `[batch, dim]`; `positions`, int64 `[batch, length]`, of the session's
+          items, -1 for none, and `bonus`, float32 of that shape, what is added to their scores.
+        """
+        items, bonus = seen_bonus(contexts, self._seen)
+        return {
+            "query": self.queries(contexts),
+            "positions": tf.maximum(items - FIRST_ITEM, -1),
+            "bonus": bonus,
+        }
+
     def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
         """Ranks the target of every step as `scores` ranks it after that prefix.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from components.index_builder.options import IndexOptions
 from components.model_gate.metric_names import known_names, named_metrics, slice_bounds
 from components.model_gate.options import GateOptions
 from components.serving_validator.options import ServingOptions
@@ -58,6 +59,7 @@ _SECTIONS: Mapping[str, type] = {
     "evaluation": EvaluationOptions,
     "gate": GateOptions,
     "serving": ServingOptions,
+    "index": IndexOptions,
 }
 _SCALARS: Mapping[str, Any] = {
     "name": str,
@@ -93,6 +95,7 @@ class Config:
       evaluation: what is judged.
       gate: what a blessed model must reach.
       serving: what the exported model must do before it is pushed.
+      index: the approximate index beside it, if any.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
         examples do; `module_path` the dotted path of the same functions, as images need it.
       beam_pipeline_args: flags of every Beam job.
@@ -110,6 +113,7 @@ class Config:
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
     gate: GateOptions = dataclasses.field(default_factory=GateOptions)
     serving: ServingOptions = dataclasses.field(default_factory=ServingOptions)
+    index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
@@ -154,6 +158,11 @@ class Paths:
     schema: str
     modules: str
     rejects: str = ""
+
+    @property
+    def index_push_folder(self) -> str:
+        """One numbered folder per pushed approximate index."""
+        return f"{self.push_folder}_index"
 
     @classmethod
     def under(cls, out: Path | str) -> Paths:

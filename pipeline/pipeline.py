@@ -9,19 +9,16 @@ from typing import Any
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.infra_validator.component import InfraValidator
-from tfx.components.pusher.component import Pusher
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import (
     example_gen_pb2,
     infra_validator_pb2,
-    pusher_pb2,
     trainer_pb2,
     transform_pb2,
 )
@@ -30,7 +27,6 @@ from tfx.types import Channel
 from components.baseline_evaluator.component import BaselineEvaluator
 from components.data_gate.component import DataGate
 from components.model_gate.component import ModelGate
-from components.pusher.executor import Executor as PusherExecutor
 from components.report.component import Report
 from components.schema_import.component import ImportSchemaGen
 from components.serving_validator.component import ServingValidator
@@ -38,6 +34,7 @@ from components.session_example_gen.component import SessionExampleGen
 from modules.evaluation import eval_config
 from pipeline.config import Config, Paths
 from pipeline.earlier_runs import EarlierRuns, from_metadata
+from pipeline.pushing import create_index_nodes, create_pusher
 from pipeline.source_digest import PROJECT, file_digest, source_digest
 from pipeline.typed_values import to_plain
 
@@ -125,15 +122,12 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         serving_report=serving_nodes[-1].outputs["report"],
         code_digest=source_digest(*_REPORTED_CODE, *(["modules.tuner"] if tuner else [])),
     )
-    pusher = Pusher(
+    pusher = create_pusher(
         model=trainer.outputs["model"],
         model_blessing=model_gate.outputs["blessing"],
         infra_blessing=serving_nodes[-1].outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=paths.push_folder)
-        ),
-        custom_executor_spec=ExecutorClassSpec(PusherExecutor),
-        custom_config={"source_digest": source_digest("components.pusher.executor")},
+        folder=paths.push_folder,
+        source_digest=source_digest("components.pusher.executor"),
     )
     return [
         example_gen,
@@ -153,6 +147,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         *serving_nodes,
         report,
         pusher,
+        *create_index_nodes(config, paths, examples, pusher, source_digest),
     ]
 
 

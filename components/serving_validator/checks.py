@@ -51,9 +51,9 @@ def check_answers(answers: Answers, expected: Answers, options: ServingOptions) 
     """
     return [
         _signatures(answers["signatures"]),
-        _alone(answers["modules"]),
+        loads_alone(answers["modules"]),
         _as_trained(answers["known"], expected),
-        _well_formed(answers["real"], answers["fallback"]),
+        well_formed(answers["real"], answers["fallback"]),
         _same_both_ways(answers["real"], answers["real_as_examples"]),
         *_latency(answers["milliseconds"], options),
     ]
@@ -65,7 +65,8 @@ def _signatures(found: Sequence[str]) -> Check:
     return Check("signatures", not missing, text)
 
 
-def _alone(modules: Sequence[str]) -> Check:
+def loads_alone(modules: Sequence[str]) -> Check:
+    """Judges which modules the process loaded that asked the model."""
     foreign = [name for name in FOREIGN if name in modules]
     text = f"loads {', '.join(foreign)}" if foreign else "TensorFlow alone loads it"
     return Check("loads", not foreign, text)
@@ -109,7 +110,8 @@ def _rows(answers: Answers) -> list[tuple[list[str], list[float]]]:
     return list(zip(answers["item_ids"], answers["scores"], strict=True))
 
 
-def _well_formed(*answers: Answers) -> Check:
+def well_formed(*answers: Answers) -> Check:
+    """Judges the form of answers: `item_ids` and `scores`, a row for each session."""
     rows = [row for answer in answers for row in _rows(answer)]
     widths = {len(items) for items, _ in rows}
     faults = {

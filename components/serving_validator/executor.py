@@ -66,7 +66,7 @@ class Executor(base_executor.BaseExecutor):
         passed = all(check.passed for check in checks)
         report = artifact_utils.get_single_instance(output_dict[REPORT])
         _write_report(report, checks, figures)
-        _bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
+        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
         print(_summary(checks), flush=True)
 
 
@@ -86,7 +86,7 @@ def validate(
     expected = read_answers(folder)
     requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
     try:
-        answers = _ask(folder, requests)
+        answers = ask_alone(requests, folder)
     except ModelFailedError as error:
         return [Check("loads", False, str(error))], {}
     checks = check_answers(answers, expected or _NO_ANSWERS, options)
@@ -107,15 +107,24 @@ class ModelFailedError(Exception):
     """The model could not be loaded, or raised an error; the message is its last words."""
 
 
-def _ask(folder: str, requests: dict[str, Any]) -> dict[str, Any]:
+def ask_alone(requests: dict[str, Any], folder: str, *index: str) -> dict[str, Any]:
+    """Asks SavedModels in a process with nothing but TensorFlow.
+
+    Args:
+      requests: see `components.serving_validator.client`.
+      folder: of the SavedModel.
+      *index: folder of the one with an approximate index that it is compared with, if any.
+
+    Raises:
+      ModelFailedError: the process failed.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        if not os.path.isdir(folder):
-            io_utils.copy_dir(folder, os.path.join(scratch, "model"))
-            folder = os.path.join(scratch, "model")
+        folders = [_local(path, scratch) for path in (folder, *index)]
         asked, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
         asked.write_text(json.dumps(requests), encoding="utf-8")
         # -I: neither the working directory nor PYTHONPATH, where this project may be found.
-        command = [sys.executable, "-I", client.__file__, folder, str(asked), str(answered)]
+        command = [sys.executable, "-I", client.__file__, folders[0], str(asked), str(answered)]
+        command += folders[1:]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, cwd=scratch
         )
@@ -123,6 +132,15 @@ def _ask(folder: str, requests: dict[str, Any]) -> dict[str, Any]:
             raise ModelFailedError("\n".join(done.stderr.strip().splitlines()[-3:]))
         answers: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     return answers
+
+
+def _local(folder: str, scratch: str) -> str:
+    """Returns a folder of this machine with the same files."""
+    if os.path.isdir(folder):
+        return folder
+    copy = tempfile.mkdtemp(dir=scratch)
+    io_utils.copy_dir(folder, copy)
+    return copy
 
 
 def read_sessions(examples: types.Artifact, split: str) -> Iterator[list[str]]:
@@ -151,7 +169,8 @@ def _write_report(report: types.Artifact, checks: Sequence[Check], figures: Any)
         file.write(json.dumps(content, indent=2))
 
 
-def _bless(blessing: types.Artifact, passed: bool) -> None:
+def bless(blessing: types.Artifact, passed: bool) -> None:
+    """Writes an InfraBlessing as TFX's InfraValidator does."""
     blessing.set_int_custom_property(_BLESSED, int(passed))
     name = _BLESSED_FILE if passed else _NOT_BLESSED_FILE
     io_utils.write_string_file(os.path.join(blessing.uri, name), "")

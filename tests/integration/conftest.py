@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.types import Artifact, standard_artifacts
+from tfx.utils import json_utils
 
+from components.pusher.executor import Executor as Pusher
 from modules import preprocessing, serving, trainer
 from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
 from modules.model import TwoTower
@@ -185,3 +190,54 @@ def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Tr
 def saved_model(trained: Trained) -> Any:
     """The SavedModel of `trained`, loaded."""
     return tf.saved_model.load(str(trained.folder / "model"))
+
+
+@pytest.fixture(scope="session")
+def judged_examples(
+    sample, tmp_path_factory: pytest.TempPathFactory
+) -> standard_artifacts.Examples:
+    """The test split, as SessionExampleGen writes it."""
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(tmp_path_factory.mktemp("examples"))
+    artifact.split_names = json_utils.dumps(["test"])
+    folder = Path(artifact.uri) / "Split-test"
+    folder.mkdir()
+    sessions = [[item.encode() for item in items] for items in sample.sessions["test"]]
+    sessions[0].append(b"\xff no utf-8")
+    with tf.io.TFRecordWriter(str(folder / "data-00000-of-00001.gz"), "GZIP") as writer:
+        for items in sessions:
+            ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=items))
+            features = tf.train.Features(feature={"item_ids": ids})
+            writer.write(tf.train.Example(features=features).SerializeToString())
+    return artifact
+
+
+@pytest.fixture
+def trained_model(trained, tmp_path: Path) -> standard_artifacts.Model:
+    """A copy of the trained model, as Trainer leaves it."""
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(tmp_path / "trained")
+    shutil.copytree(trained.folder / "model", Path(artifact.uri) / "Format-Serving")
+    return artifact
+
+
+@pytest.fixture
+def push(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Runs Pusher on a model with an InfraBlessing; returns the versions in the push folder."""
+
+    def push(model: Artifact, infra_blessing: Artifact, model_blessed: bool = True) -> list[Path]:
+        blessing, pushed = standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
+        blessing.uri, pushed.uri = str(tmp_path / "model-blessing"), str(tmp_path / "pushed")
+        blessing.set_int_custom_property("blessed", int(model_blessed))
+        Path(blessing.uri).mkdir()
+        (Path(blessing.uri) / ("BLESSED" if model_blessed else "NOT_BLESSED")).touch()
+        place = tmp_path / "served"
+        inputs = {"model": model, "model_blessing": blessing, "infra_blessing": infra_blessing}
+        Pusher().Do(
+            {name: [artifact] for name, artifact in inputs.items()},
+            {"pushed_model": [pushed]},
+            {"push_destination": json.dumps({"filesystem": {"base_directory": str(place)}})},
+        )
+        return [file.parent for file in place.glob("*/saved_model.pb")]
+
+    return push

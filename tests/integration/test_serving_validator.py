@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
-from tfx.utils import json_utils
 
-from components.pusher.executor import Executor as Pusher
 from components.serving_validator.executor import Executor
 from components.serving_validator.options import ServingOptions
 from modules.trainer_answers import FILE
@@ -31,41 +27,14 @@ class Verdict(NamedTuple):
     blessing: Any
 
 
-@pytest.fixture(scope="module")
-def examples(sample, tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
-    """The test split, as SessionExampleGen writes it."""
-    artifact = standard_artifacts.Examples()
-    artifact.uri = str(tmp_path_factory.mktemp("examples"))
-    artifact.split_names = json_utils.dumps(["test"])
-    folder = Path(artifact.uri) / "Split-test"
-    folder.mkdir()
-    sessions = [[item.encode() for item in items] for items in sample.sessions["test"]]
-    sessions[0].append(b"\xff no utf-8")
-    with tf.io.TFRecordWriter(str(folder / "data-00000-of-00001.gz"), "GZIP") as writer:
-        for items in sessions:
-            ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=items))
-            features = tf.train.Features(feature={"item_ids": ids})
-            writer.write(tf.train.Example(features=features).SerializeToString())
-    return artifact
-
-
 @pytest.fixture
-def model(trained, tmp_path: Path) -> standard_artifacts.Model:
-    """A copy of the trained model, as Trainer leaves it."""
-    artifact = standard_artifacts.Model()
-    artifact.uri = str(tmp_path / "trained")
-    shutil.copytree(trained.folder / "model", Path(artifact.uri) / "Format-Serving")
-    return artifact
-
-
-@pytest.fixture
-def validate(examples, model, tmp_path: Path) -> Callable[..., Verdict]:
-    """Runs the node on `model`."""
+def validate(judged_examples, trained_model, tmp_path: Path) -> Callable[..., Verdict]:
+    """Runs the node on `trained_model`."""
 
     def validate(infra_blessing: Any = None, **options: Any) -> Verdict:
         blessing, report = standard_artifacts.InfraBlessing(), simple_artifacts.Metrics()
         blessing.uri, report.uri = str(tmp_path / "blessing"), str(tmp_path / "report")
-        inputs = {"model": [model], "examples": [examples]}
+        inputs = {"model": [trained_model], "examples": [judged_examples]}
         if infra_blessing:
             inputs["infra_blessing"] = [infra_blessing]
         chosen = dataclasses.asdict(dataclasses.replace(OPTIONS, **options))
@@ -86,7 +55,9 @@ def _failed(verdict: Verdict) -> list[str]:
     return [name for name, (passed, _) in verdict.checks.items() if not passed]
 
 
-def test_a_trained_model_passes(validate, model, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trained_model_passes(
+    validate, trained_model, capsys: pytest.CaptureFixture[str]
+) -> None:
     verdict = validate()
 
     assert verdict.blessed, verdict.checks
@@ -97,8 +68,8 @@ def test_a_trained_model_passes(validate, model, capsys: pytest.CaptureFixture[s
     assert "Serving check: passed" in capsys.readouterr().out
 
 
-def test_a_model_that_answers_otherwise_than_the_trainer_fails(validate, model) -> None:
-    file = Path(model.uri) / "Format-Serving" / FILE
+def test_a_model_that_answers_otherwise_than_the_trainer_fails(validate, trained_model) -> None:
+    file = Path(trained_model.uri) / "Format-Serving" / FILE
     content = json.loads(file.read_text())
     content["item_ids"][3].reverse()
     file.write_text(json.dumps(content))
@@ -111,16 +82,16 @@ def test_a_model_that_answers_otherwise_than_the_trainer_fails(validate, model) 
     assert (Path(verdict.blessing.uri) / "INFRA_NOT_BLESSED").exists()
 
 
-def test_a_model_without_the_trainers_answers_fails(validate, model) -> None:
-    (Path(model.uri) / "Format-Serving" / FILE).unlink()
+def test_a_model_without_the_trainers_answers_fails(validate, trained_model) -> None:
+    (Path(trained_model.uri) / "Format-Serving" / FILE).unlink()
 
     assert _failed(validate()) == ["answers"]
 
 
 def test_a_model_that_does_not_load_fails_with_its_last_words(
-    validate, model, capsys: pytest.CaptureFixture[str]
+    validate, trained_model, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = Path(model.uri) / "Format-Serving" / "assets" / "item_ids.txt"
+    file = Path(trained_model.uri) / "Format-Serving" / "assets" / "item_ids.txt"
     file.unlink()
 
     verdict = validate()
@@ -149,25 +120,8 @@ def test_what_infra_validator_found_counts_too(validate, loads: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [10_000.0, 0.001])
-def test_pusher_obeys(validate, model, tmp_path: Path, limit: float) -> None:
+def test_pusher_obeys(validate, trained_model, push, limit: float) -> None:
     verdict = validate(max_p50_ms=limit)
-    model_blessing, pushed = standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
-    model_blessing.uri, pushed.uri = str(tmp_path / "model-blessing"), str(tmp_path / "pushed")
-    model_blessing.set_int_custom_property("blessed", 1)
-    Path(model_blessing.uri).mkdir()
-    (Path(model_blessing.uri) / "BLESSED").touch()
-    place = tmp_path / "served"
-    destination = {"filesystem": {"base_directory": str(place)}}
 
-    Pusher().Do(
-        {
-            "model": [model],
-            "model_blessing": [model_blessing],
-            "infra_blessing": [verdict.blessing],
-        },
-        {"pushed_model": [pushed]},
-        {"push_destination": json.dumps(destination)},
-    )
-
-    assert len(list(place.glob("*/saved_model.pb"))) == int(verdict.blessed)
+    assert len(push(trained_model, verdict.blessing)) == int(verdict.blessed)
     assert verdict.blessed == (limit > 1)

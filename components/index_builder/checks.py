@@ -1,0 +1,92 @@
+"""What an approximate index must be like to be pushed; plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.index_builder.options import IndexOptions
+from components.serving_validator.checks import Check, loads_alone, well_formed
+
+CUTOFFS = (20, 100)
+EXACT, APPROXIMATE = "exact", "approximate"
+
+
+def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the figures that the gate judges.
+
+    Args:
+      answers: what `components.serving_validator.client.compare` returned.
+
+    Returns:
+      `recall@20` and `recall@100` of the exact answers, `sessions`, and for `exact` and
+      `approximate` each `p50_ms` and `p99_ms` of one session.
+    """
+    exact, found = (answers[name]["item_ids"] for name in (EXACT, APPROXIMATE))
+    latency = {name: _latency(answers["milliseconds"][name]) for name in (EXACT, APPROXIMATE)}
+    return {
+        **{f"recall@{cutoff}": recall(exact, found, cutoff) for cutoff in CUTOFFS},
+        "sessions": len(exact),
+        **latency,
+    }
+
+
+def recall(exact: Sequence[Sequence[str]], found: Sequence[Sequence[str]], cutoff: int) -> float:
+    """Returns the mean share of the exact index's best items among the same number of found ones.
+
+    >>> recall([["a", "b", "c"]], [["b", "d", "a"]], cutoff=2)
+    0.5
+    """
+    shares = [
+        len(set(one[:cutoff]) & set(other[:cutoff])) / len(one[:cutoff])
+        for one, other in zip(exact, found, strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+def judge(
+    answers: Mapping[str, Any], figures: Mapping[str, Any], options: IndexOptions
+) -> list[Check]:
+    """Judges an index by what it answered and by its figures; see `measure`."""
+    by_ids, by_examples = answers[APPROXIMATE], answers["as_examples"]
+    same = by_ids["item_ids"] == by_examples["item_ids"]
+    text = "sessions get the same answer as ids and as tf.Examples"
+    checks = [
+        loads_alone(answers["modules"]),
+        well_formed(by_ids, answers["fallback"]),
+        Check("examples", same, text if same else f"not all {text}"),
+        _recall(figures, options),
+    ]
+    return checks + _slowness(figures, options)
+
+
+def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
+    p50, p99 = np.percentile(milliseconds, [50, 99])
+    return {"p50_ms": float(p50), "p99_ms": float(p99)}
+
+
+def _recall(figures: Mapping[str, Any], options: IndexOptions) -> Check:
+    value = figures["recall@100"]
+    text = f"{value:.4f} of the exact answers are found, at least {options.min_recall:g}"
+    if value >= options.min_recall:
+        return Check("recall@100", True, text)
+    return Check("recall@100", False, f"{text}; raise index.neighbors or index.widths")
+
+
+def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
+    p99, exact = figures[APPROXIMATE]["p99_ms"], figures[EXACT]["p99_ms"]
+    checks = []
+    if options.max_p99_ms is not None:
+        text = f"{p99:.2f} ms for one session, at most {options.max_p99_ms:g}"
+        checks.append(Check("p99 latency", p99 <= options.max_p99_ms, text))
+    if options.max_p99_ratio is not None:
+        passed = p99 <= options.max_p99_ratio * exact
+        text = (
+            f"{p99:.2f} ms for one session, at most {options.max_p99_ratio:g} times the exact "
+            f"index's {exact:.2f} ms"
+        )
+        way_out = "" if passed else "; a catalogue of this size may need no approximate index"
+        checks.append(Check("p99 ratio", passed, text + way_out))
+    return checks

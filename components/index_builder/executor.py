@@ -1,0 +1,170 @@
+"""Builds the approximate index, measures it against the exact one, and blesses it or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
+from components.index_builder.options import IndexOptions
+from components.serving_validator.checks import Check
+from components.serving_validator.executor import (
+    ModelFailedError,
+    ask_alone,
+    bless,
+    read_sessions,
+)
+from modules.approximate_recommender import OldModelError, export_approximate
+from modules.configuration import from_json
+
+MODEL = "model"
+EXAMPLES = "examples"
+INFRA_BLESSING = "infra_blessing"
+INDEX = "index"
+BLESSING = "blessing"
+VERDICT = "index_verdict"
+SPLIT = "split"
+OPTIONS = "options"
+SOURCE_DIGEST = "source_digest"
+VERDICT_NAME = "verdict.json"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of IndexBuilder."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Builds the index; blesses it or not, whatever it is like."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        options = from_json(IndexOptions, json.loads(exec_properties[OPTIONS]))
+        model = artifact_utils.get_single_instance(input_dict[MODEL])
+        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
+        exact = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+        index = artifact_utils.get_single_instance(output_dict[INDEX])
+        approximate = path_utils.serving_model_path(index.uri)
+        records = read_sessions(examples, exec_properties[SPLIT])
+        sessions = list(itertools.islice(records, options.sessions))
+        checks, figures = build(exact, approximate, sessions, options)
+        other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
+        if other is not None:
+            checks.append(_served_model(other))
+        passed = all(check.passed for check in checks)
+        verdict = artifact_utils.get_single_instance(output_dict[VERDICT])
+        _write_verdict(verdict, passed, checks, figures, options)
+        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
+        print(summary_line(passed, checks, figures), flush=True)
+
+
+def build(
+    exact: str, approximate: str, sessions: Sequence[Sequence[str]], options: IndexOptions
+) -> tuple[list[Check], dict[str, Any]]:
+    """Makes the SavedModel with the index, and asks both models in a process of their own.
+
+    Args:
+      exact: folder of the SavedModel that Trainer exported.
+      approximate: folder of the new one.
+      sessions: item ids in time order.
+      options: of the index and its gate.
+
+    Returns:
+      The checks, and the figures: see `checks.measure`; also `items`, `build_seconds` and, for
+      `exact` and `approximate`, `megabytes`.
+    """
+    if not sessions:
+        return [Check("sessions", False, "there is none to measure the index with")], {}
+    began = time.monotonic()
+    try:
+        items = _export(exact, approximate, options)
+        build_seconds = time.monotonic() - began
+        answers = ask_alone({"real": list(sessions)}, exact, approximate)
+    except (OldModelError, ModelFailedError) as error:
+        return [Check("loads", False, str(error))], {}
+    figures = measure(answers)
+    for name, folder in ((EXACT, exact), (APPROXIMATE, approximate)):
+        figures[name]["megabytes"] = _megabytes(folder)
+    checks = judge(answers, figures, options)
+    return checks, {**figures, "items": items, "build_seconds": build_seconds}
+
+
+def summary_line(passed: bool, checks: Sequence[Check], figures: Mapping[str, Any]) -> str:
+    """Says in a few words what came of it, and why nothing is pushed if so."""
+    failed = [f"\n  {check.name}: {check.explanation}" for check in checks if not check.passed]
+    told = f"; {_told(figures)}" if figures else ""
+    if not passed:
+        return f"Approximate index: failed, it is not pushed{told}" + "".join(failed)
+    return f"Approximate index: passed, {len(checks)} checks{told}"
+
+
+def _told(figures: Mapping[str, Any]) -> str:
+    latencies = (
+        f"{name} {figures[name]['p50_ms']:.2f} / {figures[name]['p99_ms']:.2f} ms"
+        for name in (EXACT, APPROXIMATE)
+    )
+    return (
+        f"recall@100 {figures['recall@100']:.4f} over {figures['sessions']} sessions, "
+        f"p50 / p99 {', '.join(latencies)}"
+    )
+
+
+def _export(exact: str, approximate: str, options: IndexOptions) -> int:
+    """Writes the SavedModel, by way of this machine where the folder is elsewhere."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = os.path.join(scratch, "index")
+        items = export_approximate(exact, made, options.neighbors, options.widths)
+        io_utils.copy_dir(made, approximate)
+    return items
+
+
+def _megabytes(folder: str) -> float:
+    files = (
+        os.path.join(parent, name) for parent, _, names in fileio.walk(folder) for name in names
+    )
+    return round(sum(tf.io.gfile.stat(file).length for file in files) / 1e6, 3)
+
+
+def _served_model(blessing: types.Artifact) -> Check:
+    passed = bool(blessing.get_int_custom_property("blessed"))
+    text = "the exact model " + ("passed" if passed else "did not pass") + " its serving check"
+    return Check("model", passed, text)
+
+
+def _write_verdict(
+    verdict: types.Artifact,
+    passed: bool,
+    checks: Sequence[Check],
+    figures: Mapping[str, Any],
+    options: IndexOptions,
+) -> None:
+    content = {
+        "passed": passed,
+        "checks": [dataclasses.asdict(check) for check in checks],
+        "figures": dict(figures),
+        "options": dataclasses.asdict(options),
+    }
+    text = json.dumps(content, indent=2)
+    io_utils.write_string_file(os.path.join(verdict.uri, VERDICT_NAME), text)
+
+
+def read_verdict(folder: str) -> dict[str, Any]:
+    """Returns what the node wrote: `passed`, `checks`, `figures` and `options`."""
+    content: dict[str, Any] = json.loads(
+        io_utils.read_string_file(os.path.join(folder, VERDICT_NAME))
+    )
+    return content
