@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -134,6 +135,25 @@ def test_the_same_seed_gives_the_same_model(run, saved_model, sample, tmp_path: 
     again = run(sample, tmp_path / "run")
 
     for one, same in zip(_tables(saved_model), _tables(again), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_the_order_of_examples_does_not_matter(run, saved_model, sample, tmp_path: Path) -> None:
+    shuffled = dataclasses.replace(sample, folder=tmp_path / "shuffled")
+    shuffled.folder.mkdir()
+    shuffled.graph.symlink_to(sample.graph)
+    random = np.random.default_rng(2)
+    for split in ("train", "eval"):
+        files = tf.io.gfile.glob(sample.files(split))
+        records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+        (shuffled.folder / f"Split-{split}").mkdir()
+        for part, places in enumerate(np.array_split(random.permutation(len(records)), 3)):
+            with tf.io.TFRecordWriter(shuffled.files(split)[:-1] + f"{part}.gz", "GZIP") as writer:
+                for place in places:
+                    writer.write(records[place])
+    other = run(shuffled, tmp_path / "run")
+
+    for one, same in zip(_tables(saved_model), _tables(other), strict=True):
         np.testing.assert_array_equal(one, same)
 
 

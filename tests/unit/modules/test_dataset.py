@@ -305,6 +305,30 @@ def test_streaming_and_memory_give_the_same_windows(
     assert _windows(batches[0]) == _windows(batches[1])
 
 
+def test_batches_do_not_depend_on_the_order_on_disk(tmp_path: Path) -> None:
+    """Same windows in other files, in another order and with other chunks: the same batches."""
+    random = np.random.default_rng(5)
+    # Few items, so that windows are equal in part or altogether.
+    windows = [random.integers(2, 4, (2, 3)).tolist() for _ in range(200)]
+    found = []
+    for name, order in (("one", range(200)), ("other", random.permutation(200))):
+        records = [_record(windows[place]) for place in order]
+        paths = [str(tmp_path / f"{name}{part}.gz") for part in range(3)]
+        cuts = sorted(random.integers(0, 200, 2))
+        for path, part in zip(paths, np.split(np.array(records, object), cuts), strict=True):
+            with tf.io.TFRecordWriter(path, "GZIP") as writer:
+                for record in part:
+                    writer.write(record)
+        chunk = dataset.in_one_chunk(dataset.window_chunks(paths, 3), 1)
+        tf.random.set_seed(1)
+        batches = dataset.training_batches(chunk, 20, reversed_sessions=True, seed=4)
+        epochs = [_rows(batches) for _ in range(2)]
+        found.append((*epochs, _rows(dataset.evaluation_batches(chunk, 20))))
+
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 400
+
+
 @pytest.mark.parametrize(("windows", "chunks"), [(2**16, 1), (2**16 + 1, 2)])
 def test_data_beyond_the_limit_stay_in_chunks(windows: int, chunks: int) -> None:
     """A window of one step has two int32: 2 ** 16 of them twice are one MiB."""
