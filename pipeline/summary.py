@@ -5,9 +5,7 @@ Keys are stable and documented in `docs/summary.md`.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from components.model_gate.evaluation_record import EvaluationRecord, read_evaluation
 from components.report.executor import FILE_NAME as REPORT_PAGE
+from modules.versions import versions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
 from pipeline.config import Config, Paths
@@ -23,17 +22,6 @@ from pipeline.run_record import RunRecord, read_run
 
 FORMAT = 1
 SUMMARY_FILE = "summary.json"
-PACKAGES = (
-    "tfx",
-    "tensorflow",
-    "tf-keras",
-    "tensorflow-recommenders",
-    "tensorflow-transform",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-    "ml-metadata",
-)
 _EXAMPLES = 3
 _EXAMPLE_ITEMS = 5
 _LONGEST_EXAMPLE = 8
@@ -90,17 +78,6 @@ def read_summary(out: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that decide what a run computes."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,7 @@
-"""Tells what a run was made of: artifacts, fingerprints of data, model and code, versions."""
+"""Tells what a run was made of: artifacts, fingerprints of data, model and code."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,20 +10,6 @@ from tfx.utils import path_utils
 
 from components.pusher.executor import folder_digest
 
-PACKAGES = (
-    "tfx",
-    "tensorflow",
-    "tf-keras",
-    "tensorflow-recommenders",
-    "tensorflow-transform",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-    "ml-metadata",
-    "numpy",
-    "scipy",
-    "pyarrow",
-)
 _FINGERPRINT = "input_fingerprint"
 
 
@@ -59,14 +43,3 @@ def fingerprints(inputs: Mapping[str, types.Artifact], code_digest: str) -> list
     if code_digest:
         rows.append(("code", code_digest))
     return rows
-
-
-def versions() -> list[tuple[str, str]]:
-    """Returns the versions of Python and of the packages that decide what a run computes."""
-    found = [("python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -18,6 +18,7 @@ from components.report import charts, curves, lineage, sources, tables
 from components.report.page import card_html
 from components.report.session_facts import SplitFacts
 from components.serving_validator.executor import REPORT_NAME as SERVING_REPORT_NAME
+from modules.versions import versions
 from modules.vocabulary import Vocabulary
 
 _NO_INPUT = "the run has no such artifact"
@@ -57,7 +58,7 @@ class RunParts:
         self._add("config", tables.flat_options, self._config or None)
         self._add("lineage", lineage.artifact_rows, self._inputs)
         self._add("fingerprints", lineage.fingerprints, self._inputs, self._code_digest)
-        self._add("versions", lineage.versions)
+        self._add("versions", lambda: list(versions().items()))
 
     def _add(self, name: str, make: Callable[..., Any], *arguments: Any) -> Any:
         """Makes a part of arguments that are all there, else notes why there is none."""
