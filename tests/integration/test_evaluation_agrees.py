@@ -6,12 +6,10 @@ again, step by step, from raw ids and the model's vectors.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx.components import Evaluator
 from tfx.dsl.components.common.importer import Importer
@@ -21,11 +19,8 @@ from tfx.types import standard_artifacts
 
 from modules import evaluation, metrics
 from modules.configuration import EvaluationOptions
+from tests.integration.test_evaluator import BEAM_ARGS, write_examples
 
-BEAM_ARGS = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--sdk_container_image=unused",  # keeps TFX from packing itself for remote workers
-]
 # Beside the sample's test sessions: nothing known, something known too late, windows exceeded.
 SPECIAL = [["new 1", "new 2", "new 3"], ["new 1", "new 2"]]
 
@@ -65,7 +60,7 @@ def expected(sample, trained, sessions) -> dict[str, float]:
 def found(trained, sessions, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """All metrics by name, from Evaluator."""
     folder = tmp_path_factory.mktemp("evaluator")
-    _write_examples(folder / "examples" / "Split-test", sessions)
+    write_examples(folder / "examples" / "Split-test", sessions)
     model = folder / "model" / "Format-Serving"
     model.parent.mkdir()
     model.symlink_to(trained.folder / "model")
@@ -96,16 +91,6 @@ def found(trained, sessions, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     )
     (output,) = (folder / "root" / "Evaluator" / "evaluation").iterdir()
     return _overall(tfma.load_metrics(str(output)))
-
-
-def _write_examples(folder: Path, sessions: list[list[str]]) -> None:
-    folder.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
-        for session in sessions:
-            ids = tf.train.BytesList(value=[item.encode() for item in session])
-            feature = {"item_ids": tf.train.Feature(bytes_list=ids)}
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
 
 
 def _overall(records: Any) -> dict[str, float]:
