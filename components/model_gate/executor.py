@@ -194,12 +194,10 @@ class Gate:
             other = judge(Model(artifact), self._sessions(), history, LAST_BLESSED)
             return dataclasses.replace(table.joined(other), last_blessed_known=other.known)
         except (UnusableModelError, ValueError) as error:
-            reason = (
-                f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}; the model is "
-                "judged without it, so that a lost model does not block all that come after it"
-            )
             self._last_blessed |= {"status": "unusable", "message": str(error)}
-            self._checks.append(Check(verdict.MODEL, LAST_BLESSED, verdict.SKIPPED, reason))
+            named = f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}"
+            required = self._options.require_last_blessed
+            self._checks.append(verdict.lost_model(LAST_BLESSED, named, required))
             return table
 
     def _add_baselines(self, table: RankTable) -> RankTable:

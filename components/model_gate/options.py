@@ -28,6 +28,9 @@ class GateOptions:
         intervals are wider there, so that all slices together raise a false alarm as rarely as one
         metric does. None does not compare slices.
       slice_change_metrics: metrics, over all steps, that are compared in every slice.
+      require_last_blessed: whether a last blessed model that cannot be loaded or asked refuses the
+        candidate. By default it is named and left out: with this option every model is refused
+        until somebody mends or removes the lost one.
       min_coverage: lowest share of the training data's items that the recommendations, taken
         together, must hold; None for no limit.
       max_popularity_ratio: highest ratio of the mean popularity of recommended items to that of
@@ -50,6 +53,7 @@ class GateOptions:
     )
     slice_change_threshold: float | None = -0.05
     slice_change_metrics: tuple[str, ...] = ("honest/all/recall@20",)
+    require_last_blessed: bool = False
     min_coverage: float | None = None
     max_popularity_ratio: float | None = None
     item_age_buckets: tuple[int, ...] = (1, 3, 7, 14)

@@ -73,6 +73,17 @@ def failure(kind: str, metric: str, reason: str) -> Check:
     return Check(kind, metric, FAILED, reason)
 
 
+def lost_model(metric: str, named: str, required: bool) -> Check:
+    """Returns the check of a last blessed model that cannot be used; `named` says which and why."""
+    if required:
+        return failure(MODEL, metric, f"{named}; require_last_blessed refuses all others meanwhile")
+    reason = (
+        f"{named}; the model is judged without it, so that a lost model does not block all that "
+        "come after it"
+    )
+    return Check(MODEL, metric, SKIPPED, reason)
+
+
 def value_check(figure: Figure, metric: str, threshold: float) -> Check:
     """Compares a metric with the least value that is blessed; no interval, the value counts."""
     passed = figure.value >= threshold

@@ -394,6 +394,10 @@ def test_a_last_blessed_model_that_cannot_be_used_does_not_block(world, good, da
         outcome.reasons
     )
     assert "does not block" in outcome.reasons
+    if damage == "graph":
+        strict = world.judge(good, last_blessed=broken, require_last_blessed=True)
+        assert not strict.blessed
+        assert f"(id {broken.id}, {broken.uri}) cannot be loaded" in strict.reasons
 
 
 def test_a_broken_candidate_is_refused(world, good) -> None:
