@@ -122,7 +122,22 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     if not summary["blessed"]:
         lines += [f"  {reason}" for reason in summary["reasons"]]
     pushed = summary["pushed_model"]
-    return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}", *_page(summary)])
+    return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}", *_index(summary), *_page(summary)])
+
+
+def _index(summary: Mapping[str, Any]) -> list[str]:
+    """Names the approximate index and what it is worth, or why it was not pushed."""
+    index = summary.get("index")
+    if not index:
+        return []
+    if not index["passed"]:
+        return ["Index:   refused, not pushed", *(f"  {reason}" for reason in index["reasons"])]
+    figures = index["figures"]
+    exact, approximate = figures["exact"]["p50_ms"], figures["approximate"]["p50_ms"]
+    return [
+        f"Index:   {index['pushed'] or 'nothing, as the model was not pushed'}",
+        f"  recall@100 {figures['recall@100']:.4f}, {approximate:.2f} ms instead of {exact:.2f} ms",
+    ]
 
 
 def _page(summary: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.index_builder import verdict as index_verdict
 from components.model_gate.evaluation_record import EvaluationRecord, read_evaluation
 from components.report.executor import FILE_NAME as REPORT_PAGE
 from modules.versions import versions
@@ -18,6 +19,7 @@ from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
 from pipeline.config import Config, Paths
 from pipeline.gate_record import read_verdict, verdict_part
+from pipeline.pushing import INDEX_PUSHER_ID
 from pipeline.run_record import RunRecord, read_run
 
 FORMAT = 1
@@ -49,7 +51,8 @@ def summarize(
         "catalogue": _catalogue(run, config),
         **_quality(_evaluation(run), config.evaluation.split),
         **_verdict(run),
-        "pushed_model": _pushed_model(run),
+        "pushed_model": _pushed_folder(run, "Pusher"),
+        "index": _index(run),
         "report": _report(run),
         "nodes": {"ran": run.ran(), "cached": run.cached()},
         "seed": config.trainer.seed,
@@ -164,11 +167,27 @@ def _verdict(run: RunRecord) -> dict[str, Any]:
     return verdict_part(read_verdict(artifact.uri) if artifact else None)
 
 
-def _pushed_model(run: RunRecord) -> str | None:
-    pushed = run.output("pushed_model")
+def _pushed_folder(run: RunRecord, pusher: str) -> str | None:
+    """Returns where a Pusher put a model, None if it did not."""
+    node = run.nodes.get(pusher)
+    pushed = node and node.outputs.get("pushed_model")
     if pushed is None or not int(pushed.properties.get("pushed", 0)):
         return None
     return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+
+def _index(run: RunRecord) -> dict[str, Any] | None:
+    """Says what became of the approximate index; None where none is built."""
+    artifact = run.output("index_verdict")
+    if artifact is None:
+        return None
+    verdict = index_verdict.read_verdict(artifact.uri)
+    return {
+        "passed": verdict["passed"],
+        "reasons": index_verdict.reasons(verdict),
+        "figures": verdict["figures"],
+        "pushed": _pushed_folder(run, INDEX_PUSHER_ID),
+    }
 
 
 def _report(run: RunRecord) -> str | None:

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,6 +20,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
 from components.index_builder.options import IndexOptions
+from components.index_builder.verdict import VERDICT_NAME, summary_line
 from components.serving_validator.checks import Check
 from components.serving_validator.executor import (
     ModelFailedError,
@@ -39,7 +40,6 @@ VERDICT = "index_verdict"
 SPLIT = "split"
 OPTIONS = "options"
 SOURCE_DIGEST = "source_digest"
-VERDICT_NAME = "verdict.json"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -65,11 +65,17 @@ class Executor(base_executor.BaseExecutor):
         other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
         if other is not None:
             checks.append(_served_model(other))
-        passed = all(check.passed for check in checks)
-        verdict = artifact_utils.get_single_instance(output_dict[VERDICT])
-        _write_verdict(verdict, passed, checks, figures, options)
-        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
-        print(summary_line(passed, checks, figures), flush=True)
+        verdict = {
+            "passed": all(check.passed for check in checks),
+            "checks": [dataclasses.asdict(check) for check in checks],
+            "figures": figures,
+            "options": dataclasses.asdict(options),
+        }
+        place = artifact_utils.get_single_instance(output_dict[VERDICT])
+        text = json.dumps(verdict, indent=2)
+        io_utils.write_string_file(os.path.join(place.uri, VERDICT_NAME), text)
+        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), verdict["passed"])
+        print(summary_line(verdict), flush=True)
 
 
 def build(
@@ -103,26 +109,6 @@ def build(
     return checks, {**figures, "items": items, "build_seconds": build_seconds}
 
 
-def summary_line(passed: bool, checks: Sequence[Check], figures: Mapping[str, Any]) -> str:
-    """Says in a few words what came of it, and why nothing is pushed if so."""
-    failed = [f"\n  {check.name}: {check.explanation}" for check in checks if not check.passed]
-    told = f"; {_told(figures)}" if figures else ""
-    if not passed:
-        return f"Approximate index: failed, it is not pushed{told}" + "".join(failed)
-    return f"Approximate index: passed, {len(checks)} checks{told}"
-
-
-def _told(figures: Mapping[str, Any]) -> str:
-    latencies = (
-        f"{name} {figures[name]['p50_ms']:.2f} / {figures[name]['p99_ms']:.2f} ms"
-        for name in (EXACT, APPROXIMATE)
-    )
-    return (
-        f"recall@100 {figures['recall@100']:.4f} over {figures['sessions']} sessions, "
-        f"p50 / p99 {', '.join(latencies)}"
-    )
-
-
 def _export(exact: str, approximate: str, options: IndexOptions) -> int:
     """Writes the SavedModel, by way of this machine where the folder is elsewhere."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -143,28 +129,3 @@ def _served_model(blessing: types.Artifact) -> Check:
     passed = bool(blessing.get_int_custom_property("blessed"))
     text = "the exact model " + ("passed" if passed else "did not pass") + " its serving check"
     return Check("model", passed, text)
-
-
-def _write_verdict(
-    verdict: types.Artifact,
-    passed: bool,
-    checks: Sequence[Check],
-    figures: Mapping[str, Any],
-    options: IndexOptions,
-) -> None:
-    content = {
-        "passed": passed,
-        "checks": [dataclasses.asdict(check) for check in checks],
-        "figures": dict(figures),
-        "options": dataclasses.asdict(options),
-    }
-    text = json.dumps(content, indent=2)
-    io_utils.write_string_file(os.path.join(verdict.uri, VERDICT_NAME), text)
-
-
-def read_verdict(folder: str) -> dict[str, Any]:
-    """Returns what the node wrote: `passed`, `checks`, `figures` and `options`."""
-    content: dict[str, Any] = json.loads(
-        io_utils.read_string_file(os.path.join(folder, VERDICT_NAME))
-    )
-    return content

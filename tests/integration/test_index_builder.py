@@ -16,8 +16,9 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.index_builder.executor import Executor, read_verdict
+from components.index_builder.executor import Executor
 from components.index_builder.options import IndexOptions
+from components.index_builder.verdict import read_verdict
 from modules import graph_index
 from pipeline.recommender import load_model, recommend
 

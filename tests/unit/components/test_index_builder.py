@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.index_builder.checks import judge, measure, recall
-from components.index_builder.executor import summary_line
 from components.index_builder.options import IndexOptions
+from components.index_builder.verdict import summary_line
 
 EXACT = {"item_ids": [["a", "b"], ["c", "d"]], "scores": [[2.0, 1.0], [2.0, 1.0]]}
 FOUND = {"item_ids": [["a", "b"], ["c", "e"]], "scores": [[2.0, 1.0], [2.0, 0.5]]}
@@ -85,7 +85,8 @@ def test_the_line_of_the_log_names_figures_and_faults() -> None:
     answers = _answers()
     figures = measure(answers)
     checks = judge(answers, figures, IndexOptions())
-    line = summary_line(False, checks, figures)
+    verdict = {"passed": False, "figures": figures, "checks": [*map(dataclasses.asdict, checks)]}
+    line = summary_line(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line
     assert "exact 4.00 / 4.00 ms, approximate 1.00 / 1.00 ms" in line
     assert "\n  recall@100: 0.7500" in line and "raise index.neighbors" in line

@@ -177,6 +177,29 @@ def test_the_report_of_a_refused_model() -> None:
     assert "Recommendations: none, no model has been pushed yet" in none
 
 
+FIGURES = {"recall@100": 0.9876, "exact": {"p50_ms": 20.0}, "approximate": {"p50_ms": 1.5}}
+
+
+@pytest.mark.parametrize(
+    ("index", "lines"),
+    [
+        (None, []),
+        (
+            {"passed": True, "reasons": [], "figures": FIGURES, "pushed": "/out/pushed_index/7"},
+            ["Index:   /out/pushed_index/7", "  recall@100 0.9876, 1.50 ms instead of 20.00 ms"],
+        ),
+        (
+            {"passed": False, "reasons": ["recall@100: 0.5"], "figures": FIGURES, "pushed": None},
+            ["Index:   refused, not pushed", "  recall@100: 0.5"],
+        ),
+    ],
+)
+def test_the_report_names_the_approximate_index(index: Any, lines: list[str]) -> None:
+    text = format_report(_summary(index=index)).splitlines()
+    start = text.index("Pushed:  /out/pushed/7") + 1
+    assert text[start : text.index("Report:  /out/page/report.html")] == lines
+
+
 def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> None:
     verdict = {
         "blessed": False,
