@@ -1,8 +1,9 @@
-"""A run that is stopped leaves no process behind; while it runs, its folder is its own."""
+"""A run that is stopped leaves no process behind, and one that is killed is continued."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from pipeline.sample_data import write_sample
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def _start(folder: Path, epochs: int) -> subprocess.Popen[str]:
+def _start(folder: Path, epochs: int, *settings: str) -> subprocess.Popen[str]:
+    """Starts a run on `data` that leaves its results in `out`; while it runs, `out` is its own."""
     data = folder / "data"
     files = ["--train", str(data / "train.tsv"), "--test", str(data / "test.tsv")]
-    options = ["--set", f"trainer.epochs={epochs}", "--out", str(folder / "out")]
+    chosen = " ".join([f"trainer.epochs={epochs}", *settings])
+    options = ["--set", chosen, "--out", str(folder / "out")]
     return subprocess.Popen(
         [sys.executable, "run.py", *files, *options],
         stdout=subprocess.PIPE,
@@ -72,3 +75,32 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
+    settings = ("trainer.early_stopping_patience=null", "trainer.refit=false", "model.gru_units=8")
+    run = _start(folder, 40, *settings)
+    done = 0
+    try:
+        assert run.stdout is not None
+        for line in run.stdout:
+            found = re.match(r"\s+epoch (\d+)/40 ", line)
+            done = int(found[1]) if found else done
+            if done >= 3:
+                break
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        rest, _ = run.communicate(timeout=60)
+    runner = holder(folder / "out")
+    if runner is not None:  # in a session of its own, so the kill of the group did not reach it
+        os.kill(runner, signal.SIGKILL)
+    done += len(re.findall(r"^ +epoch \d+/40 ", rest, re.MULTILINE))
+    assert 3 <= done < 40
+
+    again = _start(folder, 40, *settings)
+    output, errors = again.communicate(timeout=600)
+    assert again.returncode == 0, output + errors
+    assert "SessionExampleGen ... cached" in output and "Transform ... cached" in output
+    assert "resumed" in output
+    epochs = [int(number) for number in re.findall(r"^ +epoch (\d+)/40 ", output, re.MULTILINE)]
+    assert epochs == list(range(epochs[0], 41)) and epochs[0] > 2
