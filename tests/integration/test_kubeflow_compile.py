@@ -134,6 +134,33 @@ def _compile(tmp_path: Path, text: str, *arguments: str) -> tuple[int, Path]:
     return status, output
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
+    tmp_path: Path, target: str
+) -> None:
+    output = tmp_path / ("pipeline.json" if target == "vertex" else "pipeline.yaml")
+    arguments = ["--target", target, "--output", str(output), "--set", "index.kind=graph"]
+
+    assert compile_script.main(arguments) == 0
+
+    assert check.report(output) == []
+    tasks = {task.name: task for task in read_view(output).tasks()}
+    models = tasks["IndexPusher"].inputs("artifacts")
+    assert set(models) == {"model", "model_blessing", "infra_blessing"}
+    dag = read_view(output).root_dag()["IndexPusher"]["inputs"]["artifacts"]
+    producers = {name: dag[name]["taskOutputArtifact"]["producerTask"] for name in sorted(models)}
+    assert producers == {
+        "infra_blessing": "IndexBuilder",
+        "model": "IndexBuilder",
+        "model_blessing": "ModelGate",
+    }
+    constants = dict(tasks["IndexPusher"].constants())
+    folder = json.loads(constants["push_destination"])["filesystem"]["base_directory"]
+    assert folder == load_deployment(HERE / f"{target}.yaml").push_folder + "_index"
+    bindings = " ".join(map(str, tasks["IndexPusher"].arguments().values()))
+    assert '"form": "{}_index"' in bindings
+
+
 def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
     (tmp_path / "platform.yaml").write_text(
         "all:\n  pvcMount: [{constant: c, mountPath: /mnt/session-retrieval}]\n"
