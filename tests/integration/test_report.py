@@ -185,6 +185,8 @@ def test_shows_all_that_the_nodes_left(text: str, world: World) -> None:
         assert artifact.id and name.replace("_", " ") in text
     for part in ("c0de" * 16, "files:f", "Intended use", "tensorflow", "recall@20 on eval"):
         assert part in text
+    tables = re.findall(r'aria-label="(.*?) by slice"', text)
+    assert tables == ["honest/all/recall@20", "honest/all/mrr@20", "Beyond accuracy"]
     charts = re.findall(r'<svg role="img" aria-label="(.*?)"', text)
     assert sum(label.startswith("Bar chart") for label in charts) == 4
     assert sum(label.startswith("Training curves") for label in charts) >= 3
