@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the job and prints its summary; returns the exit status."""
     options = parse_arguments(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
         model = options.model or newest_model(out / "pushed" for out in outs)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except RenewalError as error:
             print(error, file=sys.stderr)
             return 1
-    except (NoModelError, FileNotFoundError) as error:
+    except (NoModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Pushed   {done.folder}\nmade of  {done.base}")

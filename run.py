@@ -109,6 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, ValueError, BusyError) as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder.",
+            file=sys.stderr,
+        )
+        return 2
     try:
         return execute(config, out, launch.child_environment(os.environ, out))
     except KeyboardInterrupt:

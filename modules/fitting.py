@@ -117,7 +117,7 @@ def choose(job: Job, name: str, windows: Windows) -> Choice:
         seen_items.BOOSTS if boost is None else [boost],
     )
     print(
-        f"    current item -{seen.current_item_penalty:g}, earlier items "
+        f"    current item {0 - seen.current_item_penalty:+g}, earlier items "
         f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
         flush=True,
     )

@@ -46,15 +46,17 @@ def read_job(fn_args: FnArgs, files: Sequence[str]) -> Job:
 
     Args:
       fn_args: of Trainer or Tuner. `custom_config` has the option classes' fields under `features`,
-        `model` and `trainer`, the `checkpoint_folder` and the `source_digest` of the code; values
-        in `hyperparameters`, named `section.field`, win over them.
+        `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder` and the
+        `source_digest` of the code; values in `hyperparameters`, named `section.field`, win over
+        them.
       files: whose contents the fits depend on.
     """
     config = fn_args.custom_config
     sections = {name: dict(config[name]) for name in ("features", *SEARCHED_SECTIONS)}
     found = (fn_args.hyperparameters or {}).get("values", {})
     sections = overlay(sections, found)
-    digest = hashlib.sha256(json.dumps(sections, sort_keys=True).encode())
+    read = {**sections, "tuner": config.get("tuner")}
+    digest = hashlib.sha256(json.dumps(read, sort_keys=True).encode())
     digest.update(config["source_digest"].encode())
     for file in files:
         with tf.io.gfile.GFile(file, "rb") as content:

@@ -108,7 +108,7 @@ class SessionScorer(tf.Module):
 
         Returns:
           int64 `[batch, (length - 1)]`, conservative ranks; catalogue + 1 for a target outside the
-          catalogue. After a prefix without any item the rank is the target's position plus 1.
+          catalogue. After a prefix without any item items rank by popularity, those on offer.
         """
         size = self.index.size
         in_catalogue = (positions >= 0) & (positions < size)
@@ -129,8 +129,15 @@ class SessionScorer(tf.Module):
                 scores, tf.gather(contexts, rows), self._seen
             ),
         )
-        by_popularity = tf.where(target >= 0, target + 1, size + 1)
+        by_popularity = self._popularity_ranks(target)
         return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
+
+    def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:
+        """Ranks positions, int64 `[targets]`, as the answer to an empty session does."""
+        offered = tf.pad(self.index.offered(), [[0, 1]])  # position -1 is not on offer
+        place = tf.cumsum(tf.cast(offered, tf.int64))
+        at = tf.where(target >= 0, target, self.index.size)
+        return tf.where(tf.gather(offered, at), tf.gather(place, at), self.index.size + 1)
 
     def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
         """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""

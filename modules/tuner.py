@@ -7,6 +7,7 @@ Recommenders' ones; a tuner of ours with the same oracles runs whole fits instea
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 import keras_tuner
@@ -71,6 +72,11 @@ class SessionTuner(base_tuner.BaseTuner):
             seed=job.trainer.seed,
         )
         super().__init__(oracle, directory=job.checkpoints, project_name="search")
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Runs all trials; what a killed search would need goes when they are done."""
+        super().search(*fit_args, **fit_kwargs)
+        shutil.rmtree(self._job.checkpoints, ignore_errors=True)
 
     def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
         """Fits and judges a model with the trial's values."""

@@ -79,6 +79,7 @@ def recommend(
         [
             Recommendation(item_id.decode("utf-8", "replace"), float(score))
             for item_id, score in list(zip(ids, scores, strict=True))[:count]
+            if item_id  # of a catalogue with too few items on offer the last places are empty
         ]
         for ids, scores in rows
     ]

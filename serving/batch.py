@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -25,7 +26,7 @@ from tfx.proto import example_gen_pb2
 from components.session_example_gen import input_files, output_files
 from components.session_example_gen.report import Report, check_report, merge_reports
 from components.session_example_gen.transforms import Batch, SessionsFromFiles
-from modules.sessions import SessionOptions
+from modules.sessions import SessionDataError, SessionOptions
 from serving.batch_formats import FORMATS, SessionAnswer
 
 SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
@@ -102,7 +103,9 @@ class Recommend(beam.DoFn):
             answer = self._ask(examples=tf.constant(part))
             columns = (answer["item_ids"].numpy()[:, :count], answer["scores"].numpy()[:, :count])
             for example, ids, scores in zip(part, *columns, strict=True):
-                yield SessionAnswer(_session_id(example), ids.tolist(), scores.tolist())
+                width = np.count_nonzero(ids != b"")  # fewer where few items are on offer
+                items = ids[:width].tolist()
+                yield SessionAnswer(_session_id(example), items, scores[:width].tolist())
 
 
 def _session_id(example: bytes) -> bytes:
@@ -123,10 +126,21 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
 
     Raises:
       SessionDataError: the input is not fit for use.
-      FileExistsError: the folder of the answers holds something.
+      FileExistsError: the folder of the answers holds something, or is none.
     """
-    if fileio.exists(job.out) and fileio.listdir(job.out):
-        raise FileExistsError(f"{job.out} is not empty: name another folder, or remove it.")
+    if fileio.exists(job.out) and not (fileio.isdir(job.out) and not fileio.listdir(job.out)):
+        raise FileExistsError(f"{job.out} is no empty folder: name another one, or remove it.")
+    try:
+        return _run(job)
+    except SessionDataError as error:
+        kept = output_files.keep_rejects(job.out, f"{job.out.rstrip('/')}.rejects.jsonl")
+        raise SessionDataError(f"{error}{kept}") from error
+    finally:
+        if not fileio.exists(os.path.join(job.out, SUMMARY_NAME)) and fileio.exists(job.out):
+            fileio.rmtree(job.out)  # answers of a job that failed are no answers
+
+
+def _run(job: BatchJob) -> dict[str, Any]:
     sessions = dataclasses.replace(job.sessions, min_session_length=1)
     config = example_gen_pb2.Input(
         splits=[example_gen_pb2.Input.Split(name=SPLIT, pattern=job.pattern)]

@@ -57,7 +57,11 @@ class Client:
         answer = self.predict(SIGNATURE, {"item_ids": padded})
         try:
             return [
-                [Recommendation(*pair) for pair in list(zip(ids, scores, strict=True))[:count]]
+                [
+                    Recommendation(item_id, score)
+                    for item_id, score in list(zip(ids, scores, strict=True))[:count]
+                    if item_id
+                ]
                 for ids, scores in zip(answer["item_ids"], answer["scores"], strict=True)
             ]
         except (KeyError, TypeError, ValueError) as error:

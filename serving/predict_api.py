@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 DEFAULT_SIGNATURE = "serving_default"
 
 
@@ -39,7 +41,7 @@ def predict(signatures: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     """
     request = _read(body)
     name = request.get("signature_name", DEFAULT_SIGNATURE)
-    if name not in signatures:
+    if not isinstance(name, str) or name not in signatures:
         raise RequestError(f"No signature {name!r}; there are: {', '.join(sorted(signatures))}.")
     function = signatures[name]
     specs = function.structured_input_signature[1]
@@ -57,7 +59,7 @@ def predict(signatures: Mapping[str, Any], body: bytes) -> dict[str, Any]:
 def _read(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(f"The body is no JSON: {error}") from error
     if not isinstance(request, dict) or ("inputs" in request) == ("instances" in request):
         raise RequestError("The body must be an object with either 'inputs' or 'instances'.")
@@ -83,8 +85,6 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _tensors(values: Any, specs: Mapping[str, Any]) -> dict[str, Any]:
-    import tensorflow as tf
-
     if len(specs) == 1 and not (isinstance(values, dict) and set(values) == set(specs)):
         values = {next(iter(specs)): values}
     if not isinstance(values, dict) or set(values) != set(specs):
@@ -93,7 +93,7 @@ def _tensors(values: Any, specs: Mapping[str, Any]) -> dict[str, Any]:
     tensors = {}
     for name, spec in specs.items():
         try:
-            tensors[name] = tf.constant(_decode(values[name]), spec.dtype)
+            tensors[name] = _tensor(_decode(values[name]), spec.dtype)
         except (TypeError, ValueError) as error:
             raise RequestError(
                 f"{name} must be {spec.dtype.name} of shape {spec.shape}, with rows of one length "
@@ -104,6 +104,14 @@ def _tensors(values: Any, specs: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name} must have shape {spec.shape}, got {tensors[name].shape.as_list()}."
             )
     return tensors
+
+
+def _tensor(value: Any, dtype: Any) -> Any:
+    import tensorflow as tf
+
+    if dtype.is_integer and np.any(np.abs(np.asarray(value, dtype=object)) > dtype.max):
+        raise ValueError(f"a value is beyond {dtype.max}")  # it would wrap around
+    return tf.constant(value, dtype)
 
 
 def _decode(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -20,9 +21,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.exact_index import offer_in, with_offer
+from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_digest
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
-RECORD = Path("assets.extra") / "renewal.json"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _COLUMNS, _POPULAR, _IDS = (
     f"{name}{_VALUE}" for name in ("_columns", "_popular", "_catalogue_ids")
@@ -99,9 +100,16 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
             "unknown": len(listed) - int(offered.sum()),
         }
         digest = hashlib.sha256(items.read_bytes()).hexdigest()
-        record = {"base": str(base), "items": str(items), "items_sha256": digest, **counts}
-        (unfinished / RECORD).parent.mkdir(exist_ok=True)
-        (unfinished / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        record = {
+            "base": str(base),
+            TRAINED_MODEL: trained_model_digest(str(base)),
+            "items": str(items),
+            "items_sha256": digest,
+            **counts,
+        }
+        (unfinished / RENEWAL_RECORD).parent.mkdir(exist_ok=True)
+        text = json.dumps(record, indent=2) + "\n"
+        (unfinished / RENEWAL_RECORD).write_text(text, encoding="utf-8")
         unfinished.rename(version)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -146,7 +154,9 @@ def _new_version(push_folder: Path) -> Path:
 
 def _write(base: Path, folder: Path, variables: Variables) -> None:
     """Copies a SavedModel with other values of its variables."""
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("variables*", RECORD.name))
+    shutil.copytree(
+        base, folder, ignore=shutil.ignore_patterns("variables*", os.path.basename(RENEWAL_RECORD))
+    )
     (folder / "variables").mkdir()
     tf.raw_ops.SaveV2(
         prefix=str(folder / "variables" / "variables"),

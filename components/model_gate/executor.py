@@ -36,8 +36,8 @@ from components.model_gate.rank_table import (
 from components.model_gate.sessions import SessionBatch, read_batches
 from components.model_gate.verdict import Check
 from components.model_gate.verdict_text import format_verdict
-from components.pusher.executor import folder_digest
 from modules.configuration import EvaluationOptions, from_json
+from modules.model_files import folder_digest
 
 EXAMPLES = "examples"
 EVALUATION = "evaluation"

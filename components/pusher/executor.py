@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any
 
@@ -13,12 +12,15 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from modules.model_files import folder_digest, trained_model_digest
+
 
 class Executor(executor.Executor):
     """Pushes as TFX does, unless the newest pushed version is this very model.
 
     The Evaluator runs again once there is a baseline to compare with, and blesses the same model
-    anew; TFX would then push a second copy of it.
+    anew; TFX would then push a second copy of it. A version whose index was renewed counts as the
+    model that it was made of: a copy of that would bring withdrawn items back.
     """
 
     def Do(
@@ -35,7 +37,7 @@ class Executor(executor.Executor):
         if newest is None or not self.CheckBlessing(input_dict):
             return super().Do(input_dict, output_dict, exec_properties)
         model = self.GetModelPath(input_dict)
-        if folder_digest(newest) != folder_digest(model):
+        if trained_model_digest(newest) != folder_digest(model):
             return super().Do(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
@@ -52,15 +54,3 @@ def newest_version(base_directory: str) -> str | None:
     versions = [name.rstrip("/") for name in fileio.listdir(base_directory)]
     numbers = [int(name) for name in versions if name.isdigit()]
     return os.path.join(base_directory, str(max(numbers))) if numbers else None
-
-
-def folder_digest(folder: str) -> str:
-    """Returns a SHA-256 over the names and contents of all files below a folder."""
-    digest = hashlib.sha256()
-    for parent, _, files in sorted(fileio.walk(folder)):
-        for name in sorted(files):
-            path = os.path.join(parent, name)
-            with fileio.open(path, "rb") as file:
-                content = hashlib.sha256(file.read()).hexdigest()
-            digest.update(f"{os.path.relpath(path, folder)}\0{content}\0".encode())
-    return digest.hexdigest()

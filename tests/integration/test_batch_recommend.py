@@ -92,8 +92,10 @@ def test_a_folder_with_something_in_it_stays_as_it_is(
 ) -> None:
     (tmp_path / "mine").write_text("precious")
     assert _run(log, tmp_path, trained) == 1
-    assert "is not empty: name another folder" in capsys.readouterr().err
+    assert "is no empty folder: name another one" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+    assert _run(log, tmp_path / "mine", trained) == 1
+    assert (tmp_path / "mine").read_text() == "precious"
 
 
 def test_a_file_without_the_columns_stops_the_job(
@@ -103,3 +105,15 @@ def test_a_file_without_the_columns_stops_the_job(
     log.write_text("a\tb\n1\t2\n")
     assert _run(log, tmp_path / "answers", trained) == 1
     assert "has no column 'SessionId'" in capsys.readouterr().err
+
+
+def test_a_job_that_failed_leaves_no_answers_but_the_bad_rows(
+    log: Path, trained: Any, tmp_path: Path, capsys: Any
+) -> None:
+    bad = tmp_path / "bad.tsv"
+    bad.write_text(log.read_text() + "1\t2\tyesterday\n" * len(log.read_text().splitlines()))
+    for _ in range(2):  # nothing is in the way of another try
+        assert _run(bad, tmp_path / "answers", trained) == 1
+        assert f"All bad rows are in {tmp_path}/answers.rejects.jsonl" in capsys.readouterr().err
+    assert not (tmp_path / "answers").exists()
+    assert "yesterday" in (tmp_path / "answers.rejects.jsonl").read_text()

@@ -82,12 +82,19 @@ def test_bytes_travel_as_base64(url: str, session: list[str]) -> None:
     assert answer["predictions"][0]["item_ids"] == found
 
 
+def _filtered(**changes: Any) -> dict[str, Any]:
+    rules = {"exclude": [[""]], "allow": [[""]], "session_items": "keep", **changes}
+    return {"signature_name": "recommend_filtered", "inputs": {"item_ids": [["a"]], **rules}}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"{", "The body is no JSON"),
         ({}, "either 'inputs' or 'instances'"),
+        (b"[" * 100_000, "The body is no JSON"),
         ({"signature_name": "x", "inputs": []}, "No signature 'x'; there are: embed_items"),
+        ({"signature_name": ["x"], "inputs": []}, "No signature ['x']"),
         ({"signature_name": "recommend", "inputs": [["a"], ["a", "b"]]}, "rows of one length"),
         ({"signature_name": "recommend", "inputs": ["a"]}, "item_ids must have shape"),
         ({"signature_name": "recommend", "inputs": [[1]]}, "item_ids must be string"),
@@ -95,19 +102,8 @@ def test_bytes_travel_as_base64(url: str, session: list[str]) -> None:
         ({"signature_name": "recommend", "instances": []}, "at least one row"),
         ({"signature_name": "recommend_filtered", "instances": [1]}, "k, session_items cannot be"),
         ({"signature_name": "recommend_filtered", "inputs": {"k": 1}}, "must have exactly"),
-        (
-            {
-                "signature_name": "recommend_filtered",
-                "inputs": {
-                    "item_ids": [["a"]],
-                    "k": 0,
-                    "exclude": [[""]],
-                    "allow": [[""]],
-                    "session_items": "keep",
-                },
-            },
-            "k must be at least 1",
-        ),
+        (_filtered(k=0), "k must be at least 1"),
+        (_filtered(k=2**40), "k must be int32"),
     ],
 )
 def test_a_request_that_means_nothing_is_told_why(url: str, content: Any, words: str) -> None:

@@ -10,11 +10,16 @@ from typing import Any
 
 import ml_metadata as mlmd
 import pytest
+import tensorflow as tf
+from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
 
 import renew_index
+from components.pusher.executor import Executor
+from modules.model_files import RENEWAL_RECORD
 from pipeline import recommender
-from serving.renewal import RECORD
 
 
 @pytest.fixture
@@ -50,8 +55,6 @@ def _answers(folder: Path, sessions: list[list[str]]) -> list[list[str]]:
 
 
 def _filtered(folder: Path, session: list[str], **changes: Any) -> list[str]:
-    import tensorflow as tf
-
     rules = {"k": 100, "exclude": [[""]], "allow": [[""]], "session_items": "keep", **changes}
     values = {name: tf.constant(value) for name, value in rules.items()}
     ask = _load(folder).signatures["recommend_filtered"]
@@ -69,7 +72,7 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
     assert _renew(out, [*left, "brand new"]) == 0
     renewed = recommender.newest_model([out / "pushed"])
     assert renewed != before
-    assert json.loads((renewed / RECORD).read_text())["gone"] == len(gone)
+    assert json.loads((renewed / RENEWAL_RECORD).read_text())["gone"] == len(gone)
     assert "left out 1 items of the list" in capsys.readouterr().out
 
     for session, answer in zip(sessions, _answers(renewed, sessions), strict=True):
@@ -83,7 +86,7 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
 
     assert _renew(out, catalogue) == 0
     again = recommender.newest_model([out / "pushed"])
-    record = json.loads((again / RECORD).read_text())
+    record = json.loads((again / RENEWAL_RECORD).read_text())
     assert (record["gone"], record["back"]) == (0, len(gone))
     assert _answers(again, sessions) == _answers(before, sessions)
 
@@ -93,8 +96,67 @@ def test_fewer_items_than_an_answer_holds(out: Path, sample: Any) -> None:
     assert _renew(out, few, "--least-share", "0") == 0
     folder = recommender.newest_model([out / "pushed"])
     for answer in _answers(folder, [[], few[:2]]):
-        assert set(answer[:7]) == set(few)
-        assert set(answer[7:]) == {""}
+        assert sorted(answer) == sorted(few)
+
+
+def test_an_empty_session_is_judged_as_it_is_answered(out: Path, sample: Any) -> None:
+    catalogue = _catalogue(out, sample)
+    assert _renew(out, catalogue[:2] + catalogue[5:]) == 0
+    folder = recommender.newest_model([out / "pushed"])
+    answer = _answers(folder, [[]])[0]
+    for target, rank in ((answer[0], 1), (answer[4], 5), (catalogue[3], len(catalogue) + 1)):
+        assert _rank_after_unknown(folder, target) == rank
+
+
+def _rank_after_unknown(folder: Path, target: str) -> int:
+    ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"never seen", target.encode()]))
+    example = tf.train.Example(features=tf.train.Features(feature={"item_ids": ids}))
+    judged = _load(folder).signatures["evaluate"](
+        examples=tf.constant([example.SerializeToString()])
+    )
+    return int(judged["rank"].numpy()[0, 0])
+
+
+def test_the_model_that_was_renewed_is_not_pushed_again(out: Path, sample: Any) -> None:
+    assert _renew(out, _catalogue(out, sample)[5:]) == 0
+    assert _renew(out, _catalogue(out, sample)[9:]) == 0
+    versions = sorted((path.name for path in (out / "pushed").iterdir()), key=int)
+
+    pushed = _push(out / "pushed" / "7", out)
+
+    assert {path.name for path in (out / "pushed").iterdir()} == set(versions)
+    assert pushed.get_string_custom_property("pushed_version") == versions[-1]
+
+
+def test_another_model_is_pushed_over_a_renewed_one(out: Path, sample: Any) -> None:
+    assert _renew(out, _catalogue(out, sample)[5:]) == 0
+    other = shutil.copytree(out / "pushed" / "7", out / "other")
+    (other / "assets.extra" / "note").parent.mkdir(exist_ok=True)
+    (other / "assets.extra" / "note").write_text("another training", "utf-8")
+
+    _push(other, out)
+
+    newest = recommender.newest_model([out / "pushed"])
+    assert (newest / "assets.extra" / "note").is_file()
+
+
+def _push(model: Path, out: Path) -> Any:
+    """Runs the Pusher on a blessed model, as a run that trained nothing does."""
+    shutil.copytree(model, out / "artifact" / "Format-Serving", dirs_exist_ok=True)
+    trained, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
+    pushed = standard_artifacts.PushedModel()
+    trained.uri, blessing.uri, pushed.uri = (
+        str(out / name) for name in ("artifact", "blessing", "pushed_model")
+    )
+    blessing.set_int_custom_property("blessed", 1)
+    destination = pusher_pb2.PushDestination()
+    destination.filesystem.base_directory = str(out / "pushed")
+    Executor().Do(
+        {"model": [trained], "model_blessing": [blessing]},
+        {"pushed_model": [pushed]},
+        {"push_destination": json_format.MessageToJson(destination), "custom_config": "null"},
+    )
+    return pushed
 
 
 def test_lineage_is_kept(out: Path, sample: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import job, trainer, tuner
+from modules import fitting, job, trainer, tuner
 
 TUNER = {
     "enabled": True,
@@ -27,9 +27,7 @@ def arguments(fn_args, sample, tmp_path: Path) -> dict[str, Any]:
     return made
 
 
-def test_finds_what_learns_and_goes_on_after_a_kill(
-    arguments, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_finds_what_learns(arguments, capsys: pytest.CaptureFixture[str]) -> None:
     found = tuner.tuner_fn(FnArgs(**arguments))
     found.tuner.search(**found.fit_kwargs)
     found.tuner.results_summary()
@@ -43,11 +41,32 @@ def test_finds_what_learns_and_goes_on_after_a_kill(
     assert re.search(r"trial 1/3  model.gru_units [48]  trainer.learning_rate \S+\n", printed)
     assert "trial 3/3" in printed and "best: " in printed
 
-    # The same search again, as after a kill at its end, has nothing left to run.
+    folder = arguments["custom_config"]["checkpoint_folder"]
+    assert not list(Path(folder).glob("*"))  # a finished search leaves nothing to go on from
+
+
+def test_goes_on_after_a_kill(
+    arguments, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = iter(["first", "second"])
+
+    def killed_at_the_third(*values: Any) -> Any:
+        if next(fits, None) is None:
+            raise KeyboardInterrupt
+        return fitting.choose(*values)
+
+    found = tuner.tuner_fn(FnArgs(**arguments))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tuner, "choose", killed_at_the_third)
+        found.tuner.search(**found.fit_kwargs)
+    capsys.readouterr()
+
     again = tuner.tuner_fn(FnArgs(**arguments))
     again.tuner.search(**again.fit_kwargs)
-    assert "epoch" not in capsys.readouterr().out
-    assert again.tuner.get_best_hyperparameters()[0].values == best.values
+
+    printed = capsys.readouterr().out
+    assert re.findall(r"trial (\d)/3", printed) == ["3"]
+    assert len(again.tuner.oracle.get_best_trials(3)) == 3
 
 
 def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> None:
@@ -60,3 +79,9 @@ def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> No
     assert with_values.checkpoints != without.checkpoints
     trainer.run_fn(found)
     assert (tmp_path / "run" / "model" / "saved_model.pb").exists()
+
+
+def test_another_search_does_not_go_on_where_the_first_was(arguments) -> None:
+    one = job.read_job(FnArgs(**arguments), [])
+    arguments["custom_config"]["tuner"] = {**TUNER, "space": {"model.gru_units": [16]}}
+    assert job.read_job(FnArgs(**arguments), []).checkpoints != one.checkpoints

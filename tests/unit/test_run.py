@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import run
 from run import Screen
 
 OUTPUT = """$ tfx pipeline create --engine=local
@@ -42,3 +45,12 @@ def test_shows_a_command_as_soon_as_its_line_is_whole(capsys: pytest.CaptureFixt
 def test_shows_a_failure_before_the_first_node(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().show("CLI\nFailed: ImportError: no module\n")
     assert capsys.readouterr().out == "Failed: ImportError: no module\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert run.main(["--out", str(tmp_path / "file" / "out")]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/file" in error and "OUT=folder" in error
