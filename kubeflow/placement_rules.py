@@ -100,6 +100,26 @@ def machine_paths(view: SpecView) -> Iterator[Problem]:
                     )
 
 
+def fixed_folders(view: SpecView) -> Iterator[Problem]:
+    """Checks that a folder which a run may choose is fixed in no node."""
+    defaults = {
+        name: str(definition.get("defaultValue") or "")
+        for name, definition in view.parameters().items()
+        if name.endswith(FOLDER_SUFFIX)
+    }
+    for task in view.tasks():
+        taken = {s.get("componentInputParameter") for s in task.inputs("parameters").values()}
+        for name, folder in defaults.items():
+            holders = [key for key, value in task.constants() if folder and folder in str(value)]
+            if holders and name not in taken:
+                yield Problem(
+                    task.name,
+                    f"parameter {holders[0]} holds {folder}, the default of {name}, and would keep "
+                    "it in a run with another one",
+                    "add the node to the bindings in kubeflow/tfx_pipeline.py",
+                )
+
+
 def _paths(value: Any) -> list[str]:
     if not isinstance(value, str):
         return []
@@ -203,6 +223,7 @@ RULES: tuple[Rule, ...] = (
     documents,
     folders,
     machine_paths,
+    fixed_folders,
     caching,
     resources,
     beam,

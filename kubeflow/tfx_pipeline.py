@@ -143,7 +143,7 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             config.trainer.epochs,
             "most passes over the training data",
             {
-                "Trainer": Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1),
+                **_of_fits(Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1)),
                 "Report": Binding("epochs", "config", ("trainer", "epochs"), minimum=1),
             },
         ),
@@ -166,12 +166,17 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             {
                 "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
                 "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
-                "Trainer": Binding(
-                    "state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS
+                **_of_fits(
+                    Binding("state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS)
                 ),
             },
         ),
     ]
+
+
+def _of_fits(binding: Binding) -> dict[str, Binding]:
+    """Returns a binding for all nodes that fit models: they are given the same."""
+    return dict.fromkeys(("Tuner", "Trainer"), binding)
 
 
 def _thresholds(config: Config, name: str, description: str) -> RuntimeParameter:
