@@ -16,8 +16,15 @@ from spec_view import Problem, SpecView, read_view
 
 def find_problems(view: SpecView) -> list[Problem]:
     """Returns all problems of a specification, each once."""
-    rules = (*spec_rules.RULES, *placement_rules.RULES)
-    return list(dict.fromkeys(problem for rule in rules for problem in rule(view)))
+    found = list(spec_rules.strict_parse(view))
+    for rule in (*spec_rules.RULES, *placement_rules.RULES):
+        try:
+            found += rule(view)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Rules read what the protos allow; of anything else the parser has said enough.
+            if not found:
+                raise
+    return list(dict.fromkeys(found))
 
 
 def report(file: Path) -> list[str]:

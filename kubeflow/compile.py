@@ -16,6 +16,9 @@ from deployment import TARGETS, Deployment, load_deployment  # noqa: E402
 from pipeline.config import DEFAULT_PRESET, ConfigError  # noqa: E402
 from pipeline.overrides import split_overrides  # noqa: E402
 
+# By which check.py and the local driver tell the targets apart.
+SUFFIXES = {"oss": ".yaml", "vertex": ".json"}
+
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
@@ -55,21 +58,46 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
     return compiled_spec.to_yaml(spec, platform)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compiles and checks; returns 0, 1 for a result with problems, 2 for a bad configuration."""
-    options = parse_arguments(arguments)
+def choose_output(wanted: Path | None, target: str) -> Path:
+    """Returns the file to write.
+
+    Raises:
+      ValueError: it cannot be written, or its name says another target.
+    """
+    suffix = SUFFIXES[target]
+    output = wanted or Path(f"pipeline{suffix}")
+    if output.suffix != suffix:
+        raise ValueError(f"--output {output} must end in {suffix} for the target {target}")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output {output}: there is no folder {output.parent}: make it first")
+    return output
+
+
+def write(options: argparse.Namespace) -> tuple[Path, str]:
+    """Compiles; returns the file that was written and the target that it is for.
+
+    Raises:
+      ConfigError, ValueError: something in the configuration cannot be used.
+      OSError: the result cannot be written.
+    """
     file = options.deployment or HERE / f"{options.target or TARGETS[0]}.yaml"
     overrides = [part for text in options.set for part in split_overrides(text)]
+    deployment = load_deployment(file)
+    output = choose_output(options.output, deployment.target)
+    text = render(deployment, file.parent, options.preset, overrides)
+    output.write_text(text, encoding="utf-8")
+    return output, deployment.target
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compiles and checks; returns 0, 1 for a result with problems, 2 where there is no result."""
+    options = parse_arguments(arguments)
     try:
-        deployment = load_deployment(file)
-        text = render(deployment, file.parent, options.preset, overrides)
-    except (ConfigError, ValueError) as error:
+        output, target = write(options)
+    except (ConfigError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    suffix = ".json" if deployment.target == "vertex" else ".yaml"
-    output = options.output or Path(f"pipeline{suffix}")
-    output.write_text(text, encoding="utf-8")
-    print(f"Wrote {output} for {deployment.target}")
+    print(f"Wrote {output} for {target}")
     return check.main([str(output)])
 
 

@@ -100,6 +100,8 @@ def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _read_resources(values: Any, problems: list[str]) -> dict[str, Resources]:
+    if values is None:
+        return {}
     if not isinstance(values, dict):
         problems.append(f"resources must be a mapping of node ids, got {values!r}")
         return {}

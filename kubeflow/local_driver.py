@@ -14,20 +14,30 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import run_values
+import spec_rules
 from executor_input import Json
 from local_pod import Node, NodeFailedError, run_node
 from local_store import BackendError, Store
+from spec_view import read_view
 
 
 def load_spec(file: Path) -> Json:
-    """Reads the first document of a compiled specification, or a Vertex job's part of it."""
-    document: Json = next(iter(yaml.safe_load_all(file.read_text("utf-8"))))
-    return document.get("pipelineSpec", document)
+    """Reads a compiled specification, of a Vertex job its part of it.
+
+    Raises:
+      BackendError: the file cannot be read, or holds none.
+    """
+    try:
+        view = read_view(file)
+    except (OSError, ValueError) as error:
+        raise BackendError(str(error)) from error
+    broken = next(spec_rules.strict_parse(view), None)
+    if broken:
+        raise BackendError(f"{file}: {broken}")
+    return view.spec
 
 
 def read_nodes(spec: Json) -> list[Node]:

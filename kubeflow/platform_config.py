@@ -33,10 +33,18 @@ FIELDS: dict[str, type] = {
 }
 
 
-def _check(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
+def _mapping(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
+    """Returns a mapping that may be left empty."""
+    if values is None:
+        return {}
     if not isinstance(values, dict):
         problems.append(f"{where} must be a mapping, got {values!r}")
         return {}
+    return values
+
+
+def _check(where: str, given: Any, problems: list[str]) -> dict[str, Any]:
+    values = _mapping(where, given, problems)
     for key, value in values.items():
         if key not in FIELDS:
             problems.append(
@@ -67,12 +75,12 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
         values = parse_yaml(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
-    values = values if isinstance(values, dict) else {}
+    values = _mapping("the file", values, problems)
     known = sorted(nodes)
-    common = _check("all", values.get("all") or {}, problems)
+    common = _check("all", values.get("all"), problems)
     own = {
         name: _check(f"nodes.{name}", v, problems)
-        for name, v in (values.get("nodes") or {}).items()
+        for name, v in _mapping("nodes", values.get("nodes"), problems).items()
     }
     problems += [
         f"nodes.{name} is no node of the pipeline: there are {', '.join(known)}"

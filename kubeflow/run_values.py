@@ -21,7 +21,10 @@ def assignment(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return name, value
     is_number = isinstance(parsed, (int, float)) and not isinstance(parsed, bool)
     return name, parsed if is_number else value
 

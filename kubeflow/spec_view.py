@@ -125,14 +125,25 @@ def read_view(file: Path) -> SpecView:
     size = len(text.encode())
     try:
         if file.suffix == ".json":
-            job = json.loads(text)
-            return SpecView(job.get("pipelineSpec") or {}, "vertex", job=job, size=size)
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except (ValueError, yaml.YAMLError, AttributeError) as error:
+            documents = [json.loads(text)]
+        else:
+            documents = [document for document in yaml.safe_load_all(text) if document is not None]
+    except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
+    if not all(isinstance(document, dict) for document in documents):
+        raise ValueError(f"{file} must hold mappings, as compile.py writes them")
+    if file.suffix == ".json":
+        return _job_view(file, documents[0], size)
     specs = [document for document in documents if "pipelineInfo" in document]
     platforms = [document for document in documents if "platforms" in document]
     if len(specs) != 1:
         raise ValueError(f"{file} must hold one specification, it holds {len(specs)}")
     platform = platforms[0] if platforms else None
     return SpecView(specs[0], "oss", platform, documents=len(documents), size=size)
+
+
+def _job_view(file: Path, job: Json, size: int) -> SpecView:
+    spec = job.get("pipelineSpec")
+    if not isinstance(spec, dict):
+        raise ValueError(f"{file} must hold a PipelineJob: its pipelineSpec is {spec!r}")
+    return SpecView(spec, "vertex", job=job, size=size)

@@ -29,6 +29,7 @@ import check  # noqa: E402
 import compile as compile_script  # noqa: E402
 import examples  # noqa: E402
 from deployment import TARGETS, load_deployment  # noqa: E402
+from runtime_parameters import FLAG, apply_all, decode  # noqa: E402
 from spec_view import SpecView, read_view  # noqa: E402
 
 HERE = PROJECT / "kubeflow"
@@ -161,6 +162,27 @@ def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
     assert '"form": "{}_index"' in bindings
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_runs_values_reach_both_nodes_that_fit_models(tmp_path: Path, target: str) -> None:
+    output = tmp_path / f"pipeline{compile_script.SUFFIXES[target]}"
+    arguments = ["--target", target, "--output", str(output), "--set", "tuner.enabled=true"]
+
+    assert compile_script.main(arguments) == 0
+
+    tasks = {task.name: task for task in read_view(output).tasks()}
+    for name in ("Tuner", "Trainer"):
+        given = {"epochs": 1.0, "state_folder": "gs://bucket/other"}
+        taken = tasks[name].inputs("parameters")
+        assert all(taken[key] == {"componentInputParameter": key} for key in given), name
+        bindings = decode(tasks[name].arguments()[FLAG])
+        properties = apply_all(bindings, {**dict(tasks[name].constants()), **given})
+        config = json.loads(properties["custom_config"])
+        assert config["trainer"]["epochs"] == 1, name
+        assert config["checkpoint_folder"] == "gs://bucket/other/checkpoints", name
+    (found,) = tasks["Trainer"].task["inputs"]["artifacts"]["hyperparameters"].values()
+    assert found["producerTask"] == "Tuner"
+
+
 def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
     (tmp_path / "platform.yaml").write_text(
         "all:\n  pvcMount: [{constant: c, mountPath: /mnt/session-retrieval}]\n"
@@ -221,6 +243,30 @@ def test_bad_configuration_ends_before_tfx_is_asked(
     assert "target must be one of oss, vertex" in errors
     assert "did you mean trainer.epochs?" in errors
     assert "data.train must be relative to the data folder" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "'"], "SET=': No closing quotation: check the quotes"),
+        (["--output", "missing/pipeline.yaml"], "there is no folder missing: make it first"),
+        (["--output", "pipeline.json"], "--output pipeline.json must end in .yaml for the target"),
+        (["--target", "vertex", "--output", "a.yaml"], "must end in .json for the target vertex"),
+        (["--output", "folder.yaml"], "Is a directory: 'folder.yaml'"),
+        (["--deployment", "none.yaml"], "Config none.yaml is not usable"),
+    ],
+)
+def test_a_command_that_cannot_work_gets_a_sentence_and_an_exit_status(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.yaml").mkdir()
+    assert compile_script.main(arguments) == 2
+    assert words in capsys.readouterr().err
 
 
 def _raw(schema_2_1: bool) -> dict[str, Any]:

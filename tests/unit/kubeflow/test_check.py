@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 import check
+import local_driver
+from local_store import BackendError
 from spec_view import SpecView, read_view
 
 TITLE = {"artifactType": {"instanceSchema": "title: tfx.Examples\ntype: object\n"}}
@@ -233,6 +235,11 @@ CASES = {
         '{"schema": "/home/me/schema.pbtxt"}',
         "Use: parameter number names /home/me/schema.pbtxt",
     ),
+    "fixed folder": (
+        f"{USE}/inputs/parameters/number/runtimeValue/constant",
+        '{"checkpoint_folder": "/mnt/state/data/checkpoints"}',
+        "Use: parameter number holds /mnt/state/data, the default of data_folder",
+    ),
     "cached source": (f"{GEN}/cachingOptions", {"enableCache": True}, "Gen: is cached, but reads"),
     "cached effect": (
         "spec/components/Use/outputDefinitions",
@@ -349,3 +356,25 @@ def test_a_file_without_a_specification_is_refused(tmp_path: Path) -> None:
     file.write_text("platforms: {}\n", "utf-8")
     with pytest.raises(ValueError, match="must hold one specification, it holds 0"):
         read_view(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.yaml", "pipelineInfo: {name: a}\nroot: 3\n", "is no PipelineSpec"),
+        ("a.yaml", "pipelineInfo: a\ndeploymentSpec: []\n", "is no PipelineSpec"),
+        ("a.yaml", "- pipelineInfo\n", "must hold mappings"),
+        ("a.yaml", "pipelineInfo\n", "must hold mappings"),
+        ("a.json", "[1]", "must hold mappings"),
+        ("a.json", '{"pipelineSpec": "a"}', "its pipelineSpec is 'a'"),
+        ("a.json", '{"pipelineSpec": {"root": {"dag": {"tasks": 3}}}}', "is no PipelineSpec"),
+    ],
+)
+def test_a_file_of_another_form_gets_a_sentence(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text, "utf-8")
+    assert any(words in line for line in check.report(file)), check.report(file)
+    with pytest.raises(BackendError, match=words):
+        local_driver.load_spec(file)

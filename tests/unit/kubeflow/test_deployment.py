@@ -110,3 +110,23 @@ def test_mistakes_in_the_platform_file_are_reported_at_once(tmp_path: Path) -> N
         "volumes is not a known key",
     ):
         assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nodes: [Trainer]\n", r"nodes must be a mapping, got \['Trainer'\]"),
+        ("- all\n", r"the file must be a mapping, got \['all'\]"),
+        ("all: 3\n", "all must be a mapping, got 3"),
+    ],
+)
+def test_a_platform_file_of_another_form_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        _executors(tmp_path / "p.yaml", text)
+
+
+def test_parts_of_the_platform_file_may_be_left_empty(tmp_path: Path) -> None:
+    assert _executors(tmp_path / "p.yaml", "all:\nnodes:\n  Trainer:\n") == {
+        "Trainer_executor": {},
+        "Pusher_executor": {},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -36,6 +37,30 @@ def test_what_is_copied_is_there_and_in_the_build_context() -> None:
     allowed = {line[1:] for line in ignore if line.startswith("!")}
     assert set(_copied()) == allowed
     assert all((PROJECT / name).exists() for name in allowed)
+
+
+def _imported(file: Path) -> set[str]:
+    """Returns the first names of all modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_all_that_the_copied_code_imports_of_the_project_is_copied_too() -> None:
+    base = TEXT.partition("AS base")[2]
+    copied = re.findall(r"^COPY (?!--from)(\S+) \./\S*$", base, re.MULTILINE)
+    assert {"modules", "components", "pipeline", "kubeflow"} <= set(copied)
+    files = [file for name in copied for file in (PROJECT / name).rglob("*.py")]
+    files += [PROJECT / name for name in copied if name.endswith(".py")]
+    own = {file.stem for file in PROJECT.glob("*.py")}
+    own |= {file.parent.name for file in PROJECT.glob("*/*.py")}
+    needed = {name: file for file in files for name in _imported(file) & own}
+    present = {name.removesuffix(".py") for name in copied}
+    assert {name: str(file) for name, file in needed.items() if name not in present} == {}
 
 
 def test_the_project_runs_as_a_numbered_user_from_its_working_directory() -> None:

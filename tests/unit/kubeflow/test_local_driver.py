@@ -228,3 +228,11 @@ def test_the_command_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixt
     assert local_driver.main([str(file), "--work", str(tmp_path / "work")]) == 1
     assert "ValueError: no rows" in capsys.readouterr().err
     assert os.environ.get("SESSION_RETRIEVAL_POD_ROOT") is None
+
+
+def test_the_command_says_that_there_is_no_specification(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none.yaml"
+    assert local_driver.main([str(missing), "--work", str(tmp_path / "work")]) == 1
+    assert f"No such file or directory: '{missing}'" in capsys.readouterr().err

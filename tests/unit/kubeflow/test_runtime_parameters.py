@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import pytest
@@ -110,3 +111,24 @@ def test_a_parameter_without_a_value_is_named() -> None:
 def test_what_the_compiler_writes_is_what_the_entrypoint_reads() -> None:
     bindings = [Binding("a", "b", ("c", "d"), "json"), Binding("e", "f")]
     assert runtime_parameters.decode(runtime_parameters.encode(bindings)) == bindings
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("n=3", 3),
+        ("n=0.5", 0.5),
+        ("n=true", "true"),
+        ("n=gs://bucket/a=b", "gs://bucket/a=b"),
+        ('n={"a": 1}', '{"a": 1}'),
+        ("n={a", "{a"),
+        ("n='", "'"),
+    ],
+)
+def test_a_value_on_the_command_line_is_a_number_or_stays_text(text: str, value: object) -> None:
+    assert run_values.assignment(text) == ("n", value)
+
+
+def test_an_option_that_assigns_nothing_is_refused() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="must be NAME=VALUE, got 'epochs'"):
+        run_values.assignment("epochs")
