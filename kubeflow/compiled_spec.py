@@ -134,10 +134,17 @@ def _append_binding(container: dict[str, Any], binding: Any) -> None:
         args += [FLAG, encode([binding])]
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes out what is the same for all nodes: people and other parsers read no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def to_yaml(spec: Spec, platform: dict[str, Any] | None) -> str:
     """Writes the document for Kubeflow Pipelines: the specification, then the platform's part."""
     documents: Iterable[Any] = [spec, platform] if platform else [spec]
-    return yaml.safe_dump_all(documents, sort_keys=True, width=100)
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=100)
 
 
 def to_vertex_json(spec: Spec, deployment: Deployment) -> str:

@@ -53,6 +53,7 @@ def test_the_example_breaks_no_rule_and_names_no_path_of_this_machine(target: st
     file = examples.FILES[target]
     assert check.report(file) == []
     text = file.read_text("utf-8")
+    assert "&id" not in text, "YAML anchors, which not every reader of the file knows"
     assert str(PROJECT) not in text and str(Path.home()) not in text.replace("/root/", "")
 
 
