@@ -66,6 +66,8 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
         ) from error
     except ValueError as error:
         raise SubmitError(_refusal(host, 404, "no JSON", "")) from error
+    if not isinstance(health, dict):
+        raise SubmitError(_refusal(host, 404, "no JSON object", ""))
     if health.get("multi_user") and not namespace:
         raise SubmitError(f"{host} serves several users: say whose by --namespace")
 

@@ -34,6 +34,7 @@ class StubServer(ThreadingHTTPServer):
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         self.known_pipeline = False
         self.multi_user = False
+        self.health: Any = None
         self.status = 200
         self.refused = "nothing"
 
@@ -70,9 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _content(self, path: str) -> dict[str, Any]:
+    def _content(self, path: str) -> Any:
         if path.endswith("/healthz"):
-            return {"multi_user": self.server.multi_user}
+            return self.server.health or {"multi_user": self.server.multi_user}
         if path.endswith("/experiments"):
             made = {"experiment_id": "e-1", "display_name": "session-retrieval"}
             return made if self.command == "POST" else {"experiments": []}
@@ -232,3 +233,35 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
         assert submit.main(["run", str(file), "--host", server.url, *more]) == 1
         assert words in capsys.readouterr().err
     assert server.calls == []
+
+
+def test_vertexs_own_sdk_takes_the_file_and_the_values_of_a_run() -> None:
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import aiplatform
+
+    def job(**values: Any) -> Any:
+        made = aiplatform.PipelineJob(
+            display_name="sample",
+            template_path=str(EXAMPLE.with_name("sample-vertex.json")),
+            location="europe-west4",
+            project="example-project",
+            credentials=AnonymousCredentials(),
+            parameter_values=values,
+        )
+        return made.to_dict()
+
+    made = job(epochs=3, data_folder="gs://bucket/7")
+    spec, _ = yaml.safe_load_all(EXAMPLE.read_text("utf-8"))
+    tasks = made["pipelineSpec"]["root"]["dag"]["tasks"]
+    assert set(tasks) == set(spec["root"]["dag"]["tasks"])
+    values = made["runtimeConfig"]["parameterValues"]
+    assert (values["epochs"], values["data_folder"]) == (3, "gs://bucket/7")
+    assert made["runtimeConfig"]["gcsOutputDirectory"].startswith("gs://")
+    with pytest.raises(ValueError, match="epoch is not found"):
+        job(epoch=3)
+
+
+def test_a_server_that_answers_something_else_is_no_api(server: StubServer) -> None:
+    server.health = ["fine"]
+    with pytest.raises(submit.SubmitError, match="no address of Kubeflow Pipelines' API"):
+        submit.check_host(server.url, None, None)
