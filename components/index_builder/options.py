@@ -28,7 +28,7 @@ class IndexOptions:
 
     kind: str = NONE
     neighbors: int = 64
-    widths: tuple[int, ...] = (32, 64, 64)
+    widths: tuple[int, ...] = (32, 64, 96)
     sessions: int = 500
     min_recall: float = 0.98
     max_p99_ms: float | None = None
