@@ -21,8 +21,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
-from deployment import Deployment, Resources
-from pipeline.config import Config
+from deployment import DEFAULT, Deployment, Resources
+from pipeline.config import Config, ConfigError
 from runtime_parameters import FLAG, TYPES, RuntimeParameter, encode
 from setup import NAME, VERSION
 from tfx_pipeline import create_cluster_pipeline, runtime_parameters
@@ -41,20 +41,38 @@ UNCACHED = (
     "Pusher",
     "IndexPusher",
 )
+# Nodes that a configuration switches on; one deployment file does for all configurations.
+OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher")
 
 
 def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
-    """Compiles the pipeline into a PipelineSpec of schema 2.1.0, in its JSON form."""
+    """Compiles the pipeline into a PipelineSpec of schema 2.1.0, in its JSON form.
+
+    Raises:
+      ConfigError: resources are given to a node that no configuration has.
+    """
     pipeline = create_cluster_pipeline(config, deployment)
     spec = _compile_with_tfx(pipeline, deployment)
     spec["sdkVersion"] = f"{NAME}-{VERSION}"
     spec["defaultPipelineRoot"] = deployment.pipeline_root
     nodes = {node.id: node for node in pipeline.components}
+    _check_resources(deployment, nodes)
     for node_id, node in nodes.items():
         _finish_node(spec, node, deployment.resources_of(node_id))
     for parameter in runtime_parameters(config, deployment):
         _add_parameter(spec, parameter)
     return spec
+
+
+def _check_resources(deployment: Deployment, nodes: Iterable[str]) -> None:
+    known = {*nodes, *OPTIONAL, DEFAULT}
+    problems = [
+        f"resources.{name} is for no node of the pipeline: there are {', '.join(sorted(known))}"
+        for name in deployment.resources
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError("of the deployment", problems)
 
 
 def _compile_with_tfx(pipeline: Pipeline, deployment: Deployment) -> Spec:

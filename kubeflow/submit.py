@@ -8,6 +8,8 @@ python kubeflow/submit.py schedule pipeline.yaml --host URL --cron '0 0 4 * * *'
 from __future__ import annotations
 
 import argparse
+import copy
+import dataclasses
 import json
 import os
 import sys
@@ -23,8 +25,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import check
+import placement_rules
 import run_values
-from spec_view import Json, read_view
+from spec_view import Json, SpecView, read_view
 
 HOST_VARIABLE = "KFP_HOST"
 TOKEN_VARIABLE = "KFP_TOKEN"
@@ -181,6 +184,15 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def folder_problems(view: SpecView, given: Json) -> list[str]:
+    """Returns one line per node that could not reach a folder that is given for a run."""
+    spec = copy.deepcopy(view.spec)
+    for name, value in given.items():
+        run_values.definitions(spec)[name]["defaultValue"] = value
+    chosen = dataclasses.replace(view, spec=spec)
+    return [str(problem) for problem in placement_rules.folders(chosen)]
+
+
 def submit(options: argparse.Namespace) -> str:
     """Checks the file and the values, then calls the API; returns what was made.
 
@@ -192,8 +204,10 @@ def submit(options: argparse.Namespace) -> str:
         found = ["a .json is for Vertex: see kubeflow/README.md, or compile with --target oss"]
     if found:
         raise SubmitError(f"{options.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
-    spec = read_view(options.file).spec
-    wrong = run_values.problems(spec, dict(getattr(options, "parameter", [])))
+    view = read_view(options.file)
+    spec = view.spec
+    given = dict(getattr(options, "parameter", []))
+    wrong = run_values.problems(spec, given) or folder_problems(view, given)
     if wrong:
         raise SubmitError("\n".join(wrong))
     client = connect(options)

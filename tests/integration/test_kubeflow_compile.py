@@ -207,6 +207,16 @@ def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
     assert "tolerations" not in view.platform_of(tasks["Pusher"])
 
 
+def test_resources_of_no_node_are_refused_those_of_one_that_is_off_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "platform.yaml").write_text((HERE / "platform.yaml").read_text("utf-8"), "utf-8")
+    text = (HERE / "oss.yaml").read_text("utf-8").replace("  Trainer:", "  Tuner:")
+    assert _compile(tmp_path, text)[0] == 0
+    assert _compile(tmp_path, text.replace("  Tuner:", "  Trainr:"))[0] == 2
+    assert "resources.Trainr is for no node of the pipeline: there are" in capsys.readouterr().err
+
+
 def test_a_folder_nobody_mounts_is_found_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -228,6 +228,16 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
         (bad, [], "schemaVersion must be 2.1.0"),
         (EXAMPLE, ["--parameter", "epoch=3"], "no parameter epoch: there are"),
         (vertex, [], "is for Vertex"),
+        (
+            EXAMPLE,
+            ["--parameter", "push_folder=minio://bucket/pushed"],
+            "Pusher: push_folder is minio://bucket/pushed, which neither TFX nor the launcher",
+        ),
+        (
+            EXAMPLE,
+            ["--parameter", "data_folder=/mnt/elsewhere"],
+            "SessionExampleGen: data_folder is /mnt/elsewhere, and no volume is mounted there",
+        ),
         (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
     ):
         assert submit.main(["run", str(file), "--host", server.url, *more]) == 1
