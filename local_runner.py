@@ -16,6 +16,8 @@ from pipeline.launch import find_config, make_sample_if_missing, started
 from pipeline.progress import Console, console, report_failure, watch_nodes
 from pipeline.report import format_report
 from pipeline.run_lock import exclusive
+from pipeline.run_record import read_run
+from pipeline.serving_record import forget_failed_check
 from pipeline.summary import summarize, write_summary
 
 
@@ -37,6 +39,7 @@ def run(stream: Console) -> None:
         if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
             summary = summarize(config, out, nodes.seconds, began)
             write_summary(summary, out)
+            forget_failed_check(read_run(Paths.under(out).metadata, config.name))
             print(f"\n{format_report(summary)}")
 
 

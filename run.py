@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from pipeline.config import Config, ConfigError, choose_preset, load_config
 from pipeline.data_files import DataPaths
 from pipeline.overrides import split_overrides
 from pipeline.progress import FAILED
-from pipeline.run_lock import BusyError, exclusive
+from pipeline.run_lock import STARTING, BusyError, exclusive
 from pipeline.tfx_commands import PROMPT
 
 
@@ -37,23 +38,30 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def prepare(options: argparse.Namespace) -> tuple[Config, Path]:
-    """Returns the checked configuration and the output folder, with all that a run needs in it.
+def configure(options: argparse.Namespace) -> tuple[Config, Path]:
+    """Returns the checked configuration and the output folder.
 
     Raises:
       ConfigError: the configuration is not usable.
       ValueError: the overrides cannot be split.
-      BusyError: another run uses the output folder.
     """
     data = DataPaths(options.data, options.train, options.eval, options.test)
     overrides = [part for text in options.set for part in split_overrides(text)]
     config = load_config(choose_preset(options.preset, data), overrides, data)
     out = Path(options.out).absolute() if options.out else launch.default_out(config.name)
+    return config, out
+
+
+def prepare(config: Config, out: Path) -> None:
+    """Puts all that a run needs into the output folder.
+
+    Raises:
+      BusyError: another run uses the output folder.
+    """
     with exclusive(out):
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Made the bundled sample data in {config.data.folder}", flush=True)
-    return config, out
 
 
 class Screen:
@@ -95,6 +103,18 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     return 0
 
 
+def execute_until_stopped(config: Config, out: Path) -> int:
+    """Runs the pipeline; being stopped, or no longer read, is told by the exit status."""
+    try:
+        return execute(config, out, launch.child_environment(os.environ, out))
+    except KeyboardInterrupt:
+        print("\nStopped. The same command again continues where this run was.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return 128 + signal.SIGPIPE
+
+
 def _stop(number: int, _: object) -> None:
     """Ends the run as an exception does, so that the processes below it end too."""
     sys.exit(128 + number)
@@ -104,25 +124,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the pipeline; returns 0 when it came to its end, also if the model was not blessed."""
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, _stop)
-    try:
-        config, out = prepare(options)
-    except (ConfigError, ValueError, BusyError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(
-            f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder.",
-            file=sys.stderr,
-        )
-        return 2
-    try:
-        return execute(config, out, launch.child_environment(os.environ, out))
-    except KeyboardInterrupt:
-        print("\nStopped. The same command again continues where this run was.", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
-        return 128 + signal.SIGPIPE
+    with contextlib.ExitStack() as held:
+        try:
+            config, out = configure(options)
+            held.enter_context(exclusive(out, STARTING))
+            prepare(config, out)
+        except (ConfigError, ValueError, BusyError) as error:
+            print(error, file=sys.stderr)
+            return 2
+        except OSError as error:
+            print(
+                f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder.",
+                file=sys.stderr,
+            )
+            return 2
+        return execute_until_stopped(config, out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import time
@@ -28,7 +27,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Reads the history of a killed fit, if there is one.
 
         Args:
-          folder: for this fit alone; created when first needed.
+          folder: for this fit alone, of any file system that TensorFlow knows; created when
+            first needed.
           epochs: most epochs.
           patience: epochs without a better Recall@20 before the fit ends; None never stops early.
         """
@@ -39,9 +39,11 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []  # what Keras logged, an entry per epoch
         self._started = self._trained = 0.0
         path = os.path.join(folder, _HISTORY)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                self.history = json.load(file)
+        if tf.io.gfile.exists(path):
+            with tf.io.gfile.GFile(path, "r") as file:
+                self.history = json.loads(file.read())
+        elif tf.io.gfile.exists(folder):  # weights of epochs that nobody knows how good they were
+            tf.io.gfile.rmtree(folder)
 
     @property
     def best_epoch(self) -> int:
@@ -91,9 +93,9 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         del self.history[epoch:]
         if self._patience is not None and self.history:
             # Only now: until this epoch's predecessor was backed up, it could have to run again.
-            outdated = set(glob.glob(self._weights("*") + ".*"))
-            for path in outdated - set(glob.glob(self._weights(self.best_epoch) + ".*")):
-                os.remove(path)
+            outdated = set(tf.io.gfile.glob(self._weights("*") + ".*"))
+            for path in outdated - set(tf.io.gfile.glob(self._weights(self.best_epoch) + ".*")):
+                tf.io.gfile.remove(path)
         self._started = time.perf_counter()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -110,7 +112,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         if temperature is not None:
             logs["temperature"] = float(tf.exp(temperature))
         self.history.append({name: float(value) for name, value in logs.items()})
-        os.makedirs(self._folder, exist_ok=True)
+        tf.io.gfile.makedirs(self._folder)
         if self._patience is not None and self.best_epoch == epoch + 1:
             self.model.save_weights(self._weights(epoch + 1))
         self._write_history()
@@ -123,9 +125,9 @@ class EpochKeeper(tf.keras.callbacks.Callback):
 
     def _write_history(self) -> None:
         path = os.path.join(self._folder, _HISTORY)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(self.history, file)
-        os.replace(path + ".new", path)
+        with tf.io.gfile.GFile(path + ".new", "w") as file:
+            file.write(json.dumps(self.history))
+        tf.io.gfile.rename(path + ".new", path, overwrite=True)
 
     def _print_epoch(self, epoch: int, seconds: float) -> None:
         values = self.history[-1]

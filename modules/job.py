@@ -35,6 +35,11 @@ class Job:
     checkpoints: str
     logs: str
 
+    def forget_progress(self) -> None:
+        """Removes what a killed run would have gone on from."""
+        if tf.io.gfile.exists(self.checkpoints):
+            tf.io.gfile.rmtree(self.checkpoints)
+
 
 def input_files(patterns: Sequence[str]) -> list[str]:
     """Returns the files that match TFX's patterns, sorted."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 
 import tensorflow_transform as tft
@@ -46,4 +45,4 @@ def run_fn(fn_args: FnArgs) -> None:
         )
     for contexts, _ in dataset.window_chunks(eval_files, job.features.max_context).take(1):
         write_answers(model, vocabulary, contexts.numpy(), seen, fn_args.serving_model_dir)
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    job.forget_progress()

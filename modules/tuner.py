@@ -7,7 +7,6 @@ Recommenders' ones; a tuner of ours with the same oracles runs whole fits instea
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 import keras_tuner
@@ -76,7 +75,7 @@ class SessionTuner(base_tuner.BaseTuner):
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs all trials; what a killed search would need goes when they are done."""
         super().search(*fit_args, **fit_kwargs)
-        shutil.rmtree(self._job.checkpoints, ignore_errors=True)
+        self._job.forget_progress()
 
     def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
         """Fits and judges a model with the trial's values."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.model_gate.verdict_text import format_verdict
 from modules.metrics import STEPS, VIEWS
 
 _COLUMNS = ("recall@20", "mrr@20", "ndcg@20")
@@ -114,15 +113,22 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:
-    """Shows the gate's table; reasons are told only where the table cannot: for a refusal."""
-    blessed = "yes" if summary["blessed"] else "no"
-    gate = summary["gate"] and {**summary["gate"], "beyond_accuracy": summary["beyond_accuracy"]}
-    lines = [format_verdict(gate), ""] if gate else []
-    lines.append(f"Blessed: {blessed}")
-    if not summary["blessed"]:
-        lines += [f"  {reason}" for reason in summary["reasons"]]
-    pushed = summary["pushed_model"]
-    return "\n".join([*lines, f"Pushed:  {pushed or 'nothing'}", *_index(summary), *_page(summary)])
+    """Says what became of the model, and why not; the gate has printed its table."""
+    if summary["blessed"]:
+        passed = sum(row["verdict"] == "passed" for row in summary["gate"]["rows"])
+        lines = [f"Blessed: yes, {passed} checks passed"]
+    else:
+        lines = ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
+    lines.append(f"Pushed:  {summary['pushed_model'] or 'nothing'}")
+    return "\n".join([*lines, *_serving(summary), *_index(summary), *_page(summary)])
+
+
+def _serving(summary: Mapping[str, Any]) -> list[str]:
+    """Says why a model that the gate blessed could not be pushed."""
+    check = summary["serving_check"]
+    if not check or check["passed"]:
+        return []
+    return ["  The serving check failed:", *(f"  {reason}" for reason in check["reasons"])]
 
 
 def _index(summary: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-_LOCK_FILE = "run.lock"
+RUNNING = "run.lock"  # held by the process that runs the pipeline
+STARTING = "start.lock"  # held by the command above it, from configuration to summary
 
 
 class BusyError(Exception):
@@ -24,29 +25,30 @@ def _lock(file: IO[str]) -> bool:
     return True
 
 
-def holder(out: Path) -> int | None:
-    """Returns the id of the process that holds the folder's lock, None if nobody does."""
-    if not (out / _LOCK_FILE).is_file():
+def holder(out: Path, lock: str = RUNNING) -> int | None:
+    """Returns the id of the process that holds a lock of the folder, None if nobody does."""
+    if not (out / lock).is_file():
         return None
-    with open(out / _LOCK_FILE, encoding="utf-8") as file:
+    with open(out / lock, encoding="utf-8") as file:
         return None if _lock(file) else int(file.read().strip() or 0) or None
 
 
 @contextlib.contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """Holds the folder's lock; the kernel gives it back however the process ends.
+def exclusive(out: Path, lock: str = RUNNING) -> Iterator[None]:
+    """Holds a lock of the folder; the kernel gives it back however the process ends.
 
-    Two runs at once would write the same metadata, checkpoints and pushed models.
+    Two runs at once would write the same configuration, metadata, checkpoints and pushed models.
+    There are two locks since the runner outlives a command that is killed.
 
     Raises:
       BusyError: another process holds the lock; the message has its id.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with open(out / _LOCK_FILE, "a", encoding="utf-8") as file:
+    with open(out / lock, "a", encoding="utf-8") as file:
         if not _lock(file):
             raise BusyError(
-                f"Another run (process {holder(out) or 'unknown'}) uses {out}: wait for its end, "
-                "or choose another folder with OUT=folder."
+                f"Another run (process {holder(out, lock) or 'unknown'}) uses {out}: wait for its "
+                "end, or choose another folder with OUT=folder."
             )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

@@ -21,6 +21,7 @@ from pipeline.config import Config, Paths
 from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.pushing import INDEX_PUSHER_ID
 from pipeline.run_record import RunRecord, read_run
+from pipeline.serving_record import serving_check
 
 FORMAT = 1
 SUMMARY_FILE = "summary.json"
@@ -52,6 +53,7 @@ def summarize(
         **_quality(_evaluation(run), config.evaluation.split),
         **_verdict(run),
         "pushed_model": _pushed_folder(run, "Pusher"),
+        "serving_check": serving_check(run),
         "index": _index(run),
         "report": _report(run),
         "nodes": {"ran": run.ran(), "cached": run.cached()},
@@ -170,7 +172,7 @@ def _verdict(run: RunRecord) -> dict[str, Any]:
 def _pushed_folder(run: RunRecord, pusher: str) -> str | None:
     """Returns where a Pusher put a model, None if it did not."""
     node = run.nodes.get(pusher)
-    pushed = node and node.outputs.get("pushed_model")
+    pushed = node.outputs.get("pushed_model") if node else None
     if pushed is None or not int(pushed.properties.get("pushed", 0)):
         return None
     return str(pushed.properties.get("pushed_destination") or pushed.uri)

@@ -16,14 +16,23 @@ import yaml
 from pipeline.sample_data import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
+# All nodes that there are: with a search, and with an approximate index for which the sample is too
+# small to be judged.
 SETTINGS = (
-    "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity]"
+    "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity] "
+    "tuner.enabled=true tuner.trials=1 'tuner.space={trainer.learning_rate: [0.002]}' "
+    "index.kind=graph index.neighbors=8 index.sessions=50 index.min_recall=0 "
+    "index.max_p99_ratio=null"
 )
 ROOT = "minio://a-bucket/some/prefix"
 STOCK = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
 
 
-def _call(script: str, *arguments: str, timeout: int = 850) -> subprocess.CompletedProcess[str]:
+# A run has some twenty processes, each of which imports TensorFlow: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
+
+
+def _call(script: str, *arguments: str, timeout: int = 1700) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
         [sys.executable, str(PROJECT / "kubeflow" / script), *arguments],
@@ -90,13 +99,26 @@ def test_the_first_run_blesses_and_pushes_with_nothing_to_compare_with(
     assert (version / "saved_model.pb").is_file()
 
 
+def test_the_search_runs_and_trainer_takes_what_it_found(first: Path, folder: Path) -> None:
+    tuner = (first / "Tuner.log").read_text("utf-8")
+    assert "trial 1/1  trainer.learning_rate 0.002" in tuner
+    assert "epoch 2/2" in tuner
+    assert f'"checkpoint_folder": "{folder}/state/checkpoints"' in tuner
+    assert "'hyperparameters': [Artifact" in (first / "Trainer.log").read_text("utf-8")
+
+
+def test_the_approximate_index_is_pushed_beside_the_model(first: Path, folder: Path) -> None:
+    (version,) = (folder / "pushed_index").iterdir()
+    assert (version / "saved_model.pb").is_file()
+
+
 def test_artifacts_are_in_the_bucket_and_name_no_folder_of_a_pod(first: Path, folder: Path) -> None:
     store = folder / "work" / "store"
     assert [path.name for path in (store / "minio").iterdir()] == ["a-bucket"]
     assert not (PROJECT / "minio:").exists()
     assert list((folder / "work" / "pods").iterdir()) == []
-    models = list(store.rglob("Format-Serving/saved_model.pb"))
-    assert len(models) == 1
+    nodes = {file.relative_to(store).parts[6] for file in store.rglob("Format-Serving/*.pb")}
+    assert nodes == {"Trainer", "IndexBuilder"}
 
 
 def test_the_pushed_model_answers(first: Path, folder: Path) -> None:
@@ -118,8 +140,11 @@ def test_the_pushed_model_answers(first: Path, folder: Path) -> None:
 def test_the_second_run_compares_with_the_firsts_model_and_data(first: Path, folder: Path) -> None:
     (pushed,) = (folder / "pushed").iterdir()
     # JSON for what is to be blessed, given when the run starts.
-    status, output, logs = _run(folder, thresholds='{"honest/all/n": 10}')
+    status, output, logs = _run(folder, thresholds='{"honest/all/n": 10}', epochs="1")
     assert status == 0, output
+    for node in ("Tuner", "Trainer"):
+        text = (logs / f"{node}.log").read_text("utf-8")
+        assert "epoch 1/1" in text and "/2 " not in text, node
     assert f"The last pushed model is {pushed}" in (logs / "LatestBlessedModel.log").read_text(
         "utf-8"
     )

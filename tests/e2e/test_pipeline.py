@@ -88,6 +88,17 @@ def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
     assert _blessings(folder / "out") == [1, 1]
 
 
+def test_a_failed_serving_check_is_told_and_made_again(
+    first: tuple[str, dict], folder: Path
+) -> None:
+    for _ in range(2):
+        output, summary = _run(folder, f"{SETTINGS} serving.max_p50_ms=0.001")
+        assert "Trainer ... cached" in output
+        assert "ServingValidator ... cached" not in output
+        assert summary["blessed"] and summary["pushed_model"] is None
+        assert "The serving check failed:\n  p50 latency" in output
+
+
 def _blessings(out: Path) -> list[int]:
     """Returns `blessed` of every ModelBlessing in the metadata, -1 where there is none."""
     config = metadata_store_pb2.ConnectionConfig()

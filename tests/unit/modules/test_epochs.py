@@ -102,7 +102,7 @@ class Fit:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         recalls: tuple[float, ...] = (),
         epochs: int = 4,
         patience: int | None = None,
@@ -167,6 +167,33 @@ def test_a_killed_fit_goes_on_and_ends_where_one_in_one_go_ends(
     assert resumed.keeper.best_epoch == 4
     # Weights, optimizer and order of steps are those of an uninterrupted fit.
     np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
+
+
+def test_a_killed_fit_goes_on_in_an_object_store(
+    whole: Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TensorFlow's file system in memory stands for gs://: nothing but tf.io.gfile opens both."""
+    folder = f"ram://{time.time_ns()}"
+    recalls = (0.1, 0.2, 0.3, 0.4)
+    Fit(folder, recalls, patience=2, kill=(2, "batch", 3))
+
+    resumed = Fit(folder, recalls, patience=2)
+    resumed.keeper.restore_best(resumed.model)
+
+    assert "resumed after epoch 2\n" in capsys.readouterr().out
+    np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
+
+
+def test_a_fit_whose_history_is_lost_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Fit(tmp_path, epochs=2)
+    (tmp_path / "history.json").unlink()
+    capsys.readouterr()
+
+    Fit(tmp_path, epochs=2)
+
+    assert _epochs_printed(capsys.readouterr().out) == ["1/2", "2/2"]
 
 
 def test_a_fit_that_was_not_killed_says_nothing_of_resuming(

@@ -87,6 +87,7 @@ def _summary(**changes: Any) -> dict[str, Any]:
         "baselines": {"popularity": metrics},
         "beyond_accuracy": {"coverage@20": {"value": 0.5, "interval": None}},
         "pushed_model": "/out/pushed/7",
+        "serving_check": {"passed": True, "reasons": [], "figures": {"p50_ms": 1.5}},
         "report": "/out/page/report.html",
         "nodes": {"ran": ["Trainer"], "cached": ["Transform"]},
         "seed": 42,
@@ -156,11 +157,7 @@ def test_the_report_tells_all_a_person_asks() -> None:
         "Catalogue: 95 items to recommend, of 120 in the training data",
         "Metrics (test)  recall@20  mrr@20  ndcg@20  steps",
         "  known/last       0.5000  0.5000   0.5000  1,234",
-        "metric                candidate  best baseline            last blessed  must be"
-        "           n  difference or value [interval]  verdict",
-        "honest/all/recall@20     0.2500  0.2000 sequential_rules             -  > popularity"
-        "  1,234  +0.2000 [+0.1900, +0.2100]      passed",
-        "Blessed: yes",
+        "Blessed: yes, 1 checks passed",
         "Pushed:  /out/pushed/7",
         "Report:  /out/page/report.html",
         "  a, b  ->  d, e",
@@ -175,6 +172,17 @@ def test_the_report_of_a_refused_model() -> None:
     assert "(of the model pushed before, /out/pushed/7)" in text
     none = format_report(_summary(pushed_model=None, recommendations=None))
     assert "Recommendations: none, no model has been pushed yet" in none
+
+
+def test_the_report_says_why_a_blessed_model_was_not_pushed() -> None:
+    check = {"passed": False, "reasons": ["p50 latency: 9.1 ms, allowed are 0.1"], "figures": {}}
+    text = format_report(_summary(pushed_model=None, serving_check=check))
+    lines = text[text.index("Pushed:") :].splitlines()[:3]
+    assert lines == [
+        "Pushed:  nothing",
+        "  The serving check failed:",
+        "  p50 latency: 9.1 ms, allowed are 0.1",
+    ]
 
 
 FIGURES = {"recall@100": 0.9876, "exact": {"p50_ms": 20.0}, "approximate": {"p50_ms": 1.5}}
