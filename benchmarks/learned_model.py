@@ -17,6 +17,7 @@ import tensorflow as tf
 from modules import dataset, serving
 from modules.autograph import exempt_keras_from_autograph
 from modules.configuration import ModelOptions, TrainerOptions
+from modules.lazy_adam import LazyAdam
 from modules.model import TwoTower
 from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, Vocabulary
@@ -25,8 +26,9 @@ MAX_CONTEXT = 20
 SEEN = SeenItemScores(current_item_penalty=2.0, earlier_item_boost=1.0)
 _FAMILY, _CATEGORY = 8, 128
 _LONGEST = 21
-_SESSIONS_PER_ITEM = {False: 4, True: 1}  # of a small and of a large catalogue
+_SESSIONS_PER_ITEM = 4
 _LARGE = 200_000
+_EPOCHS = {False: 2, True: 1}  # of a small and of a large catalogue
 
 IntArray = npt.NDArray[np.int64]
 
@@ -115,14 +117,13 @@ def _trained(items: int, dim: int, cache: Path, sessions: IntArray, counts: IntA
             for variable, values in zip(variables, saved.values(), strict=True):
                 variable.assign(values)
         return model
-    # Adam updates the whole item table in every step, Adagrad what the step has touched.
-    optimizers = tf.keras.optimizers
-    model.compile(optimizers.Adagrad(0.2) if is_large else optimizers.Adam(0.004))
-    rows = sessions[: items * _SESSIONS_PER_ITEM[is_large]] + FIRST_ITEM
+    # With Adagrad a million vectors stayed where they began: only an item's closest were learned.
+    model.compile(LazyAdam(0.004))
+    rows = sessions[: items * _SESSIONS_PER_ITEM] + FIRST_ITEM
     rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
     windows = tf.data.Dataset.from_tensors((rows[:, :-1], rows[:, 1:]))
     batches = dataset.training_batches(windows, options.batch_targets, not is_large, 1)
-    model.fit(batches, epochs=2, verbose=2)
+    model.fit(batches, epochs=_EPOCHS[is_large], verbose=2)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(cache, *(variable.numpy() for variable in variables))
     return model

@@ -6,7 +6,9 @@
 All contenders run on one thread in one process and take turns, so that a noisy machine is noisy
 for all; ratios count. faiss and ScaNN take part where they are installed. `empty` is a signature
 that returns its input: what calling TensorFlow from Python costs. `recommend` is the exported
-model, raw ids of 10-item sessions in, raw ids out; all others get query vectors.
+model, raw ids of 10-item sessions in, raw ids out, `recommend, graph index` the one that the node
+IndexBuilder makes of it, whose recall is that of the other's answers; all others get query vectors.
+Of a million items, the graph takes some minutes too.
 """
 
 from __future__ import annotations
@@ -29,22 +31,25 @@ import tensorflow_recommenders as tfrs  # isort: skip
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
 
 from benchmarks.learned_model import learned_model  # isort: skip
+from components.index_builder.options import IndexOptions  # isort: skip
+from modules.approximate_recommender import export_approximate  # isort: skip
 from modules.exact_index import ExactIndex  # isort: skip
 
 K = 100
 SESSION_LENGTH = 10
 LARGE = 200_000
+RESCORED = 40  # times k
 
 Array = np.ndarray[Any, Any]
 Search = Callable[[Array], Array]
 
 
 class Contender(NamedTuple):
-    """A way to find items: `ask` maps a batch of queries to positions `[batch, k]`."""
+    """A way to find items: `ask` maps a batch of requests to what it found, `[batch, k]`."""
 
     name: str
     ask: Search
-    counts: bool = True  # whether it answers queries, so that its recall means something
+    counts: bool = True  # whether it finds items, so that its recall means something
 
 
 def numpy_search(vectors: Array) -> Search:
@@ -83,7 +88,10 @@ def brute_force_search(vectors: Array) -> Search:
 
 
 def faiss_searches(vectors: Array) -> list[Contender]:
-    """Finds items with faiss, exactly, and by a graph where building one does not take too long."""
+    """Finds items with faiss: exactly, by codes, and by a graph if that is not too long to build.
+
+    Codes of 4 bits for two dimensions each are scanned without partitions, the best scored exactly.
+    """
     try:
         import faiss  # type: ignore[import-not-found]
     except ImportError:
@@ -92,6 +100,12 @@ def faiss_searches(vectors: Array) -> list[Contender]:
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
     found = [Contender("faiss flat", lambda queries: flat.search(queries, K)[1])]
+    dim = vectors.shape[1]
+    codes = faiss.index_factory(dim, f"PQ{dim // 2}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)
+    codes.train(vectors[:LARGE])
+    codes.add(vectors)
+    codes.k_factor = RESCORED
+    found.append(Contender("faiss PQ, rescored", lambda queries: codes.search(queries, K)[1]))
     if len(vectors) <= LARGE:
         graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = 100
@@ -115,6 +129,24 @@ def scann_searches(vectors: Array) -> list[Contender]:
     return [Contender("ScaNN, half the leaves", lambda q: searcher.search_batched(q)[0])]
 
 
+def whole_models(folder: Path) -> list[Contender]:
+    """Asks the exported model, and the one with the approximate index that is made of it here."""
+    options, made = IndexOptions(), folder.with_name(f"{folder.name}-graph")
+    export_approximate(str(folder), str(made), options.neighbors, options.widths)
+    return [_whole("recommend", folder), _whole("recommend, graph index", made)]
+
+
+def _whole(name: str, folder: Path) -> Contender:
+    """Maps sessions of raw ids, string `[batch, length]`, to recommended ids."""
+    model = tf.saved_model.load(str(folder))
+
+    def ask(sessions: Array) -> Array:
+        found: Array = model.signatures["recommend"](item_ids=sessions)["item_ids"].numpy()
+        return found
+
+    return Contender(name, ask)
+
+
 def take_turns(
     contenders: Sequence[Contender], batches: Sequence[Any], rounds: int, in_a_row: int
 ) -> dict[str, Array]:
@@ -136,6 +168,21 @@ def recall(found: Array, exact: Array) -> float:
     return float(
         np.mean([np.isin(one, other).mean() for one, other in zip(exact, found, strict=True)])
     )
+
+
+def row(
+    contender: Contender,
+    took: dict[str, Array],
+    size: int,
+    base: float,
+    requests: Any,
+    exact: Array,
+) -> tuple[str, ...]:
+    """Returns the cells of a contender, with its recall of the exact answers to all requests."""
+    p50, p99 = np.percentile(took[contender.name], [50, 99])
+    share = f"{recall(contender.ask(requests), exact):.4f}" if contender.counts else ""
+    rate, ratio = f"{1e3 * size / p50:,.0f}", f"{base / p50:.2f}"
+    return contender.name, f"{p50:.3f}", f"{p99:.3f}", rate, ratio, share
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
@@ -179,8 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *faiss_searches(vectors),
         *scann_searches(vectors),
     ]
-    signature = model.signatures["recommend"]
-    whole = Contender("recommend", lambda b: signature(item_ids=b)["item_ids"].numpy(), False)
+    whole = whole_models(learned.folder)
+    requests = tf.constant(raw[:320])
+    recommended = whole[0].ask(requests)
     exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :K]
     rounds = max(2, options.rounds // (5 if options.items > LARGE else 1))
     with threadpool_limits(1):
@@ -188,15 +236,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             batches = [queries[at : at + size] for at in range(0, 320, size)]
             in_a_row = 10 if size == 1 else 3
             took = take_turns(contenders, batches, rounds, in_a_row)
-            asked = [tf.constant(raw[at : at + size]) for at in range(0, 320, size)]
-            took |= take_turns([whole], asked, rounds, in_a_row)
-            rows = [(f"batch of {size}", "p50 ms", "p99 ms", "queries/s", "to numpy", "recall@100")]
-            base = np.median(took["numpy argpartition"])
-            for contender in [*contenders, whole]:
-                p50, p99 = np.percentile(took[contender.name], [50, 99])
-                share = f"{recall(contender.ask(queries), exact):.4f}" if contender.counts else ""
-                rate, ratio = f"{1e3 * size / p50:,.0f}", f"{base / p50:.2f}"
-                rows.append((contender.name, f"{p50:.3f}", f"{p99:.3f}", rate, ratio, share))
+            took |= take_turns(whole, tf.split(requests, len(batches)), rounds, in_a_row)
+            base = float(np.median(took["numpy argpartition"]))
+            rows: list[tuple[str, ...]] = [
+                (f"batch of {size}", "p50 ms", "p99 ms", "queries/s", "to numpy", "recall@100")
+            ]
+            rows += [row(one, took, size, base, queries, exact) for one in contenders]
+            rows += [row(one, took, size, base, requests, recommended) for one in whole]
             print(f"\n{options.items:,} items, {vectors.shape[1]} dimensions, one thread")
             print(table(rows), flush=True)
 
