@@ -65,8 +65,9 @@ class Executor(base_executor.BaseExecutor):
         other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
         if other is not None:
             checks.append(_served_model(other))
+        passed = all(check.passed for check in checks)
         verdict = {
-            "passed": all(check.passed for check in checks),
+            "passed": passed,
             "checks": [dataclasses.asdict(check) for check in checks],
             "figures": figures,
             "options": dataclasses.asdict(options),
@@ -74,7 +75,7 @@ class Executor(base_executor.BaseExecutor):
         place = artifact_utils.get_single_instance(output_dict[VERDICT])
         text = json.dumps(verdict, indent=2)
         io_utils.write_string_file(os.path.join(place.uri, VERDICT_NAME), text)
-        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), verdict["passed"])
+        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
         print(summary_line(verdict), flush=True)
 
 
