@@ -15,6 +15,7 @@ from pathlib import Path
 from modules.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
 from pipeline.launch import saved_config
+from pipeline.overrides import split_overrides
 from pipeline.recommender import NoModelError, newest_model
 
 
@@ -28,6 +29,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shards", type=int, help="about how many files (one for 8 MiB of input)")
     parser.add_argument("--request-size", type=int, default=64, help="sessions asked at once (64)")
     parser.add_argument("--preset", help="whose column names to use (default: the run's own)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="'sessions.KEY=VALUE ...'",
+        help="how rows are read: column names, delimiter, max_reject_fraction; repeatable",
+    )
     parser.add_argument(
         "--beam", action="append", default=[], metavar="FLAG", help="of the Beam job; repeatable"
     )
@@ -51,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = options.model or newest_model(out / "pushed" for out in outs)
         run = None if options.model else saved_config(model.parents[1])
-        config = load_config(options.preset or run or "sample")
+        overrides = [part for text in options.set for part in split_overrides(text)]
+        config = load_config(options.preset or run or "sample", overrides)
         from serving.batch import BatchJob, run_batch
 
         job = BatchJob(
@@ -66,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.beam or LOCAL_BEAM,
         )
         summary = run_batch(job)
-    except (NoModelError, ConfigError, SessionDataError, FileExistsError) as error:
+    except (NoModelError, ConfigError, SessionDataError, FileExistsError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     for name, value in summary.items():

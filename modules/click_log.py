@@ -49,7 +49,8 @@ def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
             number = "no" if wanted not in names else "more than one"
             raise SessionDataError(
                 f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
-                f"names {found}. Mend the header, or set {option} or delimiter."
+                f"names {found}. Mend the header, or set sessions.{option} or "
+                "sessions.delimiter."
             )
         where.append(names.index(wanted))
     return Columns(delimiter, len(names), *where)

@@ -10,7 +10,8 @@ class LazyAdam(tf.keras.optimizers.Adam):
 
     Keras's Adam passes over all rows of both moments and of the table in every step, which is most
     of a step's time where the catalogue is large and a batch touches a few thousand rows. The name
-    and the rule are those of TensorFlow Addons' optimizer, which is not maintained any more.
+    and the rule are those of TensorFlow Addons' optimizer, which is not maintained any more. With
+    several devices gradients of tables arrive dense, and this is plain Adam.
     """
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:

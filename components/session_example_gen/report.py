@@ -130,7 +130,7 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
     lines = [
         f"Split {split.name!r}: {bad} of {read} rows in {split.names()} are bad "
         f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
-        "Mend the rows, or raise max_reject_fraction. The first of them:",
+        "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
     ]
     lines += [
         f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.text[:200]!r}"

@@ -116,4 +116,6 @@ def test_a_job_that_failed_leaves_no_answers_but_the_bad_rows(
         assert _run(bad, tmp_path / "answers", trained) == 1
         assert f"All bad rows are in {tmp_path}/answers.rejects.jsonl" in capsys.readouterr().err
     assert not (tmp_path / "answers").exists()
+    allowed = ["--set", "sessions.max_reject_fraction=0.6"]
+    assert _run(bad, tmp_path / "answers", trained, *allowed) == 0
     assert "yesterday" in (tmp_path / "answers.rejects.jsonl").read_text()

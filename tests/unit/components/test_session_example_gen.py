@@ -124,7 +124,8 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
             "columns.tsv",
             b"SessionId\tItem\tTime\ns\ti\t1\n",
             "{path} has no column 'ItemId': its first line, split at '\\t', names "
-            "'SessionId', 'Item', 'Time'. Mend the header, or set item_column or delimiter.",
+            "'SessionId', 'Item', 'Time'. Mend the header, or set sessions.item_column or "
+            "sessions.delimiter.",
         ),
         (
             "packed.tsv",
@@ -560,7 +561,7 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     assert str(caught.value).splitlines() == [
         "Split 'train': 32 of 1000 rows in a.tsv are bad (3.20%; empty_id 2, time 30), "
         "allowed are 1.00%.",
-        "Mend the rows, or raise max_reject_fraction. The first of them:",
+        "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
         *(f"  a.tsv at byte {100 * n}: time: 'row {n}'" for n in range(5)),
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)

@@ -98,7 +98,8 @@ def test_a_missing_column_is_named_with_file_and_what_was_found():
         read_header(b"SessionId,ItemId,Time\n", "/data/a.tsv", SessionOptions())
     assert str(caught.value) == (
         "/data/a.tsv has no column 'SessionId': its first line, split at '\\t', names "
-        "'SessionId,ItemId,Time'. Mend the header, or set session_column or delimiter."
+        "'SessionId,ItemId,Time'. Mend the header, or set sessions.session_column or "
+        "sessions.delimiter."
     )
 
 
