@@ -84,7 +84,8 @@ def first(folder: Path) -> Path:
 
 def _verdict(folder: Path, run: int) -> dict[str, Any]:
     """Returns what the model gate wrote in the nth run, from the object store."""
-    files = sorted((folder / "work").rglob("verdict.json"), key=lambda file: file.stat().st_mtime)
+    found = (folder / "work").rglob("ModelGate/*/verdict/verdict.json")
+    files = sorted(found, key=lambda file: file.stat().st_mtime)
     verdict: dict[str, Any] = json.loads(files[run].read_text("utf-8"))
     return verdict
 
