@@ -34,13 +34,12 @@ def _start(folder: Path, epochs: int, *settings: str) -> subprocess.Popen[str]:
     )
 
 
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{process_id}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+def _wait_until_free(out: Path) -> None:
+    """Waits until the kernel has taken a killed process down to its last thread."""
+    deadline = time.monotonic() + 30
+    while holder(out) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert holder(out) is None
 
 
 @pytest.fixture
@@ -67,11 +66,7 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
         run.send_signal(signal.SIGTERM)
         run.communicate(timeout=60)
         assert run.returncode == 128 + signal.SIGTERM
-        deadline = time.monotonic() + 30
-        while _is_alive(runner) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not _is_alive(runner)
-        assert holder(folder / "out") is None
+        _wait_until_free(folder / "out")
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
@@ -94,6 +89,7 @@ def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
     runner = holder(folder / "out")
     if runner is not None:  # in a session of its own, so the kill of the group did not reach it
         os.kill(runner, signal.SIGKILL)
+    _wait_until_free(folder / "out")
     done += len(re.findall(r"^ +epoch \d+/40 ", rest, re.MULTILINE))
     assert 3 <= done < 40
 
