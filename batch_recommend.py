@@ -16,7 +16,7 @@ from modules.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
 from pipeline.launch import saved_config
 from pipeline.overrides import split_overrides
-from pipeline.recommender import NoModelError, newest_model
+from pipeline.recommender import NoModelError, check_loadable, newest_model
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
         model = options.model or newest_model(out / "pushed" for out in outs)
+        if "://" not in str(model):
+            check_loadable(model)
         run = None if options.model else saved_config(model.parents[1])
         overrides = [part for text in options.set for part in split_overrides(text)]
         config = load_config(options.preset or run or "sample", overrides)

@@ -42,12 +42,13 @@ def configure(options: argparse.Namespace) -> tuple[Config, Path]:
     """Returns the checked configuration and the output folder.
 
     Raises:
-      ConfigError: the configuration is not usable.
+      ConfigError: the configuration is not usable, or needs a package that is not there.
       ValueError: the overrides cannot be split.
     """
     data = DataPaths(options.data, options.train, options.eval, options.test)
     overrides = [part for text in options.set for part in split_overrides(text)]
     config = load_config(choose_preset(options.preset, data), overrides, data)
+    launch.check_packages(config)
     out = Path(options.out).absolute() if options.out else launch.default_out(config.name)
     return config, out
 

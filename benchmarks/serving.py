@@ -6,9 +6,8 @@
 All contenders run on one thread in one process and take turns, so that a noisy machine is noisy
 for all; ratios count. faiss and ScaNN take part where they are installed. `empty` is a signature
 that returns its input: what calling TensorFlow from Python costs. `recommend` is the exported
-model, raw ids of 10-item sessions in, raw ids out, `recommend, graph index` the one that the node
+model, raw ids of 10-item sessions in, raw ids out, `recommend, pq index` the one that the node
 IndexBuilder makes of it, whose recall is that of the other's answers; all others get query vectors.
-Of a million items, the graph takes some minutes too.
 """
 
 from __future__ import annotations
@@ -32,13 +31,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from benchmarks.learned_model import learned_model  # isort: skip
 from components.index_builder.options import IndexOptions  # isort: skip
-from modules.approximate_recommender import export_approximate  # isort: skip
+from modules.approximate_export import export  # isort: skip
+from modules.approximate_recommender import load_recommender  # isort: skip
+from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError  # isort: skip
 from modules.exact_index import ExactIndex  # isort: skip
 
 K = 100
 SESSION_LENGTH = 10
 LARGE = 200_000
-RESCORED = 40  # times k
 
 Array = np.ndarray[Any, Any]
 Search = Callable[[Array], Array]
@@ -88,24 +88,19 @@ def brute_force_search(vectors: Array) -> Search:
 
 
 def faiss_searches(vectors: Array) -> list[Contender]:
-    """Finds items with faiss: exactly, by codes, and by a graph if that is not too long to build.
-
-    Codes of 4 bits for two dimensions each are scanned without partitions, the best scored exactly.
-    """
+    """Finds items by faiss: exactly, by our codes, and by a graph if that is built soon enough."""
     try:
-        import faiss  # type: ignore[import-not-found]
+        import faiss
     except ImportError:
         return []
     faiss.omp_set_num_threads(2)
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
     found = [Contender("faiss flat", lambda queries: flat.search(queries, K)[1])]
-    dim = vectors.shape[1]
-    codes = faiss.index_factory(dim, f"PQ{dim // 2}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)
-    codes.train(vectors[:LARGE])
-    codes.add(vectors)
-    codes.k_factor = RESCORED
-    found.append(Contender("faiss PQ, rescored", lambda queries: codes.search(queries, K)[1]))
+    codes = CompressedIndex.build(vectors, code_options())
+    found.append(
+        Contender("pq index", lambda queries: codes.top(queries, *nothing_seen(queries), K)[1])
+    )
     if len(vectors) <= LARGE:
         graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = 100
@@ -114,6 +109,17 @@ def faiss_searches(vectors: Array) -> list[Contender]:
         found.append(Contender("faiss HNSW", lambda queries: graph.search(queries, K)[1]))
     faiss.omp_set_num_threads(1)
     return found
+
+
+def code_options() -> CodeOptions:
+    """Returns the default options of the index."""
+    options = IndexOptions()
+    return CodeOptions(options.dimensions_per_code, options.rescored)
+
+
+def nothing_seen(queries: Array) -> tuple[Array, Array]:
+    """Returns positions and bonus for queries of sessions without items."""
+    return np.zeros([len(queries), 0], np.int64), np.zeros([len(queries), 0], np.float32)
 
 
 def scann_searches(vectors: Array) -> list[Contender]:
@@ -131,14 +137,18 @@ def scann_searches(vectors: Array) -> list[Contender]:
 
 def whole_models(folder: Path) -> list[Contender]:
     """Asks the exported model, and the one with the approximate index that is made of it here."""
-    options, made = IndexOptions(), folder.with_name(f"{folder.name}-graph")
-    export_approximate(str(folder), str(made), options.neighbors, options.widths)
-    return [_whole("recommend", folder), _whole("recommend, graph index", made)]
+    exact = _whole("recommend", folder)
+    made = folder.with_name(f"{folder.name}-pq")
+    try:
+        export(str(folder), str(made), code_options())
+    except FaissMissingError:
+        return [exact]
+    return [exact, _whole("recommend, pq index", made)]
 
 
 def _whole(name: str, folder: Path) -> Contender:
     """Maps sessions of raw ids, string `[batch, length]`, to recommended ids."""
-    model = tf.saved_model.load(str(folder))
+    model = load_recommender(str(folder))
 
     def ask(sessions: Array) -> Array:
         found: Array = model.signatures["recommend"](item_ids=sessions)["item_ids"].numpy()

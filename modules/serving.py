@@ -170,7 +170,7 @@ class Recommender(tf.Module):
     def session_state(self, item_ids: tf.Tensor) -> Answer:
         """Gives what another index needs of sessions, `[batch, length]`; see `SessionScorer.state`.
 
-        No signature: `modules.approximate_recommender` takes it from the loaded model.
+        No signature: `modules.approximate_export` takes it from the loaded model.
         """
         return self._scorer.state(self._scorer.contexts(self._items.positions(item_ids)))
 

@@ -15,7 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from pipeline.config import DEFAULT_PRESET, PROJECT, Config, Paths, load_config, write_config
+from components.index_builder.options import PQ
+from modules.compressed_index import FaissMissingError, require_faiss
+from pipeline.config import (
+    DEFAULT_PRESET,
+    PROJECT,
+    Config,
+    ConfigError,
+    Paths,
+    load_config,
+    write_config,
+)
 from pipeline.progress import FAILED
 from pipeline.run_lock import holder
 from pipeline.tfx_commands import join_commands
@@ -36,6 +46,19 @@ def default_out(name: str) -> Path:
     return PROJECT / "output" / name
 
 
+def check_packages(config: Config) -> None:
+    """Looks whether the packages are installed that a run needs by its configuration.
+
+    Raises:
+      ConfigError: one is missing.
+    """
+    if config.index.kind == PQ:
+        try:
+            require_faiss()
+        except FaissMissingError as error:
+            raise ConfigError(config.name, [f"index.kind: {error}"]) from error
+
+
 def save_config(config: Config, out: Path) -> None:
     """Leaves the resolved configuration where `find_config` looks for it."""
     write_config(config, out / _CONFIG_FILE)
@@ -54,13 +77,12 @@ def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
     preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled sample.
 
     Raises:
-      ConfigError: the configuration is not usable.
+      ConfigError: the configuration is not usable, or needs a package that is not there.
     """
     out = environment.get(OUT_VARIABLE)
     saved = saved_config(Path(out)) if out else None
-    if out and saved:
-        return load_config(saved), Path(out).absolute()
-    config = load_config(environment.get(PRESET_VARIABLE) or DEFAULT_PRESET)
+    config = load_config(saved or environment.get(PRESET_VARIABLE) or DEFAULT_PRESET)
+    check_packages(config)
     return config, Path(out).absolute() if out else default_out(config.name)
 
 

@@ -1,10 +1,12 @@
-"""Asks a pushed model; needs nothing but TensorFlow, and that only once a model is loaded."""
+"""Asks a pushed model; TensorFlow is imported once a model is loaded, faiss with an index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from modules.compressed_index import FaissMissingError, holds_index, require_faiss
 
 SIGNATURE = "recommend"
 _KNOWN_ITEMS = Path("assets") / "item_ids.txt"
@@ -44,20 +46,34 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
 
 
 def load_model(folder: Path) -> Any:
-    """Loads a SavedModel.
+    """Loads a SavedModel, or a model with an approximate index, which is asked alike.
 
     Raises:
-      NoModelError: the folder holds none, or one that cannot recommend.
+      NoModelError: the folder holds none, or one that cannot recommend, or faiss is missing.
     """
-    if not (folder / "saved_model.pb").is_file():
-        raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
-    import tensorflow as tf
+    check_loadable(folder)
+    from modules.approximate_recommender import load_recommender
 
-    model = tf.saved_model.load(str(folder))
+    model = load_recommender(str(folder))
     if SIGNATURE not in model.signatures:
         found = ", ".join(sorted(model.signatures)) or "none"
         raise NoModelError(f"{folder} has no signature {SIGNATURE!r}, but {found}.")
     return model
+
+
+def check_loadable(folder: Path) -> None:
+    """Looks whether a folder of this machine holds a model and what it needs; takes no time.
+
+    Raises:
+      NoModelError: it does not.
+    """
+    if not (folder / "saved_model.pb").is_file():
+        raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
+    if holds_index(str(folder)):
+        try:
+            require_faiss()
+        except FaissMissingError as error:
+            raise NoModelError(str(error)) from error
 
 
 def recommend(

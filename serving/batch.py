@@ -26,6 +26,7 @@ from tfx.proto import example_gen_pb2
 from components.session_example_gen import input_files, output_files
 from components.session_example_gen.report import Report, check_report, merge_reports
 from components.session_example_gen.transforms import Batch, SessionsFromFiles
+from modules.approximate_recommender import load_recommender
 from modules.sessions import SessionDataError, SessionOptions
 from serving.batch_formats import FORMATS, SessionAnswer
 
@@ -40,7 +41,7 @@ class BatchJob:
     """What a batch job works with.
 
     Attributes:
-      model: folder of the SavedModel.
+      model: folder of the SavedModel; one with an approximate index must be on this machine.
       pattern: file of sessions, or pattern of files.
       out: folder of the answers.
       sessions: how rows are read; a session of one event is answered too.
@@ -75,7 +76,7 @@ class Recommend(beam.DoFn):
         """Loads the model, or takes the one that this process has loaded."""
         # The tag keeps apart the models of several jobs in one process.
         self._model = _MODEL_MEMORY.acquire(
-            lambda: tf.saved_model.load(self._job.model), tag=self._job.model
+            lambda: load_recommender(self._job.model), tag=self._job.model
         )
         self._ask = self._model.signatures[SIGNATURE]
 

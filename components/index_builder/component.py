@@ -40,10 +40,10 @@ class IndexBuilderSpec(component_spec.ComponentSpec):
 
 
 class IndexBuilder(base_component.BaseComponent):
-    """Builds a SavedModel with an approximate index from the exported one, and judges it.
+    """Builds a model with an approximate index from the exported one, and judges it.
 
-    Both are asked about sessions of the judged split, in turns, in a process with nothing but
-    TensorFlow. The index must find enough of the exact index's best items, and be fast enough.
+    Both are asked about sessions of the judged split, in turns, in a process of their own. The
+    index must find enough of the exact index's best items, and be fast enough.
     """
 
     SPEC_CLASS = IndexBuilderSpec

@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -18,17 +19,19 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.index_builder import client
 from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
 from components.index_builder.options import IndexOptions
 from components.index_builder.verdict import VERDICT_NAME, summary_line
 from components.serving_validator.checks import Check
 from components.serving_validator.executor import (
     ModelFailedError,
-    ask_alone,
+    ask_process,
     bless,
     read_sessions,
 )
-from modules.approximate_recommender import OldModelError, export_approximate
+from modules.approximate_export import OldModelError, export
+from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError
 from modules.configuration import from_json
 
 MODEL = "model"
@@ -40,6 +43,8 @@ VERDICT = "index_verdict"
 SPLIT = "split"
 OPTIONS = "options"
 SOURCE_DIGEST = "source_digest"
+# The folder that holds the packages `components` and `modules`.
+_SOURCES = str(Path(client.__file__).parents[2])
 
 
 class Executor(base_executor.BaseExecutor):
@@ -82,41 +87,43 @@ class Executor(base_executor.BaseExecutor):
 def build(
     exact: str, approximate: str, sessions: Sequence[Sequence[str]], options: IndexOptions
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Makes the SavedModel with the index, and asks both models in a process of their own.
+    """Makes the model with the index, and asks both models in a process of their own.
 
     Args:
       exact: folder of the SavedModel that Trainer exported.
-      approximate: folder of the new one.
+      approximate: folder of the new model.
       sessions: item ids in time order.
       options: of the index and its gate.
 
     Returns:
-      The checks, and the figures: see `checks.measure`; also `items`, `build_seconds` and, for
-      `exact` and `approximate`, `megabytes`.
+      The checks, and the figures: see `checks.measure`; also `items`, `rescored`, `build_seconds`
+      and, for `exact` and `approximate`, `megabytes`.
     """
     if not sessions:
         return [Check("sessions", False, "there is none to measure the index with")], {}
     began = time.monotonic()
     try:
-        items = _export(exact, approximate, options)
+        index = _export(exact, approximate, options)
         build_seconds = time.monotonic() - began
-        answers = ask_alone({"real": list(sessions)}, exact, approximate)
-    except (OldModelError, ModelFailedError) as error:
+        command, requests = ["-m", client.__name__], {"real": list(sessions)}
+        answers = ask_process(command, requests, exact, approximate, cwd=_SOURCES)
+    except (FaissMissingError, OldModelError, ModelFailedError) as error:
         return [Check("loads", False, str(error))], {}
     figures = measure(answers)
     for name, folder in ((EXACT, exact), (APPROXIMATE, approximate)):
         figures[name]["megabytes"] = _megabytes(folder)
     checks = judge(answers, figures, options)
-    return checks, {**figures, "items": items, "build_seconds": build_seconds}
+    of_build = {"items": index.items, "rescored": index.rescored, "build_seconds": build_seconds}
+    return checks, {**figures, **of_build}
 
 
-def _export(exact: str, approximate: str, options: IndexOptions) -> int:
-    """Writes the SavedModel, by way of this machine where the folder is elsewhere."""
+def _export(exact: str, approximate: str, options: IndexOptions) -> CompressedIndex:
+    """Writes the model, by way of this machine where the folder is elsewhere."""
     with tempfile.TemporaryDirectory() as scratch:
         made = os.path.join(scratch, "index")
-        items = export_approximate(exact, made, options.neighbors, options.widths)
+        index = export(exact, made, CodeOptions(options.dimensions_per_code, options.rescored))
         io_utils.copy_dir(made, approximate)
-    return items
+    return index
 
 
 def _megabytes(folder: str) -> float:

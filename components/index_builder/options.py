@@ -6,9 +6,8 @@ import dataclasses
 
 from modules.configuration import not_among, out_of_range
 
-NONE, GRAPH = "none", "graph"
-KINDS = (NONE, GRAPH)
-_MOST = 10_000  # neighbors, and items of a step: more is no approximation
+NONE, PQ = "none", "pq"
+KINDS = (NONE, PQ)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,9 +15,11 @@ class IndexOptions:
     """The approximate index beside the model, and what it must do to be pushed.
 
     Attributes:
-      kind: `none` builds no index; `graph` walks on the graph of nearest neighbors.
-      neighbors: of each item, which the graph keeps.
-      widths: of each step of a walk, how many items' neighbors are scored.
+      kind: `none` builds no index; `pq` scans short codes of all items (product quantization) and
+        scores the best ones exactly; needs the extra `ann`.
+      dimensions_per_code: dimensions of an item's vector that share a code of 4 bits.
+      rescored: items, the best by their codes, that are scored exactly; None for three times the
+        square root of the catalogue, at least 500.
       sessions: sessions of the judged split that exact and approximate index are asked about.
       min_recall: least share of the exact index's 100 best items that it must find, on average.
       max_p99_ms: highest 99th percentile of `recommend` for one session; None for no limit.
@@ -27,8 +28,8 @@ class IndexOptions:
     """
 
     kind: str = NONE
-    neighbors: int = 64
-    widths: tuple[int, ...] = (32, 64, 96)
+    dimensions_per_code: int = 2
+    rescored: int | None = None
     sessions: int = 500
     min_recall: float = 0.98
     max_p99_ms: float | None = None
@@ -37,16 +38,11 @@ class IndexOptions:
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
         limits = {
-            "neighbors": (1, _MOST),
+            "dimensions_per_code": (1, 16),
+            "rescored": (100, 10**6),  # as many as are answered
             "sessions": (1, 10**6),
             "min_recall": (0.0, 1.0),
             "max_p99_ms": (1e-3, 1e6),
             "max_p99_ratio": (1e-3, 1e6),
         }
-        problems = out_of_range(self, limits) + not_among(self, {"kind": KINDS})
-        if not self.widths or not all(1 <= width <= _MOST for width in self.widths):
-            problems.append(
-                f"widths must hold a number between 1 and {_MOST} for each step, at least one, got "
-                f"{list(self.widths)}"
-            )
-        return problems
+        return out_of_range(self, limits) + not_among(self, {"kind": KINDS})

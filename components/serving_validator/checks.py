@@ -65,11 +65,13 @@ def _signatures(found: Sequence[str]) -> Check:
     return Check("signatures", not missing, text)
 
 
-def loads_alone(modules: Sequence[str]) -> Check:
-    """Judges which modules the process loaded that asked the model."""
-    foreign = [name for name in FOREIGN if name in modules]
-    text = f"loads {', '.join(foreign)}" if foreign else "TensorFlow alone loads it"
-    return Check("loads", not foreign, text)
+def loads_alone(
+    modules: Sequence[str], foreign: Sequence[str] = FOREIGN, needed: str = "TensorFlow alone loads"
+) -> Check:
+    """Judges which modules the process loaded that asked the model: none of `foreign`."""
+    found = [name for name in foreign if name in modules]
+    text = f"loads {', '.join(found)}" if found else f"{needed} it"
+    return Check("loads", not found, text)
 
 
 def agrees(found: Mapping[str, float], expected: Mapping[str, float]) -> bool:

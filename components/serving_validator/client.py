@@ -1,11 +1,10 @@
 """Loads a SavedModel in a process with nothing but TensorFlow, and asks it.
 
-    python client.py MODEL_FOLDER REQUESTS.json ANSWERS.json [INDEX_FOLDER]
+    python client.py MODEL_FOLDER REQUESTS.json ANSWERS.json
 
 REQUESTS has `known`, sessions that the trainer answered, and `real`, any sessions; item ids are
 str, bytes that are no UTF-8 as surrogates. ANSWERS has what the model said to each, how long single
-requests took, and which modules were loaded. With INDEX_FOLDER, a SavedModel with an approximate
-index, both are asked in turns about the sessions `real`.
+requests took, and which modules were loaded.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Any
 import tensorflow as tf
 
 WARM_UP = 5
-TIMED_REQUESTS = 1_000  # a 99th percentile of fewer is little more than the slowest
 
 Sessions = Sequence[Sequence[str]]
 
@@ -88,39 +86,13 @@ def ask(folder: str, requests: Mapping[str, Sessions]) -> dict[str, Any]:
     }
 
 
-def compare(folder: str, index: str, requests: Mapping[str, Sessions]) -> dict[str, Any]:
-    """Loads both models and sends each request to one and then to the other."""
-    models = {"exact": tf.saved_model.load(folder), "approximate": tf.saved_model.load(index)}
-    recommend = {name: model.signatures["recommend"] for name, model in models.items()}
-    by_examples = models["approximate"].signatures["serving_default"]
-    real = requests["real"]
-    singles = [padded([session]) for session in real]
-    rounds = -(-TIMED_REQUESTS // max(1, len(singles)))
-    took: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(rounds + 1):
-        for request in singles:
-            for name, function in recommend.items():
-                began = time.perf_counter()
-                function(item_ids=request)["scores"].numpy()
-                if turn:  # the first warms up
-                    took[name].append(1e3 * (time.perf_counter() - began))
-    return {
-        **{name: plain(function(item_ids=padded(real))) for name, function in recommend.items()},
-        "as_examples": plain(by_examples(examples=serialized(real))),
-        "fallback": plain(recommend["approximate"](item_ids=padded([[], ["\udcff unknown"]]))),
-        "milliseconds": took,
-        "modules": sorted({name.partition(".")[0] for name in sys.modules}),
-    }
-
-
 def main(arguments: Sequence[str]) -> None:
     """Reads the requests and writes the answers."""
-    folder, requests, answers, *index = arguments
+    folder, requests, answers = arguments
     with open(requests, encoding="utf-8") as file:
         sessions = json.load(file)
-    content = compare(folder, index[0], sessions) if index else ask(folder, sessions)
     with open(answers, "w", encoding="utf-8") as file:
-        json.dump(content, file)
+        json.dump(ask(folder, sessions), file)
 
 
 if __name__ == "__main__":

@@ -107,26 +107,47 @@ class ModelFailedError(Exception):
     """The model could not be loaded, or raised an error; the message is its last words."""
 
 
-def ask_alone(requests: dict[str, Any], folder: str, *index: str) -> dict[str, Any]:
-    """Asks SavedModels in a process with nothing but TensorFlow.
+def ask_alone(requests: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Asks a SavedModel in a process with nothing but TensorFlow.
 
     Args:
       requests: see `components.serving_validator.client`.
       folder: of the SavedModel.
-      *index: folder of the one with an approximate index that it is compared with, if any.
+
+    Raises:
+      ModelFailedError: the process failed.
+    """
+    # -I: neither the working directory nor PYTHONPATH, where this project may be found.
+    return ask_process(["-I", client.__file__], requests, folder)
+
+
+def ask_process(
+    client_arguments: Sequence[str],
+    requests: dict[str, Any],
+    folder: str,
+    *others: str,
+    cwd: str = "",
+) -> dict[str, Any]:
+    """Asks models in a process of its own.
+
+    Args:
+      client_arguments: what Python runs; it is given a model, files of requests and answers, and
+        the other models.
+      requests: that the client understands.
+      folder: of the first model; one that is not on this machine is copied first.
+      *others: folders of the other models.
+      cwd: where the process works; by default a folder of its own.
 
     Raises:
       ModelFailedError: the process failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        folders = [_local(path, scratch) for path in (folder, *index)]
+        first, *rest = (_local(path, scratch) for path in (folder, *others))
         asked, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
         asked.write_text(json.dumps(requests), encoding="utf-8")
-        # -I: neither the working directory nor PYTHONPATH, where this project may be found.
-        command = [sys.executable, "-I", client.__file__, folders[0], str(asked), str(answered)]
-        command += folders[1:]
+        command = [sys.executable, *client_arguments, first, str(asked), str(answered), *rest]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, cwd=scratch
+            command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, cwd=cwd or scratch
         )
         if done.returncode != 0:
             raise ModelFailedError("\n".join(done.stderr.strip().splitlines()[-3:]))

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = (
     "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity] "
     "tuner.enabled=true tuner.trials=1 'tuner.space={trainer.learning_rate: [0.002]}' "
-    "index.kind=graph index.neighbors=8 index.sessions=50 index.min_recall=0 "
+    "index.kind=pq index.rescored=100 index.sessions=50 index.min_recall=0 "
     "index.max_p99_ratio=null"
 )
 ROOT = "minio://a-bucket/some/prefix"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +16,19 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+import batch_recommend
 from components.index_builder.executor import Executor
 from components.index_builder.options import IndexOptions
 from components.index_builder.verdict import read_verdict
-from modules import graph_index
-from pipeline.recommender import load_model, recommend
+from pipeline.recommender import NoModelError, load_model, recommend
+from serving.model_store import load
+from serving.predict_api import predict
 
+pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
 # A machine that runs other things too must not decide a test.
-OPTIONS = IndexOptions(kind="graph", neighbors=16, sessions=30, max_p99_ratio=None)
+OPTIONS = IndexOptions(
+    kind="pq", dimensions_per_code=1, rescored=200, sessions=30, max_p99_ratio=None
+)
 
 
 class Built(NamedTuple):
@@ -86,12 +90,13 @@ def test_an_index_that_finds_enough_passes_and_says_what_it_is_worth(built: Buil
     for name in ("exact", "approximate"):
         assert 0 < figures[name]["p50_ms"] <= figures[name]["p99_ms"]
         assert figures[name]["megabytes"] > 0
-    assert built.verdict["options"]["kind"] == "graph"
+    assert figures["items"] > figures["rescored"] == 200
+    assert built.verdict["options"]["kind"] == "pq"
 
 
 def test_an_index_that_passes_is_pushed_and_can_be_asked(built: Built, push) -> None:
     (folder,) = push(built.index, built.blessing)
-    assert len(recommend(load_model(folder), [["no such item"]], 5)[0]) == 5
+    assert len(recommend(load_model(folder), [["no such item"], []], 5)[0]) == 5
 
 
 def test_an_index_of_a_refused_model_is_not_pushed(built: Built, push) -> None:
@@ -99,16 +104,15 @@ def test_an_index_of_a_refused_model_is_not_pushed(built: Built, push) -> None:
 
 
 def test_an_index_that_finds_too_little_is_refused_and_not_pushed(
-    build, push, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    build, push, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Few entries, few neighbors, one narrow step: most of the catalogue is never looked at.
-    monkeypatch.setattr(graph_index, "ENTRIES", 100)
-    built = build(neighbors=1, widths=(1,), min_recall=1.0)
+    # One code of 4 bits tells all about an item.
+    built = build(dimensions_per_code=16, rescored=100, min_recall=1.0)
 
     assert built.failed == ["recall@100"]
     assert built.blessing.get_int_custom_property("blessed") == 0
     assert push(built.index, built.blessing) == []
-    assert "raise index.neighbors or index.widths" in capsys.readouterr().out
+    assert "raise index.rescored" in capsys.readouterr().out
 
 
 def test_an_index_that_is_slow_or_of_a_model_that_failed_is_refused(build) -> None:
@@ -129,26 +133,83 @@ def test_a_model_without_the_parts_is_refused_with_the_way_out(build, tmp_path: 
     assert "Train it again" in built.verdict["checks"][0]["explanation"]
 
 
-def test_answers_are_the_exact_models_for_odd_sessions_too(built: Built, saved_model) -> None:
-    index = tf.saved_model.load(str(built.folder)).signatures["recommend"]
-    exact = saved_model.signatures["recommend"]
-    known = exact(item_ids=tf.constant([[""]]))["item_ids"].numpy()[0, :7]
+@pytest.mark.parametrize("signature", ["recommend", "serving_default"])
+def test_answers_are_the_exact_models_for_odd_sessions_too(
+    built: Built, saved_model, signature: str
+) -> None:
+    index, exact = load_model(built.folder).signatures[signature], saved_model.signatures[signature]
+    known = saved_model.signatures["recommend"](item_ids=tf.constant([[""]]))["item_ids"].numpy()[0]
     rows = [[], [b"unknown"], [b"\xff", known[0]], [known[1]] * 40, [known[2], b"", known[3]]]
-    batch = tf.ragged.constant(rows, tf.string, ragged_rank=1).to_tensor("")
+    asked = {"item_ids": tf.ragged.constant(rows, tf.string, ragged_rank=1).to_tensor("")}
+    if signature == "serving_default":
+        asked = {"examples": tf.constant([_example(row) for row in rows])}
 
-    one, other = exact(item_ids=batch), index(item_ids=batch)
+    one, other = exact(**asked), index(**asked)
 
-    np.testing.assert_array_equal(one["item_ids"], other["item_ids"])
-    np.testing.assert_allclose(one["scores"], other["scores"], rtol=1e-4, atol=1e-4)
+    assert other["item_ids"].dtype == tf.string and other["scores"].dtype == tf.float32
+    # Of the best 100 codes may lose one or two, of the best 50 none.
+    np.testing.assert_array_equal(one["item_ids"][:, :50], other["item_ids"][:, :50])
+    np.testing.assert_allclose(one["scores"][:, :50], other["scores"][:, :50], rtol=1e-4, atol=1e-4)
+    assert [len(set(row)) for row in other["item_ids"].numpy()] == [100] * len(rows)
 
 
-def test_a_process_with_tensorflow_alone_loads_it(built: Built) -> None:
-    script = (
-        "import sys, tensorflow as tf\n"
-        "answer = tf.saved_model.load(sys.argv[1]).signatures['recommend']"
-        "(item_ids=tf.constant([['no such item']]))\n"
-        "print(answer['item_ids'].shape[1], 'modules' in sys.modules)"
+def _example(items: list[bytes]) -> bytes:
+    ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=items))
+    features = tf.train.Features(feature={"item_ids": ids})
+    return tf.train.Example(features=features).SerializeToString()
+
+
+def test_session_items_are_scored_as_by_the_exact_model(built: Built, saved_model, sample) -> None:
+    """They take part whatever their codes are like, and boosts and demotions are the same."""
+    index, exact = load_model(built.folder).signatures["recommend"], saved_model.signatures
+    for session in sample.sessions["test"][:20]:
+        asked = tf.constant([list(map(str, session))])
+        answers = [ask(item_ids=asked) for ask in (exact["recommend"], index)]
+        seen = [_scores_of(answer, session) for answer in answers]
+        assert seen[0].keys() == seen[1].keys()
+        for item, score in seen[0].items():
+            assert score == pytest.approx(seen[1][item], rel=1e-4, abs=1e-4)
+
+
+def _scores_of(answer: Any, session: Any) -> dict[bytes, float]:
+    wanted = {str(item).encode() for item in session}
+    found = zip(answer["item_ids"].numpy()[0], answer["scores"].numpy()[0], strict=True)
+    return {item: float(score) for item, score in found if item in wanted}
+
+
+def test_a_batch_job_and_the_predict_api_ask_it_too(built: Built, sample, tmp_path: Path) -> None:
+    session = list(map(str, sample.sessions["test"][0]))
+    expected = [item.item_id for item in recommend(load_model(built.folder), [session], 20)[0]]
+
+    log = tmp_path / "log.tsv"
+    rows = [f"s\t{item}\t{1_700_000_000_000 + at}" for at, item in enumerate(session)]
+    log.write_text("\n".join(["SessionId\tItemId\tTime", *rows]) + "\n", encoding="utf-8")
+    to = tmp_path / "answers"
+    arguments = ["--sessions", str(log), "--to", str(to), "--model", str(built.folder)]
+    assert batch_recommend.main(arguments) == 0
+    (shard,) = to.glob("*.tsv")
+    assert [line.split("\t")[2] for line in shard.read_text().splitlines()[1:]] == expected
+
+    body = {"signature_name": "recommend", "instances": [session]}
+    answer = predict(load(built.folder).signatures, json.dumps(body).encode())
+    assert answer["predictions"][0]["item_ids"][:20] == expected
+
+
+def test_without_faiss_one_sentence_says_how_to_install_it(
+    built: Built, build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "faiss" else found(name)
     )
-    command = [sys.executable, "-I", "-c", script, str(built.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    assert done.stdout.split() == ["100", "False"]
+    sentence = "`python3 environment.py setup --extra ann` installs it."
+
+    with pytest.raises(NoModelError, match="pq needs faiss") as raised:
+        load_model(built.folder)
+    assert str(raised.value).endswith(sentence)
+    model, to = str(built.folder), str(tmp_path / "answers")
+    assert batch_recommend.main(["--sessions", "no file", "--to", to, "--model", model]) == 1
+    assert sentence in capsys.readouterr().err
+    refused = build()
+    assert refused.failed == ["loads"]
+    assert refused.verdict["checks"][0]["explanation"].endswith(sentence)

@@ -141,7 +141,7 @@ def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
     tmp_path: Path, target: str
 ) -> None:
     output = tmp_path / ("pipeline.json" if target == "vertex" else "pipeline.yaml")
-    arguments = ["--target", target, "--output", str(output), "--set", "index.kind=graph"]
+    arguments = ["--target", target, "--output", str(output), "--set", "index.kind=pq"]
 
     assert compile_script.main(arguments) == 0
 

@@ -89,17 +89,16 @@ def test_the_line_of_the_log_names_figures_and_faults() -> None:
     line = summary_line(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line
     assert "exact 4.00 / 4.00 ms, approximate 1.00 / 1.00 ms" in line
-    assert "\n  recall@100: 0.7500" in line and "raise index.neighbors" in line
+    assert "\n  recall@100: 0.7500" in line and "raise index.rescored" in line
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "hnsw"}, "kind must be one of none, graph, got 'hnsw'"),
-        ({"widths": ()}, "widths must hold"),
-        ({"widths": (8, 0)}, "got [8, 0]"),
+        ({"kind": "hnsw"}, "kind must be one of none, pq, got 'hnsw'"),
+        ({"rescored": 99}, "rescored must be between 100"),
         ({"min_recall": 1.5}, "min_recall must be between 0 and 1"),
-        ({"neighbors": 0}, "neighbors must be between 1"),
+        ({"dimensions_per_code": 0}, "dimensions_per_code must be between 1"),
     ],
 )
 def test_options_that_cannot_be_used(options: dict[str, Any], words: str) -> None:

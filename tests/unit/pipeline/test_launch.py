@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
 import os
 import sys
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.index_builder.options import IndexOptions
 from pipeline import launch
 from pipeline.config import PROJECT, Config, ConfigError, Paths, load_config
 from pipeline.data_files import DataOptions, DataPaths
@@ -31,6 +34,19 @@ def test_without_one_the_preset_named_by_the_environment_else_the_sample(tmp_pat
     assert (found, out) == (sample, tmp_path / "empty")
     with pytest.raises(ConfigError, match="retailrocket"):
         launch.find_config({launch.PRESET_VARIABLE: "retailrocket"})
+
+
+def test_an_index_without_faiss_is_refused_before_anything_runs(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "faiss" else found(name)
+    )
+    launch.check_packages(config)
+    indexed = dataclasses.replace(config, index=IndexOptions(kind="pq"))
+    with pytest.raises(ConfigError, match="setup --extra ann"):
+        launch.check_packages(indexed)
 
 
 def test_the_childs_environment(tmp_path: Path) -> None:
