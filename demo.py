@@ -70,4 +70,5 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # a request's thread inside TensorFlow aborts an interpreter that is taken down
+    # A request's thread that is inside TensorFlow aborts an interpreter which is taken down.
+    os._exit(status)

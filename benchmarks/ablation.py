@@ -23,19 +23,25 @@ ON_EVAL = ("evaluation.split=eval", "trainer.refit=false")
 SWITCHES: dict[str, tuple[str, ...]] = {
     "as shipped": (),
     "no serving scalars": ("trainer.current_item_penalty=0", "trainer.earlier_item_boost=0"),
+    "one member": ("model.members=1",),
+    "one member of 128 dimensions": (
+        "model.members=1",
+        "model.embedding_dim=128",
+        "model.gru_units=128",
+    ),
     "no neighbors": ("model.neighbors=0",),
     "no averaged weights": ("trainer.weight_averaging=0",),
     "no copy term": ("model.copy_lags=0",),
     "no GRU": ("model.gru_units=0",),
     "no normalisation": ("model.normalize=false",),
-    "no reversed sessions": ("trainer.reversed_sessions=false",),
+    "reversed sessions too": ("trainer.reversed_sessions=true",),
     "no dropout": ("model.embedding_dropout=0", "model.output_dropout=0"),
     "no logQ correction": ("trainer.logq_correction=false",),
     "separate tables": ("model.shared_embedding=false",),
     "last item only as target": ("features.targets=last",),
     "in-batch negatives": ("trainer.loss=in_batch",),
     "full softmax": ("trainer.loss=full",),
-    "64 dimensions": ("model.embedding_dim=64", "model.gru_units=64"),
+    "512 negatives": ("trainer.negatives=512",),
     "AdamW, weight decay .004": ("trainer.optimizer=adamw",),
 }
 

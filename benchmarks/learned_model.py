@@ -72,20 +72,20 @@ def draw_sessions(items: int, sessions: int, seed: int) -> IntArray:
     return found
 
 
-def learned_model(items: int, cache: Path, dim: int = ModelOptions.embedding_dim) -> LearnedModel:
-    """Exports a trained model with a catalogue of so many items.
+def learned_model(items: int, cache: Path) -> LearnedModel:
+    """Exports a trained model of the default shape with a catalogue of so many items.
 
     Args:
       items: size of the catalogue.
       cache: folder of trained weights and exported models.
-      dim: length of the vectors, and units of the GRU.
     """
     drawn = draw_sessions(items, 5 * items, seed=0)
     counts, positions = _sorted_by_count(drawn, items)
-    weights = cache / f"weights-{items}x{dim}.npz"
-    model = _trained(items, dim, weights, positions[drawn], counts)
+    shape = ModelOptions()
+    name = f"{items}x{shape.members}x{shape.embedding_dim}"
+    model = _trained(items, shape, cache / f"weights-{name}.npz", positions[drawn], counts)
     vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
-    folder = cache / f"model-{items}x{dim}"
+    folder = cache / f"model-{name}"
     serving.export(model, vocabulary, MAX_CONTEXT, f"{folder}.txt", str(folder), SEEN)
     return LearnedModel(folder, positions[draw_sessions(items, 2_000, seed=1)])
 
@@ -102,14 +102,16 @@ def _sorted_by_count(sessions: IntArray, items: int) -> tuple[IntArray, IntArray
     return counts[order], positions
 
 
-def _trained(items: int, dim: int, cache: Path, sessions: IntArray, counts: IntArray) -> TwoTower:
+def _trained(
+    items: int, shape: ModelOptions, cache: Path, sessions: IntArray, counts: IntArray
+) -> TwoTower:
     """Returns a trained model, with weights from the cache where they are there."""
     exempt_keras_from_autograph()
     tf.keras.utils.set_random_seed(1)
     is_large = items > _LARGE
     options = TrainerOptions(batch_targets=2048, negatives=512)
     item_counts = tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
-    model = TwoTower(item_counts, ModelOptions(embedding_dim=dim, gru_units=dim), options)
+    model = TwoTower(item_counts, shape, options)
     model.query_tower(tf.constant([[FIRST_ITEM]]))
     variables = model.query_tower.variables
     if cache.is_file():

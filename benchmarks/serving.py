@@ -207,14 +207,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=37_000)
-    parser.add_argument("--dim", type=int, default=128, help="of the vectors (128)")
     parser.add_argument("--cache", type=Path, default=Path("output/benchmarks"))
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args(arguments)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    learned = learned_model(options.items, options.cache, options.dim)
+    learned = learned_model(options.items, options.cache)
     model = tf.saved_model.load(str(learned.folder))
     sessions = learned.sessions[(learned.sessions >= 0).sum(1) >= 3, :SESSION_LENGTH]
     sessions = np.where(sessions < 0, sessions[:, :1], sessions)  # all of 10 items

@@ -41,13 +41,13 @@ from modules.preprocessing import CONTEXT, TARGET  # isort: skip
 from modules.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
-PLAIN_MODEL = ("model.embedding_dim=64", "model.gru_units=64", "model.neighbors=0")
-PLAIN = (*PLAIN_MODEL, "trainer.weight_averaging=0", "trainer.batch_targets=2048")
+ONE_MEMBER = ("model.members=1",)
+FAST = (*ONE_MEMBER, "trainer.negatives=512")
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "notebook": ("notebook", ()),
     "defaults": ("retailrocket", ()),
-    "defaults without neighbors": ("retailrocket", ("model.neighbors=0",)),
-    "64 dimensions, 2,048 targets, nothing else": ("retailrocket", PLAIN),
+    "one member": ("retailrocket", ONE_MEMBER),
+    "one member, 512 negatives": ("retailrocket", FAST),
 }
 PEER = "notebook"
 _JUDGED_WINDOWS = 1_000

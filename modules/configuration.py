@@ -81,9 +81,10 @@ class ModelOptions:
     """Shape of the two towers.
 
     Attributes:
-      embedding_dim: length of query and candidate vectors.
-      gru_units: units of the GRU; projected to `embedding_dim` where they differ. 0 leaves the GRU
-        out, to measure what it adds to the copy term.
+      members: GRUs, each with its own part of the item table, whose scores are averaged.
+      embedding_dim: length of a member's query and candidate vectors.
+      gru_units: units of each GRU; projected to `embedding_dim` where they differ. 0 leaves
+        them out, to measure what they add to the copy term.
       shared_embedding: one item table for both towers, or one for each.
       normalize: L2-normalise query and candidate vectors and learn a temperature.
       temperature: start value of the learned temperature; used only with `normalize`.
@@ -95,8 +96,9 @@ class ModelOptions:
       output_dropout: share of query values dropped in training.
     """
 
-    embedding_dim: int = 128
-    gru_units: int = 128
+    members: int = 2
+    embedding_dim: int = 64
+    gru_units: int = 64
     shared_embedding: bool = True
     normalize: bool = True
     temperature: float = 0.1
@@ -105,9 +107,15 @@ class ModelOptions:
     embedding_dropout: float = 0.5
     output_dropout: float = 0.1
 
+    @property
+    def vector_length(self) -> int:
+        """Length of query and candidate vectors, which hold the parts of all members."""
+        return self.members * self.embedding_dim
+
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
         limits = {
+            "members": (1, 100),
             "embedding_dim": (1, 4096),
             "gru_units": (0, 4096),
             "temperature": (1e-4, 100.0),
@@ -156,17 +164,17 @@ class TrainerOptions:
     """
 
     loss: str = "sampled"
-    negatives: int = 2048
+    negatives: int = 512
     negatives_power: float = 0.5
     logq_correction: bool = True
     remove_accidental_hits: bool = True
     reduction: str = "mean"
-    reversed_sessions: bool = True
+    reversed_sessions: bool = False
     optimizer: str = "lazy_adam"
     learning_rate: float = 0.002
     weight_averaging: float = 0.98
     batch_targets: int = 1024
-    epochs: int = 10
+    epochs: int = 20
     early_stopping_patience: int | None = 2
     refit: bool = True
     current_item_penalty: float | None = None
@@ -221,8 +229,9 @@ class TunerOptions:
     trials: int = 20
     space: Mapping[str, tuple[Any, ...]] = dataclasses.field(
         default_factory=lambda: {
-            "model.embedding_dim": (64, 128, 192),
-            "model.gru_units": (64, 128),
+            "model.members": (1, 2),
+            "model.embedding_dim": (32, 64, 128),
+            "model.gru_units": (32, 64, 128),
             "model.neighbors": (0, 4, 8),
             "model.embedding_dropout": (0.4, 0.5, 0.6),
             "model.output_dropout": (0.1, 0.2, 0.3),

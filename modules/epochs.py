@@ -108,9 +108,9 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         now = time.perf_counter()
         trained = self._trained if self._trained > self._started else now
         logs["targets_per_second"] = logs["targets"] / (trained - self._started)
-        temperature = getattr(self.model.query_tower, "log_temperature", None)
+        temperature = getattr(self.model.query_tower, "temperature", None)
         if temperature is not None:
-            logs["temperature"] = float(tf.exp(temperature))
+            logs["temperature"] = temperature
         self.history.append({name: float(value) for name, value in logs.items()})
         tf.io.gfile.makedirs(self._folder)
         if self._patience is not None and self.best_epoch == epoch + 1:

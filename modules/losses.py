@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,64 +69,73 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         """Computes the loss.
 
         Args:
-          queries: float32 `[targets, dim]`.
+          queries: float32 `[targets, members, dim]`.
           target: item indices, int32 `[targets]`.
-          candidate_vectors: maps item indices `[n]` to vectors, float32 `[n, dim]`.
+          candidate_vectors: maps item indices `[n]` to vectors, float32 `[n, members, dim]`.
 
         Returns:
-          Scalar, in nats; mean or sum over the targets. Of several replicas each returns its share:
-          the sum of them is the loss of the global batch.
+          Scalar, in nats; mean over members, mean or sum over the targets. Of several replicas each
+          returns its share: the sum of them is the loss of the global batch.
         """
         # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
-        tf.debugging.assert_shapes([(queries, ("T", "D")), (target, ("T",))])
-        return self._reduced(self._loss_of_targets(queries, target, candidate_vectors))
+        tf.debugging.assert_shapes([(queries, ("T", "M", "D")), (target, ("T",))])
+        of_targets = {
+            "in_batch": self._in_batch_losses,
+            "full": self._full_losses,
+            "sampled": self._sampled_losses,
+        }[self._options.loss]
+        losses = of_targets(tf.unstack(queries, axis=1), target, candidate_vectors)
+        return self._reduced(tf.add_n(losses) / len(losses))
 
-    def _loss_of_targets(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
-    ) -> tf.Tensor:
-        """Returns the loss of each target, `[targets]`."""
-        if self._options.loss == "in_batch":
-            return self._in_batch(
-                queries,
-                candidate_vectors(target),
+    def _in_batch_losses(
+        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> list[tf.Tensor]:
+        """Returns each member's loss of each target, `[targets]`."""
+        return [
+            self._in_batch(
+                query,
+                candidates,
                 candidate_ids=target,
                 candidate_sampling_probability=self._probability(target),
                 compute_metrics=False,
             )
-        if self._options.loss == "full":
-            logits = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
-            return self._softmax_loss(tf.searchsorted(self._items, target), logits)
-        return self._sampled(queries, target, candidate_vectors)
+            for query, candidates in zip(
+                queries, tf.unstack(candidate_vectors(target), axis=1), strict=True
+            )
+        ]
 
-    def _sampled(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
-    ) -> tf.Tensor:
-        """Computes the softmax over each target and negatives that the batch shares."""
+    def _full_losses(
+        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> list[tf.Tensor]:
+        """Does the same with the softmax over all items."""
+        label = tf.searchsorted(self._items, target)
+        vectors = tf.unstack(candidate_vectors(self._items), axis=1)
+        return [
+            self._softmax_loss(label, tf.linalg.matmul(query, candidates, transpose_b=True))
+            for query, candidates in zip(queries, vectors, strict=True)
+        ]
+
+    def _sampled_losses(
+        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> list[tf.Tensor]:
+        """Does the same with the softmax over each target and negatives that the batch shares."""
         uniform = tf.random.uniform([self._options.negatives], dtype=tf.float64)
         negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
         vectors = candidate_vectors(tf.concat([target, negatives], 0))
-        positive_vectors, negative_vectors = tf.split(
-            vectors, [tf.size(target), self._options.negatives]
+        positive, negative = (
+            tf.unstack(part, axis=1)
+            for part in tf.split(vectors, [tf.size(target), self._options.negatives])
         )
-        of_target = tf.reduce_sum(queries * positive_vectors, axis=1)
-        # Column 0 is put in below, so that [targets, negatives] is never copied for it alone.
-        logits = tf.linalg.matmul(
-            queries, tf.pad(negative_vectors, [[1, 0], [0, 0]]), transpose_b=True
-        )
+        biases = tf.zeros([tf.size(target)]), tf.zeros([self._options.negatives])
         if self._options.logq_correction:
-            of_target -= tf.math.log(self._probability(target))
-            correction = -tf.math.log(self._probability(negatives))
-            logits = tf.nn.bias_add(logits, tf.pad(correction, [[1, 0]]))
-        rows = tf.range(tf.size(target))
-        places = tf.stack([rows, tf.zeros_like(rows)], axis=1)
-        values = of_target
+            biases = tuple(-tf.math.log(self._probability(part)) for part in (target, negatives))
+        hits = None
         if self._options.remove_accidental_hits:
             hits = tf.where(tf.equal(target[:, None], negatives[None]))
-            behind_target = tf.constant([[0, 1]])
-            places = tf.concat([places, tf.cast(hits, tf.int32) + behind_target], axis=0)
-            values = tf.concat([values, tf.fill([tf.shape(hits)[0]], values.dtype.min)], axis=0)
-        logits = tf.tensor_scatter_nd_update(logits, places, values)
-        return self._softmax_loss(tf.zeros_like(target), logits)
+        return [
+            _sampled_loss(query, of_target, of_negatives, biases, hits)
+            for query, of_target, of_negatives in zip(queries, positive, negative, strict=True)
+        ]
 
     def _reduced(self, loss_of_targets: tf.Tensor) -> tf.Tensor:
         total = tf.reduce_sum(loss_of_targets)
@@ -142,3 +152,49 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         if not self._options.logq_correction:
             return None
         return tf.gather(self._relative_probability, item_index)
+
+
+def _sampled_loss(
+    queries: tf.Tensor,
+    positive: tf.Tensor,
+    negative: tf.Tensor,
+    biases: tuple[tf.Tensor, tf.Tensor],
+    hits: tf.Tensor | None,
+) -> tf.Tensor:
+    """Returns minus the log probability of each target among itself and the negatives.
+
+    The gradient is written out: Keras's loss passes over `[targets, negatives]` twice as often, and
+    that is where most of a training step's time goes.
+
+    Args:
+      queries: float32 `[targets, dim]`.
+      positive: candidate vector of each target, float32 `[targets, dim]`.
+      negative: of the negatives, float32 `[negatives, dim]`.
+      biases: added to the score of each target, `[targets]`, and of each negative, `[negatives]`.
+      hits: negatives that are a row's own target and do not count, int64 `[n, 2]`; None for none.
+    """
+    positive_bias, negative_bias = biases
+
+    @tf.custom_gradient
+    def loss(queries: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> Any:
+        score = tf.reduce_sum(queries * positive, axis=1) + positive_bias
+        scores = tf.linalg.matmul(queries, negative, transpose_b=True)
+        scores = tf.nn.bias_add(scores, negative_bias)
+        if hits is not None:
+            lowest = tf.fill([tf.shape(hits)[0]], scores.dtype.min)
+            scores = tf.tensor_scatter_nd_update(scores, hits, lowest)
+        top = tf.maximum(tf.reduce_max(scores, axis=1), score)
+        weights = tf.exp(scores - top[:, None])
+        own_weight = tf.exp(score - top)
+        total = tf.reduce_sum(weights, axis=1) + own_weight
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            share = (upstream / total)[:, None]
+            own = own_weight[:, None] * share - upstream[:, None]
+            of_queries = tf.linalg.matmul(weights, negative) * share + own * positive
+            of_negative = tf.linalg.matmul(weights, queries * share, transpose_a=True)
+            return of_queries, own * queries, of_negative
+
+        return tf.math.log(total) + top - score, gradient
+
+    return loss(queries, positive, negative)

@@ -43,7 +43,7 @@ class TwoTower(tfrs.Model):
         """
         super().__init__()
         precision = trainer_options.precision
-        shape = (int(item_counts.shape[0]), model_options.embedding_dim)
+        shape = (int(item_counts.shape[0]), model_options.vector_length)
         table = ItemTable(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, model_options)
         if not model_options.shared_embedding:
@@ -59,7 +59,7 @@ class TwoTower(tfrs.Model):
     def compute_loss(
         self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
     ) -> tf.Tensor:
-        """Computes the softmax loss over all targets of a batch.
+        """Computes the softmax loss over all targets of a batch, the mean over members.
 
         Args:
           inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count.
@@ -68,8 +68,9 @@ class TwoTower(tfrs.Model):
         Returns:
           Scalar loss, in nats.
         """
-        queries, target = self._queries_and_targets(inputs, training)
-        loss = self.task(queries, target, self.candidate_tower)
+        context, target, steps = _checked(inputs)
+        queries = tf.gather_nd(self.query_tower.of_members(context, training=training), steps)
+        loss = self.task(queries, target, self._candidates_by_member)
         self.targets.update_state(tf.size(target))
         # The mean over replicas of their shares of the loss is too small by their number.
         self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
@@ -92,7 +93,7 @@ class TwoTower(tfrs.Model):
 
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds a batch to Recall@20 and MRR@20 over the full catalogue, all its targets."""
-        queries, target = self._queries_and_targets(inputs, training=False)
+        queries, target = self._queries_and_targets(inputs)
         rank = conservative_rank(
             queries, self.candidate_tower.catalogue(), target - FIRST_ITEM, self._takes_part
         )
@@ -117,7 +118,7 @@ class TwoTower(tfrs.Model):
         """
         candidates = self.candidate_tower.catalogue()
         for context, target in batches:
-            queries, targets = self._queries_and_targets((context, target), training=False)
+            queries, targets = self._queries_and_targets((context, target))
             place = tf.where(target != PADDING)
             is_seen = tf.range(tf.shape(context)[1], dtype=tf.int64) <= place[:, 1:]
             contexts = tf.where(is_seen, tf.gather(context, place[:, 0]), PADDING)
@@ -128,14 +129,22 @@ class TwoTower(tfrs.Model):
                 scores = tf.where(self._takes_part, scores, -float("inf"))
                 yield JudgedSteps(scores.numpy(), contexts[rows].numpy(), targets[rows].numpy())
 
+    def _candidates_by_member(self, item_index: tf.Tensor) -> tf.Tensor:
+        return self.candidate_tower.of_members(self.candidate_tower.table(item_index))
+
     def _queries_and_targets(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool
+        self, inputs: tuple[tf.Tensor, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        context, target = inputs
-        tf.debugging.assert_shapes(
-            [(context, ("batch", "steps")), (target, ("batch", "steps"))],
-            message="target must have context's shape, [batch, steps]",
-        )
-        steps = tf.where(target != PADDING)
-        queries = tf.gather_nd(self.query_tower(context, training=training), steps)
-        return queries, tf.gather_nd(target, steps)
+        context, target, steps = _checked(inputs)
+        return tf.gather_nd(self.query_tower(context), steps), target
+
+
+def _checked(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns contexts, the targets in a row, and the place of each, `[targets, 2]`."""
+    context, target = inputs
+    tf.debugging.assert_shapes(
+        [(context, ("batch", "steps")), (target, ("batch", "steps"))],
+        message="target must have context's shape, [batch, steps]",
+    )
+    steps = tf.where(target != PADDING)
+    return context, tf.gather_nd(target, steps), steps

@@ -17,7 +17,7 @@ import tensorflow as tf
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
-BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _CUTOFF = 20  # chosen by Recall@20 + MRR@20
 _ENOUGH_STEPS = 20_000  # a standard error of .003
 

@@ -70,36 +70,36 @@ class ItemTable(tf.keras.layers.Layer):
 
 
 class CandidateTower(tf.keras.layers.Layer):
-    """Gives every item its vector."""
+    """Gives every item its vector: those of all members, one after the other."""
 
     def __init__(self, table: ItemTable, options: ModelOptions) -> None:
         """Makes the tower.
 
         Args:
-          table: of the items.
-          options: `normalize` is used.
+          table: of the items, `vector_length` wide.
+          options: `members`, `embedding_dim` and `normalize` are used.
         """
         super().__init__(name="candidate_tower")
-        self._normalize = options.normalize
+        self._options = options
         self.table = table
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
-        """Maps item indices of any shape to vectors, float32 `[..., embedding_dim]`."""
-        return self.of_table_vectors(self.table(item_index))
+        """Maps item indices of any shape to vectors, float32 `[..., vector_length]`."""
+        return _joined(self.of_members(self.table(item_index)))
 
-    def of_table_vectors(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Maps vectors of the table to candidate vectors, float32 of the same shape."""
+    def of_members(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Maps vectors of the table to each member's, float32 `[..., members, embedding_dim]`."""
         # Mixed precision ends here: scores of a large catalogue tie in 16 bits.
-        vectors = tf.cast(vectors, tf.float32)
-        return tf.math.l2_normalize(vectors, axis=-1) if self._normalize else vectors
+        parts = by_member(tf.cast(vectors, tf.float32), self._options)
+        return tf.math.l2_normalize(parts, axis=-1) if self._options.normalize else parts
 
     def catalogue(self) -> tf.Tensor:
-        """Returns the vectors of all items in item_index order, `[catalogue, embedding_dim]`."""
-        return self.of_table_vectors(self.table.all_vectors()[FIRST_ITEM:])
+        """Returns the vectors of all items in item_index order, `[catalogue, vector_length]`."""
+        return _joined(self.of_members(self.table.all_vectors()[FIRST_ITEM:]))
 
 
-class QueryTower(tf.keras.layers.Layer):
-    """Reads a session and gives a query vector at every step.
+class QueryMember(tf.keras.layers.Layer):
+    """One member's query vector at every step of a session.
 
     The GRU's state after each item, plus a learned weight for each of the latest lags times that
     item's candidate vector (the copy term: which items come next is mostly a matter of which were
@@ -107,29 +107,19 @@ class QueryTower(tf.keras.layers.Layer):
     needs no mask, and the GRU runs in one cuDNN kernel on a GPU.
     """
 
-    def __init__(
-        self,
-        table: ItemTable,
-        candidate_tower: CandidateTower,
-        options: ModelOptions,
-        precision: str = "float32",
-    ) -> None:
+    def __init__(self, options: ModelOptions, precision: str, name: str) -> None:
         """Makes the layers.
 
         Args:
-          table: of the context items; the candidate tower's own, or another.
-          candidate_tower: gives the copy term's vectors.
-          options: shape of the tower.
-          precision: Keras mixed precision policy of the layers; the tower itself is float32.
+          options: shape of the member.
+          precision: Keras mixed precision policy of the layers; the sum of both terms is float32.
+          name: of the layer.
         """
-        super().__init__(name="query_tower")
+        super().__init__(name=name)
         self._options = options
-        self._candidate_tower = candidate_tower
-        dim = options.embedding_dim
-        self.table = table
+        dim, units = options.embedding_dim, options.gru_units
         self.embedding_dropout = tf.keras.layers.Dropout(options.embedding_dropout, dtype=precision)
         self.output_dropout = tf.keras.layers.Dropout(options.output_dropout, dtype=precision)
-        units = options.gru_units
         self.gru = None
         if units:
             self.gru = tf.keras.layers.GRU(units, return_sequences=True, dtype=precision)
@@ -153,6 +143,78 @@ class QueryTower(tf.keras.layers.Layer):
             )
         super().build(input_shape)
 
+    def call(self, vectors: tf.Tensor, candidates: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps the vectors of a context to query vectors.
+
+        Args:
+          vectors: of the member's part of the table, `[batch, steps, embedding_dim]`.
+          candidates: the same items' candidate vectors, 0 at padding, float32 of the same shape.
+          training: switches dropout on.
+
+        Returns:
+          float32 `[batch, steps, embedding_dim]`; the temperature is already in it.
+        """
+        parts = []
+        if self.gru is not None:
+            states = self.gru(self.embedding_dropout(vectors, training=training))
+            if self.projection is not None:
+                states = self.projection(states)
+            parts.append(tf.cast(self.output_dropout(states, training=training), tf.float32))
+        if self._options.copy_lags:
+            parts.append(self._copy_term(candidates))
+        query = tf.add_n(parts)
+        if self._options.normalize:
+            query = tf.math.l2_normalize(query, axis=-1) * tf.exp(-self.log_temperature)
+        return query
+
+    def _copy_term(self, candidates: tf.Tensor) -> tf.Tensor:
+        """Sums the latest items' vectors by learned lag weights, `[batch, steps, dim]`."""
+        steps = tf.range(tf.shape(candidates)[1])
+        lag = steps[:, None] - steps[None, :]
+        in_reach = (lag >= 0) & (lag < self._options.copy_lags)
+        weights = tf.gather(self.copy_weights, tf.where(in_reach, lag, 0))
+        weights = tf.where(in_reach, weights, 0.0)
+        return tf.einsum("ji,bid->bjd", weights, candidates)
+
+
+class QueryTower(tf.keras.layers.Layer):
+    """Reads a session and gives a query vector at every step: those of all members in a row.
+
+    Members differ in their initial weights and in what dropout leaves out. A candidate's score is
+    the mean of what they give it, which ranks better than one member of the same length.
+    """
+
+    def __init__(
+        self,
+        table: ItemTable,
+        candidate_tower: CandidateTower,
+        options: ModelOptions,
+        precision: str = "float32",
+    ) -> None:
+        """Makes the members.
+
+        Args:
+          table: of the context items; the candidate tower's own, or another.
+          candidate_tower: gives the copy terms' vectors.
+          options: shape of the tower.
+          precision: Keras mixed precision policy of the layers; the tower itself is float32.
+        """
+        super().__init__(name="query_tower")
+        self._options = options
+        self._candidate_tower = candidate_tower
+        self.table = table
+        self.members = [
+            QueryMember(options, precision, f"member_{number}") for number in range(options.members)
+        ]
+
+    @property
+    def temperature(self) -> float | None:
+        """Mean of the members' learned temperatures; None where there are none."""
+        if not self._options.normalize:
+            return None
+        temperatures = [float(tf.exp(member.log_temperature)) for member in self.members]
+        return sum(temperatures) / len(temperatures)
+
     def call(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Maps contexts to query vectors.
 
@@ -161,35 +223,40 @@ class QueryTower(tf.keras.layers.Layer):
           training: switches dropout on.
 
         Returns:
-          float32 `[batch, steps, embedding_dim]`. A candidate's score is its dot product with the
-          query; the temperature is already in the query.
+          float32 `[batch, steps, vector_length]`. A candidate's score is its dot product with the
+          query.
         """
-        vectors = self.table(context)
-        parts = []
-        if self.gru is not None:
-            states = self.gru(self.embedding_dropout(vectors, training=training))
-            if self.projection is not None:
-                states = self.projection(states)
-            parts.append(tf.cast(self.output_dropout(states, training=training), tf.float32))
-        if self._options.copy_lags:
-            is_shared = self.table is self._candidate_tower.table
-            candidates = (
-                self._candidate_tower.of_table_vectors(vectors)
-                if is_shared
-                else self._candidate_tower(context)
-            )
-            parts.append(self._copy_term(context, candidates))
-        query = tf.add_n(parts)
-        if self._options.normalize:
-            query = tf.math.l2_normalize(query, axis=-1) * tf.exp(-self.log_temperature)
-        return query
+        return _joined(self.of_members(context, training=training))
 
-    def _copy_term(self, context: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
-        """Sums the latest items' vectors by learned lag weights, `[batch, steps, dim]`."""
-        steps = tf.range(tf.shape(context)[1])
-        lag = steps[:, None] - steps[None, :]
-        in_reach = (lag >= 0) & (lag < self._options.copy_lags)
-        weights = tf.gather(self.copy_weights, tf.where(in_reach, lag, 0))
-        weights = tf.where(in_reach, weights, 0.0)
-        candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None]
-        return tf.einsum("ji,bid->bjd", weights, candidates)
+    def of_members(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps contexts as `call` does, float32 `[batch, steps, members, embedding_dim]`."""
+        vectors = self.table(context)
+        of_candidates = vectors
+        if self.table is not self._candidate_tower.table:
+            of_candidates = self._candidate_tower.table(context)
+        candidates = self._candidate_tower.of_members(of_candidates)
+        candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None, None]
+        parts = zip(
+            self.members,
+            tf.unstack(by_member(vectors, self._options), axis=2),
+            tf.unstack(candidates, axis=2),
+            strict=True,
+        )
+        return tf.stack([member(*of, training=training) for member, *of in parts], axis=2)
+
+
+def by_member(vectors: tf.Tensor, options: ModelOptions) -> tf.Tensor:
+    """Reshapes vectors, `[..., vector_length]`, to `[..., members, embedding_dim]`."""
+    shape = tf.concat([tf.shape(vectors)[:-1], [options.members, options.embedding_dim]], axis=0)
+    parts = tf.reshape(vectors, shape)
+    parts.set_shape([*vectors.shape[:-1], options.members, options.embedding_dim])
+    return parts
+
+
+def _joined(parts: tf.Tensor) -> tf.Tensor:
+    """Joins members' vectors so that a dot product of two is the mean of the members'."""
+    *before, members, dim = parts.shape
+    shape = tf.concat([tf.shape(parts)[:-2], [members * dim]], axis=0)
+    joined = tf.reshape(parts, shape) / math.sqrt(members)
+    joined.set_shape([*before, members * dim])
+    return joined

@@ -48,7 +48,7 @@ def notebook_model() -> TwoTower:
 
 def _scores(model: TwoTower) -> np.ndarray:
     """Scores of each session against each session's target, `[sessions, targets]`."""
-    queries, target = model._queries_and_targets((CONTEXT, TARGET), training=False)
+    queries, target = model._queries_and_targets((CONTEXT, TARGET))
     return queries.numpy() @ model.candidate_tower(target).numpy().T
 
 
@@ -87,7 +87,7 @@ class TestFault2SoftmaxOverQueries:
     ) -> None:
         """Over queries, an item's popularity would cancel out."""
         table = notebook_model.candidate_tower.table.embedding
-        queries, _ = notebook_model._queries_and_targets((CONTEXT, TARGET), training=False)
+        queries, _ = notebook_model._queries_and_targets((CONTEXT, TARGET))
         values = table.get_weights()[0]
         values[[4, 6, 9]] = 0.0
         table.set_weights([values])
@@ -169,7 +169,7 @@ class TestFault6StateAfterPadding:
             tf.cast(part.to_tensor(), tf.int32) for part in last_step_window(session, window)
         )
         assert context.shape == [1, window]
-        queries, targets = notebook_model._queries_and_targets((context, target), training=False)
+        queries, targets = notebook_model._queries_and_targets((context, target))
         alone = notebook_model.query_tower(tf.constant([[2, 3]])).numpy()[:, -1]
         after_padding = notebook_model.query_tower(context).numpy()[:, -1]
         assert targets.numpy().tolist() == [4]

@@ -18,12 +18,23 @@ QUERIES = tf.constant([[1.0, 0.5, 0.0, -1.0], [0.0, 2.0, 1.0, 0.0]])
 TARGET = tf.constant([2, 4])
 
 
-def _vectors(item_index: tf.Tensor) -> tf.Tensor:
-    return tf.gather(tf.pad(tf.eye(4), [[2, 0], [0, 0]]), item_index)
+TABLE = tf.pad(tf.eye(4), [[2, 0], [0, 0]])
+
+
+def _loss_of(
+    counts: np.ndarray,
+    options: TrainerOptions,
+    queries: tf.Tensor,
+    target: tf.Tensor,
+    table: tf.Tensor | tf.Variable = TABLE,
+) -> tf.Tensor:
+    """The loss of a model with one member."""
+    loss = RetrievalLoss(counts, options)
+    return loss(queries[:, None], target, lambda index: tf.gather(table, index)[:, None])
 
 
 def _loss(queries: tf.Tensor = QUERIES, target: tf.Tensor = TARGET, **options: object) -> float:
-    return float(RetrievalLoss(COUNTS, TrainerOptions(**options))(queries, target, _vectors))
+    return float(_loss_of(COUNTS, TrainerOptions(**options), queries, target))
 
 
 def _softmax_loss(logits: np.ndarray, own: list[int]) -> float:
@@ -45,9 +56,9 @@ class TestFull:
     def test_items_without_events_take_no_part(self) -> None:
         """Of items 2, 4 and 5; the places of the targets among them are not their indices."""
         counts = np.array([0, 0, 8, 0, 2, 1], np.int64)
-        loss = RetrievalLoss(counts, TrainerOptions(loss="full"))
+        found = _loss_of(counts, TrainerOptions(loss="full"), QUERIES, TARGET)
         expected = _softmax_loss(QUERIES.numpy()[:, [0, 2, 3]], [0, 1])
-        assert float(loss(QUERIES, TARGET, _vectors)) == pytest.approx(expected, abs=1e-6)
+        assert float(found) == pytest.approx(expected, abs=1e-6)
 
 
 class TestInBatch:
@@ -124,12 +135,9 @@ class TestSampled:
         """All draws of a catalogue of one item are hits: nothing is left to be told apart from."""
         counts = np.array([0, 0, 8], np.int64)
 
-        def vectors(item_index: tf.Tensor) -> tf.Tensor:
-            return tf.ones([tf.size(item_index), 4])
-
         def loss(remove: bool) -> float:
             options = TrainerOptions(negatives=5, remove_accidental_hits=remove)
-            return float(RetrievalLoss(counts, options)(QUERIES, tf.constant([2, 2]), vectors))
+            return float(_loss_of(counts, options, QUERIES, tf.constant([2, 2]), tf.ones([3, 4])))
 
         assert loss(True) == pytest.approx(0.0, abs=1e-6)
         assert loss(False) == pytest.approx(math.log(6), abs=1e-6)
@@ -160,7 +168,7 @@ class TestSampled:
         )
         theirs = task(
             QUERIES,
-            _vectors(item_index),
+            tf.gather(TABLE, item_index),
             candidate_ids=item_index,
             candidate_sampling_probability=tf.constant(probability) if logq else None,
             score_mask=tf.constant(own_only),
@@ -188,9 +196,7 @@ def _pull(power: float, logq: bool, negatives: int) -> np.ndarray:
     options = TrainerOptions(negatives=negatives, negatives_power=power, logq_correction=logq)
     tf.random.set_seed(1)
     with tf.GradientTape() as tape:
-        value = RetrievalLoss(COUNTS, options)(
-            tf.ones([1, 4]), tf.constant([5]), lambda index: tf.gather(table, index)
-        )
+        value = _loss_of(COUNTS, options, tf.ones([1, 4]), tf.constant([5]), table)
     return tf.convert_to_tensor(tape.gradient(value, table)).numpy()[2:5, 0]
 
 
@@ -208,11 +214,8 @@ def test_log_q_takes_weight_from_popular_items_of_the_batch() -> None:
         table = tf.Variable(tf.zeros([6, 4]))
         options = TrainerOptions(loss="in_batch", logq_correction=logq)
         with tf.GradientTape() as tape:
-            value = RetrievalLoss(COUNTS, options)(
-                tf.constant([[0.0] * 4, [0.0] * 4, [1.0] * 4]),
-                tf.constant([2, 4, 5]),
-                lambda index: tf.gather(table, index),
-            )
+            queries = tf.constant([[0.0] * 4, [0.0] * 4, [1.0] * 4])
+            value = _loss_of(COUNTS, options, queries, tf.constant([2, 4, 5]), table)
         return tf.convert_to_tensor(tape.gradient(value, table)).numpy()[[2, 4], 0]
 
     assert pull(False)[0] == pytest.approx(pull(False)[1], rel=1e-5)
@@ -229,6 +232,62 @@ def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+def test_members_losses_are_averaged_and_do_not_mix(loss: str) -> None:
+    """Of two members with other vectors: the mean loss, and half of each one's own gradient."""
+    options = TrainerOptions(loss=loss, negatives=8)
+    queries, other = tf.stack([QUERIES, -2.0 * QUERIES], axis=1), tf.reverse(TABLE, [1])
+
+    def value_and_gradient(queries: tf.Tensor, *tables: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        tf.random.set_seed(2)
+        with tf.GradientTape() as tape:
+            tape.watch(queries)
+            value = RetrievalLoss(COUNTS, options)(
+                queries, TARGET, lambda index: tf.gather(tf.stack(tables, axis=1), index)
+            )
+        return value, tape.gradient(value, queries)
+
+    both, of_both = value_and_gradient(queries, TABLE, other)
+    first, of_first = value_and_gradient(queries[:, :1], TABLE)
+    second, of_second = value_and_gradient(queries[:, 1:], other)
+
+    assert float(both) == pytest.approx(float(first + second) / 2, rel=1e-6)
+    expected = tf.concat([of_first, of_second], axis=1) / 2
+    np.testing.assert_allclose(of_both, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_the_gradient_of_the_sampled_loss_is_that_of_keras(remove: bool) -> None:
+    """The written-out one beside that of Keras's loss, to all of queries and vectors."""
+    options = TrainerOptions(negatives=9, remove_accidental_hits=remove)
+    table = tf.Variable(tf.random.stateless_normal([6, 4], [1, 2]))
+    queries = tf.Variable(QUERIES)
+    with tf.GradientTape() as tape:
+        tf.random.set_seed(5)
+        ours = _loss_of(COUNTS, options, queries, TARGET, table)
+    found = [tf.convert_to_tensor(part) for part in tape.gradient(ours, [queries, table])]
+
+    tf.random.set_seed(5)
+    uniform = tf.random.uniform([9], dtype=tf.float64).numpy()
+    share = np.cumsum(COUNTS[2:] ** 0.5) / (COUNTS[2:] ** 0.5).sum()
+    negatives = 2 + np.searchsorted(share, uniform, side="right")
+    with tf.GradientTape() as tape:
+        candidates = tf.gather(table, [*TARGET.numpy(), *negatives])
+        scores = tf.matmul(queries, candidates, transpose_b=True)
+        log_q = np.log(COUNTS[[*TARGET.numpy(), *negatives]] ** 0.5)
+        counts = np.concatenate([np.eye(2), np.ones([2, 9])], axis=1) > 0
+        if remove:
+            counts[:, 2:] &= TARGET.numpy()[:, None] != negatives
+        scores = tf.where(counts, scores - log_q.astype(np.float32), -np.inf)
+        theirs = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)([0, 1], scores)
+    expected = [tf.convert_to_tensor(part) for part in tape.gradient(theirs, [queries, table])]
+
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
+    assert set(negatives) & set(TARGET.numpy())
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
     """Scores of +-1e6, every row with the same target, an item a billion times as frequent."""
     counts = np.array([0, 0, 10**9, 4, 2, 1], np.int64)
@@ -236,7 +295,7 @@ def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
         queries = tf.Variable(QUERIES * scale)
         options = TrainerOptions(loss=loss, negatives=16, negatives_power=1.0)
         with tf.GradientTape() as tape:
-            value = RetrievalLoss(counts, options)(queries, tf.constant(target), _vectors)
+            value = _loss_of(counts, options, queries, tf.constant(target))
         assert math.isfinite(float(value))
         assert np.isfinite(tape.gradient(value, queries).numpy()).all()
 

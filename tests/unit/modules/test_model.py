@@ -16,8 +16,14 @@ from modules.vocabulary import FIRST_ITEM
 ITEMS = 9
 COUNTS = tf.constant([0, 0, *range(ITEMS, 0, -1)], tf.int64)
 OPTIONS = ModelOptions(
-    embedding_dim=6, gru_units=5, copy_lags=2, embedding_dropout=0.0, output_dropout=0.0
+    members=1,
+    embedding_dim=6,
+    gru_units=5,
+    copy_lags=2,
+    embedding_dropout=0.0,
+    output_dropout=0.0,
 )
+TWO = dataclasses.replace(OPTIONS, members=2)
 NO_COPY = dataclasses.replace(OPTIONS, copy_lags=0)
 CONTEXT = tf.constant([[2, 3, 4], [5, 6, 0], [7, 0, 0]])
 TARGET = tf.constant([[3, 4, 8], [6, 9, 0], [10, 0, 0]])
@@ -32,8 +38,9 @@ def _model(
     for weight in model.query_tower.trainable_weights:
         # Keras starts tables with values of at most 0.05, which normalisation would hide.
         weight.assign(tf.random.normal(weight.shape, stddev=0.7, seed=1))
-    if options.normalize:
-        model.query_tower.log_temperature.assign(np.log(0.5))
+    for member in model.query_tower.members:
+        if options.normalize:
+            member.log_temperature.assign(np.log(0.5))
     return model
 
 
@@ -114,11 +121,13 @@ def test_one_table_or_two() -> None:
 
 def test_the_copy_term_by_hand(model: TwoTower) -> None:
     """Of the two latest lags: weight 0.5 for the current item, -2 for the one before it."""
-    model.query_tower.copy_weights.assign([0.5, -2.0])
+    member = model.query_tower.members[0]
+    member.copy_weights.assign([0.5, -2.0])
     vector = dict(enumerate(model.candidate_tower.catalogue().numpy(), FIRST_ITEM))
 
     context = tf.constant([[3, 7, 3, 0], [5, 0, 0, 0]])
-    added = model.query_tower._copy_term(context, model.candidate_tower(context)).numpy()
+    is_item = tf.cast(context > 0, tf.float32)[:, :, None]
+    added = member._copy_term(model.candidate_tower(context) * is_item).numpy()
 
     zero = np.zeros(6)
     expected = [
@@ -138,11 +147,11 @@ def test_without_normalisation_or_copies_the_query_is_the_grus_state() -> None:
     model = _model(options)
     tower = model.query_tower
 
-    expected = tower.gru(tower.table(CONTEXT)).numpy()
+    expected = tower.members[0].gru(tower.table(CONTEXT)).numpy()
 
     np.testing.assert_allclose(tower(CONTEXT).numpy(), expected, atol=1e-6)
-    assert {weight.name.split("/")[0] for weight in tower.weights} <= {"query_tower", "gru"}
-    assert not hasattr(tower, "log_temperature")
+    assert len(tower.members[0].weights) == 3  # the GRU's
+    assert tower.temperature is None
 
 
 def test_normalised_scores_are_cosines_over_the_temperature(model: TwoTower) -> None:
@@ -154,11 +163,44 @@ def test_normalised_scores_are_cosines_over_the_temperature(model: TwoTower) -> 
 
 def test_without_a_gru_the_query_is_the_copy_term_alone() -> None:
     model = _model(dataclasses.replace(OPTIONS, gru_units=0, normalize=False))
-    model.query_tower.copy_weights.assign([1.0, 0.0])
+    model.query_tower.members[0].copy_weights.assign([1.0, 0.0])
 
     is_item = CONTEXT.numpy() > 0
     expected = model.candidate_tower(CONTEXT).numpy()[is_item]
     np.testing.assert_allclose(model.query_tower(CONTEXT).numpy()[is_item], expected, atol=1e-6)
+
+
+def test_a_score_is_the_mean_of_the_members_scores() -> None:
+    model = _model(TWO)
+    every_item = tf.range(FIRST_ITEM, FIRST_ITEM + ITEMS)
+
+    scores = model.query_tower(CONTEXT).numpy() @ model.candidate_tower.catalogue().numpy().T
+    queries = model.query_tower.of_members(CONTEXT).numpy()
+    candidates = model.candidate_tower.of_members(model.candidate_tower.table(every_item)).numpy()
+
+    np.testing.assert_allclose(
+        scores, np.einsum("bsmd,imd->bsi", queries, candidates) / 2, atol=1e-5
+    )
+    assert scores.shape == (*CONTEXT.shape, ITEMS)
+    np.testing.assert_allclose(np.linalg.norm(model.candidate_tower.catalogue(), axis=1), 1.0, 1e-5)
+    np.testing.assert_allclose(np.linalg.norm(model.query_tower(CONTEXT)[0, 0]), 1 / 0.5, 1e-5)
+
+
+def test_members_share_nothing_but_the_sessions() -> None:
+    """The loss of one changes no weight of the other, and both start apart."""
+    model = _model(TWO)
+    with tf.GradientTape() as tape:
+        queries = model.query_tower.of_members(CONTEXT)
+        one = tf.reduce_sum(queries[:, :, 0])
+    first, second = (member.trainable_weights for member in model.query_tower.members)
+    table = model.candidate_tower.table.embedding.embeddings
+
+    of_table, *of_members = tape.gradient(one, [table, *first, *second])
+
+    largest = [np.abs(tf.convert_to_tensor(part)).max() for part in of_members]
+    assert min(largest[: len(first)]) > 0.0 == max(largest[len(first) :])
+    assert np.abs(tf.convert_to_tensor(of_table)[:, 6:]).max() == 0.0
+    assert np.abs(queries[:, :, 0] - queries[:, :, 1]).max() > 0.1
 
 
 def test_something_must_make_the_query() -> None:
@@ -186,7 +228,7 @@ def test_dropout_works_in_training_alone() -> None:
 
 def test_the_gru_meets_the_conditions_of_cudnn(model: TwoTower) -> None:
     """https://www.tensorflow.org/api_docs/python/tf/keras/layers/GRU lists them."""
-    gru = model.query_tower.gru
+    gru = model.query_tower.members[0].gru
 
     assert gru.activation is tf.keras.activations.tanh
     assert gru.recurrent_activation is tf.keras.activations.sigmoid
@@ -203,12 +245,12 @@ def test_the_gru_gets_no_mask(model: TwoTower) -> None:
     tower = model.query_tower
 
     assert not tower.table.embedding.mask_zero
-    embedded = tower.embedding_dropout(tower.table(CONTEXT))
+    embedded = tower.members[0].embedding_dropout(tower.table(CONTEXT))
     assert getattr(embedded, "_keras_mask", None) is None
 
 
 def test_the_loss_covers_every_step_that_has_a_target(model: TwoTower) -> None:
-    queries, target = model._queries_and_targets((CONTEXT, TARGET), training=False)
+    queries, target = model._queries_and_targets((CONTEXT, TARGET))
 
     assert target.numpy().tolist() == [3, 4, 8, 6, 9, 10]
     every = model.query_tower(CONTEXT).numpy()
@@ -262,7 +304,7 @@ def test_mixed_precision_computes_layers_in_16_bits_and_scores_in_32() -> None:
     model = _model(precision="mixed_bfloat16")
     tower = model.query_tower
 
-    assert tower.gru(tower.table(CONTEXT)).dtype == tf.bfloat16
+    assert tower.members[0].gru(tower.table(CONTEXT)).dtype == tf.bfloat16
     assert tower(CONTEXT).dtype == tf.float32
     assert model.candidate_tower.catalogue().dtype == tf.float32
     assert tf.keras.mixed_precision.global_policy().name == "float32"

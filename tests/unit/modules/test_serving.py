@@ -31,7 +31,8 @@ def model() -> TwoTower:
     options = ModelOptions(embedding_dim=8, gru_units=6, copy_lags=2)
     model = TwoTower(counts, options, TrainerOptions())
     model.query_tower(tf.constant([[2, 3]]))
-    model.query_tower.copy_weights.assign([0.3, -0.2])
+    for member in model.query_tower.members:
+        member.copy_weights.assign([0.3, -0.2])
     return model
 
 
