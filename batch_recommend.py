@@ -58,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
         model = options.model or newest_model(out / "pushed" for out in outs)
-        if "://" not in str(model):
-            check_loadable(model)
+        check_loadable(model)
         run = None if options.model else saved_config(model.parents[1])
         overrides = [part for text in options.set for part in split_overrides(text)]
         config = load_config(options.preset or run or "sample", overrides)

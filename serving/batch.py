@@ -41,7 +41,7 @@ class BatchJob:
     """What a batch job works with.
 
     Attributes:
-      model: folder of the SavedModel; one with an approximate index must be on this machine.
+      model: folder of the SavedModel, or of a model with an approximate index.
       pattern: file of sessions, or pattern of files.
       out: folder of the answers.
       sessions: how rows are read; a session of one event is answered too.
