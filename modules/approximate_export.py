@@ -17,6 +17,7 @@ from modules.compressed_index import INDEX_FOLDER, CodeOptions, CompressedIndex,
 from modules.serving import parse_sessions
 
 _PARTS = ("session_state", "_items", "_scorer")
+_TOWER = "_served_tower"  # of the scorer
 _ITEMS_PER_REQUEST = 65_536
 
 
@@ -38,8 +39,8 @@ class SessionStates(tf.Module):
         self._items = model._items
         self.catalogue_ids = model._items._catalogue_ids
         self._session_state = model.session_state
-        # Tracked, since the function reads them; the scorer itself holds the exact index too.
-        self._tower_variables = model._scorer._variables
+        # Tracked, since the function reads it; the scorer itself holds the exact index too.
+        self._served_tower = model._scorer._served_tower
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
     def state(self, item_ids: tf.Tensor) -> Answer:
@@ -93,6 +94,8 @@ def catalogue_vectors(model: Any) -> npt.NDArray[np.float32]:
 
 def _check(model: Any) -> None:
     missing = [part for part in _PARTS if not hasattr(model, part)]
+    if "_scorer" not in missing and not hasattr(model._scorer, _TOWER):
+        missing.append(_TOWER)
     if missing:
         raise OldModelError(
             f"The model has no {', '.join(missing)}: it was exported by an older version of this "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -42,7 +44,11 @@ class TwoTower(tfrs.Model):
           neighbors: of the items in the training data; None to give every item a vector of its own.
         """
         super().__init__()
-        precision = trainer_options.precision
+        in_float32 = dataclasses.replace(trainer_options, precision="float32")
+        self._in_float32 = functools.partial(
+            TwoTower, item_counts, model_options, in_float32, neighbors
+        )
+        precision = self._precision = trainer_options.precision
         shape = (int(item_counts.shape[0]), model_options.vector_length)
         table = ItemTable(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, model_options)
@@ -102,10 +108,22 @@ class TwoTower(tfrs.Model):
         self.mrr.update_state(hit / tf.cast(rank, tf.float32))
         return {metric.name: metric.result() for metric in (self.recall, self.mrr)}
 
-    def mix_in_neighbors(self) -> None:
-        """Makes the towers simple lookups, when training is over."""
-        self.candidate_tower.table.mix_in_neighbors()
-        self.query_tower.table.mix_in_neighbors()
+    def for_serving(self) -> TwoTower:
+        """Returns the model as it is served: float32 all through, its tables simple lookups.
+
+        It is this model itself, changed for good, where the layers are float32 already.
+        """
+        served = self
+        if self._precision != "float32":
+            served = self._in_float32()
+            served.query_tower(tf.constant([[FIRST_ITEM]]))
+            for weight, trained in zip(
+                served.query_tower.weights, self.query_tower.weights, strict=True
+            ):
+                weight.assign(trained)
+        served.candidate_tower.table.mix_in_neighbors()
+        served.query_tower.table.mix_in_neighbors()
+        return served
 
     def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
         """Scores the whole catalogue at every step that has a target.

@@ -8,6 +8,8 @@ from modules.exact_index import ExactIndex
 from modules.features import latest_kept, latest_right_padded
 from modules.ranking import conservative_rank
 from modules.seen_items import NO_CHANGE, SeenItemScores, adjust_scores, seen_bonus
+from modules.served_tower import ServedQueryTower
+from modules.towers import QueryTower
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 
@@ -20,7 +22,7 @@ class SessionScorer(tf.Module):
 
     def __init__(
         self,
-        query_tower: tf.keras.layers.Layer,
+        query_tower: QueryTower,
         index: ExactIndex,
         max_context: int,
         seen: SeenItemScores,
@@ -28,18 +30,16 @@ class SessionScorer(tf.Module):
         """Takes the trained parts.
 
         Args:
-          query_tower: maps contexts to query vectors.
+          query_tower: trained; gives the query vectors.
           index: holds the candidate vectors.
           max_context: items of a session that the query tower sees, the latest ones.
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="session_scorer")
-        # Traced once for all signatures. A tracked Keras layer would save its own functions: three
-        # times as many, and a second more of CPU time at every load. Its variables are tracked.
-        self._variables = list(query_tower.variables)
+        # Traced once for all signatures.
+        self._served_tower = ServedQueryTower(query_tower)
         self._query_tower = tf.function(
-            lambda contexts: query_tower(contexts),
-            input_signature=[tf.TensorSpec([None, None], tf.int64)],
+            self._served_tower, input_signature=[tf.TensorSpec([None, None], tf.int64)]
         )
         self.index = index
         self._max_context = max_context

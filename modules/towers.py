@@ -85,7 +85,7 @@ class CandidateTower(tf.keras.layers.Layer):
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to vectors, float32 `[..., vector_length]`."""
-        return _joined(self.of_members(self.table(item_index)))
+        return joined(self.of_members(self.table(item_index)))
 
     def of_members(self, vectors: tf.Tensor) -> tf.Tensor:
         """Maps vectors of the table to each member's, float32 `[..., members, embedding_dim]`."""
@@ -95,7 +95,7 @@ class CandidateTower(tf.keras.layers.Layer):
 
     def catalogue(self) -> tf.Tensor:
         """Returns the vectors of all items in item_index order, `[catalogue, vector_length]`."""
-        return _joined(self.of_members(self.table.all_vectors()[FIRST_ITEM:]))
+        return joined(self.of_members(self.table.all_vectors()[FIRST_ITEM:]))
 
 
 class QueryMember(tf.keras.layers.Layer):
@@ -169,11 +169,7 @@ class QueryMember(tf.keras.layers.Layer):
 
     def _copy_term(self, candidates: tf.Tensor) -> tf.Tensor:
         """Sums the latest items' vectors by learned lag weights, `[batch, steps, dim]`."""
-        steps = tf.range(tf.shape(candidates)[1])
-        lag = steps[:, None] - steps[None, :]
-        in_reach = (lag >= 0) & (lag < self._options.copy_lags)
-        weights = tf.gather(self.copy_weights, tf.where(in_reach, lag, 0))
-        weights = tf.where(in_reach, weights, 0.0)
+        weights = lag_matrix(self.copy_weights, tf.shape(candidates)[1])
         return tf.einsum("ji,bid->bjd", weights, candidates)
 
 
@@ -200,8 +196,8 @@ class QueryTower(tf.keras.layers.Layer):
           precision: Keras mixed precision policy of the layers; the tower itself is float32.
         """
         super().__init__(name="query_tower")
-        self._options = options
-        self._candidate_tower = candidate_tower
+        self.options = options
+        self.candidate_tower = candidate_tower
         self.table = table
         self.members = [
             QueryMember(options, precision, f"member_{number}") for number in range(options.members)
@@ -210,7 +206,7 @@ class QueryTower(tf.keras.layers.Layer):
     @property
     def temperature(self) -> float | None:
         """Mean of the members' learned temperatures; None where there are none."""
-        if not self._options.normalize:
+        if not self.options.normalize:
             return None
         temperatures = [float(tf.exp(member.log_temperature)) for member in self.members]
         return sum(temperatures) / len(temperatures)
@@ -226,19 +222,19 @@ class QueryTower(tf.keras.layers.Layer):
           float32 `[batch, steps, vector_length]`. A candidate's score is its dot product with the
           query.
         """
-        return _joined(self.of_members(context, training=training))
+        return joined(self.of_members(context, training=training))
 
     def of_members(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Maps contexts as `call` does, float32 `[batch, steps, members, embedding_dim]`."""
         vectors = self.table(context)
         of_candidates = vectors
-        if self.table is not self._candidate_tower.table:
-            of_candidates = self._candidate_tower.table(context)
-        candidates = self._candidate_tower.of_members(of_candidates)
+        if self.table is not self.candidate_tower.table:
+            of_candidates = self.candidate_tower.table(context)
+        candidates = self.candidate_tower.of_members(of_candidates)
         candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None, None]
         parts = zip(
             self.members,
-            tf.unstack(by_member(vectors, self._options), axis=2),
+            tf.unstack(by_member(vectors, self.options), axis=2),
             tf.unstack(candidates, axis=2),
             strict=True,
         )
@@ -253,10 +249,25 @@ def by_member(vectors: tf.Tensor, options: ModelOptions) -> tf.Tensor:
     return parts
 
 
-def _joined(parts: tf.Tensor) -> tf.Tensor:
+def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """Returns what each step takes of each earlier one and itself, float32 `[..., steps, steps]`.
+
+    Args:
+      copy_weights: by lag, `[..., lags]`.
+      steps: how many, int scalar.
+    """
+    step = tf.range(steps)
+    lag = step[:, None] - step[None, :]
+    lags = copy_weights.shape[-1]
+    in_reach = (lag >= 0) & (lag < lags)
+    weights = tf.gather(copy_weights, tf.where(in_reach, lag, 0), axis=-1)
+    return tf.where(in_reach, weights, 0.0)
+
+
+def joined(parts: tf.Tensor) -> tf.Tensor:
     """Joins members' vectors so that a dot product of two is the mean of the members'."""
     *before, members, dim = parts.shape
     shape = tf.concat([tf.shape(parts)[:-2], [members * dim]], axis=0)
-    joined = tf.reshape(parts, shape) / math.sqrt(members)
-    joined.set_shape([*before, members * dim])
-    return joined
+    vectors = tf.reshape(parts, shape) / math.sqrt(members)
+    vectors.set_shape([*before, members * dim])
+    return vectors

@@ -32,7 +32,7 @@ def run_fn(fn_args: FnArgs) -> None:
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
     )
     model, seen = choose_and_refit(job, vocabulary, train_files, eval_files)
-    model.mix_in_neighbors()
+    model = model.for_serving()
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, "item_ids.txt")
         serving.export(
