@@ -47,7 +47,7 @@ def _epochs(output: str) -> list[str]:
 
 
 def _tables(model: Any) -> list[np.ndarray]:
-    variables = (model._index._columns, *model._scorer._variables)
+    variables = (model._index._columns, *model._scorer._served_tower._table_variables)
     return [variable.numpy() for variable in variables]
 
 
