@@ -19,7 +19,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 # All nodes that there are: with a search, and with an approximate index for which the sample is too
 # small to be judged.
 SETTINGS = (
-    "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity] "
+    "trainer.epochs=2 model.members=1 model.embedding_dim=16 model.gru_units=16 "
+    "gate.beat_baselines=[popularity] "
     "tuner.enabled=true tuner.trials=1 'tuner.space={trainer.learning_rate: [0.002]}' "
     "index.kind=pq index.rescored=100 index.sessions=50 index.min_recall=0 "
     "index.max_p99_ratio=null"

@@ -73,7 +73,7 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
 
 
 def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
-    settings = ("trainer.early_stopping_patience=null", "trainer.refit=false", "model.gru_units=8")
+    settings = ("trainer.early_stopping_patience=null", "trainer.refit=false", "model.members=1")
     run = _start(folder, 40, *settings)
     done = 0
     try:

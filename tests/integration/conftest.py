@@ -29,7 +29,7 @@ from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_voc
 from pipeline.sample_data import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
-MODEL = ModelOptions(embedding_dim=8, gru_units=8)
+MODEL = ModelOptions(members=1, embedding_dim=8, gru_units=8)
 TRAINER = TrainerOptions(
     negatives=32, batch_targets=64, epochs=2, early_stopping_patience=None, refit=False
 )
