@@ -41,7 +41,7 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "last item only as target": ("features.targets=last",),
     "in-batch negatives": ("trainer.loss=in_batch",),
     "full softmax": ("trainer.loss=full",),
-    "512 negatives": ("trainer.negatives=512",),
+    "2,048 negatives": ("trainer.negatives=2048",),
     "AdamW, weight decay .004": ("trainer.optimizer=adamw",),
 }
 

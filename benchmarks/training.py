@@ -42,12 +42,10 @@ from modules.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
 ONE_MEMBER = ("model.members=1",)
-FAST = (*ONE_MEMBER, "trainer.negatives=512")
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "notebook": ("notebook", ()),
     "defaults": ("retailrocket", ()),
     "one member": ("retailrocket", ONE_MEMBER),
-    "one member, 512 negatives": ("retailrocket", FAST),
 }
 PEER = "notebook"
 _JUDGED_WINDOWS = 1_000

@@ -165,7 +165,7 @@ class CompressedIndex:
     def _candidates(self, queries: FloatArray) -> IntArray:
         """Returns the items to score for each query, int64 `[batch, any]`; -1 for none."""
         if self._codes is None:
-            return np.tile(np.arange(len(self._vectors)), (len(queries), 1))
+            return np.broadcast_to(np.arange(self.items), (len(queries), self.items))
         padded = _padded(queries, self._options)
         found: IntArray = self._codes.search(padded, self.rescored)[1]
         return found

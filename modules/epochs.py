@@ -108,7 +108,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         now = time.perf_counter()
         trained = self._trained if self._trained > self._started else now
         logs["targets_per_second"] = logs["targets"] / (trained - self._started)
-        temperature = getattr(self.model.query_tower, "temperature", None)
+        temperature = self.model.query_tower.temperature
         if temperature is not None:
             logs["temperature"] = temperature
         self.history.append({name: float(value) for name, value in logs.items()})

@@ -48,8 +48,8 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         # 1 to the bit (a sum in another order is not), or a draw above it would be no item.
         cumulative = np.cumsum(weights)
         self._cumulative = tf.constant(cumulative / cumulative[-1])
-        # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS clips
-        # probabilities at 1e-6.
+        # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS (of
+        # in-batch negatives) clips probabilities at 1e-6.
         relative = np.zeros(len(item_counts), np.float32)
         relative[items] = weights / weights.max()
         self._relative_probability = tf.constant(relative)

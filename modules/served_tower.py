@@ -34,10 +34,11 @@ class ServedQueryTower(tf.Module):
         # read is tracked.
         table, of_candidates = tower.table, tower.candidate_tower.table
         self._vectors = lambda context: table(context)
+        self._table_variables = list(table.variables)
         self._other_vectors = None
-        if of_candidates is not table:
+        if self._options.copy_lags and of_candidates is not table:
             self._other_vectors = lambda context: of_candidates(context)
-        self._table_variables = [*table.variables, *of_candidates.variables]
+            self._table_variables += of_candidates.variables
         members = tower.members
         grus = [member.gru.cell for member in members if member.gru is not None]
         projections = [m.projection for m in members if m.projection is not None]
@@ -53,7 +54,7 @@ class ServedQueryTower(tf.Module):
         """Maps contexts to query vectors as `QueryTower` does without training.
 
         Args:
-          context: item indices, int `[batch, steps]`, right-padded with 0.
+          context: item indices, int `[batch, steps]`, right-padded with 0; at least one step.
 
         Returns:
           float32 `[batch, steps, vector_length]`.

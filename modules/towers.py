@@ -55,11 +55,12 @@ class ItemTable(tf.keras.layers.Layer):
 
     def all_vectors(self) -> tf.Tensor:
         """Returns the vectors of all item indices, `[item_indices, dim]`."""
-        blocks = [
-            self(tf.range(start, min(start + _ITEMS_PER_BLOCK, self.item_indices)))
-            for start in range(0, self.item_indices, _ITEMS_PER_BLOCK)
-        ]
-        return tf.concat(blocks, axis=0)
+        return tf.concat([self(indices) for indices in self.blocks()], axis=0)
+
+    def blocks(self, first: int = 0) -> list[tf.Tensor]:
+        """Returns all item indices from `first` on, in pieces of moderate size."""
+        ends = range(first, self.item_indices, _ITEMS_PER_BLOCK)
+        return [tf.range(at, min(at + _ITEMS_PER_BLOCK, self.item_indices)) for at in ends]
 
     def mix_in_neighbors(self) -> None:
         """Writes the sums into the table, for a model that is not trained any more."""
@@ -95,7 +96,8 @@ class CandidateTower(tf.keras.layers.Layer):
 
     def catalogue(self) -> tf.Tensor:
         """Returns the vectors of all items in item_index order, `[catalogue, vector_length]`."""
-        return joined(self.of_members(self.table.all_vectors()[FIRST_ITEM:]))
+        blocks = [self(indices) for indices in self.table.blocks(FIRST_ITEM)]
+        return tf.concat(blocks, axis=0)
 
 
 class QueryMember(tf.keras.layers.Layer):

@@ -162,13 +162,16 @@ def _example(items: list[bytes]) -> bytes:
 def test_session_items_are_scored_as_by_the_exact_model(built: Built, saved_model, sample) -> None:
     """They take part whatever their codes are like, and boosts and demotions are the same."""
     index, exact = load_model(built.folder).signatures["recommend"], saved_model.signatures
+    compared = 0
     for session in sample.sessions["test"][:20]:
         asked = tf.constant([list(map(str, session))])
         answers = [ask(item_ids=asked) for ask in (exact["recommend"], index)]
         seen = [_scores_of(answer, session) for answer in answers]
         assert seen[0].keys() == seen[1].keys()
+        compared += len(seen[0])
         for item, score in seen[0].items():
             assert score == pytest.approx(seen[1][item], rel=1e-4, abs=1e-4)
+    assert compared > 20
 
 
 def _scores_of(answer: Any, session: Any) -> dict[bytes, float]:

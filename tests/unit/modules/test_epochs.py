@@ -87,6 +87,7 @@ class Model(tf.keras.Model):
     def __init__(self) -> None:
         super().__init__()
         self.query_tower = tf.keras.layers.Dense(1)
+        self.query_tower.temperature = None
         self.mean_loss = tf.keras.metrics.Mean("mean_loss")
 
     def train_step(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -81,3 +81,5 @@ def test_its_function_holds_few_ops_a_step() -> None:
     graph = served.get_concrete_function(tf.TensorSpec([None, None], tf.int64)).graph
     loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
     assert len(loops) == 1
+    body = graph._get_function(loops[0].get_attr("body").name).graph
+    assert len(body.get_operations()) < 45
