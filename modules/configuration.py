@@ -16,7 +16,6 @@ REDUCTIONS = ("mean", "sum")
 TARGETS = ("all", "last")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SPLITS = ("test", "eval")
-SEARCHES = ("random", "bayesian")
 SEVERITIES = ("ERROR", "WARNING")
 
 Options = TypeVar("Options")
@@ -211,60 +210,6 @@ class TrainerOptions:
             "precision": PRECISIONS,
         }
         return out_of_range(self, limits) + not_among(self, choices)
-
-
-@dataclasses.dataclass(frozen=True)
-class TunerOptions:
-    """Which options of model and trainer are searched before the model is trained.
-
-    Attributes:
-      enabled: add the node Tuner, whose best values Trainer takes.
-      search: `random`, or `bayesian` (Gaussian process).
-      trials: fits of the search.
-      space: option, as `model.gru_units` or `trainer.learning_rate` -> its choices.
-    """
-
-    enabled: bool = False
-    search: str = "random"
-    trials: int = 20
-    space: Mapping[str, tuple[Any, ...]] = dataclasses.field(
-        default_factory=lambda: {
-            "model.members": (1, 2),
-            "model.embedding_dim": (32, 64, 128),
-            "model.gru_units": (32, 64, 128),
-            "model.neighbors": (0, 4, 8),
-            "model.embedding_dropout": (0.4, 0.5, 0.6),
-            "model.output_dropout": (0.1, 0.2, 0.3),
-            "trainer.learning_rate": (0.001, 0.002, 0.004),
-            "trainer.batch_targets": (512, 1024, 2048),
-            "trainer.weight_averaging": (0.0, 0.98, 0.99),
-        }
-    )
-
-    def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used."""
-        problems = out_of_range(self, {"trials": (1, 10_000)})
-        problems += not_among(self, {"search": SEARCHES})
-        for name, choices in self.space.items():
-            problems += self._problems_of(name, choices)
-        return problems
-
-    @staticmethod
-    def _problems_of(name: str, choices: tuple[Any, ...]) -> list[str]:
-        section, _, field = name.partition(".")
-        sections: dict[str, Any] = {"model": ModelOptions(), "trainer": TrainerOptions()}
-        if not hasattr(sections.get(section), field):
-            return [f"space.{name} is no option of model or trainer"]
-        if not choices:
-            return [f"space.{name} needs at least one choice"]
-        problems = []
-        for choice in choices:
-            try:
-                found = dataclasses.replace(sections[section], **{field: choice}).problems()
-            except TypeError:
-                found = [f"{field} cannot be {choice!r}"]
-            problems += [f"space.{name}: {problem}" for problem in found]
-        return problems
 
 
 @dataclasses.dataclass(frozen=True)

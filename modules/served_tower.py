@@ -1,8 +1,8 @@
 """The query tower as it is served: all members in one loop over the session, in a few ops a step.
 
-Keras's GRU layer brings, for each member, a loop with a dozen more ops a step, a version for GPUs
-and the gradients' functions, which cost an answer, an export and a load more time than the answer
-itself. The numbers are the same, to float32's precision.
+Keras's GRU layer brings, for each member, a loop of its own with more ops a step, a version for
+GPUs and the gradients' functions: time of each answer, export and load. The numbers are the same,
+to float32's precision.
 """
 
 from __future__ import annotations

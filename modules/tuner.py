@@ -16,9 +16,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
 from modules.autograph import exempt_keras_from_autograph
-from modules.configuration import TunerOptions, from_json
+from modules.configuration import from_json
 from modules.fitting import Windows, choose, choosing_windows
 from modules.job import Job, input_files, read_job, with_hyperparameters
+from modules.tuner_options import TunerOptions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 
 OBJECTIVE = "recall_plus_mrr"

@@ -26,9 +26,9 @@ from modules.configuration import (
     FeatureOptions,
     ModelOptions,
     TrainerOptions,
-    TunerOptions,
 )
 from modules.sessions import SessionOptions
+from modules.tuner_options import TunerOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
 from pipeline.overrides import apply_override
 from pipeline.typed_values import build, convert, field_names, parse_yaml, to_plain, unknown_key
