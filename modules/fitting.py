@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -202,15 +202,16 @@ def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
 
 
 def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
-    averaging = {}
+    # XLA, which Keras uses on GPUs, would compile anew for every number of rows that a batch touches.
+    further: dict[str, Any] = {"jit_compile": False}
     if options.weight_averaging:
-        averaging = {"use_ema": True, "ema_momentum": options.weight_averaging}
+        further |= {"use_ema": True, "ema_momentum": options.weight_averaging}
     optimizer = {
         "lazy_adam": LazyAdam,
         "adam": tf.keras.optimizers.Adam,
         "adamw": tf.keras.optimizers.AdamW,
         "adagrad": tf.keras.optimizers.Adagrad,
-    }[options.optimizer](options.learning_rate, **averaging)
+    }[options.optimizer](options.learning_rate, **further)
     if options.precision == "mixed_float16":
         return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer

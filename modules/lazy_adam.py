@@ -1,8 +1,15 @@
-"""Adam that leaves table rows alone which a batch did not touch."""
+"""Adam that leaves table rows alone which a batch did not touch, and averages weights as lazily."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from typing import Any
+
 import tensorflow as tf
+
+# The least that lags are multiplied by: their stored values stay below a million changes.
+_LEAST_SCALE = 1e-6
 
 
 class LazyAdam(tf.keras.optimizers.Adam):
@@ -12,7 +19,41 @@ class LazyAdam(tf.keras.optimizers.Adam):
     of a step's time where the catalogue is large and a batch touches a few thousand rows. The name
     and the rule are those of TensorFlow Addons' optimizer, which is not maintained any more. With
     several devices gradients of tables arrive dense, and this is plain Adam.
+
+    `use_ema` averages weights as Keras's optimizers do, to rounding errors, but in no more rows
+    than a batch touches. For each weight it keeps by how much the average lags behind: a change of
+    the weight adds to the lag, and every step multiplies it by `ema_momentum`. That factor is the
+    same for all rows, so it is not written to them, but divides what is added.
     """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        **options: Any,
+    ) -> None:
+        """Makes the optimizer.
+
+        Args:
+          learning_rate: of Adam.
+          use_ema: whether `finalize_variable_values` turns weights into their averages.
+          ema_momentum: what an average keeps of itself in a step, between 0 and 1, both excluded.
+          **options: of Keras's Adam.
+        """
+        super().__init__(learning_rate, **options)
+        self._decay = ema_momentum if use_ema else None
+        if use_ema:
+            # Steps until the factor is so small that it must be written to all rows after all.
+            self._period = max(1, int(math.log(_LEAST_SCALE) / math.log(ema_momentum)))
+
+    def build(self, var_list: list[tf.Variable]) -> None:
+        """Adds both moments of every weight, and the lag of its average."""
+        built = getattr(self, "_built", False)
+        super().build(var_list)
+        if self._decay is not None and not built:
+            self._lags = [self.add_variable_from_reference(weight, "lag") for weight in var_list]
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable.
@@ -21,13 +62,35 @@ class LazyAdam(tf.keras.optimizers.Adam):
           gradient: dense, or of some rows, each once (Keras adds up duplicates before).
           variable: a weight that `build` was called with.
         """
-        if not isinstance(gradient, tf.IndexedSlices):
+        if isinstance(gradient, tf.IndexedSlices):
+            change = self._change_of_rows(gradient, variable)
+            variable.scatter_sub(change)
+        else:
+            before = tf.convert_to_tensor(variable)
             super().update_step(gradient, variable)
+            change = before - variable
+        if self._decay is not None:
+            self._fall_behind(change, self._lags[self._place(variable)])
+
+    def finalize_variable_values(self, var_list: Iterable[tf.Variable]) -> None:
+        """Turns the weights into their averages, if it has averages."""
+        if self._decay is None:
             return
+        scale = self._scale(self.iterations - 1) * self._decay
+        for variable in var_list:
+            lag = self._lags[self._place(variable)]
+            variable.assign_add(tf.cast(scale, lag.dtype) * lag)
+
+    def _place(self, variable: tf.Variable) -> int:
+        return self._index_dict[self._var_key(variable)]
+
+    def _change_of_rows(
+        self, gradient: tf.IndexedSlices, variable: tf.Variable
+    ) -> tf.IndexedSlices:
         step = tf.cast(self.iterations + 1, variable.dtype)
         correction = tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         rate = tf.cast(self.learning_rate, variable.dtype) * correction
-        place = self._index_dict[self._var_key(variable)]
+        place = self._place(variable)
         first = self._blend(self._momentums[place], self.beta_1, gradient)
         second = self._blend(
             self._velocities[place],
@@ -35,7 +98,26 @@ class LazyAdam(tf.keras.optimizers.Adam):
             tf.IndexedSlices(tf.square(gradient.values), gradient.indices),
         )
         change = rate * first / (tf.sqrt(second) + self.epsilon)
-        variable.scatter_sub(tf.IndexedSlices(change, gradient.indices))
+        return tf.IndexedSlices(change, gradient.indices)
+
+    def _fall_behind(self, change: tf.Tensor | tf.IndexedSlices, lag: tf.Variable) -> None:
+        """Adds what was subtracted from a weight to the lag of its average."""
+        begins = tf.equal(self.iterations % self._period, 0)
+
+        def write_factor() -> tf.Tensor:
+            lag.assign(lag * self._decay**self._period)
+            return begins
+
+        tf.cond(begins, write_factor, lambda: begins)
+        scale = tf.cast(self._scale(self.iterations), lag.dtype)
+        if isinstance(change, tf.IndexedSlices):
+            lag.scatter_add(tf.IndexedSlices(change.values / scale, change.indices))
+        else:
+            lag.assign_add(change / scale)
+
+    def _scale(self, steps: tf.Tensor) -> tf.Tensor:
+        """Returns what stored lags must be multiplied by after some steps, float32 scalar."""
+        return tf.constant(self._decay) ** tf.cast(steps % self._period, tf.float32)
 
     @staticmethod
     def _blend(moment: tf.Variable, decay: float, news: tf.IndexedSlices) -> tf.Tensor:
