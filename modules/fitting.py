@@ -202,7 +202,7 @@ def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
 
 
 def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
-    # XLA, which Keras uses on GPUs, would compile anew for every number of rows that a batch touches.
+    # On GPUs Keras compiles by XLA, which would do it anew for every number of rows touched.
     further: dict[str, Any] = {"jit_compile": False}
     if options.weight_averaging:
         further |= {"use_ema": True, "ema_momentum": options.weight_averaging}
