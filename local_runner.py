@@ -17,8 +17,6 @@ from pipeline.progress import Console, console, report_failure, watch_nodes
 from pipeline.report import format_report
 from pipeline.run_lock import exclusive
 from pipeline.run_record import read_run
-from pipeline.serving_record import forget_failed_check
-from pipeline.summary import summarize, write_summary
 
 
 def run(stream: Console) -> None:
@@ -31,6 +29,8 @@ def run(stream: Console) -> None:
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.pipeline import create_pipeline
+        from pipeline.serving_record import forget_failed_check
+        from pipeline.summary import summarize, write_summary
 
         gc.enable()
         pipeline = create_pipeline(config, Paths.under(out))
