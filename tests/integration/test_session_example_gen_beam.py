@@ -1,0 +1,357 @@
+"""SessionExampleGen's PTransforms on Beam's runner, one by one and as a whole graph."""
+
+import gzip
+import json
+import random
+from collections import Counter
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that
+
+from components.session_example_gen import input_files, output_files, packing, report, transforms
+from modules.click_log import REJECT_REASONS
+from modules.sessions import Session, SessionDataError, SessionOptions
+from tests.click_files import HEADER, NOW, find, read_records, rows_text
+
+
+def decode(serialized):
+    feature = tf.train.Example.FromString(serialized).features.feature
+    assert set(feature) == {"session_id", "item_ids", "event_times", "start_time"}
+    return (
+        feature["session_id"].bytes_list.value[0],
+        feature["start_time"].int64_list.value[0],
+        tuple(feature["item_ids"].bytes_list.value),
+        tuple(feature["event_times"].int64_list.value),
+    )
+
+
+def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), **options):
+    """Runs the whole graph and returns examples by split, the report and the rejects."""
+    inputs = find(folder, patterns, **options)
+    out = folder / "out"
+    output_files.prepare(str(out), ["train", "eval", "test"])
+    with TestPipeline(runner=FnApiRunner()) as pipeline:
+        sessions = pipeline | transforms.SessionsFromFiles(
+            inputs, SessionOptions(**options), *sizes
+        )
+        _ = sessions.batches | beam.ParDo(output_files.WriteBatch(str(out)))
+        _ = sessions.rejects | beam.ParDo(output_files.WriteRejects(str(out)))
+        _ = sessions.report | "Report" >> beam.Map(output_files.write_report, str(out))
+    examples = {
+        split: sorted(decode(record) for record in read_records(out / f"Split-{split}"))
+        for split in ("train", "eval", "test")
+    }
+    rejects = [
+        json.loads(line)
+        for path in sorted((out / "rejects").glob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    return examples, output_files.read_report(str(out)), rejects
+
+
+def rows_add_up(counts, inputs, cut_eval):
+    """The accounting identity that README.md promises."""
+    for split in inputs:
+        outputs = ["train", "eval"] if cut_eval and split == "train" else [split]
+        rejected = sum(counts.get(f"{split}.rows_rejected.{r}", 0) for r in REJECT_REASONS)
+        left = ("kept", "too_short", "capped", "repeated", "sampled_out")
+        counted = sum(counts.get(f"{o}.rows_{what}", 0) for o in outputs for what in left)
+        assert counts[f"{split}.rows_read"] == rejected + counted, (split, counts)
+
+
+def test_read_events_packs_rows_and_reports_bad_ones(tmp_path):
+    text = HEADER + b"s1\ti1\t5\ns1\ti2\ns2\t\xff\t7\ns2\ti3\t6\n"
+    (tmp_path / "a.tsv").write_bytes(text)
+    inputs = find(tmp_path, {"test": "a.tsv"}, time_unit="milliseconds")
+    options = SessionOptions(time_unit="milliseconds")
+
+    def check_events(elements):
+        ((key, packed),) = elements
+        assert key == ("test", 0)
+        places = [text.index(b"s1\ti1"), text.index(b"s2\ti3")]
+        assert packing.group_events([packed]) == {
+            b"s1": [(5, places[0], b"i1")],
+            b"s2": [(6, places[1], b"i3")],
+        }
+
+    def check_rejects(elements):
+        (rejects,) = elements
+        path = str(tmp_path / "a.tsv")
+        assert rejects == [
+            report.Reject("test", 0, text.index(b"s1\ti2"), path, "field_count", "s1\ti2"),
+            report.Reject("test", 0, text.index(b"s2\t\xff"), path, "encoding", "s2\t\\xff\t7"),
+        ]
+
+    def check_report(elements):
+        (found,) = elements
+        assert found.counts == {
+            "test.rows_read": 4,
+            "test.rows_rejected.field_count": 1,
+            "test.rows_rejected.encoding": 1,
+        }
+
+    with TestPipeline(runner=FnApiRunner()) as pipeline:
+        outputs = (
+            pipeline
+            | beam.Create([tuple(piece) for piece in input_files.pieces(inputs)])
+            | beam.ParDo(transforms.ReadEvents(options, {"test": 1})).with_outputs(
+                transforms.ReadEvents.REJECTS, transforms.ReadEvents.REPORT, main="events"
+            )
+        )
+        assert_that(outputs.events, check_events, "events")
+        assert_that(outputs.rejects, check_rejects, "rejects")
+        assert_that(outputs.report, check_report, "report")
+
+
+def test_build_sessions_orders_shuffled_batches():
+    batches = [
+        packing.pack_events(([b"b", b"a"], [b"3", b"y"], [9, 2], [30, 40])),
+        packing.pack_events(([b"b", b"c"], [b"2", b"z"], [9, 1], [20, 50])),
+        packing.pack_events(([b"a", b"b"], [b"x", b"1"], [1, 3], [60, 70])),
+    ]
+
+    def check_sessions(elements):
+        ((key, packed),) = elements
+        assert key == ("train", 4)
+        assert list(packing.unpack_sessions(packed)) == [
+            Session(b"a", 1, [b"x", b"y"], [1, 2]),
+            Session(b"b", 3, [b"1", b"2", b"3"], [3, 9, 9]),
+        ]
+
+    def check_starts(elements):
+        assert [packing.unpack_ints(starts).tolist() for starts in elements] == [[1, 3]]
+
+    def check_report(elements):
+        (found,) = elements
+        assert found.counts == {"train.sessions_too_short": 1, "train.rows_too_short": 1}
+
+    with TestPipeline(runner=FnApiRunner()) as pipeline:
+        outputs = (
+            pipeline
+            | beam.Create([(("train", 4), batches)])
+            | beam.ParDo(transforms.BuildSessions(SessionOptions())).with_outputs(
+                transforms.BuildSessions.STARTS, transforms.BuildSessions.REPORT, main="sessions"
+            )
+        )
+        assert_that(outputs.sessions, check_sessions, "sessions")
+        assert_that(outputs.starts, check_starts, "starts")
+        assert_that(outputs.report, check_report, "report")
+
+
+def test_encode_examples_cuts_caps_and_serializes():
+    sessions = [
+        Session(b"old", 5, [b"a", b"b", b"c"], [5, 6, 7]),
+        Session(b"new", 8, [b"c", b"d", b"e"], [8, 8, 9]),
+    ]
+    options = SessionOptions(max_session_length=2)
+
+    def check_batches(elements):
+        found = {(b.split, b.source, b.bucket, b.buckets): b.examples for b in elements}
+        assert {key: [decode(e) for e in examples] for key, examples in found.items()} == {
+            ("train", "train", 1, 3): [(b"old", 5, (b"b", b"c"), (6, 7))],
+            ("eval", "train", 1, 3): [(b"new", 8, (b"c", b"d", b"e"), (8, 8, 9))],
+        }
+
+    def check_report(elements):
+        (found,) = elements
+        assert found.items == {"train": {b"b", b"c"}, "eval": {b"c", b"d", b"e"}}
+        assert found.counts == {
+            "train.sessions": 1,
+            "train.rows_kept": 2,
+            "train.sessions_capped": 1,
+            "train.rows_capped": 1,
+            "eval.sessions": 1,
+            "eval.rows_kept": 3,
+        }
+
+    with TestPipeline(runner=FnApiRunner()) as pipeline:
+        outputs = (
+            pipeline
+            | beam.Create([(("train", 1), packing.pack_sessions(sessions))])
+            | beam.ParDo(transforms.EncodeExamples(options, {"train": 3}), 8).with_outputs(
+                transforms.EncodeExamples.REPORT, main="batches"
+            )
+        )
+        assert_that(outputs.batches, check_batches, "batches")
+        assert_that(outputs.report, check_report, "report")
+
+
+def random_rows(draw, sessions=60, items=12):
+    rows = [
+        (b"s%d" % session, b"i%d" % draw.randrange(items), NOW + draw.randrange(40))
+        for session in range(sessions)
+        for _ in range(draw.choice([1, 1, 2, 3, 5, 9]))
+    ]
+    draw.shuffle(rows)
+    return rows
+
+
+def by_hand(rows):
+    """Sessions of at least two events as `decode` gives them, in plain Python."""
+    sessions = {}
+    for session_id, item_id, time in rows:
+        sessions.setdefault(session_id, []).append((time, item_id))
+    ordered = {s: sorted(events, key=lambda event: event[0]) for s, events in sessions.items()}
+    return sorted(
+        (s, events[0][0], tuple(e[1] for e in events), tuple(e[0] for e in events))
+        for s, events in ordered.items()
+        if len(events) > 1
+    )
+
+
+def test_sessions_equal_those_made_by_hand_whatever_the_pieces_and_buckets(tmp_path):
+    draw = random.Random(8)
+    for sizes in ((1 << 20, 1 << 20), (100, 64), (37, 1 << 20), (1 << 20, 200)):
+        rows, other = random_rows(draw), random_rows(draw, sessions=9)
+        (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))
+        (tmp_path / "eval.tsv").write_bytes(HEADER + rows_text(other, b"\r\n"))
+        patterns = {"train": "train.tsv", "eval": "eval.tsv"}
+        examples, counted, rejects = run_graph(tmp_path, patterns, sizes)
+        # Sorting is stable, so equal times stay in the file's order.
+        assert examples == {"train": by_hand(rows), "eval": by_hand(other), "test": []}
+        assert rejects == []
+        assert counted.counts["train.items"] == len(
+            {item for _, _, items, _ in examples["train"] for item in items}
+        )
+        rows_add_up(counted.counts, ["train", "eval"], cut_eval=False)
+
+
+def test_one_file_and_seven_consecutive_shards_give_the_same_examples(tmp_path):
+    rows = random_rows(random.Random(21), sessions=200)
+    one, seven = tmp_path / "one", tmp_path / "seven"
+    for folder in (one, seven):
+        folder.mkdir()
+    (one / "all.tsv").write_bytes(HEADER + rows_text(rows))
+    step = len(rows) // 7 + 1
+    for number in range(7):
+        part = rows[number * step : (number + 1) * step]
+        if number % 3 == 0:
+            (seven / f"part-{number}.tsv").write_bytes(HEADER + rows_text(part))
+        elif number % 3 == 1:
+            text = gzip.compress(HEADER + rows_text(part))
+            (seven / f"part-{number}.tsv.gz").write_bytes(text)
+        else:
+            swapped = b"".join(b"%d\tx\t%s\t%s\n" % (t, i, s) for s, i, t in part)
+            text = b"Time\tCategory\tItemId\tSessionId\n" + swapped
+            (seven / f"part-{number}.tsv").write_bytes(text)
+    expected, _, _ = run_graph(one, {"train": "all.tsv"})
+    found, counted, _ = run_graph(seven, {"train": "part-*"}, (500, 300))
+    assert found == expected
+    assert len(expected["train"]) + len(expected["eval"]) == len(by_hand(rows))
+    rows_add_up(counted.counts, ["train"], cut_eval=True)
+
+
+def test_equal_times_are_ordered_by_file_name_then_offset(tmp_path):
+    for name, items in (("b", (b"3", b"4")), ("a", (b"1", b"2")), ("c", (b"5", b"6"))):
+        text = HEADER + rows_text([(b"s", item, NOW) for item in items])
+        (tmp_path / f"{name}.tsv.gz").write_bytes(gzip.compress(text))
+    (tmp_path / "eval.csv").write_bytes(b"ItemId,Time,SessionId\nx,1.5,s\ny,1.5,s\n")
+    patterns = {"train": "?.tsv.gz", "eval": "eval.csv"}
+    for size in (8, 1 << 20):
+        examples, _, _ = run_graph(tmp_path, patterns, (size, size))
+        assert examples["train"] == [(b"s", NOW, (b"1", b"2", b"3", b"4", b"5", b"6"), (NOW,) * 6)]
+        # The same session id in another split's file is another session.
+        assert examples["eval"] == [(b"s", 1500, (b"x", b"y"), (1500, 1500))]
+
+
+def test_eval_is_cut_from_train_by_start_and_test_is_left_alone(tmp_path):
+    rows = [(b"s%d" % n, b"i%d" % k, NOW + 1000 * (n // 2) + k) for n in range(20) for k in (0, 1)]
+    late = [(b"late", b"i", NOW + 10**6 + k) for k in (0, 1)]
+    (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))
+    (tmp_path / "test.tsv").write_bytes(HEADER + rows_text(late))
+    patterns = {"train": "train.tsv", "test": "test.tsv"}
+    # 3 of 20 sessions; two start together at the cut, so both go.
+    for options in ({"eval_fraction": 0.15}, {"eval_hours": 2 / 3600}):
+        examples, counted, _ = run_graph(tmp_path, patterns, (50, 50), **options)
+        assert {e[0] for e in examples["eval"]} == {b"s16", b"s17", b"s18", b"s19"}
+        assert len(examples["train"]) == 16
+        assert [e[0] for e in examples["test"]] == [b"late"]
+        rows_add_up(counted.counts, ["train", "test"], cut_eval=True)
+
+
+def test_bad_rows_go_to_the_rejects_with_file_offset_reason_and_text(tmp_path):
+    text = HEADER + b"s\ti1\t5\ns\ti2\n\ti3\t6\ns\ti4\tsoon\ns\t\xe9\t7\ns\ti5\t8\n"
+    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(text))
+    (tmp_path / "eval.tsv").write_bytes(HEADER + b"s\ti\t1\ns\ti\t2\nbad\n")
+    patterns = {"train": "a.tsv.gz", "eval": "eval.tsv"}
+    examples, counted, rejects = run_graph(tmp_path, patterns, time_unit="milliseconds")
+    assert examples["train"] == [(b"s", 5, (b"i1", b"i5"), (5, 8))]
+    train = [reject for reject in rejects if reject["split"] == "train"]
+    assert [(reject["reason"], reject["text"]) for reject in train] == [
+        ("field_count", "s\ti2"),
+        ("empty_id", "\ti3\t6"),
+        ("time", "s\ti4\tsoon"),
+        ("encoding", "s\t\\xe9\t7"),
+    ]
+    for reject in train:
+        assert reject["file"] == str(tmp_path / "a.tsv.gz")
+        raw = reject["text"].replace("\\xe9", "\xe9").encode("latin-1")
+        assert text[reject["offset"] :].startswith(raw + b"\n")
+    assert len(rejects) == 5
+    rows_add_up(counted.counts, ["train", "eval"], cut_eval=False)
+
+
+def test_random_input_is_accounted_for_row_by_row(tmp_path):
+    draw = random.Random(33)
+    for _ in range(6):
+        lines = [b"%s\t%s\t%d\n" % row for row in random_rows(draw, sessions=80)]
+        bad = [b"x\n", b"\ti\t1\n", b"s\ti\tnever\n", b"s\t\xff\t1\n", b"\n", b"\r\n"]
+        lines += [draw.choice(bad) for _ in range(draw.randrange(30))]
+        draw.shuffle(lines)
+        (tmp_path / "train.tsv").write_bytes(HEADER + b"".join(lines))
+        options = {
+            "drop_immediate_repeats": draw.random() < 0.5,
+            "max_session_length": draw.choice([None, 2, 4]),
+            "sample_fraction": draw.choice([1.0, 0.6]),
+            "min_session_length": draw.choice([1, 2]),
+        }
+        examples, counted, rejects = run_graph(
+            tmp_path, {"train": "train.tsv"}, (draw.randrange(20, 900), 300), **options
+        )
+        counts = Counter(counted.counts)
+        assert counts["train.rows_read"] == sum(line.strip() != b"" for line in lines)
+        assert len(rejects) == sum(counts[f"train.rows_rejected.{r}"] for r in REJECT_REASONS)
+        rows_add_up(counts, ["train"], cut_eval=True)
+        for split in ("train", "eval"):
+            assert counts[f"{split}.sessions"] == len(examples[split])
+            assert counts[f"{split}.rows_kept"] == sum(len(e[2]) for e in examples[split])
+            items = {item for example in examples[split] for item in example[2]}
+            assert counts[f"{split}.items"] == len(items)
+
+
+def test_files_do_not_depend_on_the_order_of_rows_with_different_times(tmp_path):
+    rows = [(b"s%d" % (n % 30), b"i%d" % n, NOW + n) for n in range(200)]
+    records = []
+    for seed in (1, 2):
+        random.Random(seed).shuffle(rows)
+        (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))
+        run_graph(tmp_path, {"train": "train.tsv"}, (90, 500))
+        folder = tmp_path / "out" / "Split-train"
+        records.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert len(records[0]) > 1
+    assert records[0] == records[1]
+
+
+def test_a_packed_file_that_breaks_off_is_reported(tmp_path):
+    text = gzip.compress(HEADER + rows_text(random_rows(random.Random(1), sessions=5000)))
+    (tmp_path / "train.tsv.gz").write_bytes(text[: len(text) // 2])
+    _, counted, _ = run_graph(tmp_path, {"train": "train.tsv.gz"})
+    with pytest.raises(SessionDataError) as caught:
+        report.check_report(counted, [], [], SessionOptions())
+    assert str(caught.value) == (
+        f"{tmp_path}/train.tsv.gz is broken, it cannot be unpacked to its end: Compressed file "
+        "ended before the end-of-stream marker was reached"
+    )
+
+
+def test_an_eval_cut_that_takes_all_says_so(tmp_path):
+    rows = [(b"s%d" % n, b"i", NOW + n) for n in range(5) for _ in (0, 1)]
+    (tmp_path / "a.tsv").write_bytes(HEADER + rows_text(rows))
+    _, counted, _ = run_graph(tmp_path, {"train": "a.tsv"}, eval_hours=24)
+    inputs = find(tmp_path, {"train": "a.tsv"})
+    with pytest.raises(SessionDataError, match=r"'train' has no session left.*eval\.sessions 5"):
+        report.check_report(counted, inputs, ["train", "eval"], SessionOptions())
