@@ -43,7 +43,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
           **options: of Keras's Adam.
         """
         super().__init__(learning_rate, **options)
-        self._decay = ema_momentum if use_ema else None
+        self._decay = ema_momentum if use_ema else 0.0  # 0 for no averages
         if use_ema:
             # Steps until the factor is so small that it must be written to all rows after all.
             self._period = max(1, int(math.log(_LEAST_SCALE) / math.log(ema_momentum)))
@@ -52,7 +52,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
         """Adds both moments of every weight, and the lag of its average."""
         built = getattr(self, "_built", False)
         super().build(var_list)
-        if self._decay is not None and not built:
+        if self._decay and not built:
             self._lags = [self.add_variable_from_reference(weight, "lag") for weight in var_list]
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
@@ -69,12 +69,12 @@ class LazyAdam(tf.keras.optimizers.Adam):
             before = tf.convert_to_tensor(variable)
             super().update_step(gradient, variable)
             change = before - variable
-        if self._decay is not None:
+        if self._decay:
             self._fall_behind(change, self._lags[self._place(variable)])
 
     def finalize_variable_values(self, var_list: Iterable[tf.Variable]) -> None:
         """Turns the weights into their averages, if it has averages."""
-        if self._decay is None:
+        if not self._decay:
             return
         scale = self._scale(self.iterations - 1) * self._decay
         for variable in var_list:
