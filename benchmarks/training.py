@@ -2,7 +2,7 @@
 
     python benchmarks/training.py                        # minutes
     python benchmarks/training.py --sessions 20000       # a quick look
-    python benchmarks/training.py --items 1000000 --sessions 1000000 --only "weights not averaged"
+    python benchmarks/training.py --items 1000000 --sessions 1000000 --only defaults
 
 Made-up sessions: 187,000 of 674,000 events over 36,600 items. Each configuration is fitted for two
 epochs by the code that the Trainer runs, and its second epoch is measured: the first one traces

@@ -50,9 +50,8 @@ class LazyAdam(tf.keras.optimizers.Adam):
 
     def build(self, var_list: list[tf.Variable]) -> None:
         """Adds both moments of every weight, and the lag of its average."""
-        built = getattr(self, "_built", False)
         super().build(var_list)
-        if self._decay and not built:
+        if self._decay and not hasattr(self, "_lags"):
             self._lags = [self.add_variable_from_reference(weight, "lag") for weight in var_list]
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
