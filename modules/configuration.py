@@ -150,11 +150,11 @@ class TrainerOptions:
         exported (Polyak and Juditsky, 1992); 0 takes the last weights.
       batch_targets: about how many targets one training step holds.
       epochs: most passes over the training data.
-      early_stopping_patience: epochs without a better `eval` Recall@20 before training ends;
-        None trains all epochs and keeps the last.
+      early_stopping_patience: epochs without a better sum of `eval` Recall@20 and MRR@20 before
+        training ends; None trains all epochs and keeps the last.
       refit: after the number of epochs is chosen on `eval`, train anew on train and eval.
-      current_item_penalty: subtracted from the score of the session's latest item; None chooses it
-        on `eval`.
+      current_item_penalty: subtracted from the score of the session's latest item, below 0 a boost;
+        None chooses it on `eval`.
       earlier_item_boost: added to the scores of the session's other items; None chooses it on
         `eval`.
       precision: Keras mixed precision policy.
@@ -199,7 +199,7 @@ class TrainerOptions:
             "epochs": (1, 10_000),
             "early_stopping_patience": (1, 10_000),
             "memory_limit_mb": (0, 10**7),
-            "current_item_penalty": (0.0, 1e6),
+            "current_item_penalty": (-1e6, 1e6),
             "earlier_item_boost": (0.0, 1e6),
             "seed": (0, 2**31 - 1),
         }

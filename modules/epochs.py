@@ -30,7 +30,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
           folder: for this fit alone, of any file system that TensorFlow knows; created when
             first needed.
           epochs: most epochs.
-          patience: epochs without a better Recall@20 before the fit ends; None never stops early.
+          patience: epochs without a better sum of Recall@20 and MRR@20 before the fit ends; None
+            never stops early.
         """
         super().__init__()
         self.epochs = epochs
@@ -50,8 +51,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """The epoch to train to, counted from 1."""
         if self._patience is None:
             return len(self.history)
-        recalls = [epoch[f"val_{RECALL}"] for epoch in self.history]
-        return 1 + recalls.index(max(recalls))
+        reached = [epoch[f"val_{RECALL}"] + epoch[f"val_{MRR}"] for epoch in self.history]
+        return 1 + reached.index(max(reached))
 
     @property
     def finished(self) -> bool:

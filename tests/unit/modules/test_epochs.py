@@ -15,7 +15,7 @@ from modules.epochs import EpochKeeper
 
 
 def _history(folder: Path, *recalls: float) -> Path:
-    epochs = [{"val_recall@20": recall} for recall in recalls]
+    epochs = [{"val_recall@20": recall, "val_mrr@20": 0.0} for recall in recalls]
     (folder / "history.json").write_text(json.dumps(epochs), "utf-8")
     return folder
 
@@ -27,6 +27,14 @@ def test_the_best_epoch_survives_a_kill(
     tmp_path: Path, recalls: tuple[float, ...], best: int
 ) -> None:
     assert EpochKeeper(str(_history(tmp_path, *recalls)), 10, 2).best_epoch == best
+
+
+def test_mrr_counts_as_much_as_recall(tmp_path: Path) -> None:
+    figures = ((0.30, 0.10), (0.31, 0.08), (0.28, 0.13), (0.32, 0.08))
+    history = [{"val_recall@20": recall, "val_mrr@20": mrr} for recall, mrr in figures]
+    (tmp_path / "history.json").write_text(json.dumps(history), "utf-8")
+
+    assert EpochKeeper(str(tmp_path), 10, 2).best_epoch == 3
 
 
 def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def _random_steps(ties: bool) -> JudgedSteps:
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_grid_ranks_as_the_graph_does(ties: bool) -> None:
     steps = _random_steps(ties)
-    penalties, boosts = [0.0, 1.0, 2.5], [0.0, 0.5, 3.0]
+    penalties, boosts = [0.0, 1.0, 2.5, -1.5], [0.0, 0.5, 3.0]
     ranks = seen_items.grid_ranks(steps, penalties, boosts)
     for p, penalty in enumerate(penalties):
         for b, boost in enumerate(boosts):
@@ -68,6 +68,14 @@ def test_chooses_what_ranks_best() -> None:
     scores[1, [0, 25 - FIRST_ITEM]] = 9.5, 9.0
     steps = JudgedSteps(scores, np.array([[3, 2], [3, 2]]), np.array([3, 25]))
     assert seen_items.choose([steps]) == (SeenItemScores(1.0, 1.5), 1.0, 1.0)
+
+
+def test_boosts_the_current_item_where_it_is_the_answer() -> None:
+    """Item 3 is clicked again, and thirty others at 1 must not be before it."""
+    scores = np.zeros([1, 40], np.float32)
+    scores[0, 5:35] = 1.0
+    steps = JudgedSteps(scores, np.array([[2, 3]]), np.array([3]))
+    assert seen_items.choose([steps]) == (SeenItemScores(-1.5, 0.0), 1.0, 1.0)
 
 
 def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> None:
