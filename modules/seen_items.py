@@ -1,4 +1,4 @@
-"""Two serving scalars: what the current item loses, and what items seen earlier in the session gain.
+"""Two serving scalars: what the current item loses, and what items seen before it gain.
 
 The query tower learns that shoppers return to what they saw, but in a dot product the item on the
 screen and those before it look much alike. Two numbers that are added to the scores of session
