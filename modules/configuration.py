@@ -80,7 +80,8 @@ class ModelOptions:
     """Shape of the two towers.
 
     Attributes:
-      members: GRUs, each with its own part of the item table, whose scores are averaged.
+      members: GRUs, each with its own part of the item table and its own share of the windows of
+        a batch, whose scores are averaged.
       embedding_dim: length of a member's query and candidate vectors.
       gru_units: units of each GRU; projected to `embedding_dim` where they differ. 0 leaves
         them out, to measure what they add to the copy term.
@@ -148,7 +149,7 @@ class TrainerOptions:
       learning_rate: of the optimizer.
       weight_averaging: decay, per training step, of the average of all weights that is judged and
         exported (Polyak and Juditsky, 1992); 0 takes the last weights.
-      batch_targets: about how many targets one training step holds.
+      batch_targets: about how many targets one training step holds, of all members together.
       epochs: most passes over the training data.
       early_stopping_patience: epochs without a better sum of `eval` Recall@20 and MRR@20 before
         training ends; None trains all epochs and keeps the last.
@@ -170,11 +171,11 @@ class TrainerOptions:
     reduction: str = "mean"
     reversed_sessions: bool = False
     optimizer: str = "lazy_adam"
-    learning_rate: float = 0.002
+    learning_rate: float = 0.003
     weight_averaging: float = 0.98
-    batch_targets: int = 1024
-    epochs: int = 20
-    early_stopping_patience: int | None = 2
+    batch_targets: int = 2048
+    epochs: int = 30
+    early_stopping_patience: int | None = 3
     refit: bool = True
     current_item_penalty: float | None = None
     earlier_item_boost: float | None = None

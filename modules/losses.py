@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,78 +64,68 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         )
 
     def call(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+        self,
+        queries: Sequence[tf.Tensor],
+        target: Sequence[tf.Tensor],
+        candidate_vectors: Sequence[CandidateVectors],
     ) -> tf.Tensor:
         """Computes the loss.
 
         Args:
-          queries: float32 `[targets, members, dim]`.
-          target: item indices, int32 `[targets]`.
-          candidate_vectors: maps item indices `[n]` to vectors, float32 `[n, members, dim]`.
+          queries: of each member, float32 `[its targets, dim]`.
+          target: item indices of each member, int32 `[its targets]`.
+          candidate_vectors: of each member, maps item indices `[n]` to vectors, float32 `[n, dim]`.
 
         Returns:
-          Scalar, in nats; mean over members, mean or sum over the targets. Of several replicas each
-          returns its share: the sum of them is the loss of the global batch.
+          Scalar, in nats; mean or sum over all members' targets. Of several replicas each returns
+          its share: the sum of them is the loss of the global batch.
         """
-        # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
-        tf.debugging.assert_shapes([(queries, ("T", "M", "D")), (target, ("T",))])
-        of_targets = {
+        losses = {
             "in_batch": self._in_batch_losses,
             "full": self._full_losses,
             "sampled": self._sampled_losses,
         }[self._options.loss]
-        losses = of_targets(tf.unstack(queries, axis=1), target, candidate_vectors)
-        return self._reduced(tf.add_n(losses) / len(losses))
+        of_members = []
+        for query, own_target, vectors in zip(queries, target, candidate_vectors, strict=True):
+            # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
+            tf.debugging.assert_shapes([(query, ("T", "D")), (own_target, ("T",))])
+            of_members.append(losses(query, own_target, vectors))
+        return self._reduced(tf.concat(of_members, axis=0))
 
     def _in_batch_losses(
-        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
-    ) -> list[tf.Tensor]:
-        """Returns each member's loss of each target, `[targets]`."""
-        return [
-            self._in_batch(
-                query,
-                candidates,
-                candidate_ids=target,
-                candidate_sampling_probability=self._probability(target),
-                compute_metrics=False,
-            )
-            for query, candidates in zip(
-                queries, tf.unstack(candidate_vectors(target), axis=1), strict=True
-            )
-        ]
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Returns a member's loss of each of its targets, `[targets]`."""
+        return self._in_batch(
+            queries,
+            candidate_vectors(target),
+            candidate_ids=target,
+            candidate_sampling_probability=self._probability(target),
+            compute_metrics=False,
+        )
 
     def _full_losses(
-        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
-    ) -> list[tf.Tensor]:
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
         """Does the same with the softmax over all items."""
-        label = tf.searchsorted(self._items, target)
-        vectors = tf.unstack(candidate_vectors(self._items), axis=1)
-        return [
-            self._softmax_loss(label, tf.linalg.matmul(query, candidates, transpose_b=True))
-            for query, candidates in zip(queries, vectors, strict=True)
-        ]
+        scores = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
+        return self._softmax_loss(tf.searchsorted(self._items, target), scores)
 
     def _sampled_losses(
-        self, queries: list[tf.Tensor], target: tf.Tensor, candidate_vectors: CandidateVectors
-    ) -> list[tf.Tensor]:
-        """Does the same with the softmax over each target and negatives that the batch shares."""
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Does the same with the softmax over each target and negatives that all of them share."""
         uniform = tf.random.uniform([self._options.negatives], dtype=tf.float64)
         negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
         vectors = candidate_vectors(tf.concat([target, negatives], 0))
-        positive, negative = (
-            tf.unstack(part, axis=1)
-            for part in tf.split(vectors, [tf.size(target), self._options.negatives])
-        )
+        positive, negative = tf.split(vectors, [tf.size(target), self._options.negatives])
         biases = tf.zeros([tf.size(target)]), tf.zeros([self._options.negatives])
         if self._options.logq_correction:
             biases = tuple(-tf.math.log(self._probability(part)) for part in (target, negatives))
         hits = None
         if self._options.remove_accidental_hits:
             hits = tf.where(tf.equal(target[:, None], negatives[None]))
-        return [
-            _sampled_loss(query, of_target, of_negatives, biases, hits)
-            for query, of_target, of_negatives in zip(queries, positive, negative, strict=True)
-        ]
+        return _sampled_loss(queries, positive, negative, biases, hits)
 
     def _reduced(self, loss_of_targets: tf.Tensor) -> tf.Tensor:
         total = tf.reduce_sum(loss_of_targets)

@@ -49,7 +49,7 @@ class TwoTower(tfrs.Model):
             TwoTower, item_counts, model_options, in_float32, neighbors
         )
         precision = self._precision = trainer_options.precision
-        shape = (int(item_counts.shape[0]), model_options.vector_length)
+        shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
         table = ItemTable(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, model_options)
         if not model_options.shared_embedding:
@@ -65,7 +65,9 @@ class TwoTower(tfrs.Model):
     def compute_loss(
         self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
     ) -> tf.Tensor:
-        """Computes the softmax loss over all targets of a batch, the mean over members.
+        """Computes the softmax loss over all targets of a batch.
+
+        Members learn apart: each from its share of the batch's windows, another one in every epoch.
 
         Args:
           inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count.
@@ -74,10 +76,14 @@ class TwoTower(tfrs.Model):
         Returns:
           Scalar loss, in nats.
         """
-        context, target, steps = _checked(inputs)
-        queries = tf.gather_nd(self.query_tower.of_members(context, training=training), steps)
-        loss = self.task(queries, target, self._candidates_by_member)
-        self.targets.update_state(tf.size(target))
+        queries, targets, vectors = [], [], []
+        for member, (context, target, steps) in enumerate(self._shares(inputs)):
+            states = self.query_tower.of_member(context, member, training=training)
+            queries.append(tf.gather_nd(states, steps))
+            targets.append(target)
+            vectors.append(functools.partial(self.candidate_tower.of_member, member=member))
+        loss = self.task(queries, targets, vectors)
+        self.targets.update_state(tf.math.count_nonzero(inputs[1]))
         # The mean over replicas of their shares of the loss is too small by their number.
         self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
         return loss
@@ -147,8 +153,21 @@ class TwoTower(tfrs.Model):
                 scores = tf.where(self._takes_part, scores, -float("inf"))
                 yield JudgedSteps(scores.numpy(), contexts[rows].numpy(), targets[rows].numpy())
 
-    def _candidates_by_member(self, item_index: tf.Tensor) -> tf.Tensor:
-        return self.candidate_tower.of_members(self.candidate_tower.table(item_index))
+    def _shares(
+        self, inputs: tuple[tf.Tensor, tf.Tensor]
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """Deals the windows of a batch out to the members; if they do not go round, each has all.
+
+        Yields:
+          As `_checked` returns them.
+        """
+        members = self.query_tower.options.members
+        windows = tf.shape(inputs[0])[0]
+        go_round = windows >= members
+        for member in range(members):
+            first = tf.where(go_round, member, 0)
+            own = tf.range(first, windows, tf.where(go_round, members, 1))
+            yield _checked(tuple(tf.gather(part, own) for part in inputs))
 
     def _queries_and_targets(
         self, inputs: tuple[tf.Tensor, tf.Tensor]

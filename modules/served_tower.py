@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from modules.towers import QueryTower, by_member, joined, lag_matrix
+from modules.towers import QueryTower, joined, lag_matrix
 from modules.vocabulary import PADDING
 
 
@@ -29,7 +29,7 @@ class ServedQueryTower(tf.Module):
         super().__init__(name="served_query_tower")
         tower(tf.constant([[PADDING]]))  # has its weights from now on, if it had none
         self._options = tower.options
-        self._of_candidates = tower.candidate_tower.of_members
+        self._of_candidates = tower.candidate_tower.from_table
         # In functions: a tracked Keras layer would save functions of its own. What the tables
         # read is tracked.
         table, of_candidates = tower.table, tower.candidate_tower.table
@@ -62,7 +62,7 @@ class ServedQueryTower(tf.Module):
         vectors = self._vectors(context)
         parts = []
         if self._gru:
-            parts.append(self._states(by_member(vectors, self._options)))
+            parts.append(self._states(vectors))
         if self._copy_weights is not None:
             others = vectors if self._other_vectors is None else self._other_vectors(context)
             candidates = self._of_candidates(others)

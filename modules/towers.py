@@ -15,11 +15,15 @@ _ITEMS_PER_BLOCK = 65_536
 
 
 class ItemTable(tf.keras.layers.Layer):
-    """A learned vector for every item, to which its neighbors add a share of theirs."""
+    """A learned vector of each member for every item, to which its neighbors add a share of theirs.
+
+    A vector is a row of its own, so that one member's training leaves the others' alone.
+    """
 
     def __init__(
         self,
         item_indices: int,
+        members: int,
         dim: int,
         neighbors: ItemNeighbors | None = None,
         precision: str = "float32",
@@ -28,13 +32,15 @@ class ItemTable(tf.keras.layers.Layer):
 
         Args:
           item_indices: number of item indices, reserved ones included.
+          members: how many vectors each has.
           dim: length of a vector.
           neighbors: of each item; None for none.
           precision: Keras mixed precision policy.
         """
         super().__init__(name="item_table", dtype=precision)
         self.item_indices = item_indices
-        self.embedding = tf.keras.layers.Embedding(item_indices, dim, dtype=precision)
+        self._members = members
+        self.embedding = tf.keras.layers.Embedding(item_indices * members, dim, dtype=precision)
         self._neighbors = None
         if neighbors is not None:
             self._neighbors = ItemNeighbors(*map(tf.constant, neighbors))
@@ -45,16 +51,27 @@ class ItemTable(tf.keras.layers.Layer):
             )
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
-        """Maps item indices of any shape to vectors `[..., dim]`."""
-        vectors = self.embedding(item_index)
+        """Maps item indices of any shape to all members' vectors, `[..., members, dim]`."""
+        return self.of_member(item_index[..., None], tf.range(self._members))
+
+    def of_member(self, item_index: tf.Tensor, member: int | tf.Tensor) -> tf.Tensor:
+        """Maps item indices of any shape to a member's vectors, `[..., dim]`.
+
+        Args:
+          item_index: int.
+          member: number, or several in a shape that broadcasts with the indices.
+        """
+        member = tf.cast(member, item_index.dtype)
+        vectors = self.embedding(item_index * self._members + member)
         if self._neighbors is None:
             return vectors
         items, weight = (tf.gather(column, item_index) for column in self._neighbors)
+        rows = tf.cast(items, item_index.dtype) * self._members + member[..., None]
         weight = tf.cast(weight, vectors.dtype) * tf.cast(self.neighbor_share, vectors.dtype)
-        return vectors + tf.einsum("...kd,...k->...d", self.embedding(items), weight)
+        return vectors + tf.einsum("...kd,...k->...d", self.embedding(rows), weight)
 
     def all_vectors(self) -> tf.Tensor:
-        """Returns the vectors of all item indices, `[item_indices, dim]`."""
+        """Returns the vectors of all item indices, `[item_indices, members, dim]`."""
         return tf.concat([self(indices) for indices in self.blocks()], axis=0)
 
     def blocks(self, first: int = 0) -> list[tf.Tensor]:
@@ -66,7 +83,7 @@ class ItemTable(tf.keras.layers.Layer):
         """Writes the sums into the table, for a model that is not trained any more."""
         if self._neighbors is not None:
             table = self.embedding.embeddings
-            table.assign(tf.cast(self.all_vectors(), table.dtype))
+            table.assign(tf.reshape(tf.cast(self.all_vectors(), table.dtype), table.shape))
             self._neighbors = None
 
 
@@ -77,22 +94,26 @@ class CandidateTower(tf.keras.layers.Layer):
         """Makes the tower.
 
         Args:
-          table: of the items, `vector_length` wide.
-          options: `members`, `embedding_dim` and `normalize` are used.
+          table: of the items.
+          options: `normalize` is used.
         """
         super().__init__(name="candidate_tower")
-        self._options = options
+        self._normalize = options.normalize
         self.table = table
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to vectors, float32 `[..., vector_length]`."""
-        return joined(self.of_members(self.table(item_index)))
+        return joined(self.from_table(self.table(item_index)))
 
-    def of_members(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Maps vectors of the table to each member's, float32 `[..., members, embedding_dim]`."""
+    def of_member(self, item_index: tf.Tensor, member: int) -> tf.Tensor:
+        """Maps item indices of any shape to a member's vectors, float32 `[..., embedding_dim]`."""
+        return self.from_table(self.table.of_member(item_index, member))
+
+    def from_table(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Maps members' vectors of the table to candidate vectors, float32 of the same shape."""
         # Mixed precision ends here: scores of a large catalogue tie in 16 bits.
-        parts = by_member(tf.cast(vectors, tf.float32), self._options)
-        return tf.math.l2_normalize(parts, axis=-1) if self._options.normalize else parts
+        vectors = tf.cast(vectors, tf.float32)
+        return tf.math.l2_normalize(vectors, axis=-1) if self._normalize else vectors
 
     def catalogue(self) -> tf.Tensor:
         """Returns the vectors of all items in item_index order, `[catalogue, vector_length]`."""
@@ -178,8 +199,9 @@ class QueryMember(tf.keras.layers.Layer):
 class QueryTower(tf.keras.layers.Layer):
     """Reads a session and gives a query vector at every step: those of all members in a row.
 
-    Members differ in their initial weights and in what dropout leaves out. A candidate's score is
-    the mean of what they give it, which ranks better than one member of the same length.
+    Members differ in their initial weights and in the order in which they learn from sessions. A
+    candidate's score is the mean of what they give it, which ranks better than one member of the
+    same length.
     """
 
     def __init__(
@@ -224,31 +246,18 @@ class QueryTower(tf.keras.layers.Layer):
           float32 `[batch, steps, vector_length]`. A candidate's score is its dot product with the
           query.
         """
-        return joined(self.of_members(context, training=training))
+        numbers = range(len(self.members))
+        return joined(tf.stack([self.of_member(context, n, training) for n in numbers], axis=2))
 
-    def of_members(self, context: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Maps contexts as `call` does, float32 `[batch, steps, members, embedding_dim]`."""
-        vectors = self.table(context)
+    def of_member(self, context: tf.Tensor, member: int, training: bool = False) -> tf.Tensor:
+        """Maps contexts to a member's query vectors, float32 `[batch, steps, embedding_dim]`."""
+        vectors = self.table.of_member(context, member)
         of_candidates = vectors
         if self.table is not self.candidate_tower.table:
-            of_candidates = self.candidate_tower.table(context)
-        candidates = self.candidate_tower.of_members(of_candidates)
-        candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None, None]
-        parts = zip(
-            self.members,
-            tf.unstack(by_member(vectors, self.options), axis=2),
-            tf.unstack(candidates, axis=2),
-            strict=True,
-        )
-        return tf.stack([member(*of, training=training) for member, *of in parts], axis=2)
-
-
-def by_member(vectors: tf.Tensor, options: ModelOptions) -> tf.Tensor:
-    """Reshapes vectors, `[..., vector_length]`, to `[..., members, embedding_dim]`."""
-    shape = tf.concat([tf.shape(vectors)[:-1], [options.members, options.embedding_dim]], axis=0)
-    parts = tf.reshape(vectors, shape)
-    parts.set_shape([*vectors.shape[:-1], options.members, options.embedding_dim])
-    return parts
+            of_candidates = self.candidate_tower.table.of_member(context, member)
+        candidates = self.candidate_tower.from_table(of_candidates)
+        candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None]
+        return self.members[member](vectors, candidates, training=training)
 
 
 def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:

@@ -33,8 +33,8 @@ class TunerOptions:
             "model.neighbors": (0, 4, 8),
             "model.embedding_dropout": (0.4, 0.5, 0.6),
             "model.output_dropout": (0.1, 0.2, 0.3),
-            "trainer.learning_rate": (0.001, 0.002, 0.004),
-            "trainer.batch_targets": (512, 1024, 2048),
+            "trainer.learning_rate": (0.0015, 0.003, 0.006),
+            "trainer.batch_targets": (1024, 2048, 4096),
             "trainer.weight_averaging": (0.0, 0.98, 0.99),
         }
     )

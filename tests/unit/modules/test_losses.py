@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -30,7 +31,7 @@ def _loss_of(
 ) -> tf.Tensor:
     """The loss of a model with one member."""
     loss = RetrievalLoss(counts, options)
-    return loss(queries[:, None], target, lambda index: tf.gather(table, index)[:, None])
+    return loss([queries], [target], [lambda index: tf.gather(table, index)])
 
 
 def _loss(queries: tf.Tensor = QUERIES, target: tf.Tensor = TARGET, **options: object) -> float:
@@ -232,27 +233,33 @@ def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_members_losses_are_averaged_and_do_not_mix(loss: str) -> None:
-    """Of two members with other vectors: the mean loss, and half of each one's own gradient."""
-    options = TrainerOptions(loss=loss, negatives=8)
-    queries, other = tf.stack([QUERIES, -2.0 * QUERIES], axis=1), tf.reverse(TABLE, [1])
+def test_the_mean_is_over_all_members_targets_and_members_do_not_mix(loss: str) -> None:
+    """Of two members with three and two targets, each with vectors of its own."""
+    options = TrainerOptions(loss=loss, negatives=4, negatives_power=0.0)
+    queries = [tf.concat([QUERIES, QUERIES[:1] * 3], axis=0), -2.0 * QUERIES]
+    targets = [tf.constant([2, 4, 5]), tf.constant([3, 2])]
+    tables = [TABLE, tf.reverse(TABLE, [1])]
 
-    def value_and_gradient(queries: tf.Tensor, *tables: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        tf.random.set_seed(2)
+    def value_and_gradients(members: list[int]) -> tuple[float, list[tf.Tensor]]:
+        own = [queries[member] for member in members]
         with tf.GradientTape() as tape:
-            tape.watch(queries)
+            tape.watch(own)
             value = RetrievalLoss(COUNTS, options)(
-                queries, TARGET, lambda index: tf.gather(tf.stack(tables, axis=1), index)
+                own,
+                [targets[member] for member in members],
+                [functools.partial(tf.gather, tables[member]) for member in members],
             )
-        return value, tape.gradient(value, queries)
+        return float(value), tape.gradient(value, own)
 
-    both, of_both = value_and_gradient(queries, TABLE, other)
-    first, of_first = value_and_gradient(queries[:, :1], TABLE)
-    second, of_second = value_and_gradient(queries[:, 1:], other)
+    draws = tf.random.uniform([4], dtype=tf.float64)  # the same ones for whoever draws
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.random, "uniform", lambda *_, **__: draws)
+        both, of_both = value_and_gradients([0, 1])
+        (first, of_first), (second, of_second) = (value_and_gradients([m]) for m in (0, 1))
 
-    assert float(both) == pytest.approx(float(first + second) / 2, rel=1e-6)
-    expected = tf.concat([of_first, of_second], axis=1) / 2
-    np.testing.assert_allclose(of_both, expected, atol=1e-6)
+    assert both == pytest.approx((3 * first + 2 * second) / 5, rel=1e-6)
+    np.testing.assert_allclose(of_both[0], of_first[0] * 3 / 5, atol=1e-6)
+    np.testing.assert_allclose(of_both[1], of_second[0] * 2 / 5, atol=1e-6)
 
 
 @pytest.mark.parametrize("remove", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_without_normalisation_or_copies_the_query_is_the_grus_state() -> None:
     model = _model(options)
     tower = model.query_tower
 
-    expected = tower.members[0].gru(tower.table(CONTEXT)).numpy()
+    expected = tower.members[0].gru(tower.table.of_member(CONTEXT, 0)).numpy()
 
     np.testing.assert_allclose(tower(CONTEXT).numpy(), expected, atol=1e-6)
     assert len(tower.members[0].weights) == 3  # the GRU's
@@ -175,12 +176,13 @@ def test_a_score_is_the_mean_of_the_members_scores() -> None:
     every_item = tf.range(FIRST_ITEM, FIRST_ITEM + ITEMS)
 
     scores = model.query_tower(CONTEXT).numpy() @ model.candidate_tower.catalogue().numpy().T
-    queries = model.query_tower.of_members(CONTEXT).numpy()
-    candidates = model.candidate_tower.of_members(model.candidate_tower.table(every_item)).numpy()
+    by_members = [
+        model.query_tower.of_member(CONTEXT, member).numpy()
+        @ model.candidate_tower.of_member(every_item, member).numpy().T
+        for member in (0, 1)
+    ]
 
-    np.testing.assert_allclose(
-        scores, np.einsum("bsmd,imd->bsi", queries, candidates) / 2, atol=1e-5
-    )
+    np.testing.assert_allclose(scores, sum(by_members) / 2, atol=1e-5)
     assert scores.shape == (*CONTEXT.shape, ITEMS)
     np.testing.assert_allclose(np.linalg.norm(model.candidate_tower.catalogue(), axis=1), 1.0, 1e-5)
     np.testing.assert_allclose(np.linalg.norm(model.query_tower(CONTEXT)[0, 0]), 1 / 0.5, 1e-5)
@@ -190,17 +192,45 @@ def test_members_share_nothing_but_the_sessions() -> None:
     """The loss of one changes no weight of the other, and both start apart."""
     model = _model(TWO)
     with tf.GradientTape() as tape:
-        queries = model.query_tower.of_members(CONTEXT)
-        one = tf.reduce_sum(queries[:, :, 0])
+        queries, others = (model.query_tower.of_member(CONTEXT, member) for member in (0, 1))
+        one = tf.reduce_sum(queries)
     first, second = (member.trainable_weights for member in model.query_tower.members)
     table = model.candidate_tower.table.embedding.embeddings
 
     of_table, *of_members = tape.gradient(one, [table, *first, *second])
 
-    largest = [np.abs(tf.convert_to_tensor(part)).max() for part in of_members]
-    assert min(largest[: len(first)]) > 0.0 == max(largest[len(first) :])
-    assert np.abs(tf.convert_to_tensor(of_table)[:, 6:]).max() == 0.0
-    assert np.abs(queries[:, :, 0] - queries[:, :, 1]).max() > 0.1
+    own = [np.abs(tf.convert_to_tensor(part)).max() for part in of_members[: len(first)]]
+    assert min(own) > 0.0
+    assert of_members[len(first) :] == [None] * len(second)
+    assert set(of_table.indices.numpy() % 2) == {0}  # every other row is the first one's
+    assert np.abs(queries - others).max() > 0.1
+
+
+def test_a_batch_is_dealt_out_to_the_members() -> None:
+    """Windows 0 and 2 train the first, window 1 the second: the mean over all their targets."""
+    model = _model(TWO, loss="full")
+
+    def loss_of(member: int, *windows: int) -> float:
+        context, target = (tf.gather(part, windows) for part in (CONTEXT, TARGET))
+        steps = tf.where(target != 0)
+        queries = tf.gather_nd(model.query_tower.of_member(context, member), steps)
+        vectors = functools.partial(model.candidate_tower.of_member, member=member)
+        return float(model.task([queries], [tf.gather_nd(target, steps)], [vectors]))
+
+    loss = float(model.compute_loss((CONTEXT, TARGET)))
+
+    assert loss == pytest.approx((4 * loss_of(0, 0, 2) + 2 * loss_of(1, 1)) / 6, rel=1e-5)
+    assert float(model.targets.result()) == 6
+
+
+def test_where_windows_do_not_go_round_every_member_learns_from_them() -> None:
+    model = _model(TWO, loss="full")
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss((CONTEXT[:1], TARGET[:1]))
+    copies = [member.copy_weights for member in model.query_tower.members]
+
+    assert min(np.abs(part).max() for part in tape.gradient(loss, copies)) > 0.0
+    assert float(model.targets.result()) == 3
 
 
 def test_something_must_make_the_query() -> None:
@@ -245,7 +275,7 @@ def test_the_gru_gets_no_mask(model: TwoTower) -> None:
     tower = model.query_tower
 
     assert not tower.table.embedding.mask_zero
-    embedded = tower.members[0].embedding_dropout(tower.table(CONTEXT))
+    embedded = tower.members[0].embedding_dropout(tower.table.of_member(CONTEXT, 0))
     assert getattr(embedded, "_keras_mask", None) is None
 
 
@@ -304,7 +334,7 @@ def test_mixed_precision_computes_layers_in_16_bits_and_scores_in_32() -> None:
     model = _model(precision="mixed_bfloat16")
     tower = model.query_tower
 
-    assert tower.members[0].gru(tower.table(CONTEXT)).dtype == tf.bfloat16
+    assert tower.members[0].gru(tower.table.of_member(CONTEXT, 0)).dtype == tf.bfloat16
     assert tower(CONTEXT).dtype == tf.float32
     assert model.candidate_tower.catalogue().dtype == tf.float32
     assert tf.keras.mixed_precision.global_policy().name == "float32"
