@@ -13,18 +13,16 @@ import tensorflow as tf
 
 # About the square root of catalogue / k, where both looks of top_k take the same time.
 BLOCK = 32
-# Items of a slab. A product with 32 queries is 1.6 times faster in slabs than in one piece.
-SLAB = 9_216
 
 FloatArray = npt.NDArray[np.float32]
 
 
 class ExactIndex(tf.Module):
-    """Candidate vectors, laid out for fast products and one pass over the scores.
+    """Candidate vectors as the columns of one matrix, laid out for one pass over the scores.
 
-    Slabs hold consecutive positions. Inside a slab, column `row * blocks + block` belongs to its
-    position `block * BLOCK + row`, so that the maximum of each block is one vectorised max over
-    rows. Vectors that fill the last slab up are zero and never answered.
+    Column `row * blocks + block` belongs to position `block * BLOCK + row`, so that the maximum of
+    each block is one vectorised max over rows. The product of one query and a single matrix takes
+    half as long, in TensorFlow, as that with a batch of matrices, or with rows for items.
     """
 
     def __init__(self, candidates: tf.Tensor) -> None:
@@ -36,34 +34,24 @@ class ExactIndex(tf.Module):
         super().__init__(name="exact_index")
         vectors = np.asarray(candidates, np.float32)
         self.size, self.dim = vectors.shape
-        self._slabs = -(-self.size // SLAB)
-        self._blocks = -(-self.size // (self._slabs * BLOCK))  # of a slab
-        self._width = self._blocks * BLOCK
-        filled = np.pad(vectors, [(0, self._slabs * self._width - self.size), (0, 0)])
-        shape = (self._slabs, self._blocks, BLOCK, self.dim)
-        columns = filled.reshape(shape).transpose(0, 3, 2, 1)
-        columns = columns.reshape(self._slabs, self.dim, self._width)
-        # The last row is added to each score: 0 for items on offer, -inf for withdrawn ones.
-        # Renewing an index changes that row and nothing else.
-        columns = np.pad(columns, [(0, 0), (0, 1), (0, 0)])
-        self._columns = tf.Variable(columns, trainable=False)
+        self._blocks = -(-self.size // BLOCK)
+        columns = _by_column(np.pad(vectors, [(0, self._blocks * BLOCK - self.size), (0, 0)]).T)
+        # The last row is added to each score: 0 for items on offer, -inf for withdrawn ones, and
+        # for columns without an item. Renewing an index changes that row and nothing else.
+        offer = _offer_row(np.ones(self.size, bool), columns.shape[1])
+        self._matrix = tf.Variable(np.vstack([columns, offer]), trainable=False)
 
     def vectors(self) -> tf.Tensor:
         """Returns all vectors in the order of positions, float32 `[catalogue, dim]`."""
-        shape = [self._slabs, self.dim, BLOCK, self._blocks]
-        columns = tf.reshape(self._columns[:, : self.dim], shape)
-        return tf.reshape(tf.transpose(columns, [0, 3, 2, 1]), [-1, self.dim])[: self.size]
+        columns = tf.reshape(self._matrix[: self.dim], [self.dim, BLOCK, self._blocks])
+        return tf.reshape(tf.transpose(columns, [2, 1, 0]), [-1, self.dim])[: self.size]
 
     def vectors_at(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of positions, int64 `[n]`, as float32 `[n, dim]`."""
-        slab, column = self._place(positions)
-        every_dim = tf.range(self.dim, dtype=positions.dtype)[None]
-        at = tf.stack(tf.broadcast_dynamic_shape(tf.shape(slab[:, None]), tf.shape(every_dim)))
-        spread = (tf.broadcast_to(part, at) for part in (slab[:, None], every_dim, column[:, None]))
         # Gathered from the value: gathering from the variable itself would switch it, for good, to
         # copying at each read, after which one query of a million items takes ten times as long.
-        columns = tf.convert_to_tensor(self._columns)
-        return tf.gather_nd(columns, tf.stack(list(spread), axis=2))
+        columns = tf.convert_to_tensor(self._matrix)
+        return tf.transpose(tf.gather(columns, self._column(positions), axis=1))[:, : self.dim]
 
     def scores(self, queries: tf.Tensor) -> tf.Tensor:
         """Scores the catalogue.
@@ -72,20 +60,20 @@ class ExactIndex(tf.Module):
           queries: float32 `[batch, dim]`.
 
         Returns:
-          float32 `[slabs, batch, columns]`; `cells` tells where an item's score stands. That of a
+          float32 `[batch, columns]`; `cells` tells where an item's score stands. That of a
           withdrawn item is -inf.
         """
         queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
-        return tf.linalg.matmul(queries[None], self._columns)
+        return tf.linalg.matmul(queries, self._matrix)
 
     def on_offer(self, scores: tf.Tensor) -> tf.Tensor:
         """Puts -inf on withdrawn items, in scores of any origin laid out as `scores` are."""
-        return scores + self._columns[:, self.dim :]
+        return scores + self._matrix[self.dim]
 
     def offered(self) -> tf.Tensor:
         """Returns which items are on offer, bool `[catalogue]`."""
-        columns = tf.reshape(self._columns[:, self.dim], [self._slabs, BLOCK, self._blocks])
-        return tf.reshape(tf.transpose(columns, [0, 2, 1]), [-1])[: self.size] == 0.0
+        row = tf.reshape(self._matrix[self.dim], [BLOCK, self._blocks])
+        return tf.reshape(tf.transpose(row), [-1])[: self.size] == 0.0
 
     def cells(self, positions: tf.Tensor) -> tf.Tensor:
         """Tells where in `scores` the scores of items stand.
@@ -94,26 +82,24 @@ class ExactIndex(tf.Module):
           positions: int `[batch, any]`, a row for each query.
 
         Returns:
-          Indices of the same type, `[batch, any, 3]`.
+          Indices of the same type, `[batch, any, 2]`.
         """
-        slab, column = self._place(positions)
         query = tf.range(tf.shape(positions, positions.dtype)[0])[:, None]
-        return tf.stack([slab, tf.broadcast_to(query, tf.shape(slab)), column], axis=2)
+        return tf.stack([tf.broadcast_to(query, tf.shape(positions)), self._column(positions)], 2)
 
     def by_position(self, values: tf.Tensor) -> tf.Tensor:
-        """Lays values by position, `[catalogue]`, out like scores: `[slabs, 1, columns]`."""
-        filled = tf.pad(values, [[0, self._slabs * self._width - self.size]])
-        by_block = tf.reshape(filled, [self._slabs, self._blocks, BLOCK])
-        return tf.reshape(tf.transpose(by_block, [0, 2, 1]), [self._slabs, 1, self._width])
+        """Lays values by position, `[catalogue]`, out like scores: `[1, columns]`."""
+        filled = tf.pad(values, [[0, self._blocks * BLOCK - self.size]])
+        return tf.reshape(tf.transpose(tf.reshape(filled, [self._blocks, BLOCK])), [1, -1])
 
     def top(self, scores: tf.Tensor, k: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the best items; of equal ones, those with the lowest position.
 
-        An item that is not in one of the k + 1 blocks with the highest maxima is beaten by k
-        items: one in each of k blocks, for one of them may owe its maximum to a filling vector.
+        An item that is not in one of the k blocks with the highest maxima is beaten by k items: one
+        in each of them.
 
         Args:
-          scores: float32 `[slabs, batch, columns]`, from `scores`, possibly changed in some cells.
+          scores: float32 `[batch, columns]`, from `scores`, possibly changed in some cells.
           k: how many, at most the catalogue's size.
 
         Returns:
@@ -121,53 +107,51 @@ class ExactIndex(tf.Module):
           the score is -inf, there was nothing left to find, and the position means nothing.
         """
         best = self._block_maxima(scores)
-        chosen = tf.math.top_k(best, tf.minimum(k + 1, tf.shape(best)[1]), sorted=False).indices
-        chosen = tf.sort(chosen, axis=1)
-        batch, width = tf.shape(chosen)[0], tf.shape(chosen)[1] * BLOCK
-        slab, block = chosen // self._blocks, chosen % self._blocks
-        first = (slab * batch + tf.range(batch)[:, None]) * self._width + block
+        blocks = tf.math.top_k(best, tf.minimum(k, self._blocks), sorted=False).indices
+        blocks = tf.sort(blocks, axis=1)
+        batch, width = tf.shape(blocks)[0], tf.shape(blocks)[1] * BLOCK
+        first = tf.range(batch)[:, None] * (self._blocks * BLOCK) + blocks
         cells = tf.reshape(first[:, :, None] + tf.range(BLOCK) * self._blocks, [batch, width])
         found = tf.gather(tf.reshape(scores, [-1]), cells)
-        positions = tf.reshape(chosen[:, :, None] * BLOCK + tf.range(BLOCK), [batch, width])
-        if self.size % BLOCK:
-            found = tf.where(positions < self.size, found, -float("inf"))
         top_scores, place = tf.math.top_k(found, k)
-        positions = tf.gather(positions, place, axis=1, batch_dims=1)
-        return top_scores, tf.minimum(positions, self.size - 1)
+        block = tf.gather(blocks, place // BLOCK, axis=1, batch_dims=1)
+        return top_scores, tf.minimum(block * BLOCK + place % BLOCK, self.size - 1)
 
     def _block_maxima(self, scores: tf.Tensor) -> tf.Tensor:
-        """Returns the best score of each block that holds an item, `[batch, blocks]`."""
+        """Returns the best score of each block, `[batch, blocks]`."""
         by_row = tf.reshape(scores, [-1, 1, BLOCK, self._blocks])
         # The same as a reduce_max over axis 2, which is not vectorised.
         best = tf.nn.max_pool2d(by_row, [1, BLOCK], [1, BLOCK], "VALID")
-        best = tf.reshape(best, [self._slabs, tf.shape(scores)[1], self._blocks])
-        best = tf.reshape(tf.transpose(best, [1, 0, 2]), [-1, self._slabs * self._blocks])
-        return best[:, : -(-self.size // BLOCK)]
+        return tf.reshape(best, [-1, self._blocks])
 
-    def _place(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns slab and column of positions, of the same shape."""
-        slab, within = positions // self._width, positions % self._width
-        return slab, within % BLOCK * self._blocks + within // BLOCK
+    def _column(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns the column of each position, of the same shape."""
+        return positions % BLOCK * self._blocks + positions // BLOCK
 
 
 def with_offer(columns: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray:
     """Returns the value of an index's variable with another offer.
 
     Args:
-      columns: the variable's value, float32 `[slabs, dim + 1, columns]`.
+      columns: the variable's value, float32 `[dim + 1, columns]`.
       offered: which items are on offer, bool `[catalogue]`.
     """
-    slabs, _, width = columns.shape
-    values = np.where(offered, np.float32(0), np.float32(-np.inf))
-    values = np.pad(values, (0, slabs * width - len(offered)))
-    by_block = values.reshape(slabs, width // BLOCK, BLOCK).transpose(0, 2, 1)
-    changed = columns.copy()
-    changed[:, -1] = by_block.reshape(slabs, width)
-    return changed
+    return np.vstack([columns[:-1], _offer_row(offered, columns.shape[1])])
 
 
 def offer_in(columns: FloatArray, size: int) -> npt.NDArray[np.bool_]:
     """Returns which items are on offer by the value of an index's variable, bool `[catalogue]`."""
-    slabs, _, width = columns.shape
-    by_block = columns[:, -1].reshape(slabs, BLOCK, width // BLOCK).transpose(0, 2, 1)
-    return np.asarray(by_block.reshape(-1)[:size] == 0)
+    return np.asarray(columns[-1].reshape(BLOCK, -1).T.reshape(-1)[:size] == 0)
+
+
+def _offer_row(offered: npt.NDArray[np.bool_], columns: int) -> FloatArray:
+    """Returns the last row of the matrix, float32 `[1, columns]`."""
+    is_offered = np.pad(offered, (0, columns - len(offered)))
+    return _by_column(np.where(is_offered, np.float32(0), np.float32(-np.inf))[None])
+
+
+def _by_column(by_position: FloatArray) -> FloatArray:
+    """Brings the last axis from the order of positions to that of columns."""
+    rows, columns = by_position.shape
+    blocks = by_position.reshape(rows, -1, BLOCK)
+    return blocks.transpose(0, 2, 1).reshape(rows, columns)

@@ -44,7 +44,7 @@ def apply_rules(
 
     Args:
       index: that made the scores.
-      scores: float32 `[slabs, batch, columns]`.
+      scores: float32 `[batch, columns]`.
       session: positions of the session's items, int64 `[batch, length]`, -1 for none.
       exclude: positions that are never answered, int64 `[batch, any]`, -1 for none.
       allow: positions that alone may be answered, int64 `[batch, any]`, -1 for none.
@@ -56,9 +56,9 @@ def apply_rules(
       float32 of the shape of `scores`.
     """
     in_session = _marked(index, session, scores) & (session_items != KEEP)
-    best = tf.reduce_max(scores, axis=[0, 2], keepdims=True)
+    best = tf.reduce_max(scores, axis=1, keepdims=True)
     finite = tf.where(scores > -float("inf"), scores, best)  # a withdrawn item has no score
-    span = best - tf.reduce_min(finite, axis=[0, 2], keepdims=True)
+    span = best - tf.reduce_min(finite, axis=1, keepdims=True)
     demoted = tf.where(session_items == DEMOTE, scores - span - 1.0, -float("inf"))
     scores = tf.where(in_session, demoted, scores)
     allowed = _marked(index, allow, scores) | ~allow_given[:, None]

@@ -25,9 +25,7 @@ from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_dig
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_COLUMNS, _POPULAR, _IDS = (
-    f"{name}{_VALUE}" for name in ("_columns", "_popular", "_catalogue_ids")
-)
+_MATRIX, _POPULAR, _IDS = (f"{name}{_VALUE}" for name in ("_matrix", "_popular", "_catalogue_ids"))
 _SESSIONS_ASKED = 50
 
 Variables = dict[str, Any]
@@ -136,7 +134,7 @@ def _change(
     variables: Variables, offered: npt.NDArray[np.bool_], folder: Path
 ) -> npt.NDArray[np.bool_]:
     """Changes the two variables; returns which items were on offer before."""
-    columns, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
+    columns, popular = (_key(variables, end, folder) for end in (_MATRIX, _POPULAR))
     was = offer_in(variables[columns], len(offered))
     variables[columns] = with_offer(variables[columns], offered)
     # The catalogue's order is that of popularity.

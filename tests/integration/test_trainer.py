@@ -47,8 +47,9 @@ def _epochs(output: str) -> list[str]:
 
 
 def _tables(model: Any) -> list[np.ndarray]:
-    variables = (model._index._columns, *model._scorer._served_tower._table_variables)
-    return [variable.numpy() for variable in variables]
+    """Gives the weights, without the index's last row, which tells what is on offer."""
+    tables = model._scorer._served_tower._table_variables
+    return [model._index._matrix.numpy()[:-1], *(table.numpy() for table in tables)]
 
 
 def test_exports_every_signature(saved_model, sample) -> None:
@@ -171,6 +172,7 @@ def test_separate_tables_train_without_a_choice(run, sample, tmp_path: Path) -> 
         "early_stopping_patience": None,
         "current_item_penalty": 0.0,
         "earlier_item_boost": 0.0,
+        "popularity_weight": 0.0,
         "weight_averaging": 0.0,
         "optimizer": "adagrad",
         "loss": "in_batch",

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules import exact_index
-from modules.exact_index import BLOCK, SLAB, ExactIndex, with_offer
+from modules.exact_index import BLOCK, ExactIndex, with_offer
 
 
 def _index(items: int, seed: int = 0) -> tuple[ExactIndex, np.ndarray]:
@@ -36,12 +35,8 @@ def test_finds_the_best_items(items: int, k: int) -> None:
 
 @pytest.mark.parametrize("values", [1, 2, 5, 40])
 @pytest.mark.parametrize("k", [1, 7, 100, 500])
-@pytest.mark.parametrize("slab", [64, SLAB])
-def test_equal_scores_are_ordered_by_position(
-    values: int, k: int, slab: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_scores_are_ordered_by_position(values: int, k: int) -> None:
     """Few different scores: ties within blocks, between blocks, and at the last place."""
-    monkeypatch.setattr(exact_index, "SLAB", slab)
     items = 500
     drawn = np.random.default_rng(values).integers(0, values, (4, items)).astype(np.float32)
     index = ExactIndex(tf.constant(drawn.T))
@@ -64,7 +59,7 @@ def test_a_filling_column_never_takes_the_place_of_an_item() -> None:
 
 def test_what_is_left_over_is_marked() -> None:
     index, _ = _index(40)
-    scores = tf.fill([1, 1, 2 * BLOCK], -np.inf)
+    scores = tf.fill([1, 2 * BLOCK], -np.inf)
     scores = tf.tensor_scatter_nd_update(scores, index.cells(tf.constant([[33]]))[0], [-5.0])
 
     found, positions = index.top(scores, tf.constant(40))
@@ -75,9 +70,7 @@ def test_what_is_left_over_is_marked() -> None:
     assert positions.numpy().max() < 40
 
 
-@pytest.mark.parametrize("slab", [64, SLAB])
-def test_every_item_has_its_cell(slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact_index, "SLAB", slab)
+def test_every_item_has_its_cell() -> None:
     index, vectors = _index(150)
     positions = tf.constant([[149, 0, 77], [3, 64, 63]], tf.int64)
     queries = np.random.default_rng(2).normal(size=(2, 4)).astype(np.float32)
@@ -88,7 +81,7 @@ def test_every_item_has_its_cell(slab: int, monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_array_equal(index.vectors(), vectors)
     np.testing.assert_array_equal(index.vectors_at(positions[0]), vectors[positions[0]])
-    numbered = tf.repeat(index.by_position(tf.range(150)), 2, axis=1)
+    numbered = tf.repeat(index.by_position(tf.range(150)), 2, axis=0)
     np.testing.assert_array_equal(tf.gather_nd(numbered, index.cells(positions)), positions)
 
 
@@ -113,9 +106,7 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
     assert first.ctypes.data == second.ctypes.data
 
 
-@pytest.mark.parametrize("slab", [64, SLAB])
-def test_withdrawn_items_are_not_found(slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact_index, "SLAB", slab)
+def test_withdrawn_items_are_not_found() -> None:
     index, vectors = _index(300)
     offered = np.random.default_rng(2).random(300) < 0.4
     (variable,) = index.variables
