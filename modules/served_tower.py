@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from modules.towers import QueryTower, joined, lag_matrix
+from modules.towers import QueryTower, joined, lag_matrix, with_popularity
 from modules.vocabulary import PADDING
 
 
@@ -72,7 +72,7 @@ class ServedQueryTower(tf.Module):
         query = tf.add_n(parts)
         if self._temperature is not None:
             query = tf.math.l2_normalize(query, axis=-1) / self._temperature[:, None]
-        return joined(query)
+        return with_popularity(joined(query))
 
     def _states(self, vectors: tf.Tensor) -> tf.Tensor:
         """Runs the GRUs, `[batch, steps, members, dim]` to the same shape.
@@ -81,11 +81,12 @@ class ServedQueryTower(tf.Module):
         """
         kernel, recurrent_kernel, bias = self._gru
         units = self._options.gru_units
-        by_step = tf.transpose(vectors, [1, 2, 0, 3])  # [steps, members, batch, dim]
-        inputs = tf.linalg.matmul(by_step, kernel) + bias[:, :1]
+        # Not by a matmul that broadcasts the kernel: TensorFlow 2.16's, of oneDNN, writes outside
+        # its memory where there is one member (a crash, or wrong answers, from some 30 sessions on).
+        inputs = tf.einsum("bsmd,mdu->smbu", vectors, kernel) + bias[:, :1]
         gate_inputs, state_inputs = inputs[..., : 2 * units], inputs[..., 2 * units :]
         recurrent_bias = bias[:, 1:]
-        steps = tf.shape(by_step)[0]
+        steps = tf.shape(vectors)[1]
 
         def step(
             at: tf.Tensor, state: tf.Tensor, states: tf.TensorArray
@@ -102,11 +103,11 @@ class ServedQueryTower(tf.Module):
         _, _, collected = tf.while_loop(
             lambda at, *_: at < steps, step, (tf.constant(0), first, collected)
         )
-        states = collected.stack()
+        states = tf.transpose(collected.stack(), [2, 0, 1, 3])
         if self._projection:
             kernel, bias = self._projection
-            states = tf.linalg.matmul(states, kernel) + bias[:, None]
-        return tf.transpose(states, [2, 0, 1, 3])
+            states = tf.einsum("bsmu,mud->bsmd", states, kernel) + bias
+        return states
 
 
 def _stacked_weights(layers: list[tf.keras.layers.Layer]) -> list[tf.Variable]:

@@ -49,12 +49,26 @@ def _model(options: ModelOptions, precision: str = "float32") -> TwoTower:
 )
 def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -> None:
     model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, **change}))
+    model.candidate_tower.popularity_weight.assign(0.7)
     expected = model.query_tower(CONTEXT).numpy()
 
     served = tf.function(ServedQueryTower(model.for_serving().query_tower))
 
     np.testing.assert_allclose(served(CONTEXT), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(served(CONTEXT[:1, :2]), expected[:1, :2], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{}, {"gru_units": 8}, {"members": 2}])
+def test_many_sessions_at_once(change: dict[str, object]) -> None:
+    """TensorFlow's broadcasting product of many rows wrote outside its memory."""
+    model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, "members": 1, **change}))
+    context = tf.repeat(CONTEXT, 40, axis=0)
+    expected = model.query_tower(context).numpy()
+
+    served = tf.function(ServedQueryTower(model.for_serving().query_tower))
+
+    for _ in range(20):
+        np.testing.assert_allclose(served(context), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("neighbors", [0, 2])
