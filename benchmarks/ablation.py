@@ -22,7 +22,12 @@ from benchmarks.quality import COLUMNS, run_preset  # noqa: E402
 ON_EVAL = ("evaluation.split=eval", "trainer.refit=false")
 SWITCHES: dict[str, tuple[str, ...]] = {
     "as shipped": (),
-    "no serving scalars": ("trainer.current_item_penalty=0", "trainer.earlier_item_boost=0"),
+    "no serving scalars": (
+        "trainer.current_item_penalty=0",
+        "trainer.earlier_item_boost=0",
+        "trainer.popularity_weight=0",
+    ),
+    "no popularity weight": ("trainer.popularity_weight=0",),
     "one member": ("model.members=1",),
     "one member of 128 dimensions": (
         "model.members=1",

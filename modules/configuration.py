@@ -109,8 +109,8 @@ class ModelOptions:
 
     @property
     def vector_length(self) -> int:
-        """Length of query and candidate vectors, which hold the parts of all members."""
-        return self.members * self.embedding_dim
+        """Length of query and candidate vectors: the parts of all members, and popularity."""
+        return self.members * self.embedding_dim + 1
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
@@ -158,6 +158,8 @@ class TrainerOptions:
         None chooses it on `eval`.
       earlier_item_boost: added to the scores of the session's other items; None chooses it on
         `eval`.
+      popularity_weight: times the logarithm of its training events is added to each item's score;
+        None chooses it on `eval`.
       precision: Keras mixed precision policy.
       seed: of initial weights, shuffling, dropout and negatives.
       memory_limit_mb: training windows up to this size are kept in memory, else streamed.
@@ -179,6 +181,7 @@ class TrainerOptions:
     refit: bool = True
     current_item_penalty: float | None = None
     earlier_item_boost: float | None = None
+    popularity_weight: float | None = None
     precision: str = "float32"
     seed: int = 42
     memory_limit_mb: int = 1024
@@ -186,8 +189,8 @@ class TrainerOptions:
     @property
     def chooses(self) -> bool:
         """Whether anything is chosen on split `eval`, so that a fit on train alone is needed."""
-        open_scalars = None in (self.current_item_penalty, self.earlier_item_boost)
-        return self.early_stopping_patience is not None or open_scalars
+        scalars = (self.current_item_penalty, self.earlier_item_boost, self.popularity_weight)
+        return self.early_stopping_patience is not None or None in scalars
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
@@ -202,6 +205,7 @@ class TrainerOptions:
             "memory_limit_mb": (0, 10**7),
             "current_item_penalty": (-1e6, 1e6),
             "earlier_item_boost": (0.0, 1e6),
+            "popularity_weight": (-1e6, 1e6),
             "seed": (0, 2**31 - 1),
         }
         choices = {

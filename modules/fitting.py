@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from modules import dataset, item_neighbors, seen_items
+from modules import dataset, item_neighbors, serving_scalars
 from modules.configuration import TrainerOptions
 from modules.epochs import AveragedWeights, EpochKeeper
 from modules.job import Job
 from modules.lazy_adam import LazyAdam
 from modules.model import MRR, RECALL, TwoTower
 from modules.seen_items import SeenItemScores
+from modules.serving_scalars import ScalarGrid, ServingScalars
 from modules.vocabulary import FIRST_ITEM, Vocabulary
 
 # Targets judged at a time; each batch computes the vectors of the whole catalogue.
@@ -43,14 +44,14 @@ class Choice(NamedTuple):
     Attributes:
       model: with the weights of the best epoch.
       epochs: number of the best epoch.
-      seen: the serving scalars.
+      scalars: for serving; that of popularity is already in the model.
       recall: Recall@20 over all steps of the windows, with the scalars; NaN without any step.
       mrr: likewise MRR@20.
     """
 
     model: TwoTower
     epochs: int
-    seen: SeenItemScores
+    scalars: ServingScalars
     recall: float
     mrr: float
 
@@ -68,14 +69,15 @@ def choose_and_refit(
     """
     options = job.trainer
     epochs = options.epochs
-    seen = SeenItemScores(options.current_item_penalty or 0.0, options.earlier_item_boost or 0.0)
+    scalars, *_ = serving_scalars.choose([], ScalarGrid.for_options(options))
     if options.chooses or not options.refit:
         windows = choosing_windows(job, vocabulary, train_files, eval_files)
-        model, epochs, seen, *_ = choose(job, "choose", windows)
+        model, epochs, scalars, *_ = choose(job, "choose", windows)
     if options.refit:
         both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
         model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
-    return model, seen
+        model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
+    return model, scalars.seen
 
 
 def choosing_windows(
@@ -110,18 +112,17 @@ def choose(job: Job, name: str, windows: Windows) -> Choice:
     keeper = EpochKeeper(_checkpoints(job, name), options.epochs, options.early_stopping_patience)
     model = fit(job, name, windows, keeper)
     keeper.restore_best(model)
-    penalty, boost = options.current_item_penalty, options.earlier_item_boost
-    seen, recall, mrr = seen_items.choose(
-        model.judged_steps(_evaluation_batches(windows.evaluation)),
-        seen_items.PENALTIES if penalty is None else [penalty],
-        seen_items.BOOSTS if boost is None else [boost],
+    scalars, recall, mrr = serving_scalars.choose(
+        model.judged_steps(_evaluation_batches(windows.evaluation)), ScalarGrid.for_options(options)
     )
+    model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
     print(
-        f"    current item {0 - seen.current_item_penalty:+g}, earlier items "
-        f"+{seen.earlier_item_boost:g}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
+        f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
+        f"+{scalars.seen.earlier_item_boost:g}, popularity {scalars.popularity_weight:+g}:  "
+        f"eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
         flush=True,
     )
-    return Choice(model, keeper.best_epoch, seen, recall, mrr)
+    return Choice(model, keeper.best_epoch, scalars, recall, mrr)
 
 
 def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:

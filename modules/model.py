@@ -13,7 +13,7 @@ from modules.configuration import ModelOptions, TrainerOptions
 from modules.item_neighbors import ItemNeighbors
 from modules.losses import RetrievalLoss
 from modules.ranking import conservative_rank
-from modules.seen_items import JudgedSteps
+from modules.serving_scalars import JudgedSteps
 from modules.towers import CandidateTower, ItemTable, QueryTower
 from modules.vocabulary import FIRST_ITEM, PADDING
 
@@ -51,7 +51,7 @@ class TwoTower(tfrs.Model):
         precision = self._precision = trainer_options.precision
         shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
         table = ItemTable(*shape, neighbors, precision)
-        self.candidate_tower = CandidateTower(table, model_options)
+        self.candidate_tower = CandidateTower(table, item_counts, model_options)
         if not model_options.shared_embedding:
             table = ItemTable(*shape, neighbors, precision)
         self.query_tower = QueryTower(table, self.candidate_tower, model_options, precision)
@@ -141,6 +141,7 @@ class TwoTower(tfrs.Model):
           Blocks of steps; candidates that take no part score -inf.
         """
         candidates = self.candidate_tower.catalogue()
+        log_counts = self.candidate_tower.log_counts[FIRST_ITEM:].numpy()
         for context, target in batches:
             queries, targets = self._queries_and_targets((context, target))
             place = tf.where(target != PADDING)
@@ -151,7 +152,12 @@ class TwoTower(tfrs.Model):
                 rows = slice(start, start + block)
                 scores = tf.linalg.matmul(queries[rows], candidates, transpose_b=True)
                 scores = tf.where(self._takes_part, scores, -float("inf"))
-                yield JudgedSteps(scores.numpy(), contexts[rows].numpy(), targets[rows].numpy())
+                yield JudgedSteps(
+                    scores.numpy(),
+                    contexts[rows].numpy(),
+                    targets[rows].numpy(),
+                    log_counts,
+                )
 
     def _shares(
         self, inputs: tuple[tf.Tensor, tf.Tensor]

@@ -12,6 +12,9 @@ from modules.vocabulary import FIRST_ITEM, PADDING
 
 _FIRST_NEIGHBOR_SHARE = 0.5
 _ITEMS_PER_BLOCK = 65_536
+# The last value of every query: about as long as a query is, so that this dimension is like the
+# others to an approximate index, and does not drown them.
+POPULARITY_QUERY = 10.0
 
 
 class ItemTable(tf.keras.layers.Layer):
@@ -88,22 +91,33 @@ class ItemTable(tf.keras.layers.Layer):
 
 
 class CandidateTower(tf.keras.layers.Layer):
-    """Gives every item its vector: those of all members, one after the other."""
+    """Gives every item its vector: those of all members in a row, then what popularity adds.
 
-    def __init__(self, table: ItemTable, options: ModelOptions) -> None:
+    That is the logarithm of an item's events times a weight, which is chosen after training and is
+    0 before. Vectors of length one cannot tell a popular item from another one beside it.
+    """
+
+    def __init__(self, table: ItemTable, item_counts: tf.Tensor, options: ModelOptions) -> None:
         """Makes the tower.
 
         Args:
           table: of the items.
+          item_counts: training events by item_index, int64 `[item_indices]`.
           options: `normalize` is used.
         """
         super().__init__(name="candidate_tower")
         self._normalize = options.normalize
         self.table = table
+        self.log_counts = tf.math.log(tf.cast(tf.maximum(item_counts, 1), tf.float32))
+        self.popularity_weight = self.add_weight(
+            name="popularity_weight", shape=[], initializer="zeros", trainable=False
+        )
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to vectors, float32 `[..., vector_length]`."""
-        return joined(self.from_table(self.table(item_index)))
+        added = self.popularity_weight * tf.gather(self.log_counts, item_index)[..., None]
+        vectors = joined(self.from_table(self.table(item_index)))
+        return tf.concat([vectors, added / POPULARITY_QUERY], axis=-1)
 
     def of_member(self, item_index: tf.Tensor, member: int) -> tf.Tensor:
         """Maps item indices of any shape to a member's vectors, float32 `[..., embedding_dim]`."""
@@ -201,7 +215,7 @@ class QueryTower(tf.keras.layers.Layer):
 
     Members differ in their initial weights and in the order in which they learn from sessions. A
     candidate's score is the mean of what they give it, which ranks better than one member of the
-    same length.
+    same length, plus what popularity adds.
     """
 
     def __init__(
@@ -247,7 +261,8 @@ class QueryTower(tf.keras.layers.Layer):
           query.
         """
         numbers = range(len(self.members))
-        return joined(tf.stack([self.of_member(context, n, training) for n in numbers], axis=2))
+        queries = joined(tf.stack([self.of_member(context, n, training) for n in numbers], axis=2))
+        return with_popularity(queries)
 
     def of_member(self, context: tf.Tensor, member: int, training: bool = False) -> tf.Tensor:
         """Maps contexts to a member's query vectors, float32 `[batch, steps, embedding_dim]`."""
@@ -258,6 +273,11 @@ class QueryTower(tf.keras.layers.Layer):
         candidates = self.candidate_tower.from_table(of_candidates)
         candidates *= tf.cast(context != PADDING, tf.float32)[:, :, None]
         return self.members[member](vectors, candidates, training=training)
+
+
+def with_popularity(queries: tf.Tensor) -> tf.Tensor:
+    """Appends what popularity is multiplied by to query vectors `[batch, steps, dim]`."""
+    return tf.pad(queries, [[0, 0], [0, 0], [0, 1]], constant_values=POPULARITY_QUERY)
 
 
 def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:

@@ -130,7 +130,7 @@ def test_the_copy_term_by_hand(model: TwoTower) -> None:
     is_item = tf.cast(context > 0, tf.float32)[:, :, None]
     added = member._copy_term(model.candidate_tower(context) * is_item).numpy()
 
-    zero = np.zeros(6)
+    zero = np.zeros_like(vector[3])
     expected = [
         [
             0.5 * vector[3],
@@ -150,7 +150,7 @@ def test_without_normalisation_or_copies_the_query_is_the_grus_state() -> None:
 
     expected = tower.members[0].gru(tower.table.of_member(CONTEXT, 0)).numpy()
 
-    np.testing.assert_allclose(tower(CONTEXT).numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(tower(CONTEXT).numpy()[..., :-1], expected, atol=1e-6)
     assert len(tower.members[0].weights) == 3  # the GRU's
     assert tower.temperature is None
 
@@ -158,8 +158,8 @@ def test_without_normalisation_or_copies_the_query_is_the_grus_state() -> None:
 def test_normalised_scores_are_cosines_over_the_temperature(model: TwoTower) -> None:
     queries, catalogue = _queries(model, 4, 8), model.candidate_tower.catalogue().numpy()
 
-    np.testing.assert_allclose(np.linalg.norm(catalogue, axis=1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1 / 0.5, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(catalogue[:, :-1], axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(queries[:, :-1], axis=1), 1 / 0.5, atol=1e-5)
 
 
 def test_without_a_gru_the_query_is_the_copy_term_alone() -> None:
@@ -167,8 +167,8 @@ def test_without_a_gru_the_query_is_the_copy_term_alone() -> None:
     model.query_tower.members[0].copy_weights.assign([1.0, 0.0])
 
     is_item = CONTEXT.numpy() > 0
-    expected = model.candidate_tower(CONTEXT).numpy()[is_item]
-    np.testing.assert_allclose(model.query_tower(CONTEXT).numpy()[is_item], expected, atol=1e-6)
+    expected, found = model.candidate_tower(CONTEXT), model.query_tower(CONTEXT)
+    np.testing.assert_allclose(found[..., :-1][is_item], expected[..., :-1][is_item], atol=1e-6)
 
 
 def test_a_score_is_the_mean_of_the_members_scores() -> None:
@@ -184,8 +184,22 @@ def test_a_score_is_the_mean_of_the_members_scores() -> None:
 
     np.testing.assert_allclose(scores, sum(by_members) / 2, atol=1e-5)
     assert scores.shape == (*CONTEXT.shape, ITEMS)
-    np.testing.assert_allclose(np.linalg.norm(model.candidate_tower.catalogue(), axis=1), 1.0, 1e-5)
-    np.testing.assert_allclose(np.linalg.norm(model.query_tower(CONTEXT)[0, 0]), 1 / 0.5, 1e-5)
+    vectors = model.candidate_tower.catalogue()[:, :-1]
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, 1e-5)
+    np.testing.assert_allclose(np.linalg.norm(model.query_tower(CONTEXT)[0, 0, :-1]), 1 / 0.5, 1e-5)
+
+
+def test_popularity_counts_by_its_weight() -> None:
+    """A weight of 2 adds twice the logarithm of an item's events, at every step."""
+    model = _model(TWO)
+    queries = model.query_tower(CONTEXT)
+    before = queries @ tf.transpose(model.candidate_tower.catalogue())
+
+    model.candidate_tower.popularity_weight.assign(2.0)
+
+    added = queries @ tf.transpose(model.candidate_tower.catalogue()) - before
+    expected = 2 * np.log(np.maximum(COUNTS[FIRST_ITEM:], 1))
+    np.testing.assert_allclose(added, np.broadcast_to(expected, added.shape), atol=1e-5)
 
 
 def test_members_share_nothing_but_the_sessions() -> None:
@@ -242,7 +256,9 @@ def test_the_temperature_starts_where_the_options_say() -> None:
     tf.keras.utils.set_random_seed(1)
     model = TwoTower(COUNTS, dataclasses.replace(OPTIONS, temperature=0.25), TrainerOptions())
 
-    assert np.linalg.norm(_queries(model, 4, 8), axis=1) == pytest.approx([4.0, 4.0], rel=1e-4)
+    assert np.linalg.norm(_queries(model, 4, 8)[:, :-1], axis=1) == pytest.approx(
+        [4.0, 4.0], rel=1e-4
+    )
 
 
 def test_dropout_works_in_training_alone() -> None:
