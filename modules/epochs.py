@@ -8,9 +8,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from modules.model import MRR, RECALL, TwoTower
+from modules.selection import selection_score
 
 _HISTORY = "history.json"
 
@@ -30,7 +32,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
           folder: for this fit alone, of any file system that TensorFlow knows; created when
             first needed.
           epochs: most epochs.
-          patience: epochs without a better sum of Recall@20 and MRR@20 before the fit ends; None
+          patience: epochs without a better `selection_score` before the fit ends; None
             never stops early.
         """
         super().__init__()
@@ -51,8 +53,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """The epoch to train to, counted from 1."""
         if self._patience is None:
             return len(self.history)
-        reached = [epoch[f"val_{RECALL}"] + epoch[f"val_{MRR}"] for epoch in self.history]
-        return 1 + reached.index(max(reached))
+        recall, mrr = ([epoch[f"val_{name}"] for epoch in self.history] for name in (RECALL, MRR))
+        return 1 + int(np.argmax(selection_score(recall, mrr)))
 
     @property
     def finished(self) -> bool:

@@ -82,7 +82,7 @@ class ServedQueryTower(tf.Module):
         kernel, recurrent_kernel, bias = self._gru
         units = self._options.gru_units
         # Not by a matmul that broadcasts the kernel: TensorFlow 2.16's, of oneDNN, writes outside
-        # its memory where there is one member (a crash, or wrong answers, from some 30 sessions on).
+        # its memory where there is one member: a crash, or wrong answers, from some 30 sessions on.
         inputs = tf.einsum("bsmd,mdu->smbu", vectors, kernel) + bias[:, :1]
         gate_inputs, state_inputs = inputs[..., : 2 * units], inputs[..., 2 * units :]
         recurrent_bias = bias[:, 1:]

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from modules.configuration import TrainerOptions
 from modules.seen_items import SeenItemScores
+from modules.selection import selection_score
 from modules.vocabulary import FIRST_ITEM, PADDING
 
-_CUTOFF = 20  # chosen by Recall@20 + MRR@20
+_CUTOFF = 20
 _ENOUGH_STEPS = 20_000  # a standard error of .003
 _ENOUGH_SCORES = 2_000_000_000  # a minute or so
 
@@ -72,7 +73,7 @@ class JudgedSteps(NamedTuple):
 
 
 def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScalars, float, float]:
-    """Chooses the scalars by Recall@20 + MRR@20; of equal ones, those that come first.
+    """Chooses the scalars by `selection_score`; of equal ones, those that come first.
 
     Args:
       blocks: steps to judge by; the first 20,000 are used, fewer of a catalogue above 100,000.
@@ -96,7 +97,7 @@ def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScal
         first = [values[0] for values in grid]
         return ServingScalars(SeenItemScores(first[0], first[1]), first[2]), np.nan, np.nan
     recall, mrr = np.sum(gains, axis=0) / steps
-    w, p, b = best = np.unravel_index(np.argmax(recall + mrr), recall.shape)
+    w, p, b = best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
     seen = SeenItemScores(grid.current_item_penalty[p], grid.earlier_item_boost[b])
     chosen = ServingScalars(seen, grid.popularity_weight[w])
     return chosen, float(recall[best]), float(mrr[best])

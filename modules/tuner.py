@@ -19,10 +19,11 @@ from modules.autograph import exempt_keras_from_autograph
 from modules.configuration import from_json
 from modules.fitting import Windows, choose, choosing_windows
 from modules.job import Job, input_files, read_job, with_hyperparameters
+from modules.selection import selection_score
 from modules.tuner_options import TunerOptions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 
-OBJECTIVE = "recall_plus_mrr"
+OBJECTIVE = "selection_score"
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -45,7 +46,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 
 class SessionTuner(base_tuner.BaseTuner):
-    """Runs one whole fit per trial, judged by Recall@20 + MRR@20 with serving scalars.
+    """Runs one whole fit per trial, judged by `selection_score` with serving scalars.
 
     A killed search goes on with the trial at which it was killed.
     """
@@ -86,7 +87,7 @@ class SessionTuner(base_tuner.BaseTuner):
         print(f"    trial {number}/{self._trials}  {named}", flush=True)
         name = os.path.join("trials", trial.trial_id)
         choice = choose(with_hyperparameters(self._job, values), name, self._windows)
-        return {OBJECTIVE: choice.recall + choice.mrr}
+        return {OBJECTIVE: float(selection_score(choice.recall, choice.mrr))}
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints nothing: the configuration says it."""
