@@ -29,11 +29,12 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     ),
     "no popularity weight": ("trainer.popularity_weight=0",),
     "one member": ("model.members=1",),
-    "one member of 128 dimensions": (
+    "one member of 64 dimensions": (
         "model.members=1",
-        "model.embedding_dim=128",
-        "model.gru_units=128",
+        "model.embedding_dim=64",
+        "model.gru_units=64",
     ),
+    "two members of 64 dimensions": ("model.embedding_dim=64", "model.gru_units=64"),
     "no neighbors": ("model.neighbors=0",),
     "no averaged weights": ("trainer.weight_averaging=0",),
     "no copy term": ("model.copy_lags=0",),

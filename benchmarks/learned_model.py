@@ -24,6 +24,7 @@ from modules.vocabulary import FIRST_ITEM, Vocabulary
 
 MAX_CONTEXT = 20
 SEEN = SeenItemScores(current_item_penalty=2.0, earlier_item_boost=1.0)
+POPULARITY_WEIGHT = 0.3
 _FAMILY, _CATEGORY = 8, 128
 _LONGEST = 21
 _SESSIONS_PER_ITEM = 4
@@ -84,6 +85,7 @@ def learned_model(items: int, cache: Path) -> LearnedModel:
     shape = ModelOptions()
     name = f"{items}x{shape.members}x{shape.embedding_dim}"
     model = _trained(items, shape, cache / f"weights-{name}.npz", positions[drawn], counts)
+    model.candidate_tower.popularity_weight.assign(POPULARITY_WEIGHT)
     vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
     folder = cache / f"model-{name}"
     serving.export(model, vocabulary, MAX_CONTEXT, f"{folder}.txt", str(folder), SEEN)

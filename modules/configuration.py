@@ -97,8 +97,8 @@ class ModelOptions:
     """
 
     members: int = 2
-    embedding_dim: int = 64
-    gru_units: int = 64
+    embedding_dim: int = 32
+    gru_units: int = 32
     shared_embedding: bool = True
     normalize: bool = True
     temperature: float = 0.1
@@ -166,7 +166,7 @@ class TrainerOptions:
     """
 
     loss: str = "sampled"
-    negatives: int = 512
+    negatives: int = 1024
     negatives_power: float = 0.5
     logq_correction: bool = True
     remove_accidental_hits: bool = True
