@@ -86,6 +86,14 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     return keeper.history[-1]["targets_per_second"]
 
 
+def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
+    """Returns the targets a second of the peer or of a configuration."""
+    if name != PEER:
+        return targets_per_second(load_without_files(*CONFIGURATIONS[name]), sessions, items)
+    windows = make_windows(sessions, load_without_files("notebook", ()).features)
+    return notebook.targets_per_second(windows, items + FIRST_ITEM)
+
+
 def write_windows(windows: dataset.Windows, path: str) -> None:
     """Writes windows as Transform's gzipped TFRecords, one Example each."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
@@ -126,13 +134,7 @@ def main() -> None:
     sessions = make_sessions(arguments.sessions, arguments.items)
     found: dict[str, float] = {}
     for name in arguments.only:
-        if name == PEER:
-            options = load_without_files("notebook", ()).features
-            windows = make_windows(sessions, options)
-            found[name] = notebook.targets_per_second(windows, arguments.items + FIRST_ITEM)
-        else:
-            config = load_without_files(*CONFIGURATIONS[name])
-            found[name] = targets_per_second(config, sessions, arguments.items)
+        found[name] = throughput(name, sessions, arguments.items)
         ratio = f"{found[name] / found[PEER]:.1f} x" if PEER in found else ""
         print(f"{name:<45}{found[name]:>10,.0f} targets/s  {ratio}", flush=True)
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -15,7 +15,6 @@ from modules.epochs import AveragedWeights, EpochKeeper
 from modules.job import Job
 from modules.lazy_adam import LazyAdam
 from modules.model import MRR, RECALL, TwoTower
-from modules.seen_items import SeenItemScores
 from modules.serving_scalars import ScalarGrid, ServingScalars
 from modules.vocabulary import FIRST_ITEM, Vocabulary
 
@@ -38,14 +37,15 @@ class Windows(NamedTuple):
     evaluation: tf.data.Dataset | None = None
 
 
-class Choice(NamedTuple):
-    """A fitted model, what was chosen with it, and what it reaches on split eval.
+class Fitted(NamedTuple):
+    """A fitted model, what was chosen on split eval, and what that reached there.
 
     Attributes:
-      model: with the weights of the best epoch.
+      model: with the weights of the best epoch, or fitted anew for as many.
       epochs: number of the best epoch.
       scalars: for serving; that of popularity is already in the model.
-      recall: Recall@20 over all steps of the windows, with the scalars; NaN without any step.
+      recall: Recall@20 over all steps of split eval, with the scalars, of the fit that chose; NaN
+        if nothing was judged.
       mrr: likewise MRR@20.
     """
 
@@ -58,7 +58,7 @@ class Choice(NamedTuple):
 
 def choose_and_refit(
     job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
-) -> tuple[TwoTower, SeenItemScores]:
+) -> Fitted:
     """Returns the model to export, fitted on train, or on train and eval with `refit`.
 
     Args:
@@ -68,16 +68,18 @@ def choose_and_refit(
       eval_files: likewise of split eval.
     """
     options = job.trainer
-    epochs = options.epochs
-    scalars, *_ = serving_scalars.choose([], ScalarGrid.for_options(options))
-    if options.chooses or not options.refit:
+    if not options.refit:
+        return choose(job, "choose", choosing_windows(job, vocabulary, train_files, eval_files))
+    epochs, recall, mrr = options.epochs, np.nan, np.nan
+    if options.chooses:
         windows = choosing_windows(job, vocabulary, train_files, eval_files)
-        model, epochs, scalars, *_ = choose(job, "choose", windows)
-    if options.refit:
-        both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
-        model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
-        model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
-    return model, scalars.seen
+        _, epochs, scalars, recall, mrr = choose(job, "choose", windows)
+    else:
+        scalars, *_ = serving_scalars.choose([], ScalarGrid.for_options(options))
+    both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
+    model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
+    model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
+    return Fitted(model, epochs, scalars, recall, mrr)
 
 
 def choosing_windows(
@@ -103,7 +105,7 @@ def choosing_windows(
     return Windows(train, counts, evaluation)
 
 
-def choose(job: Job, name: str, windows: Windows) -> Choice:
+def choose(job: Job, name: str, windows: Windows) -> Fitted:
     """Fits a model, and chooses the number of epochs and the serving scalars on split eval.
 
     Arguments are those of `fit`.
@@ -122,7 +124,7 @@ def choose(job: Job, name: str, windows: Windows) -> Choice:
         f"eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
         flush=True,
     )
-    return Choice(model, keeper.best_epoch, scalars, recall, mrr)
+    return Fitted(model, keeper.best_epoch, scalars, recall, mrr)
 
 
 def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:

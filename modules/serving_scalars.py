@@ -97,7 +97,8 @@ def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScal
         first = [values[0] for values in grid]
         return ServingScalars(SeenItemScores(first[0], first[1]), first[2]), np.nan, np.nan
     recall, mrr = np.sum(gains, axis=0) / steps
-    w, p, b = best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
+    best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
+    w, p, b = map(int, best)
     seen = SeenItemScores(grid.current_item_penalty[p], grid.earlier_item_boost[b])
     chosen = ServingScalars(seen, grid.popularity_weight[w])
     return chosen, float(recall[best]), float(mrr[best])

@@ -10,6 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import dataset, serving
 from modules.autograph import exempt_keras_from_autograph
+from modules.choices import write_choices
 from modules.fitting import choose_and_refit
 from modules.job import input_files, read_job
 from modules.trainer_answers import write_answers
@@ -31,8 +32,9 @@ def run_fn(fn_args: FnArgs) -> None:
     vocabulary = read_vocabulary(
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
     )
-    model, seen = choose_and_refit(job, vocabulary, train_files, eval_files)
-    model = model.for_serving()
+    fitted = choose_and_refit(job, vocabulary, train_files, eval_files)
+    model, seen = fitted.model.for_serving(), fitted.scalars.seen
+    folder = fn_args.serving_model_dir
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, "item_ids.txt")
         serving.export(
@@ -40,9 +42,10 @@ def run_fn(fn_args: FnArgs) -> None:
             vocabulary,
             job.features.max_context,
             vocabulary_file,
-            fn_args.serving_model_dir,
+            folder,
             seen,
         )
+    write_choices(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
     for contexts, _ in dataset.window_chunks(eval_files, job.features.max_context).take(1):
-        write_answers(model, vocabulary, contexts.numpy(), seen, fn_args.serving_model_dir)
+        write_answers(model, vocabulary, contexts.numpy(), seen, folder)
     job.forget_progress()

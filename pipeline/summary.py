@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfx.utils import path_utils
+
 from components.index_builder import verdict as index_verdict
 from components.model_gate.evaluation_record import EvaluationRecord, read_evaluation
 from components.report.executor import FILE_NAME as REPORT_PAGE
+from modules.choices import read_choices
 from modules.versions import versions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
@@ -50,6 +53,7 @@ def summarize(
         "out": str(out),
         **_data(run),
         "catalogue": _catalogue(run, config),
+        "choices": _choices(run),
         **_quality(_evaluation(run), config.evaluation.split),
         **_verdict(run),
         "pushed_model": _pushed_folder(run, "Pusher"),
@@ -145,6 +149,13 @@ def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
     file = Path(graph.uri) / "transform_fn" / "assets" / VOCABULARY_NAME
     vocabulary = read_vocabulary(file, config.features)
     return {"known_items": len(vocabulary.item_ids), "items": vocabulary.catalogue_size}
+
+
+def _choices(run: RunRecord) -> dict[str, Any] | None:
+    """Says what Trainer chose on split eval."""
+    model = run.output("model")
+    choices = read_choices(path_utils.serving_model_path(model.uri)) if model else None
+    return dict(choices) if choices else None
 
 
 def _evaluation(run: RunRecord) -> EvaluationRecord | None:

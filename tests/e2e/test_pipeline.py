@@ -62,6 +62,7 @@ def test_ends_with_a_pushed_model_and_its_figures(first: tuple[str, dict]) -> No
     assert Path(summary["pushed_model"]).is_dir()
     assert summary["metrics"]["honest/all/n"] > summary["metrics"]["known/all/n"] > 100
     assert 0 < summary["metrics"]["known/all/recall@20"] <= 1
+    assert summary["choices"]["epochs"] >= 1
     assert "WARNING" not in output and "Traceback" not in output
 
 

@@ -20,6 +20,8 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import fitting, job, trainer
+from modules.choices import read_choices
+from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -74,6 +76,15 @@ def test_exports_every_signature(saved_model, sample) -> None:
     assert set(answer["item_ids"].numpy().ravel()) <= known
     assert judged["rank"].shape == [3, max(map(len, sessions)) - 1]
     assert saved_model.signatures["eval_features"](examples=examples)["label"].shape == [3]
+
+
+def test_what_was_chosen_is_kept_beside_the_model(trained) -> None:
+    choices = read_choices(str(trained.folder / "model"))
+    assert choices is not None and 1 <= choices["epochs"] <= 2
+    weight = float(trained.model.candidate_tower.popularity_weight)
+    assert choices["popularity_weight"] == pytest.approx(weight)
+    assert SeenItemScores(*(choices[name] for name in SeenItemScores._fields)) == trained.seen
+    assert 0 < choices["eval"]["mrr@20"] < choices["eval"]["recall@20"] < 1
 
 
 def test_training_model_saved_model_and_a_fresh_process_give_the_same_answers(
@@ -180,6 +191,9 @@ def test_separate_tables_train_without_a_choice(run, sample, tmp_path: Path) -> 
     }
     model = run(sample, tmp_path / "run", epochs=1, refit=True, **options)
     assert np.isfinite(_tables(model)[0]).all()
+    choices = read_choices(str(tmp_path / "run" / "model"))
+    assert choices is not None
+    assert choices["epochs"] == 1 and choices["eval"] == {"recall@20": None, "mrr@20": None}
 
 
 def test_bfloat16_trains_and_serves_in_float32(run, sample, tmp_path: Path) -> None:

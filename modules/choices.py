@@ -1,0 +1,51 @@
+"""What was chosen on split eval for a model, kept beside its SavedModel for people to read."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from modules.serving_scalars import ServingScalars
+
+# TensorFlow reserves this folder of a SavedModel for files that it does not read itself.
+FILE = os.path.join("assets.extra", "choices.json")
+
+
+def write_choices(
+    folder: str, epochs: int, scalars: ServingScalars, recall: float, mrr: float
+) -> None:
+    """Writes the choices, and what they reached, into a SavedModel's folder.
+
+    Args:
+      folder: of the SavedModel.
+      epochs: that the model was trained for.
+      scalars: that it is served with.
+      recall: Recall@20 of the fit on train alone, on split eval; NaN where nothing was judged.
+      mrr: likewise MRR@20.
+    """
+    reached = {"recall@20": recall, "mrr@20": mrr}
+    content = {
+        "epochs": epochs,
+        **scalars.seen._asdict(),
+        "popularity_weight": scalars.popularity_weight,
+        "eval": {name: None if math.isnan(value) else value for name, value in reached.items()},
+    }
+    path = os.path.join(folder, FILE)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+
+
+def read_choices(folder: str) -> Mapping[str, Any] | None:
+    """Returns what `write_choices` wrote, None where there is nothing."""
+    path = os.path.join(folder, FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "r") as file:
+        content: Mapping[str, Any] = json.loads(file.read())
+    return content
