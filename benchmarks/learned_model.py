@@ -111,7 +111,7 @@ def _trained(
     exempt_keras_from_autograph()
     tf.keras.utils.set_random_seed(1)
     is_large = items > _LARGE
-    options = TrainerOptions(batch_targets=2048)
+    options = TrainerOptions()
     item_counts = tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
     model = TwoTower(item_counts, shape, options)
     model.query_tower(tf.constant([[FIRST_ITEM]]))

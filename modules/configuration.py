@@ -107,11 +107,6 @@ class ModelOptions:
     embedding_dropout: float = 0.5
     output_dropout: float = 0.1
 
-    @property
-    def vector_length(self) -> int:
-        """Length of query and candidate vectors: the parts of all members, and popularity."""
-        return self.members * self.embedding_dim + 1
-
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
         limits = {
@@ -135,9 +130,9 @@ class TrainerOptions:
     """How the model is fitted.
 
     Attributes:
-      loss: `sampled`: softmax over the target and `negatives` shared draws; `in_batch`: over the
-        targets of the batch; `full`: over the whole catalogue.
-      negatives: draws per batch for `sampled`.
+      loss: `sampled`: softmax over the target and `negatives` draws that a member's targets share;
+        `in_batch`: over the member's targets of the batch; `full`: over the whole catalogue.
+      negatives: draws for each batch and member, for `sampled`.
       negatives_power: draws are proportional to item frequency to this power.
       logq_correction: subtract log sampling probabilities from the logits (Bengio & Senecal 2008).
       remove_accidental_hits: negatives equal to a row's own target do not count.

@@ -129,24 +129,24 @@ class ExactIndex(tf.Module):
         return positions % BLOCK * self._blocks + positions // BLOCK
 
 
-def with_offer(columns: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray:
+def with_offer(matrix: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray:
     """Returns the value of an index's variable with another offer.
 
     Args:
-      columns: the variable's value, float32 `[dim + 1, columns]`.
+      matrix: the variable's value, float32 `[dim + 1, columns]`.
       offered: which items are on offer, bool `[catalogue]`.
     """
-    return np.vstack([columns[:-1], _offer_row(offered, columns.shape[1])])
+    return np.vstack([matrix[:-1], _offer_row(offered, matrix.shape[1])])
 
 
-def offer_in(columns: FloatArray, size: int) -> npt.NDArray[np.bool_]:
+def offer_in(matrix: FloatArray, size: int) -> npt.NDArray[np.bool_]:
     """Returns which items are on offer by the value of an index's variable, bool `[catalogue]`."""
-    return np.asarray(columns[-1].reshape(BLOCK, -1).T.reshape(-1)[:size] == 0)
+    return np.asarray(matrix[-1].reshape(BLOCK, -1).T.reshape(-1)[:size] == 0)
 
 
-def _offer_row(offered: npt.NDArray[np.bool_], columns: int) -> FloatArray:
-    """Returns the last row of the matrix, float32 `[1, columns]`."""
-    is_offered = np.pad(offered, (0, columns - len(offered)))
+def _offer_row(offered: npt.NDArray[np.bool_], width: int) -> FloatArray:
+    """Returns the last row of the matrix, float32 `[1, width]`."""
+    is_offered = np.pad(offered, (0, width - len(offered)))
     return _by_column(np.where(is_offered, np.float32(0), np.float32(-np.inf))[None])
 
 

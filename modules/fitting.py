@@ -43,7 +43,7 @@ class Fitted(NamedTuple):
     Attributes:
       model: with the weights of the best epoch, or fitted anew for as many.
       epochs: number of the best epoch.
-      scalars: for serving; that of popularity is already in the model.
+      scalars: for serving.
       recall: Recall@20 over all steps of split eval, with the scalars, of the fit that chose; NaN
         if nothing was judged.
       mrr: likewise MRR@20.
@@ -61,6 +61,8 @@ def choose_and_refit(
 ) -> Fitted:
     """Returns the model to export, fitted on train, or on train and eval with `refit`.
 
+    The weight of popularity is in its vectors.
+
     Args:
       job: options and folders.
       vocabulary: all known items.
@@ -68,16 +70,14 @@ def choose_and_refit(
       eval_files: likewise of split eval.
     """
     options = job.trainer
-    if not options.refit:
-        return choose(job, "choose", choosing_windows(job, vocabulary, train_files, eval_files))
-    epochs, recall, mrr = options.epochs, np.nan, np.nan
-    if options.chooses:
+    epochs, scalars = options.epochs, ScalarGrid.for_options(options).at(0, 0, 0)
+    recall = mrr = np.nan
+    if options.chooses or not options.refit:
         windows = choosing_windows(job, vocabulary, train_files, eval_files)
-        _, epochs, scalars, recall, mrr = choose(job, "choose", windows)
-    else:
-        scalars, *_ = serving_scalars.choose([], ScalarGrid.for_options(options))
-    both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
-    model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
+        model, epochs, scalars, recall, mrr = choose(job, "choose", windows)
+    if options.refit:
+        both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
+        model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
     model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
     return Fitted(model, epochs, scalars, recall, mrr)
 
@@ -117,7 +117,6 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
     scalars, recall, mrr = serving_scalars.choose(
         model.judged_steps(_evaluation_batches(windows.evaluation)), ScalarGrid.for_options(options)
     )
-    model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
     print(
         f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
         f"+{scalars.seen.earlier_item_boost:g}, popularity {scalars.popularity_weight:+g}:  "

@@ -162,17 +162,19 @@ class TwoTower(tfrs.Model):
     def _shares(
         self, inputs: tuple[tf.Tensor, tf.Tensor]
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-        """Deals the windows of a batch out to the members; if they do not go round, each has all.
+        """Deals the windows of a batch out to the members.
+
+        Of fewer windows than members each member has all, and their targets count once for each.
 
         Yields:
           As `_checked` returns them.
         """
         members = self.query_tower.options.members
         windows = tf.shape(inputs[0])[0]
-        go_round = windows >= members
+        enough = windows >= members
         for member in range(members):
-            first = tf.where(go_round, member, 0)
-            own = tf.range(first, windows, tf.where(go_round, members, 1))
+            first, stride = tf.where(enough, member, 0), tf.where(enough, members, 1)
+            own = tf.range(first, windows, stride)
             yield _checked(tuple(tf.gather(part, own) for part in inputs))
 
     def _queries_and_targets(

@@ -3,7 +3,7 @@
 The query tower learns that shoppers return to what they saw, but in a dot product the item on the
 screen and those before it look much alike. Two numbers that are added to the scores of session
 items, chosen on split eval, tell them apart: +.05 MRR@20 on RetailRocket, where the current item is
-seldom the answer. On Yoochoose, where it often is, it gains too.
+seldom the answer. On Yoochoose, where it often is, it is boosted.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def selection_score(recall: npt.ArrayLike, mrr: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
-    """Returns the geometric mean of Recall@20 and MRR@20, which is higher for a better model.
+    """Returns the geometric mean of Recall@20 and MRR@20, 0 where one of them is NaN.
 
     Gaining a hundredth of one counts as much as gaining a hundredth of the other; their sum would
     be little else than recall, which is twice as large and varies more.
@@ -17,4 +17,4 @@ def selection_score(recall: npt.ArrayLike, mrr: npt.ArrayLike) -> npt.NDArray[np
     >>> selection_score([0.4, 0.5], [0.1, 0.1]).round(3).tolist()
     [0.2, 0.224]
     """
-    return np.sqrt(np.multiply(recall, mrr))
+    return np.nan_to_num(np.sqrt(np.multiply(recall, mrr)))

@@ -57,7 +57,7 @@ class ServedQueryTower(tf.Module):
           context: item indices, int `[batch, steps]`, right-padded with 0; at least one step.
 
         Returns:
-          float32 `[batch, steps, vector_length]`.
+          float32 `[batch, steps, dim]`.
         """
         vectors = self._vectors(context)
         parts = []

@@ -1,7 +1,7 @@
 """The serving scalars, and how they are chosen on split eval: by ranking under a grid of them.
 
 Two are for items of the session (`modules.seen_items`), one is for all items: what popularity adds
-to a score. A vector of length one cannot tell a popular item from another one beside it.
+to a score.
 """
 
 from __future__ import annotations
@@ -38,22 +38,27 @@ class ServingScalars(NamedTuple):
 
 
 class ScalarGrid(NamedTuple):
-    """Values to try for each scalar; of equally good ones the first is taken."""
+    """Values to try for each scalar of TrainerOptions; of equally good ones the first is taken."""
 
     current_item_penalty: Sequence[float] = (
         *(0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0),
         *(-0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0, -8.0),
     )
     earlier_item_boost: Sequence[float] = (
-        *(0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0),
-    )
-    popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+        0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0
+    )  # fmt: skip
+    popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
     @classmethod
     def for_options(cls, options: TrainerOptions) -> ScalarGrid:
         """Returns a grid with the value of each scalar that the options fix."""
         fixed = {name: getattr(options, name) for name in cls._fields}
         return cls(**{name: (value,) for name, value in fixed.items() if value is not None})
+
+    def at(self, weight: int, penalty: int, boost: int) -> ServingScalars:
+        """Returns the scalars at a place of the grid."""
+        seen = SeenItemScores(self.current_item_penalty[penalty], self.earlier_item_boost[boost])
+        return ServingScalars(seen, self.popularity_weight[weight])
 
 
 class JudgedSteps(NamedTuple):
@@ -84,24 +89,20 @@ def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScal
       step.
     """
     gains: list[npt.NDArray[np.float64]] = []
-    steps = scores = 0
+    steps = judged_scores = 0
     for block in blocks:
         rank = grid_ranks(block, grid)
         hit = rank <= _CUTOFF
         gains.append(np.stack([hit.sum(-1), np.where(hit, 1 / rank, 0).sum(-1)]))
         steps += rank.shape[-1]
-        scores += block.scores.size
-        if steps >= _ENOUGH_STEPS or scores >= _ENOUGH_SCORES:
+        judged_scores += block.scores.size
+        if steps >= _ENOUGH_STEPS or judged_scores >= _ENOUGH_SCORES:
             break
     if not steps:
-        first = [values[0] for values in grid]
-        return ServingScalars(SeenItemScores(first[0], first[1]), first[2]), np.nan, np.nan
+        return grid.at(0, 0, 0), np.nan, np.nan
     recall, mrr = np.sum(gains, axis=0) / steps
     best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
-    w, p, b = map(int, best)
-    seen = SeenItemScores(grid.current_item_penalty[p], grid.earlier_item_boost[b])
-    chosen = ServingScalars(seen, grid.popularity_weight[w])
-    return chosen, float(recall[best]), float(mrr[best])
+    return grid.at(*map(int, best)), float(recall[best]), float(mrr[best])
 
 
 def grid_ranks(steps: JudgedSteps, grid: ScalarGrid) -> IntArray:

@@ -14,7 +14,7 @@ from modules.vocabulary import FIRST_ITEM, PADDING
 
 
 class SessionScorer(tf.Module):
-    """Applies the query tower, the index and the serving scalars to sessions of positions.
+    """Applies the query tower, the index and the scalars of session items to sessions of positions.
 
     Items outside the catalogue are left out of a session before it is cut and padded, as in
     training.

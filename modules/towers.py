@@ -12,8 +12,8 @@ from modules.vocabulary import FIRST_ITEM, PADDING
 
 _FIRST_NEIGHBOR_SHARE = 0.5
 _ITEMS_PER_BLOCK = 65_536
-# The last value of every query: about as long as a query is, so that this dimension is like the
-# others to an approximate index, and does not drown them.
+# The last value of every query. As long as the rest of a query at the first temperature, so that to
+# an approximate index this dimension is like the others and does not drown them.
 POPULARITY_QUERY = 10.0
 
 
@@ -114,7 +114,11 @@ class CandidateTower(tf.keras.layers.Layer):
         )
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
-        """Maps item indices of any shape to vectors, float32 `[..., vector_length]`."""
+        """Maps item indices of any shape to vectors.
+
+        Returns:
+          float32 `[..., members * embedding_dim + 1]`.
+        """
         added = self.popularity_weight * tf.gather(self.log_counts, item_index)[..., None]
         vectors = joined(self.from_table(self.table(item_index)))
         return tf.concat([vectors, added / POPULARITY_QUERY], axis=-1)
@@ -130,7 +134,7 @@ class CandidateTower(tf.keras.layers.Layer):
         return tf.math.l2_normalize(vectors, axis=-1) if self._normalize else vectors
 
     def catalogue(self) -> tf.Tensor:
-        """Returns the vectors of all items in item_index order, `[catalogue, vector_length]`."""
+        """Returns the vectors of all items in item_index order, `[catalogue, dim]`."""
         blocks = [self(indices) for indices in self.table.blocks(FIRST_ITEM)]
         return tf.concat(blocks, axis=0)
 
@@ -257,7 +261,7 @@ class QueryTower(tf.keras.layers.Layer):
           training: switches dropout on.
 
         Returns:
-          float32 `[batch, steps, vector_length]`. A candidate's score is its dot product with the
+          float32, of the candidate vectors' length. A candidate's score is its dot product with the
           query.
         """
         numbers = range(len(self.members))

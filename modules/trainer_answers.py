@@ -32,7 +32,7 @@ def answer(
     Args:
       model: trained towers.
       contexts: item indices, int `[sessions, length]`, right-padded with 0; no row is empty.
-      seen: the serving scalars.
+      seen: the scalars of session items.
 
     Returns:
       catalogue positions, int64 `[sessions, k]`, best first, and scores, float32 of that shape.
@@ -63,7 +63,7 @@ def write_answers(
       vocabulary: all known items.
       contexts: item indices, int `[sessions, length]`, right-padded with 0; the first 50 rows that
         hold an item are taken. They must be as short as serving cuts them.
-      seen: the serving scalars.
+      seen: the scalars of session items.
       folder: of the SavedModel.
     """
     contexts = contexts[contexts[:, 0] != PADDING][:SESSIONS]

@@ -25,7 +25,9 @@ from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_dig
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_MATRIX, _POPULAR, _IDS = (f"{name}{_VALUE}" for name in ("_matrix", "_popular", "_catalogue_ids"))
+_MATRIX = f"_index/_matrix{_VALUE}"
+_POPULAR = f"_popular{_VALUE}"
+_IDS = f"_catalogue_ids{_VALUE}"
 _SESSIONS_ASKED = 50
 
 Variables = dict[str, Any]
@@ -134,9 +136,9 @@ def _change(
     variables: Variables, offered: npt.NDArray[np.bool_], folder: Path
 ) -> npt.NDArray[np.bool_]:
     """Changes the two variables; returns which items were on offer before."""
-    columns, popular = (_key(variables, end, folder) for end in (_MATRIX, _POPULAR))
-    was = offer_in(variables[columns], len(offered))
-    variables[columns] = with_offer(variables[columns], offered)
+    matrix, popular = (_key(variables, end, folder) for end in (_MATRIX, _POPULAR))
+    was = offer_in(variables[matrix], len(offered))
+    variables[matrix] = with_offer(variables[matrix], offered)
     # The catalogue's order is that of popularity.
     best = np.flatnonzero(offered)[: len(variables[popular])].astype(np.int32)
     missing = len(variables[popular]) - len(best)

@@ -31,7 +31,12 @@ from pipeline.sample_data import generate_sessions
 Sessions = Sequence[Sequence[str]]
 MODEL = ModelOptions(members=1, embedding_dim=8, gru_units=8)
 TRAINER = TrainerOptions(
-    negatives=32, batch_targets=64, epochs=2, early_stopping_patience=None, refit=False
+    negatives=32,
+    batch_targets=64,
+    epochs=2,
+    early_stopping_patience=None,
+    refit=False,
+    popularity_weight=0.3,
 )
 SPEC = {"item_ids": tf.io.VarLenFeature(tf.string)}
 
@@ -150,7 +155,7 @@ class Trained:
     Attributes:
       folder: of the execution; `model` in it is the SavedModel, `checkpoints` lies beside it.
       model: the training model as it was when it was exported.
-      seen: the serving scalars that it was exported with.
+      seen: the scalars of session items that it was exported with.
     """
 
     folder: Path

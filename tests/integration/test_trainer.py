@@ -22,6 +22,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules import fitting, job, trainer
 from modules.choices import read_choices
 from modules.seen_items import SeenItemScores
+from modules.selection import selection_score
 from modules.vocabulary import FIRST_ITEM
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -220,14 +221,24 @@ class TestRefit:
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fitting, "fit", watched)
-            run(sample, folder / "run", epochs=4, early_stopping_patience=1, refit=True)
+            options = {"epochs": 4, "early_stopping_patience": 1, "popularity_weight": 0.3}
+            seen["model"] = run(sample, folder / "run", refit=True, **options)
         return seen
 
     def test_trains_as_many_epochs_as_were_best(self, seen) -> None:
         choosing, refitting = seen["choose"]["keeper"], seen["refit"]["keeper"]
-        recalls = [epoch["val_recall@20"] for epoch in choosing.history]
-        assert len(refitting.history) == 1 + recalls.index(max(recalls))
+        names = ("val_recall@20", "val_mrr@20")
+        reached = [[epoch[name] for epoch in choosing.history] for name in names]
+        assert len(refitting.history) == 1 + selection_score(*reached).argmax()
         assert "val_recall@20" not in refitting.history[0]
+
+    def test_popularity_is_in_the_vectors(self, seen, sample) -> None:
+        vocabulary = sample.vocabulary()
+        ids = tf.constant(vocabulary.item_ids[: vocabulary.catalogue_size].tolist())
+        vectors = seen["model"].signatures["embed_items"](item_ids=ids)["embedding"].numpy()
+        query = seen["model"].signatures["embed_query"](item_ids=ids[None, :3])["embedding"]
+        expected = 0.3 * np.log(vocabulary.counts[: vocabulary.catalogue_size])
+        np.testing.assert_allclose(vectors[:, -1] * query.numpy()[0, -1], expected, atol=1e-5)
 
     def test_trains_on_eval_too(self, seen) -> None:
         targets = [seen[name]["keeper"].history[0]["targets"] for name in ("choose", "refit")]

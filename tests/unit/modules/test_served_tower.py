@@ -49,7 +49,6 @@ def _model(options: ModelOptions, precision: str = "float32") -> TwoTower:
 )
 def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -> None:
     model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, **change}))
-    model.candidate_tower.popularity_weight.assign(0.7)
     expected = model.query_tower(CONTEXT).numpy()
 
     served = tf.function(ServedQueryTower(model.for_serving().query_tower))
@@ -76,6 +75,7 @@ def test_what_was_trained_in_16_bits_is_served_in_32(neighbors: int) -> None:
     options = dataclasses.replace(OPTIONS, neighbors=neighbors)
     in_32_bits = _model(options).query_tower(CONTEXT).numpy()
     model = _model(options, "mixed_bfloat16")
+    model.candidate_tower.popularity_weight.assign(0.3)
     catalogue = model.candidate_tower.catalogue().numpy()
 
     served = model.for_serving()

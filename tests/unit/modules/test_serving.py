@@ -33,6 +33,7 @@ def model() -> TwoTower:
     model.query_tower(tf.constant([[2, 3]]))
     for member in model.query_tower.members:
         member.copy_weights.assign([0.3, -0.2])
+    model.candidate_tower.popularity_weight.assign(0.3)
     return model
 
 

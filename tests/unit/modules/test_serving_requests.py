@@ -26,6 +26,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     counts = np.arange(len(IDS), 0, -1)
     options = ModelOptions(embedding_dim=4, gru_units=4, copy_lags=2)
     model = TwoTower(tf.constant([0, 0, *counts[:SIZE]], tf.int64), options, TrainerOptions())
+    model.candidate_tower.popularity_weight.assign(0.3)
     file = str(tmp_path_factory.mktemp("requests") / "item_ids.txt")
     vocabulary = Vocabulary(np.array(IDS, object), counts, SIZE)
     return Recommender(model, vocabulary, WINDOW, file, SeenItemScores(0.7, 0.4))
