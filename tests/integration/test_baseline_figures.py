@@ -18,7 +18,7 @@ from modules.baseline_options import BaselineOptions
 from modules.baselines import IndexedSplits, make_baseline
 from modules.metrics import metrics_from_rank_histograms
 
-DATA = Path(os.environ.get("SESSION_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("SESSION_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FILES = {
     "retailrocket": (
         "retailrocket/retailrocket_processed_view_train_valid.tsv",

@@ -25,7 +25,7 @@ BEAM_ARGS = [
 ]
 HEADER = "SessionId\tItemId\tTime\n"
 NOW = 1_442_000_000_000
-DATA = Path(os.environ.get("SESSION_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("SESSION_DATA") or Path(__file__).parents[3] / "shared" / "data")
 RETAILROCKET = DATA / "retailrocket" / "retailrocket_processed_view_train_valid.tsv"
 
 
