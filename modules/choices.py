@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-
+from modules.model_files import read_json, write_json
 from modules.serving_scalars import ServingScalars
 
-# TensorFlow reserves this folder of a SavedModel for files that it does not read itself.
 FILE = os.path.join("assets.extra", "choices.json")
 
 
@@ -35,17 +32,9 @@ def write_choices(
         "popularity_weight": scalars.popularity_weight,
         "eval": {name: None if math.isnan(value) else value for name, value in reached.items()},
     }
-    path = os.path.join(folder, FILE)
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
+    write_json(folder, FILE, content)
 
 
 def read_choices(folder: str) -> Mapping[str, Any] | None:
     """Returns what `write_choices` wrote, None where there is nothing."""
-    path = os.path.join(folder, FILE)
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path, "r") as file:
-        content: Mapping[str, Any] = json.loads(file.read())
-    return content
+    return read_json(folder, FILE)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
+# TensorFlow reserves `assets.extra` of a SavedModel for files that it does not read itself.
 RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
 TRAINED_MODEL = "trained_model_sha256"
 
@@ -26,8 +29,23 @@ def folder_digest(folder: str) -> str:
 
 def trained_model_digest(folder: str) -> str:
     """Returns the digest of the model as it was trained, also for one whose index was renewed."""
-    record = os.path.join(folder, RENEWAL_RECORD)
-    if not tf.io.gfile.exists(record):
-        return folder_digest(folder)
-    with tf.io.gfile.GFile(record, "r") as file:
-        return str(json.loads(file.read())[TRAINED_MODEL])
+    record = read_json(folder, RENEWAL_RECORD)
+    return folder_digest(folder) if record is None else str(record[TRAINED_MODEL])
+
+
+def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:
+    """Writes a file of a model's folder, which is made if need be."""
+    path = os.path.join(folder, name)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(content))
+
+
+def read_json(folder: str, name: str) -> Mapping[str, Any] | None:
+    """Returns the content of a file of a model's folder, None where there is none."""
+    path = os.path.join(folder, name)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "r") as file:
+        content: Mapping[str, Any] = json.loads(file.read())
+    return content

@@ -6,7 +6,6 @@ the SavedModel, in whatever process, can tell that it answers as the model that 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from modules.model import TwoTower
+from modules.model_files import read_json, write_json
 from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, PADDING, Vocabulary
 
-# TensorFlow reserves this folder of a SavedModel for files that it does not read itself.
 FILE = os.path.join("assets.extra", "trainer_answers.json")
 SESSIONS = 50
 TOP_K = 100
@@ -77,10 +76,7 @@ def write_answers(
         "item_ids": [[_text(vocabulary.item_ids[place]) for place in row] for row in positions],
         "scores": [[float(score) for score in row] for row in scores],
     }
-    path = os.path.join(folder, FILE)
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps(content))
+    write_json(folder, FILE, content)
 
 
 def read_answers(folder: str) -> Mapping[str, Any] | None:
@@ -88,12 +84,7 @@ def read_answers(folder: str) -> Mapping[str, Any] | None:
 
     Ids are str; those that are no UTF-8 hold surrogates, as `os.fsdecode` makes them.
     """
-    path = os.path.join(folder, FILE)
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path, "r") as file:
-        content: Mapping[str, Any] = json.loads(file.read())
-    return content
+    return read_json(folder, FILE)
 
 
 def _text(item_id: bytes) -> str:
