@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from tfx import types
@@ -13,6 +14,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from modules.model_files import folder_digest, trained_model_digest
+
+_LONGEST_WAIT = 60.0  # seconds
 
 
 class Executor(executor.Executor):
@@ -38,6 +41,7 @@ class Executor(executor.Executor):
             return super().Do(input_dict, output_dict, exec_properties)
         model = self.GetModelPath(input_dict)
         if trained_model_digest(newest) != folder_digest(model):
+            _wait_for_a_higher_version(newest)
             return super().Do(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
@@ -45,6 +49,17 @@ class Executor(executor.Executor):
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(pushed, pushed_destination=newest, pushed_version=os.path.basename(newest))
         return None
+
+
+def _wait_for_a_higher_version(newest: str) -> None:
+    """Waits until the clock gives a version above the newest one, unless that is far ahead.
+
+    TFX names a version by the second, and pushes nothing where that name is taken. A renewal made
+    in the same second has taken it; several in a row are named ahead of the clock.
+    """
+    seconds = int(os.path.basename(newest)) + 1 - time.time()
+    if 0 < seconds <= _LONGEST_WAIT:
+        time.sleep(seconds)
 
 
 def newest_version(base_directory: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,13 @@ def test_another_model_is_pushed_over_a_renewed_one(out: Path, sample: Any) -> N
     other = shutil.copytree(out / "pushed" / "7", out / "other")
     (other / "assets.extra" / "note").parent.mkdir(exist_ok=True)
     (other / "assets.extra" / "note").write_text("another training", "utf-8")
+    renewed = recommender.newest_model([out / "pushed"])
+    ahead = renewed.rename(renewed.with_name(str(int(time.time()) + 2)))  # of a hasty series
 
     _push(other, out)
 
     newest = recommender.newest_model([out / "pushed"])
+    assert int(newest.name) > int(ahead.name)
     assert (newest / "assets.extra" / "note").is_file()
 
 
