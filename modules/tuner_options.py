@@ -27,15 +27,16 @@ class TunerOptions:
     trials: int = 20
     space: Mapping[str, tuple[Any, ...]] = dataclasses.field(
         default_factory=lambda: {
-            "model.members": (1, 2),
-            "model.embedding_dim": (32, 64, 128),
+            "model.members": (1, 2, 3),
+            "model.embedding_dim": (32, 64),
             "model.gru_units": (32, 64, 128),
-            "model.neighbors": (0, 4, 8),
+            "model.neighbors": (2, 4, 8),
             "model.embedding_dropout": (0.4, 0.5, 0.6),
             "model.output_dropout": (0.1, 0.2, 0.3),
-            "trainer.learning_rate": (0.0015, 0.003, 0.006),
+            "trainer.learning_rate": (0.002, 0.003, 0.005),
             "trainer.batch_targets": (1024, 2048, 4096),
-            "trainer.weight_averaging": (0.0, 0.98, 0.99),
+            "trainer.weight_averaging": (0.97, 0.98, 0.99),
+            "trainer.negatives": (512, 1024, 2048),
         }
     )
 
