@@ -36,7 +36,7 @@ from modules import dataset, features  # isort: skip
 from modules.autograph import exempt_keras_from_autograph  # isort: skip
 from modules.configuration import FeatureOptions, TrainerOptions  # isort: skip
 from modules.epochs import EpochKeeper  # isort: skip
-from modules.fitting import Windows, fit  # isort: skip
+from modules.fitting import Windows, fit, judge_of  # isort: skip
 from modules.job import Job  # isort: skip
 from modules.preprocessing import CONTEXT, TARGET  # isort: skip
 from modules.vocabulary import FIRST_ITEM  # isort: skip
@@ -79,10 +79,11 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     counts = dataset.item_counts(windows, items + FIRST_ITEM)
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
-        keeper = EpochKeeper(f"{folder}/keeper", 2, None)
         job = Job(config.features, config.model, trainer, folder, folder)
-        judged = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
-        fit(job, "fit", Windows(windows, counts, judged), keeper)
+        evaluation = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
+        parts = Windows(windows, counts, evaluation)
+        keeper = EpochKeeper(f"{folder}/keeper", 2, None, judge_of(parts, trainer))
+        fit(job, "fit", parts, keeper)
     return keeper.history[-1]["targets_per_second"]
 
 

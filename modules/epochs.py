@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,21 @@ from modules.selection import selection_score
 
 _HISTORY = "history.json"
 
+# Tells what a model reaches on split eval: Recall@20 and MRR@20.
+Judge = Callable[[TwoTower], tuple[float, float]]
+
 
 class EpochKeeper(tf.keras.callbacks.Callback):
-    """Prints a line per epoch, stops early, keeps the best weights, and survives a kill.
+    """Judges epochs, prints a line for each, stops early, keeps the best, and survives a kill.
 
     Use `callbacks()`, which also has Keras's own that saves weights and epoch number and restores
-    them; the history that early stopping judges by is restored here. Without validation the last
-    epoch is the best.
+    them; the history that early stopping goes by is restored here. What is judged and kept are the
+    averaged weights, where the optimizer averages them.
     """
 
-    def __init__(self, folder: str, epochs: int, patience: int | None) -> None:
+    def __init__(
+        self, folder: str, epochs: int, patience: int | None, judge: Judge | None = None
+    ) -> None:
         """Reads the history of a killed fit, if there is one.
 
         Args:
@@ -33,14 +39,16 @@ class EpochKeeper(tf.keras.callbacks.Callback):
             first needed.
           epochs: most epochs.
           patience: epochs without a better `selection_score` before the fit ends; None
-            never stops early.
+            never stops early, and the last epoch is the best.
+          judge: of each epoch; needed with patience.
         """
         super().__init__()
         self.epochs = epochs
         self._folder = folder
         self._patience = patience
+        self._judge = judge
         self.history: list[dict[str, float]] = []  # what Keras logged, an entry per epoch
-        self._started = self._trained = 0.0
+        self._started = 0.0
         path = os.path.join(folder, _HISTORY)
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path, "r") as file:
@@ -66,23 +74,14 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
         return len(self.history) if self.finished else self.epochs
 
-    def callbacks(
-        self, between: Sequence[tf.keras.callbacks.Callback] = ()
-    ) -> list[tf.keras.callbacks.Callback]:
+    def callbacks(self) -> list[tf.keras.callbacks.Callback]:
         """Returns this keeper and the callback that saves and restores weights, in due order.
-
-        Args:
-          between: callbacks that come after the best weights are kept and before the epoch's are.
 
         After a kill between the two there is one epoch too much in the history, which is run
         again; the other way round one would be missing, and all later ones misnumbered.
         """
         folder = os.path.join(self._folder, "backup")
-        return [
-            self,
-            *between,
-            tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False),
-        ]
+        return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
 
     def restore_best(self, model: TwoTower) -> None:
         """Loads the weights of the best epoch."""
@@ -101,25 +100,22 @@ class EpochKeeper(tf.keras.callbacks.Callback):
                 tf.io.gfile.remove(path)
         self._started = time.perf_counter()
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stops the clock of training: the epoch's validation begins."""
-        self._trained = time.perf_counter()
-
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps and prints what the epoch reached; adds throughput and temperature to `logs`."""
+        """Judges, keeps and prints the epoch; adds to `logs` what TensorBoard is to show too."""
         assert logs is not None
-        now = time.perf_counter()
-        trained = self._trained if self._trained > self._started else now
-        logs["targets_per_second"] = logs["targets"] / (trained - self._started)
-        temperature = self.model.query_tower.temperature
-        if temperature is not None:
-            logs["temperature"] = temperature
-        self.history.append({name: float(value) for name, value in logs.items()})
-        tf.io.gfile.makedirs(self._folder)
-        if self._patience is not None and self.best_epoch == epoch + 1:
-            self.model.save_weights(self._weights(epoch + 1))
+        logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
+        with _averaged_weights(self.model):
+            temperature = self.model.query_tower.temperature
+            if temperature is not None:
+                logs["temperature"] = temperature
+            if self._judge is not None:
+                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = self._judge(self.model)
+            self.history.append({name: float(value) for name, value in logs.items()})
+            tf.io.gfile.makedirs(self._folder)
+            if self._patience is not None and self.best_epoch == epoch + 1:
+                self.model.save_weights(self._weights(epoch + 1))
         self._write_history()
-        self._print_epoch(epoch, now - self._started)
+        self._print_epoch(epoch, time.perf_counter() - self._started)
         if self._out_of_patience:
             self.model.stop_training = True
 
@@ -147,25 +143,18 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         return len(self.history) - self.best_epoch >= self._patience
 
 
-class AveragedWeights(tf.keras.callbacks.Callback):
-    """Judges and keeps the averages of an optimizer with `use_ema`, and trains on without them.
+@contextlib.contextmanager
+def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
+    """Puts the averages of an optimizer with `use_ema` in the place of the weights for a while.
 
     At the end of a fit Keras itself leaves the averages in the weights.
     """
-
-    def __init__(self) -> None:
-        """Holds no weights yet."""
-        super().__init__()
-        self._trained: list[Any] = []
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts the averages in the place of the weights."""
-        weights = self.model.trainable_variables
-        self._trained = [weight.numpy() for weight in weights]
-        self.model.optimizer.finalize_variable_values(weights)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Puts the weights back."""
-        for weight, value in zip(self.model.trainable_variables, self._trained, strict=False):
-            weight.assign(value)
-        self._trained = []
+    if not model.optimizer.use_ema:
+        yield
+        return
+    weights = model.trainable_variables
+    trained = [weight.numpy() for weight in weights]
+    model.optimizer.finalize_variable_values(weights)
+    yield
+    for weight, value in zip(weights, trained, strict=True):
+        weight.assign(value)

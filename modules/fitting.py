@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from modules import dataset, item_neighbors, serving_scalars
 from modules.configuration import TrainerOptions
-from modules.epochs import AveragedWeights, EpochKeeper
+from modules.epochs import EpochKeeper, Judge
 from modules.job import Job
 from modules.lazy_adam import LazyAdam
 from modules.model import MRR, RECALL, TwoTower
-from modules.serving_scalars import ScalarGrid, ServingScalars
+from modules.serving_scalars import ROUGH_GRID, ScalarGrid, ServingScalars
 from modules.vocabulary import FIRST_ITEM, Vocabulary
 
 # Targets judged at a time; each batch computes the vectors of the whole catalogue.
@@ -111,7 +111,9 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
     Arguments are those of `fit`.
     """
     options = job.trainer
-    keeper = EpochKeeper(_checkpoints(job, name), options.epochs, options.early_stopping_patience)
+    judge = judge_of(windows, options)
+    patience = options.early_stopping_patience
+    keeper = EpochKeeper(_checkpoints(job, name), options.epochs, patience, judge)
     model = fit(job, name, windows, keeper)
     keeper.restore_best(model)
     scalars, recall, mrr = serving_scalars.choose(
@@ -148,19 +150,27 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
     batches = dataset.training_batches(
         windows.train, options.batch_targets, options.reversed_sessions, options.seed
     )
-    validation = windows.evaluation and _evaluation_batches(windows.evaluation)
     board = tf.keras.callbacks.TensorBoard(
         os.path.join(job.logs, name), write_graph=False, profile_batch=0
     )
-    averaging = [AveragedWeights()] if options.weight_averaging else []
-    model.fit(
-        batches,
-        validation_data=validation,
-        epochs=keeper.end,
-        callbacks=[*keeper.callbacks(averaging), board],
-        verbose=0,
-    )
+    model.fit(batches, epochs=keeper.end, callbacks=[*keeper.callbacks(), board], verbose=0)
     return model
+
+
+def judge_of(windows: Windows, options: TrainerOptions) -> Judge:
+    """Returns what judges an epoch: by split eval, with serving scalars roughly chosen.
+
+    Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
+    where the current item, which serving demotes, is in the way.
+    """
+    grid = ScalarGrid.for_options(options, ROUGH_GRID)
+
+    def judge(model: TwoTower) -> tuple[float, float]:
+        steps = model.judged_steps(_evaluation_batches(windows.evaluation))
+        _, recall, mrr = serving_scalars.choose(steps, grid)
+        return recall, mrr
+
+    return judge
 
 
 def _checkpoints(job: Job, name: str) -> str:

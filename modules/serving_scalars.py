@@ -50,15 +50,20 @@ class ScalarGrid(NamedTuple):
     popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
     @classmethod
-    def for_options(cls, options: TrainerOptions) -> ScalarGrid:
-        """Returns a grid with the value of each scalar that the options fix."""
+    def for_options(cls, options: TrainerOptions, grid: ScalarGrid | None = None) -> ScalarGrid:
+        """Returns a grid, by default the whole one, with each scalar that the options fix."""
         fixed = {name: getattr(options, name) for name in cls._fields}
-        return cls(**{name: (value,) for name, value in fixed.items() if value is not None})
+        values = {name: (value,) for name, value in fixed.items() if value is not None}
+        return (grid or cls())._replace(**values)
 
     def at(self, weight: int, penalty: int, boost: int) -> ServingScalars:
         """Returns the scalars at a place of the grid."""
         seen = SeenItemScores(self.current_item_penalty[penalty], self.earlier_item_boost[boost])
         return ServingScalars(seen, self.popularity_weight[weight])
+
+
+# Ranks under it take about as long as the scores themselves; the whole grid takes five times that.
+ROUGH_GRID = ScalarGrid((-2.0, 0.0, 2.0), (0.0, 2.0, 8.0), (0.0,))
 
 
 class JudgedSteps(NamedTuple):

@@ -59,18 +59,6 @@ def test_a_finished_fit_is_not_begun_again(
     assert (keeper.finished, keeper.end) == (finished, end)
 
 
-class _Recalls(tf.keras.callbacks.Callback):
-    """Puts chosen figures of `eval` into the logs, in the place of a validation."""
-
-    def __init__(self, recalls: tuple[float, ...]) -> None:
-        super().__init__()
-        self._recalls = recalls
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
-        logs |= {"val_recall@20": self._recalls[epoch], "val_mrr@20": 0.1}
-
-
 class _Kill(tf.keras.callbacks.Callback):
     """Ends the process's fit at a place where only what is on disk survives."""
 
@@ -123,12 +111,14 @@ class Fit:
         self.model = Model()
         # Eagerly: compiling the step would take longer than all its steps.
         self.model.compile(optimizer=tf.keras.optimizers.Adam(0.1), run_eagerly=True)
-        self.keeper = EpochKeeper(str(folder), epochs, patience)
+
+        def judge(model: tf.keras.Model) -> tuple[float, float]:
+            return recalls[len(self.keeper.history)], 0.1
+
+        self.keeper = EpochKeeper(str(folder), epochs, patience, judge if recalls else None)
         callbacks = self.keeper.callbacks()
         if kill:
             callbacks.insert(kill[0], _Kill(*kill[1:]))
-        if recalls:
-            callbacks.insert(0, _Recalls(recalls))
         batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
         try:
             self.model.fit(batches, epochs=self.keeper.end, callbacks=callbacks, verbose=0)
@@ -297,13 +287,44 @@ def test_only_the_best_weights_are_kept(tmp_path: Path) -> None:
     assert kept == {"best-3"}
 
 
+def test_averages_are_judged_and_training_goes_on_without_them(tmp_path: Path) -> None:
+    judged = []
+
+    def judge(model: tf.keras.Model) -> tuple[float, float]:
+        judged.append(model.query_tower.get_weights())
+        return 0.1, 0.1
+
+    model = Model()
+    optimizer = tf.keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer=optimizer, run_eagerly=True)
+    keeper = EpochKeeper(str(tmp_path), 1, None, judge)
+    before_judging, after = [], []
+    watch = tf.keras.callbacks.LambdaCallback(
+        on_batch_end=lambda batch, logs: before_judging.append(model.query_tower.get_weights()),
+        on_epoch_end=lambda epoch, logs: after.append(model.query_tower.get_weights()),
+    )
+    batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
+    model.fit(batches, epochs=1, callbacks=[*keeper.callbacks(), watch], verbose=0)
+
+    averages = [average.numpy() for average in optimizer._model_variables_moving_average]
+    for values, average, trained in zip(judged[0], averages, before_judging[-1], strict=True):
+        np.testing.assert_array_equal(values, average)
+        assert np.abs(values - trained).max() > 0.01
+    for values, trained in zip(after[0], before_judging[-1], strict=True):
+        np.testing.assert_array_equal(values, trained)
+
+
 def test_throughput_is_of_training_alone(tmp_path: Path) -> None:
-    keeper = EpochKeeper(str(tmp_path), 1, None)
-    keeper.set_model(Model())
+    def judge(model: tf.keras.Model) -> tuple[float, float]:
+        time.sleep(0.2)
+        return 0.1, 0.1
+
+    model = Model()
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.1))
+    keeper = EpochKeeper(str(tmp_path), 1, None, judge)
+    keeper.set_model(model)
     logs = {"targets": 1e6, "mean_loss": 1.0}
     keeper.on_epoch_begin(0)
-    keeper.on_test_begin()
-    time.sleep(0.2)  # a long validation
     keeper.on_epoch_end(0, logs)
 
     assert logs["targets_per_second"] > 1e6 / 0.1

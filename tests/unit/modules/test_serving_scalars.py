@@ -9,7 +9,7 @@ import tensorflow as tf
 from modules import metrics, seen_items, serving_scalars
 from modules.configuration import TrainerOptions
 from modules.seen_items import SeenItemScores
-from modules.serving_scalars import JudgedSteps, ScalarGrid, ServingScalars
+from modules.serving_scalars import ROUGH_GRID, JudgedSteps, ScalarGrid, ServingScalars
 from modules.vocabulary import FIRST_ITEM
 
 
@@ -79,6 +79,8 @@ def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> No
     options = TrainerOptions(current_item_penalty=0.7, popularity_weight=0.25)
     scalars, *_ = serving_scalars.choose([steps], ScalarGrid.for_options(options))
     assert (scalars.seen.current_item_penalty, scalars.popularity_weight) == (0.7, 0.25)
+    rough = ScalarGrid.for_options(options, ROUGH_GRID)
+    assert rough == ScalarGrid((0.7,), ROUGH_GRID.earlier_item_boost, (0.25,))
     options = TrainerOptions(earlier_item_boost=0.3)
     scalars, recall, _ = serving_scalars.choose([], ScalarGrid.for_options(options))
     assert scalars == ServingScalars(SeenItemScores(0.0, 0.3), 0.0)
