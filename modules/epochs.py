@@ -145,13 +145,10 @@ class EpochKeeper(tf.keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
-    """Puts the averages of an optimizer with `use_ema` in the place of the weights for a while.
+    """Puts the optimizer's averages, if it has any, in the place of the weights for a while.
 
     At the end of a fit Keras itself leaves the averages in the weights.
     """
-    if not model.optimizer.use_ema:
-        yield
-        return
     weights = model.trainable_variables
     trained = [weight.numpy() for weight in weights]
     model.optimizer.finalize_variable_values(weights)
