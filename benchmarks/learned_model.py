@@ -23,6 +23,7 @@ from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, Vocabulary
 
 MAX_CONTEXT = 20
+DEFAULT_SHAPE = ModelOptions()
 SEEN = SeenItemScores(current_item_penalty=2.0, earlier_item_boost=1.0)
 POPULARITY_WEIGHT = 0.3
 _FAMILY, _CATEGORY = 8, 128
@@ -73,16 +74,16 @@ def draw_sessions(items: int, sessions: int, seed: int) -> IntArray:
     return found
 
 
-def learned_model(items: int, cache: Path) -> LearnedModel:
-    """Exports a trained model of the default shape with a catalogue of so many items.
+def learned_model(items: int, cache: Path, shape: ModelOptions = DEFAULT_SHAPE) -> LearnedModel:
+    """Exports a trained model with a catalogue of so many items.
 
     Args:
       items: size of the catalogue.
       cache: folder of trained weights and exported models.
+      shape: of the towers.
     """
     drawn = draw_sessions(items, 5 * items, seed=0)
     counts, positions = _sorted_by_count(drawn, items)
-    shape = ModelOptions()
     name = f"{items}x{shape.members}x{shape.embedding_dim}"
     model = _trained(items, shape, cache / f"weights-{name}.npz", positions[drawn], counts)
     model.candidate_tower.popularity_weight.assign(POPULARITY_WEIGHT)

@@ -2,6 +2,7 @@
 
     python benchmarks/serving.py                     # 37,000 items, some minutes
     python benchmarks/serving.py --items 1000000     # trains a larger model first
+    python benchmarks/serving.py --items 12668 --members 4 --embedding-dim 64    # as RetailRocket's
 
 All contenders run on one thread in one process and take turns, so that a noisy machine is noisy
 for all; ratios count. faiss and ScaNN take part where they are installed. `empty` is a signature
@@ -13,6 +14,7 @@ IndexBuilder makes of it, whose recall is that of the other's answers; all other
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +31,7 @@ import tensorflow as tf  # isort: skip
 import tensorflow_recommenders as tfrs  # isort: skip
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
 
-from benchmarks.learned_model import learned_model  # isort: skip
+from benchmarks.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
 from components.index_builder.options import IndexOptions  # isort: skip
 from modules.approximate_export import export  # isort: skip
 from modules.approximate_recommender import load_recommender  # isort: skip
@@ -207,13 +209,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=37_000)
+    parser.add_argument("--members", type=int, default=DEFAULT_SHAPE.members)
+    parser.add_argument("--embedding-dim", type=int, default=DEFAULT_SHAPE.embedding_dim)
     parser.add_argument("--cache", type=Path, default=Path("output/benchmarks"))
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args(arguments)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    learned = learned_model(options.items, options.cache)
+    shape = dataclasses.replace(
+        DEFAULT_SHAPE, members=options.members, embedding_dim=options.embedding_dim
+    )
+    learned = learned_model(options.items, options.cache, shape)
     model = tf.saved_model.load(str(learned.folder))
     sessions = learned.sessions[(learned.sessions >= 0).sum(1) >= 3, :SESSION_LENGTH]
     sessions = np.where(sessions < 0, sessions[:, :1], sessions)  # all of 10 items

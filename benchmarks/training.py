@@ -44,9 +44,10 @@ from pipeline.config import Config, load_config  # isort: skip
 
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "preset notebook, its faults mended": ("notebook", ()),
-    "defaults": ("retailrocket", ()),
-    "weights not averaged": ("retailrocket", ("trainer.weight_averaging=0",)),
-    "one member": ("retailrocket", ("model.members=1",)),
+    "defaults": ("sample", ()),
+    "weights not averaged": ("sample", ("trainer.weight_averaging=0",)),
+    "one member": ("sample", ("model.members=1",)),
+    "presets retailrocket and yoochoose": ("retailrocket", ()),
 }
 PEER = "notebook as it is"
 _JUDGED_WINDOWS = 1_000

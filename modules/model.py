@@ -11,10 +11,11 @@ import tensorflow_recommenders as tfrs
 
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.item_neighbors import ItemNeighbors
+from modules.item_vectors import ItemVectors
 from modules.losses import RetrievalLoss
 from modules.ranking import conservative_rank
 from modules.serving_scalars import JudgedSteps
-from modules.towers import CandidateTower, ItemTable, QueryTower
+from modules.towers import CandidateTower, QueryTower
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 RECALL = "recall@20"
@@ -50,10 +51,10 @@ class TwoTower(tfrs.Model):
         )
         precision = self._precision = trainer_options.precision
         shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
-        table = ItemTable(*shape, neighbors, precision)
+        table = ItemVectors(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, item_counts, model_options)
         if not model_options.shared_embedding:
-            table = ItemTable(*shape, neighbors, precision)
+            table = ItemVectors(*shape, neighbors, precision)
         self.query_tower = QueryTower(table, self.candidate_tower, model_options, precision)
         self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
         self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from modules import item_neighbors
 from modules.item_neighbors import ItemNeighbors
-from modules.towers import ItemTable
+from modules.item_vectors import ItemVectors
 
 WINDOWS = np.array([[2, 3, 4, 0], [3, 2, 3, 0], [5, 5, 0, 0]])
 
@@ -34,12 +34,12 @@ def test_nearest_by_the_weight_of_graph_convolutions() -> None:
     assert alone[:, 0].tolist() == [0, 0, 1, 1, 1, 0]
 
 
-def _table() -> ItemTable:
+def _table() -> ItemVectors:
     neighbors = ItemNeighbors(
         np.array([[0, 0], [3, 2], [0, 0], [1, 0]], np.int32),
         np.array([[0, 0], [0.75, 0.25], [0, 0], [1, 0]], np.float32),
     )
-    table = ItemTable(4, 2, 2, neighbors)
+    table = ItemVectors(4, 2, 2, neighbors)
     table.embedding.build(None)
     vectors = np.array([[9, 9], [1, 2], [4, 0], [0, 8]], np.float32)
     # The second member's are a hundred times as long.
