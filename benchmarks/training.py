@@ -36,7 +36,7 @@ from modules import dataset, features  # isort: skip
 from modules.autograph import exempt_keras_from_autograph  # isort: skip
 from modules.configuration import FeatureOptions, TrainerOptions  # isort: skip
 from modules.epochs import EpochKeeper  # isort: skip
-from modules.fitting import Windows, fit, judge_of  # isort: skip
+from modules.fitting import Windows, fit, epoch_judge  # isort: skip
 from modules.job import Job  # isort: skip
 from modules.preprocessing import CONTEXT, TARGET  # isort: skip
 from modules.vocabulary import FIRST_ITEM  # isort: skip
@@ -83,7 +83,7 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
         job = Job(config.features, config.model, trainer, folder, folder)
         evaluation = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
         parts = Windows(windows, counts, evaluation)
-        keeper = EpochKeeper(f"{folder}/keeper", 2, None, judge_of(parts, trainer))
+        keeper = EpochKeeper(f"{folder}/keeper", 2, None, epoch_judge(parts, trainer))
         fit(job, "fit", parts, keeper)
     return keeper.history[-1]["targets_per_second"]
 

@@ -147,8 +147,8 @@ class TrainerOptions:
       batch_targets: about how many targets one training step holds, of all members together.
       epochs: most passes over the training data.
       early_stopping_patience: epochs without a better geometric mean of `eval` Recall@20 and
-        MRR@20, with serving scalars, before training ends; None trains all epochs and keeps the
-        last.
+        MRR@20, with the session items' serving scalars roughly chosen, before training ends;
+        None trains all epochs and keeps the last.
       refit: after the number of epochs is chosen on `eval`, train anew on train and eval.
       current_item_penalty: subtracted from the score of the session's latest item, below 0 a boost;
         None chooses it on `eval`.

@@ -199,6 +199,31 @@ def evaluation_batches(chunks: tf.data.Dataset, batch_targets: int) -> tf.data.D
     ).prefetch(_AUTOTUNE)
 
 
+def sampled_windows(chunks: tf.data.Dataset, targets: int) -> tf.data.Dataset:
+    """Draws windows at random, the same ones every time; all of them where they are few enough.
+
+    Args:
+      chunks: dataset of (context, target) windows.
+      targets: about how many the drawn windows hold together.
+    """
+    found = int(
+        chunks.reduce(
+            tf.constant(0, tf.int64),
+            lambda count, windows: count + tf.math.count_nonzero(windows[1]),
+        )
+    )
+    if found <= targets:
+        return chunks
+    share = targets / found
+
+    def draw(number: tf.Tensor, windows: Windows) -> Windows:
+        context, target = windows
+        drawn = tf.random.stateless_uniform(tf.shape(context)[:1], [0, number]) < share
+        return tf.boolean_mask(context, drawn), tf.boolean_mask(target, drawn)
+
+    return chunks.enumerate().map(draw)
+
+
 def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
     """Counts the events of every item in the windows.
 

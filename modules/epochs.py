@@ -47,7 +47,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         self._folder = folder
         self._patience = patience
         self._judge = judge
-        self.history: list[dict[str, float]] = []  # what Keras logged, an entry per epoch
+        self.history: list[dict[str, float]] = []  # what TensorBoard shows, an entry per epoch
         self._started = 0.0
         path = os.path.join(folder, _HISTORY)
         if tf.io.gfile.exists(path):
@@ -104,7 +104,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Judges, keeps and prints the epoch; adds to `logs` what TensorBoard is to show too."""
         assert logs is not None
         logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
-        with _averaged_weights(self.model):
+        judged = self._judge is not None
+        with _averaged_weights(self.model) if judged else contextlib.nullcontext():
             temperature = self.model.query_tower.temperature
             if temperature is not None:
                 logs["temperature"] = temperature
@@ -152,6 +153,8 @@ def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
     weights = model.trainable_variables
     trained = [weight.numpy() for weight in weights]
     model.optimizer.finalize_variable_values(weights)
-    yield
-    for weight, value in zip(weights, trained, strict=True):
-        weight.assign(value)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, trained, strict=True):
+            weight.assign(value)

@@ -29,7 +29,8 @@ class Windows(NamedTuple):
       train: dataset of chunks of (context, target).
       item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the fit
         must not know.
-      evaluation: likewise, without items that have no training event; None to judge nothing.
+      evaluation: likewise of split eval, or a sample of it, without items that have no training
+        event; None where no epoch is judged.
     """
 
     train: tf.data.Dataset
@@ -44,8 +45,8 @@ class Fitted(NamedTuple):
       model: with the weights of the best epoch, or fitted anew for as many.
       epochs: number of the best epoch.
       scalars: for serving.
-      recall: Recall@20 over all steps of split eval, with the scalars, of the fit that chose; NaN
-        if nothing was judged.
+      recall: Recall@20 over the steps of split eval, `enough_steps` of them, with the scalars, of
+        the fit that chose; NaN if nothing was judged.
       mrr: likewise MRR@20.
     """
 
@@ -70,7 +71,7 @@ def choose_and_refit(
       eval_files: likewise of split eval.
     """
     options = job.trainer
-    epochs, scalars = options.epochs, ScalarGrid.for_options(options).at(0, 0, 0)
+    epochs, scalars = options.epochs, ScalarGrid().with_fixed(options).at(0, 0, 0)
     recall = mrr = np.nan
     if options.chooses or not options.refit:
         windows = choosing_windows(job, vocabulary, train_files, eval_files)
@@ -100,6 +101,8 @@ def choosing_windows(
     evaluation = evaluation.map(
         lambda context, target: dataset.keep_items(context, target, counts > 0)
     )
+    steps = serving_scalars.enough_steps(int(counts.shape[0]))
+    evaluation = dataset.sampled_windows(evaluation, steps).cache()
     if job.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
     return Windows(train, counts, evaluation)
@@ -111,13 +114,14 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
     Arguments are those of `fit`.
     """
     options = job.trainer
-    judge = judge_of(windows, options)
+    judge = epoch_judge(windows, options)
     patience = options.early_stopping_patience
     keeper = EpochKeeper(_checkpoints(job, name), options.epochs, patience, judge)
     model = fit(job, name, windows, keeper)
     keeper.restore_best(model)
     scalars, recall, mrr = serving_scalars.choose(
-        model.judged_steps(_evaluation_batches(windows.evaluation)), ScalarGrid.for_options(options)
+        model.judged_steps(_evaluation_batches(windows.evaluation)),
+        ScalarGrid().with_fixed(options),
     )
     print(
         f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
@@ -134,8 +138,8 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
     Args:
       job: options and folders.
       name: of the fit, also of its folder for TensorBoard.
-      windows: to learn from and be judged by.
-      keeper: of this fit.
+      windows: to learn from.
+      keeper: of this fit; judges its epochs, or not.
     """
     options = job.trainer
     tf.keras.utils.set_random_seed(options.seed)
@@ -157,13 +161,18 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
     return model
 
 
-def judge_of(windows: Windows, options: TrainerOptions) -> Judge:
-    """Returns what judges an epoch: by split eval, with serving scalars roughly chosen.
+def epoch_judge(windows: Windows, options: TrainerOptions) -> Judge:
+    """Returns what judges an epoch: by split eval, its session items' scalars roughly chosen.
 
     Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
-    where the current item, which serving demotes, is in the way.
+    where the current item, which serving demotes, is in the way. Popularity counts only where the
+    options fix its weight.
+
+    Args:
+      windows: whose `evaluation` to judge by.
+      options: scalars that they fix are not chosen.
     """
-    grid = ScalarGrid.for_options(options, ROUGH_GRID)
+    grid = ROUGH_GRID.with_fixed(options)
 
     def judge(model: TwoTower) -> tuple[float, float]:
         steps = model.judged_steps(_evaluation_batches(windows.evaluation))

@@ -49,12 +49,12 @@ class ScalarGrid(NamedTuple):
     )  # fmt: skip
     popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
-    @classmethod
-    def for_options(cls, options: TrainerOptions, grid: ScalarGrid | None = None) -> ScalarGrid:
-        """Returns a grid, by default the whole one, with each scalar that the options fix."""
-        fixed = {name: getattr(options, name) for name in cls._fields}
-        values = {name: (value,) for name, value in fixed.items() if value is not None}
-        return (grid or cls())._replace(**values)
+    def with_fixed(self, options: TrainerOptions) -> ScalarGrid:
+        """Returns the grid with nothing but the fixed value of each scalar that the options fix."""
+        fixed = {name: getattr(options, name) for name in self._fields}
+        return self._replace(
+            **{name: (value,) for name, value in fixed.items() if value is not None}
+        )
 
     def at(self, weight: int, penalty: int, boost: int) -> ServingScalars:
         """Returns the scalars at a place of the grid."""
@@ -62,8 +62,13 @@ class ScalarGrid(NamedTuple):
         return ServingScalars(seen, self.popularity_weight[weight])
 
 
-# Ranks under it take about as long as the scores themselves; the whole grid takes five times that.
-ROUGH_GRID = ScalarGrid((-2.0, 0.0, 2.0), (0.0, 2.0, 8.0), (0.0,))
+# For judging epochs: ranks under it take as long as the scores themselves, a fifth of the whole
+# grid's time. Popularity would double that, and adds about the same in every epoch.
+ROUGH_GRID = ScalarGrid(
+    current_item_penalty=(-2.0, 0.0, 2.0),
+    earlier_item_boost=(0.0, 2.0, 8.0),
+    popularity_weight=(0.0,),
+)
 
 
 class JudgedSteps(NamedTuple):
@@ -86,7 +91,7 @@ def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScal
     """Chooses the scalars by `selection_score`; of equal ones, those that come first.
 
     Args:
-      blocks: steps to judge by; the first 20,000 are used, fewer of a catalogue above 100,000.
+      blocks: steps to judge by; `enough_steps` of them are enough.
       grid: values to try.
 
     Returns:
@@ -94,20 +99,22 @@ def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScal
       step.
     """
     gains: list[npt.NDArray[np.float64]] = []
-    steps = judged_scores = 0
+    steps = 0
     for block in blocks:
         rank = grid_ranks(block, grid)
         hit = rank <= _CUTOFF
         gains.append(np.stack([hit.sum(-1), np.where(hit, 1 / rank, 0).sum(-1)]))
         steps += rank.shape[-1]
-        judged_scores += block.scores.size
-        if steps >= _ENOUGH_STEPS or judged_scores >= _ENOUGH_SCORES:
-            break
     if not steps:
         return grid.at(0, 0, 0), np.nan, np.nan
     recall, mrr = np.sum(gains, axis=0) / steps
     best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
     return grid.at(*map(int, best)), float(recall[best]), float(mrr[best])
+
+
+def enough_steps(catalogue: int) -> int:
+    """Returns how many steps to judge by: 20,000, fewer of a catalogue above 100,000 items."""
+    return min(_ENOUGH_STEPS, _ENOUGH_SCORES // catalogue)
 
 
 def grid_ranks(steps: JudgedSteps, grid: ScalarGrid) -> IntArray:

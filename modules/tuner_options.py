@@ -27,7 +27,7 @@ class TunerOptions:
     trials: int = 20
     space: Mapping[str, tuple[Any, ...]] = dataclasses.field(
         default_factory=lambda: {
-            "model.members": (1, 2, 3),
+            "model.members": (1, 2, 4),
             "model.embedding_dim": (32, 64),
             "model.gru_units": (32, 64, 128),
             "model.neighbors": (2, 4, 8),

@@ -340,3 +340,25 @@ def test_data_beyond_the_limit_stay_in_chunks(windows: int, chunks: int) -> None
 def test_no_memory_at_all_streams() -> None:
     chunks = tf.data.Dataset.from_tensors((CONTEXT, TARGET))
     assert dataset.in_one_chunk(chunks, 0) is chunks
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_sample_of_windows_has_all_lengths_and_is_the_same_every_time(chunks: int) -> None:
+    lengths = np.arange(3_000) % 6 + 1
+    target = (np.arange(6) < lengths[:, None]).astype(np.int32)
+    windows = tf.data.Dataset.from_tensor_slices((target * 2, target * 3)).batch(3_000 // chunks)
+
+    sample = dataset.sampled_windows(windows, 2_000)
+
+    drawn = np.concatenate([target.numpy() for _, target in sample])
+    assert np.count_nonzero(drawn) == pytest.approx(2_000, rel=0.1)
+    shares = np.bincount(np.count_nonzero(drawn, axis=1), minlength=7)[1:] / len(drawn)
+    np.testing.assert_allclose(shares, 1 / 6, atol=0.06)
+    np.testing.assert_array_equal(drawn, np.concatenate([target for _, target in sample]))
+    for context, targets in sample:
+        np.testing.assert_array_equal(context > 0, targets > 0)
+
+
+def test_few_windows_are_all_in_the_sample() -> None:
+    windows = _many()
+    assert dataset.sampled_windows(windows, 10**6) is windows

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from modules.configuration import TrainerOptions
-from modules.fitting import Windows, judge_of
+from modules.fitting import Windows, epoch_judge
 from modules.serving_scalars import JudgedSteps
 
 
@@ -27,7 +27,7 @@ class Model:
 def test_an_epoch_is_judged_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
     """The current item is demoted, unless the options say otherwise."""
     windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[3]])))
-    judge = judge_of(
+    judge = epoch_judge(
         Windows(windows, tf.ones([32], tf.int64), windows),
         TrainerOptions(current_item_penalty=penalty),
     )
