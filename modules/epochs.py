@@ -104,13 +104,13 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Judges, keeps and prints the epoch; adds to `logs` what TensorBoard is to show too."""
         assert logs is not None
         logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
-        judged = self._judge is not None
-        with _averaged_weights(self.model) if judged else contextlib.nullcontext():
+        judge = self._judge
+        with _averaged_weights(self.model) if judge else contextlib.nullcontext():
             temperature = self.model.query_tower.temperature
             if temperature is not None:
                 logs["temperature"] = temperature
-            if self._judge is not None:
-                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = self._judge(self.model)
+            if judge:
+                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = judge(self.model)
             self.history.append({name: float(value) for name, value in logs.items()})
             tf.io.gfile.makedirs(self._folder)
             if self._patience is not None and self.best_epoch == epoch + 1:
