@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from modules.exact_index import ExactIndex
-
 KEEP, DEMOTE, DROP = "keep", "demote", "drop"
 SESSION_ITEMS = (KEEP, DEMOTE, DROP)
 
@@ -32,7 +30,6 @@ def check_request(k: tf.Tensor, session_items: tf.Tensor) -> list[tf.Operation]:
 
 
 def apply_rules(
-    index: ExactIndex,
     scores: tf.Tensor,
     session: tf.Tensor,
     exclude: tf.Tensor,
@@ -43,8 +40,7 @@ def apply_rules(
     """Puts -inf on items that must not be answered, and demotes items of the session if asked to.
 
     Args:
-      index: that made the scores.
-      scores: float32 `[batch, columns]`.
+      scores: float32 `[batch, positions]`.
       session: positions of the session's items, int64 `[batch, length]`, -1 for none.
       exclude: positions that are never answered, int64 `[batch, any]`, -1 for none.
       allow: positions that alone may be answered, int64 `[batch, any]`, -1 for none.
@@ -55,19 +51,20 @@ def apply_rules(
     Returns:
       float32 of the shape of `scores`.
     """
-    in_session = _marked(index, session, scores) & (session_items != KEEP)
+    in_session = _marked(session, scores) & (session_items != KEEP)
     best = tf.reduce_max(scores, axis=1, keepdims=True)
     finite = tf.where(scores > -float("inf"), scores, best)  # a withdrawn item has no score
     span = best - tf.reduce_min(finite, axis=1, keepdims=True)
     demoted = tf.where(session_items == DEMOTE, scores - span - 1.0, -float("inf"))
     scores = tf.where(in_session, demoted, scores)
-    allowed = _marked(index, allow, scores) | ~allow_given[:, None]
-    excluded = _marked(index, exclude, scores)
+    allowed = _marked(allow, scores) | ~allow_given[:, None]
+    excluded = _marked(exclude, scores)
     return tf.where(allowed & ~excluded, scores, -float("inf"))
 
 
-def _marked(index: ExactIndex, positions: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+def _marked(positions: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     """Marks items of each row, bool of the shape of `scores`; position -1 marks none."""
-    cells = tf.boolean_mask(index.cells(positions), positions >= 0)
+    is_item = tf.where(positions >= 0)
+    cells = tf.stack([is_item[:, 0], tf.gather_nd(positions, is_item)], axis=1)
     ones = tf.ones([tf.shape(cells)[0]], tf.int32)
     return tf.scatter_nd(cells, ones, tf.shape(scores, tf.int64)) > 0

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from modules.cells import with_cells
 from modules.vocabulary import FIRST_ITEM, PADDING
 
 
@@ -47,9 +48,7 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -
     items, bonus = seen_bonus(context, seen)
     places = tf.maximum(items - FIRST_ITEM, 0)
     adjusted = tf.gather(scores, places, axis=1, batch_dims=1) + bonus
-    rows = tf.range(tf.shape(places)[0], dtype=places.dtype)[:, None]
-    cells = tf.stack([tf.broadcast_to(rows, tf.shape(places)), places], axis=2)
-    return tf.tensor_scatter_nd_update(scores, cells, adjusted)
+    return with_cells(scores, places, adjusted)
 
 
 def seen_bonus(context: tf.Tensor, seen: SeenItemScores) -> tuple[tf.Tensor, tf.Tensor]:

@@ -128,14 +128,13 @@ class Recommender(tf.Module):
         with tf.control_dependencies(check_request(k, session_items)):
             session = self._items.catalogue_positions(item_ids)
         contexts = self._scorer.contexts(session)
-        popularity = -tf.range(self._index.size, dtype=tf.float32)
+        popularity = -tf.range(self._index.width, dtype=tf.float32)
         scores = tf.where(
             _has_items(contexts)[:, None],
             self._scorer.scores(contexts),
-            self._index.on_offer(self._index.by_position(popularity)),
+            self._index.on_offer(popularity),
         )
         scores = apply_rules(
-            self._index,
             scores,
             session,
             self._items.catalogue_positions(exclude),
@@ -244,7 +243,7 @@ class Recommender(tf.Module):
         """Answers sessions of raw ids, string `[batch, length]`."""
         k = min(TOP_K, self._index.size)
         contexts = self._scorer.contexts(self._items.positions(sessions))
-        scores, top = self._index.top(self._scorer.scores(contexts), k)
+        scores, top = self._scorer.top(contexts, k)
         # A session without items is answered by popularity, which is the catalogue's order.
         has_items = _has_items(contexts)[:, None]
         popular = self._popular.read_value()

@@ -38,9 +38,9 @@ class SessionScorer(tf.Module):
         super().__init__(name="session_scorer")
         # Traced once for all signatures.
         self._served_tower = ServedQueryTower(query_tower)
-        self._query_tower = tf.function(
-            self._served_tower, input_signature=[tf.TensorSpec([None, None], tf.int64)]
-        )
+        contexts = [tf.TensorSpec([None, None], tf.int64)]
+        self._step_queries = tf.function(self._served_tower, input_signature=contexts)
+        self._latest_queries = tf.function(self._served_tower.latest, input_signature=contexts)
         self.index = index
         self._max_context = max_context
         self._seen = seen
@@ -63,21 +63,32 @@ class SessionScorer(tf.Module):
         Args:
           contexts: from `contexts`. What an empty one gets is no answer.
         """
-        last = tf.maximum(tf.math.count_nonzero(contexts, axis=1), 1) - 1
-        return tf.gather(self._query_tower(contexts), last, axis=1, batch_dims=1)
+        return self._latest_queries(contexts)
 
     def scores(self, contexts: tf.Tensor) -> tf.Tensor:
-        """Returns the scores after each session, laid out as the index does.
+        """Returns the scores after each session, float32 `[batch, index.width]`, by position.
 
         Args:
           contexts: from `contexts`. What an empty one gets is no answer.
         """
+        return adjust_scores(self.index.scores(self.queries(contexts)), contexts, self._seen)
+
+    def top(self, contexts: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Finds the best items after each session by `scores`, without changing a copy of them.
+
+        Args:
+          contexts: from `contexts`. What an empty one gets is no answer.
+          k: how many, at most the catalogue's size.
+
+        Returns:
+          As `ExactIndex.top`.
+        """
         scores = self.index.scores(self.queries(contexts))
         if self._seen == NO_CHANGE:
-            return scores
+            return self.index.top(scores, k)
         items, bonus = seen_bonus(contexts, self._seen)
-        cells = self.index.cells(tf.maximum(items - FIRST_ITEM, 0))
-        return tf.tensor_scatter_nd_update(scores, cells, tf.gather_nd(scores, cells) + bonus)
+        positions = tf.cast(tf.maximum(items - FIRST_ITEM, 0), tf.int32)
+        return self.index.top(scores, k, positions, bonus)
 
     def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns all that the scores after each session depend on, but the candidate vectors.
@@ -170,12 +181,12 @@ class SessionScorer(tf.Module):
     ) -> tf.Tensor:
         """Returns the query vector of each prefix, float32 `[steps, dim]`."""
         window = self._max_context
-        short = self._query_tower(latest_right_padded(items[:, :window], window))
+        short = self._step_queries(latest_right_padded(items[:, :window], window))
         within = tf.minimum(items_seen, window) - 1
         queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
         long_steps = tf.where(items_seen > window)
         rows = tf.gather_nd(contexts, long_steps)
-        return tf.tensor_scatter_nd_update(queries, long_steps, self._query_tower(rows)[:, -1])
+        return tf.tensor_scatter_nd_update(queries, long_steps, self._latest_queries(rows))
 
 
 def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -205,8 +205,9 @@ class QueryTower(tf.keras.layers.Layer):
 
 
 def with_popularity(queries: tf.Tensor) -> tf.Tensor:
-    """Appends what popularity is multiplied by to query vectors `[batch, steps, dim]`."""
-    return tf.pad(queries, [[0, 0], [0, 0], [0, 1]], constant_values=POPULARITY_QUERY)
+    """Appends what popularity is multiplied by to query vectors `[..., dim]`."""
+    before = [[0, 0]] * (len(queries.shape) - 1)
+    return tf.pad(queries, [*before, [0, 1]], constant_values=POPULARITY_QUERY)
 
 
 def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
@@ -227,7 +228,9 @@ def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 def joined(parts: tf.Tensor) -> tf.Tensor:
     """Joins members' vectors so that a dot product of two is the mean of the members'."""
     *before, members, dim = parts.shape
-    shape = tf.concat([tf.shape(parts)[:-2], [members * dim]], axis=0)
+    shape = [-1, members * dim]
+    if len(before) > 1:
+        shape = tf.concat([tf.shape(parts)[:-2], [members * dim]], axis=0)
     vectors = tf.reshape(parts, shape) / math.sqrt(members)
     vectors.set_shape([*before, members * dim])
     return vectors

@@ -25,7 +25,7 @@ from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_dig
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_MATRIX = f"_index/_matrix{_VALUE}"
+_COLUMNS = f"_index/_columns{_VALUE}"
 _POPULAR = f"_popular{_VALUE}"
 _IDS = f"_catalogue_ids{_VALUE}"
 _SESSIONS_ASKED = 50
@@ -136,7 +136,7 @@ def _change(
     variables: Variables, offered: npt.NDArray[np.bool_], folder: Path
 ) -> npt.NDArray[np.bool_]:
     """Changes the two variables; returns which items were on offer before."""
-    matrix, popular = (_key(variables, end, folder) for end in (_MATRIX, _POPULAR))
+    matrix, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
     was = offer_in(variables[matrix], len(offered))
     variables[matrix] = with_offer(variables[matrix], offered)
     # The catalogue's order is that of popularity.

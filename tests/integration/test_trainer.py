@@ -52,7 +52,7 @@ def _epochs(output: str) -> list[str]:
 def _tables(model: Any) -> list[np.ndarray]:
     """Gives the weights, without the index's last row, which tells what is on offer."""
     tables = model._scorer._served_tower._table_variables
-    return [model._index._matrix.numpy()[:-1], *(table.numpy() for table in tables)]
+    return [model._index._columns.numpy()[:-1], *(table.numpy() for table in tables)]
 
 
 def test_exports_every_signature(saved_model, sample) -> None:

@@ -59,10 +59,10 @@ def test_a_filling_column_never_takes_the_place_of_an_item() -> None:
 
 def test_what_is_left_over_is_marked() -> None:
     index, _ = _index(40)
-    scores = tf.fill([1, 2 * BLOCK], -np.inf)
-    scores = tf.tensor_scatter_nd_update(scores, index.cells(tf.constant([[33]]))[0], [-5.0])
+    scores = np.full([1, index.width], -np.inf, np.float32)
+    scores[0, 33] = -5.0
 
-    found, positions = index.top(scores, tf.constant(40))
+    found, positions = index.top(tf.constant(scores), tf.constant(40))
 
     assert found.numpy()[0, 0] == -5.0
     assert np.isneginf(found.numpy()[0, 1:]).all()
@@ -70,19 +70,41 @@ def test_what_is_left_over_is_marked() -> None:
     assert positions.numpy().max() < 40
 
 
-def test_every_item_has_its_cell() -> None:
+@pytest.mark.parametrize("values", [2, 40, 1_000_000])
+@pytest.mark.parametrize("items", [5, 70, 4_000])
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_changed_items_are_ranked_by_their_changed_scores(values: int, items: int, k: int) -> None:
+    """Raised and lowered, repeated, tied, best before and worst before."""
+    k = min(k, items)
+    draw = np.random.default_rng(items)
+    drawn = draw.integers(0, values, (3, items)).astype(np.float32)
+    index = ExactIndex(tf.constant(drawn.T))
+    best, worst = np.argmax(drawn, axis=1), np.argmin(drawn, axis=1)
+    one, another = draw.integers(0, items, (2, 3))
+    changed = np.stack([best, one, worst, another, one, best], axis=1).astype(np.int32)
+    # The same bonus for the same item.
+    bonus = np.where(changed == worst[:, None], 2.0 * values, -values / 2).astype(np.float32)
+
+    scores, positions = index.top(index.scores(tf.eye(3)), k, changed, bonus)
+
+    expected = drawn.copy()
+    rows = np.arange(3)[:, None]
+    expected[rows, changed] = drawn[rows, changed] + bonus
+    np.testing.assert_array_equal(positions, _sorted(expected, k))
+    np.testing.assert_array_equal(scores, np.take_along_axis(expected, positions.numpy(), axis=1))
+
+
+def test_scores_and_vectors_stand_by_position() -> None:
     index, vectors = _index(150)
-    positions = tf.constant([[149, 0, 77], [3, 64, 63]], tf.int64)
     queries = np.random.default_rng(2).normal(size=(2, 4)).astype(np.float32)
 
-    found = tf.gather_nd(index.scores(tf.constant(queries)), index.cells(positions))
+    scores = index.scores(tf.constant(queries))
 
-    expected = np.take_along_axis(queries @ vectors.T, positions.numpy(), axis=1)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(scores[:, :150], queries @ vectors.T, rtol=1e-5)
+    assert np.isneginf(scores.numpy()[:, 150:]).all()
     np.testing.assert_array_equal(index.vectors(), vectors)
-    np.testing.assert_array_equal(index.vectors_at(positions[0]), vectors[positions[0]])
-    numbered = tf.repeat(index.by_position(tf.range(150)), 2, axis=0)
-    np.testing.assert_array_equal(tf.gather_nd(numbered, index.cells(positions)), positions)
+    positions = np.array([149, 0, 77])
+    np.testing.assert_array_equal(index.vectors_at(tf.constant(positions)), vectors[positions])
 
 
 def test_no_query_finds_nothing() -> None:

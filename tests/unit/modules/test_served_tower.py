@@ -51,10 +51,16 @@ def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -
     model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, **change}))
     expected = model.query_tower(CONTEXT).numpy()
 
-    served = tf.function(ServedQueryTower(model.for_serving().query_tower))
+    tower = ServedQueryTower(model.for_serving().query_tower)
+    served, latest = tf.function(tower), tf.function(tower.latest)
 
     np.testing.assert_allclose(served(CONTEXT), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(served(CONTEXT[:1, :2]), expected[:1, :2], rtol=1e-5, atol=1e-5)
+    last = [3, 1, 0]
+    np.testing.assert_allclose(latest(CONTEXT[:3]), expected[range(3), last], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(latest(CONTEXT[1:2]), expected[1:2, 1], rtol=1e-5, atol=1e-5)
+    assert latest(CONTEXT[:0]).shape == (0, expected.shape[-1])
+    assert served(CONTEXT[:0]).shape == (0, 4, expected.shape[-1])
 
 
 @pytest.mark.parametrize("change", [{}, {"gru_units": 8}, {"members": 2}])
@@ -64,10 +70,12 @@ def test_many_sessions_at_once(change: dict[str, object]) -> None:
     context = tf.repeat(CONTEXT, 40, axis=0)
     expected = model.query_tower(context).numpy()
 
-    served = tf.function(ServedQueryTower(model.for_serving().query_tower))
+    tower = ServedQueryTower(model.for_serving().query_tower)
+    served, latest = tf.function(tower), tf.function(tower.latest)
 
     for _ in range(20):
         np.testing.assert_allclose(served(context), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(latest(context)[:40], expected[:40, 3], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("neighbors", [0, 2])

@@ -248,12 +248,12 @@ class TestSmallCatalogue:
         assert positions.tolist() == [0, 1, 2, 3, 4, 5]
 
     def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
-        before = small._index._matrix.value()
-        small._index._matrix.assign(tf.zeros_like(before))
+        before = small._index._columns.value()
+        small._index._columns.assign(tf.zeros_like(before))
         try:
             answer = small.recommend(tf.constant([["{}"]]))["item_ids"].numpy()[0].tolist()
         finally:
-            small._index._matrix.assign(before)
+            small._index._columns.assign(before)
         assert answer == [item.encode() for item in self.IDS[:5]]
 
 
