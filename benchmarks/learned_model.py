@@ -30,7 +30,7 @@ _FAMILY, _CATEGORY = 8, 128
 _LONGEST = 21
 _SESSIONS_PER_ITEM = 4
 _LARGE = 200_000
-_EPOCHS = {False: 2, True: 1}  # of a small and of a large catalogue
+_EPOCHS = {False: 2, True: 5}  # of a small and of a large catalogue
 
 IntArray = npt.NDArray[np.int64]
 

@@ -37,8 +37,8 @@ class CodeOptions(NamedTuple):
 
     Attributes:
       dimensions_per_code: dimensions of a vector that share a code of 4 bits.
-      rescored: items, the best by their codes, that are scored exactly; None for three times the
-        square root of the catalogue, at least 500.
+      rescored: items, the best by their codes, that are scored exactly; None for twice the square
+        root of the catalogue, at least 500.
     """
 
     dimensions_per_code: int
@@ -46,7 +46,7 @@ class CodeOptions(NamedTuple):
 
     def for_catalogue(self, items: int) -> CodeOptions:
         """Returns the options with a number for `rescored`."""
-        by_size = max(_LEAST_RESCORED, 3 * math.isqrt(items))
+        by_size = max(_LEAST_RESCORED, 2 * math.isqrt(items))
         return self._replace(rescored=by_size if self.rescored is None else self.rescored)
 
 
@@ -158,7 +158,7 @@ class CompressedIndex:
             is_item = positions[row] >= 0
             place = np.searchsorted(chosen, positions[row][is_item])
             values[place] = values[place] + bonus[row][is_item]
-            best = np.argsort(-values, kind="stable")[:k]
+            best = _best(values, k)
             scores[row], found[row] = values[best], chosen[best]
         return scores, found
 
@@ -169,6 +169,14 @@ class CompressedIndex:
         padded = _padded(queries, self._options)
         found: IntArray = self._codes.search(padded, self.rescored)[1]
         return found
+
+
+def _best(values: FloatArray, k: int) -> IntArray:
+    """Returns the places of the k largest of at least k values, of equal ones the first."""
+    least = np.partition(values, len(values) - k)[len(values) - k]
+    places = np.flatnonzero(values >= least)
+    best: IntArray = places[np.argsort(-values[places], kind="stable")[:k]]
+    return best
 
 
 def holds_index(model_folder: str) -> bool:
