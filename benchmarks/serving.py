@@ -41,6 +41,7 @@ from modules.exact_index import ExactIndex  # isort: skip
 K = 100
 SESSION_LENGTH = 10
 LARGE = 200_000
+WARM_UP = 3  # requests of each turn that find what another contender left in the caches
 
 Array = np.ndarray[Any, Any]
 Search = Callable[[Array], Array]
@@ -166,7 +167,7 @@ def take_turns(
     took: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for turn in range(rounds):
         for contender in contenders:
-            for number in range(-1, in_a_row):  # the first of a row finds a cold cache
+            for number in range(-WARM_UP, in_a_row):
                 batch = batches[(turn * in_a_row + number) % len(batches)]
                 began = time.perf_counter()
                 contender.ask(batch)
@@ -250,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with threadpool_limits(1):
         for size in (1, 32):
             batches = [queries[at : at + size] for at in range(0, 320, size)]
-            in_a_row = 10 if size == 1 else 3
+            in_a_row = 30 if size == 1 else 3
             took = take_turns(contenders, batches, rounds, in_a_row)
             took |= take_turns(whole, tf.split(requests, len(batches)), rounds, in_a_row)
             base = float(np.median(took["numpy argpartition"]))

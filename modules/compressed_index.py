@@ -21,7 +21,7 @@ import numpy.typing as npt
 # In a model's folder: TensorFlow reserves `assets.extra` for files that it does not read itself.
 INDEX_FOLDER = os.path.join("assets.extra", "index")
 _BITS = 4  # what fast scan can do
-_LEAST_RESCORED = 500
+_LEAST_RESCORED = 700
 _CODES, _VECTORS, _SETTINGS = "codes.faiss", "vectors.npy", "index.json"
 
 FloatArray = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ class CodeOptions(NamedTuple):
     Attributes:
       dimensions_per_code: dimensions of a vector that share a code of 4 bits.
       rescored: items, the best by their codes, that are scored exactly; None for twice the square
-        root of the catalogue, at least 500.
+        root of the catalogue, at least 700.
     """
 
     dimensions_per_code: int

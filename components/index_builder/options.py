@@ -19,7 +19,7 @@ class IndexOptions:
         scores the best ones exactly; needs the extra `ann`.
       dimensions_per_code: dimensions of an item's vector that share a code of 4 bits.
       rescored: items, the best by their codes, that are scored exactly; None for twice the square
-        root of the catalogue, at least 500.
+        root of the catalogue, at least 700.
       sessions: sessions of the judged split that exact and approximate index are asked about.
       min_recall: least share of the exact index's 100 best items that it must find, on average.
       max_p99_ms: highest 99th percentile of `recommend` for one session; None for no limit.

@@ -136,6 +136,6 @@ def test_building_twice_gives_the_same_index(index: CompressedIndex, vectors: np
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("items", "rescored"), [(100, 500), (90_000, 600), (10**6, 2_000)])
+@pytest.mark.parametrize(("items", "rescored"), [(100, 700), (160_000, 800), (10**6, 2_000)])
 def test_the_larger_the_catalogue_the_more_is_scored_exactly(items: int, rescored: int) -> None:
     assert CodeOptions(2, None).for_catalogue(items) == CodeOptions(2, rescored)
