@@ -4,11 +4,12 @@
     python benchmarks/serving.py --items 1000000     # trains a larger model first
     python benchmarks/serving.py --items 12668 --members 4 --embedding-dim 64    # as RetailRocket's
 
-All contenders run on one thread in one process and take turns, so that a noisy machine is noisy
-for all; ratios count. faiss and ScaNN take part where they are installed. `empty` is a signature
-that returns its input: what calling TensorFlow from Python costs. `recommend` is the exported
-model, raw ids of 10-item sessions in, raw ids out, `recommend, pq index` the one that the node
-IndexBuilder makes of it, whose recall is that of the other's answers; all others get query vectors.
+All contenders run on one thread in one process and take turns of some requests, the first of which
+do not count, so that a noisy machine is noisy for all; ratios count. faiss and ScaNN take part
+where they are installed. `empty` is a signature that returns its input: what calling TensorFlow
+from Python costs. `recommend` is the exported model, raw ids of 10-item sessions in, raw ids out,
+`recommend, pq index` the one that the node IndexBuilder makes of it, whose recall is that of the
+other's answers; all others get query vectors.
 """
 
 from __future__ import annotations

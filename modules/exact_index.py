@@ -24,6 +24,11 @@ class ExactIndex(tf.Module):
 
     The product of one query and a single matrix takes half as long, in TensorFlow, as that with a
     batch of matrices, or with rows for items.
+
+    Attributes:
+      size: of the catalogue.
+      dim: length of a vector.
+      width: scores that a query has, those of all items and what fills the last block.
     """
 
     def __init__(self, candidates: tf.Tensor) -> None:
@@ -35,7 +40,6 @@ class ExactIndex(tf.Module):
         super().__init__(name="exact_index")
         vectors = np.asarray(candidates, np.float32)
         self.size, self.dim = vectors.shape
-        # So many scores has a query: those of all items, and what fills the last block.
         self.width = -(-self.size // BLOCK) * BLOCK
         filled = np.pad(vectors, [(0, self.width - self.size), (0, 0)])
         # The last row is added to each score: 0 for items on offer, -inf for withdrawn ones, and
@@ -84,16 +88,17 @@ class ExactIndex(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the best items; of equal ones, those with the lowest position.
 
-        An item that is not in one of the k blocks with the highest maxima is beaten by k items: one
-        in each of them. Blocks of changed items are looked at besides those k, so that the scores
-        need no changed copy.
+        An item that is not in one of the k blocks with the highest maxima is beaten, or equalled by
+        items before it, by k items: one in each of those blocks. Blocks of changed items are looked
+        at besides the k, so that the scores need no changed copy.
 
         Args:
           scores: float32 `[batch, width]`.
           k: how many, at most the catalogue's size.
           changed: positions of items whose scores are to be changed, int32 `[batch, any]`, also
             repeatedly; None for none.
-          bonus: what is added to their scores, float32 of that shape, the same for the same item.
+          bonus: what is added to their scores, float32 of that shape, the same for the same item;
+            given with `changed`.
 
         Returns:
           scores, float32 `[batch, k]`, best first, and positions, int32 of the same shape. Where
@@ -112,6 +117,7 @@ class ExactIndex(tf.Module):
         found = tf.gather(by_block, blocks, axis=1, batch_dims=1)
         found = tf.reshape(found, [-1, count * BLOCK])
         if changed is not None:
+            # One op, where tf.searchsorted has ten.
             place = tf.raw_ops.LowerBound(sorted_inputs=blocks, values=block_changed)
             place = place * BLOCK + changed % BLOCK
             found = with_cells(found, place, tf.gather(found, place, batch_dims=1) + bonus)

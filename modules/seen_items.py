@@ -35,13 +35,13 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -
     """Puts the scalars on the scores of context items.
 
     Args:
-      scores: float32 `[rows, catalogue]`.
+      scores: float32 `[rows, positions]`.
       context: item indices, int `[rows, length]`, right-padded with 0. Of a row without any item
         the first candidate's score may change.
       seen: the scalars.
 
     Returns:
-      float32 `[rows, catalogue]`.
+      float32 of the shape of `scores`.
     """
     if seen == NO_CHANGE:
         return scores

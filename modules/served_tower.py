@@ -17,8 +17,8 @@ import tensorflow as tf
 from modules.towers import QueryTower, joined, lag_matrix, with_popularity
 from modules.vocabulary import PADDING
 
-# An update gate's input from which on the sigmoid is 1 in float32: the state stays as it is.
-_HOLD = 40.0
+# Input of a gate at which the sigmoid is 0, whatever is added to it.
+_SHUT = -1e4
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -109,9 +109,9 @@ class ServedQueryTower(tf.Module):
             parts.append(self._latest_state(vectors, lag < 0))
         if self._copy_weights is not None:
             lags = self._options.copy_lags
-            weights = tf.gather(
-                self._copy_weights.read_value(), tf.where(lag < 0, lags, tf.minimum(lag, lags))
-            )
+            # From its value: gathering from a variable makes TensorFlow copy it at later reads.
+            by_lag = self._copy_weights.read_value()
+            weights = tf.gather(by_lag, tf.where(lag < 0, lags, tf.minimum(lag, lags)))
             candidates = self._candidates(items, vectors)
             parts.append(tf.reduce_sum(weights[..., None] * candidates, axis=0))
         return self._query(parts)
@@ -121,19 +121,23 @@ class ServedQueryTower(tf.Module):
         kernels, recurrent_kernels, biases = zip(
             *(gru.get_weights() for gru in layers), strict=True
         )
-        self._kernel = _variable(_by_gate(_on_diagonal(kernels), len(layers)))
-        self._recurrent_kernel = _variable(_by_gate(_on_diagonal(recurrent_kernels), len(layers)))
+        kernel = _by_gate(_on_diagonal(kernels), len(layers))
+        recurrent_kernel = _by_gate(_on_diagonal(recurrent_kernels), len(layers))
         bias, recurrent_bias = _by_gate(np.concatenate(biases, axis=1), len(layers))
         # That of the gates is added to the inputs once, that of the candidate state is gated.
         gates = 2 * self._units
         bias[:gates] += recurrent_bias[:gates]
+        # The update gate is turned round: a shut one leaves the state as it is, to the last bit.
+        for weights in (kernel, recurrent_kernel, bias):
+            weights[..., : self._units] *= -1.0
+        self._kernel, self._recurrent_kernel = _variable(kernel), _variable(recurrent_kernel)
         self._bias, self._candidate_bias = _variable(bias), _variable(recurrent_bias[gates:])
 
     def _inputs(self, vectors: tf.Tensor) -> tf.Tensor:
         """Returns what vectors `[steps, batch, members, dim]` add to gates and candidate states.
 
         Returns:
-          float32 `[steps, batch, 3 * units of all members]`: update, reset, candidate state.
+          float32 `[steps, batch, 3 * units of all members]`: 1 - update, reset, candidate state.
         """
         rows = tf.reshape(vectors, [-1, self._kernel.shape[0]])
         inputs = tf.linalg.matmul(rows, self._kernel) + self._bias
@@ -152,9 +156,9 @@ class ServedQueryTower(tf.Module):
         recurrent = tf.linalg.matmul(state, self._recurrent_kernel)
         of_gates, of_candidate = tf.split(recurrent, parts, axis=1)
         gate_inputs, candidate_inputs = tf.split(inputs, parts, axis=1)
-        update, reset = tf.split(tf.sigmoid(gate_inputs + of_gates), 2, axis=1)
+        renewal, reset = tf.split(tf.sigmoid(gate_inputs + of_gates), 2, axis=1)
         candidate = tf.tanh(candidate_inputs + reset * (of_candidate + self._candidate_bias))
-        return candidate + update * (state - candidate)
+        return state + renewal * (candidate - state)
 
     def _all_states(self, vectors: tf.Tensor) -> tf.Tensor:
         """Runs the GRUs, `[steps, batch, members, dim]` to `[steps * batch, members, dim]`."""
@@ -181,8 +185,8 @@ class ServedQueryTower(tf.Module):
           is_padding: bool `[steps, batch]`; the state stays as it is there.
         """
         inputs = self._inputs(vectors)
-        hold = tf.where(is_padding, _HOLD, 0.0)[..., None]
-        inputs = tf.concat([inputs[..., : self._units] + hold, inputs[..., self._units :]], axis=2)
+        shut = tf.where(is_padding, _SHUT, 0.0)[..., None]
+        inputs = tf.concat([inputs[..., : self._units] + shut, inputs[..., self._units :]], axis=2)
         _, state = tf.while_loop(
             lambda at, _: at < tf.shape(inputs)[0],
             lambda at, state: (at + 1, self._next_state(tf.gather(inputs, at), state)),

@@ -228,8 +228,8 @@ def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 def joined(parts: tf.Tensor) -> tf.Tensor:
     """Joins members' vectors so that a dot product of two is the mean of the members'."""
     *before, members, dim = parts.shape
-    shape = [-1, members * dim]
-    if len(before) > 1:
+    shape = [-1, members * dim]  # in fewer ops, for one axis before
+    if len(before) != 1:
         shape = tf.concat([tf.shape(parts)[:-2], [members * dim]], axis=0)
     vectors = tf.reshape(parts, shape) / math.sqrt(members)
     vectors.set_shape([*before, members * dim])

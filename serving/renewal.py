@@ -136,9 +136,9 @@ def _change(
     variables: Variables, offered: npt.NDArray[np.bool_], folder: Path
 ) -> npt.NDArray[np.bool_]:
     """Changes the two variables; returns which items were on offer before."""
-    matrix, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
-    was = offer_in(variables[matrix], len(offered))
-    variables[matrix] = with_offer(variables[matrix], offered)
+    columns, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
+    was = offer_in(variables[columns], len(offered))
+    variables[columns] = with_offer(variables[columns], offered)
     # The catalogue's order is that of popularity.
     best = np.flatnonzero(offered)[: len(variables[popular])].astype(np.int32)
     missing = len(variables[popular]) - len(best)

@@ -98,9 +98,9 @@ def test_a_small_catalogue_is_answered_exactly(items: int) -> None:
 
 
 def test_equal_items_are_ordered_by_position() -> None:
-    vectors = np.tile(_clustered(100), (15, 1))
+    vectors = np.tile(_clustered(15), (100, 1))
     _, found = _top(CompressedIndex.build(vectors, OPTIONS), vectors[7:8], 15)
-    np.testing.assert_array_equal(found[0], 7 + 100 * np.arange(15))
+    np.testing.assert_array_equal(found[0], 7 + 15 * np.arange(15))
 
 
 def test_start_items_are_found_wherever_they_are_and_get_their_bonus_once(

@@ -73,12 +73,18 @@ def test_what_is_left_over_is_marked() -> None:
 @pytest.mark.parametrize("values", [2, 40, 1_000_000])
 @pytest.mark.parametrize("items", [5, 70, 4_000])
 @pytest.mark.parametrize("k", [1, 5, 100])
-def test_changed_items_are_ranked_by_their_changed_scores(values: int, items: int, k: int) -> None:
-    """Raised and lowered, repeated, tied, best before and worst before."""
+@pytest.mark.parametrize("offered", [1.0, 0.3])
+def test_changed_items_are_ranked_by_their_changed_scores(
+    values: int, items: int, k: int, offered: float
+) -> None:
+    """Raised and lowered, repeated, tied, withdrawn, best before and worst before."""
     k = min(k, items)
     draw = np.random.default_rng(items)
     drawn = draw.integers(0, values, (3, items)).astype(np.float32)
     index = ExactIndex(tf.constant(drawn.T))
+    is_offered = draw.random(items) < offered
+    (variable,) = index.variables
+    variable.assign(with_offer(variable.numpy(), is_offered))
     best, worst = np.argmax(drawn, axis=1), np.argmin(drawn, axis=1)
     one, another = draw.integers(0, items, (2, 3))
     changed = np.stack([best, one, worst, another, one, best], axis=1).astype(np.int32)
@@ -87,11 +93,14 @@ def test_changed_items_are_ranked_by_their_changed_scores(values: int, items: in
 
     scores, positions = index.top(index.scores(tf.eye(3)), k, changed, bonus)
 
-    expected = drawn.copy()
+    expected = np.where(is_offered, drawn, -np.inf).astype(np.float32)
     rows = np.arange(3)[:, None]
-    expected[rows, changed] = drawn[rows, changed] + bonus
-    np.testing.assert_array_equal(positions, _sorted(expected, k))
-    np.testing.assert_array_equal(scores, np.take_along_axis(expected, positions.numpy(), axis=1))
+    expected[rows, changed] = expected[rows, changed] + bonus
+    best = _sorted(expected, k)
+    found = np.take_along_axis(expected, best, axis=1)
+    np.testing.assert_array_equal(scores, found)
+    is_item = np.isfinite(found)
+    np.testing.assert_array_equal(positions.numpy()[is_item], best[is_item])
 
 
 def test_scores_and_vectors_stand_by_position() -> None:

@@ -171,6 +171,16 @@ def test_without_a_gru_the_query_is_the_copy_term_alone() -> None:
     np.testing.assert_allclose(found[..., :-1][is_item], expected[..., :-1][is_item], atol=1e-6)
 
 
+def test_indices_of_any_shape_have_vectors() -> None:
+    tower = _model(TWO).candidate_tower
+    items = tf.constant([[FIRST_ITEM, FIRST_ITEM + 2]])
+
+    vectors = tower(items)
+
+    np.testing.assert_allclose(tower(items[0]), vectors[0], atol=1e-6)
+    np.testing.assert_allclose(tower(items[0, 1]), vectors[0, 1], atol=1e-6)
+
+
 def test_a_score_is_the_mean_of_the_members_scores() -> None:
     model = _model(TWO)
     every_item = tf.range(FIRST_ITEM, FIRST_ITEM + ITEMS)

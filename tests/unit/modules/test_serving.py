@@ -104,8 +104,14 @@ def test_scores_fall_from_the_best_item_on(signatures: dict) -> None:
 
 def test_neighbours_in_the_batch_do_not_matter(signatures: dict) -> None:
     sessions = [["item 7"], [f"item {i}" for i in range(30)], [RARE], ["item 5", "item 6"]]
-    together = _recommend(signatures, *sessions)
-    assert together == [_recommend(signatures, session)[0] for session in sessions]
+    batch = tf.ragged.constant(sessions, tf.string, ragged_rank=1).to_tensor("")
+
+    together = signatures["recommend"](item_ids=batch)
+
+    for row, session in enumerate(sessions):
+        alone = signatures["recommend"](item_ids=tf.constant([session]))
+        assert together["item_ids"][row].numpy().tolist() == alone["item_ids"][0].numpy().tolist()
+        np.testing.assert_allclose(together["scores"][row], alone["scores"][0], atol=1e-5)
 
 
 def test_sessions_without_a_known_item_get_the_most_popular(signatures: dict) -> None:
