@@ -22,7 +22,8 @@ class SessionFilesDriver(driver.FileBasedDriver):
 
     A file changed within a second of the last run, its length unchanged, would be taken for the old
     one, and so would two files whose names were swapped (names order events of equal time). A
-    digest of every file's name, length and time to the nanosecond is added to the fingerprint.
+    digest of every file's name, length and time is added to the fingerprint; the time of a file on
+    this machine to the nanosecond, that of a remote one as its file system tells it.
     """
 
     def resolve_exec_properties(
@@ -58,6 +59,13 @@ def files_digest(patterns: Iterable[str]) -> str:
     for pattern in patterns:
         digest.update(b"pattern\n")
         for path in sorted(fileio.glob(pattern)):
-            stat = fileio.stat(path)
-            digest.update(f"{path}\n{stat.length} {stat.mtime_nsec}\n".encode())
+            digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _length_and_time(path: str) -> str:
+    if os.path.exists(path):
+        of_file = os.stat(path)
+        return f"{of_file.st_size} {of_file.st_mtime_ns}"
+    remote = fileio.stat(path)  # TensorFlow's, which tells local files' time in seconds
+    return f"{remote.length} {remote.mtime_nsec}"

@@ -188,8 +188,12 @@ def test_the_cache_sees_files_options_and_code(runs, tmp_path):
     assert runs.last_state() == "COMPLETE"
     runs.run(patterns, tmp_path, min_session_length=3)
     assert runs.last_state() == "COMPLETE"
-    # Same length, most likely the same second: TFX's own fingerprint would not see it.
-    (tmp_path / "train.tsv").write_text(click_log(4).replace("i3", "j3"))
+    # Same length and second: TFX's own fingerprint would not see it.
+    train = tmp_path / "train.tsv"
+    written = train.stat().st_mtime_ns
+    train.write_text(click_log(4).replace("i3", "j3"))
+    changed = written + 1_000 if written % 10**9 < 10**9 // 2 else written - 1_000
+    os.utime(train, ns=(changed, changed))
     runs.run(patterns, tmp_path)
     assert runs.last_state() == "COMPLETE"
     assert runs.sessions("train")["s1"] == ["i1", "i2", "j3"]
