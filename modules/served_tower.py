@@ -156,9 +156,9 @@ class ServedQueryTower(tf.Module):
         recurrent = tf.linalg.matmul(state, self._recurrent_kernel)
         of_gates, of_candidate = tf.split(recurrent, parts, axis=1)
         gate_inputs, candidate_inputs = tf.split(inputs, parts, axis=1)
-        renewal, reset = tf.split(tf.sigmoid(gate_inputs + of_gates), 2, axis=1)
+        new_share, reset = tf.split(tf.sigmoid(gate_inputs + of_gates), 2, axis=1)
         candidate = tf.tanh(candidate_inputs + reset * (of_candidate + self._candidate_bias))
-        return state + renewal * (candidate - state)
+        return state + new_share * (candidate - state)
 
     def _all_states(self, vectors: tf.Tensor) -> tf.Tensor:
         """Runs the GRUs, `[steps, batch, members, dim]` to `[steps * batch, members, dim]`."""

@@ -1,4 +1,4 @@
-"""The requests of docs/serving.md, sent as they stand there to servers of both protocols.
+"""The requests of docs/serving.md, with other ids and ports, sent to servers of both protocols.
 
 TensorFlow Serving's binary is not at hand: gRPC is answered by a server made of its own published
 service definition, REST by the server of `demo.py`.
