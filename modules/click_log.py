@@ -1,4 +1,4 @@
-"""Rows of a click log: header, fields, times; neither TensorFlow nor Beam here.
+"""Rows of a click log: header and fields; neither TensorFlow nor Beam here.
 
 Works on bytes, so that a row keeps its place in the file and broken UTF-8 can be told apart.
 """
@@ -6,17 +6,13 @@ Works on bytes, so that a row keeps its place in the file and broken UTF-8 can b
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from modules.event_times import time_to_ms
 from modules.sessions import SessionDataError, SessionOptions
 
 REJECT_REASONS = ("encoding", "field_count", "empty_id", "time")
-MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
-_SECONDS_BELOW = 10**11  # read as milliseconds this is March 1973, as seconds the year 5138
-_LONGEST_TIME = 32  # characters
-_NUMBER = re.compile(rb"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -65,34 +61,6 @@ def _fields(text: str, delimiter: str) -> list[str]:
         return next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error:  # an open quote
         return []
-
-
-def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
-    """Reads an event time as milliseconds since 1970, None where it is none.
-
-    Negative values, and those after the year 9999, count as unreadable: in a click log they are
-    somebody's mark for "missing".
-
-    >>> time_to_ms(b"1442004589439"), time_to_ms(b"1396860669.277"), time_to_ms(b"soon")
-    (1442004589439, 1396860669277, None)
-    """
-    if raw.isdigit() and len(raw) <= _LONGEST_TIME:
-        time = int(raw)
-        if unit == "seconds" or (unit == "auto" and time < _SECONDS_BELOW):
-            time *= 1000
-        return time if time <= MAX_TIME_MS else None
-    return _float_time_to_ms(raw.strip(), unit)
-
-
-def _float_time_to_ms(raw: bytes, unit: str) -> int | None:
-    match = _NUMBER.fullmatch(raw) if len(raw) <= _LONGEST_TIME else None
-    if match is None:
-        return None
-    number = float(raw)
-    has_point = match.group(1) is not None
-    if unit == "seconds" or (unit == "auto" and (has_point or number < _SECONDS_BELOW)):
-        number *= 1000
-    return round(number) if number <= MAX_TIME_MS else None
 
 
 class Rows(NamedTuple):

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-TIME_UNITS = ("auto", "milliseconds", "seconds")
+from modules.event_times import TIME_UNITS
+
 _MS_PER_HOUR = 3_600_000
 _MAX_HOURS = 1_000_000
 
@@ -30,8 +31,9 @@ class SessionOptions:
       item_column: header name of the item id.
       time_column: header name of the event time.
       delimiter: one character; None takes a comma for `.csv` (and `.csv.gz`), else a tab.
-      time_unit: `milliseconds`, `seconds`, or `auto`: by value, a decimal point or an integer
-        below 1e11 means seconds.
+      time_unit: `seconds`, `milliseconds`, `microseconds`, `nanoseconds`, `iso8601`, or `auto`:
+        value by value, a number below 1e11 means seconds, below 1e14 milliseconds, below 1e17
+        microseconds, else nanoseconds; all else is ISO 8601.
       drop_immediate_repeats: of equal items in a row keep the first event.
       min_session_length: events a session needs, counted after dropping repeats.
       max_session_length: events kept of a longer session, the latest, in split train; None for all.

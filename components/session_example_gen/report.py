@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from components.session_example_gen.input_files import InputSplit
 from modules.click_log import REJECT_REASONS
+from modules.event_times import TIME_UNITS
 from modules.sessions import SessionDataError, SessionOptions
 
 EXAMPLES_SHOWN = 5
@@ -137,7 +138,16 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
         for reject in report.rejects
         if reject.split == split.name
     ]
+    if by_reason["time"]:
+        lines.append(_time_hint(options))
     raise SessionDataError("\n".join(lines))
+
+
+def _time_hint(options: SessionOptions) -> str:
+    return (
+        f"Times in column {options.time_column!r} are read as sessions.time_unit = "
+        f"{options.time_unit}; there are {', '.join(TIME_UNITS)}."
+    )
 
 
 def _no_session_left(

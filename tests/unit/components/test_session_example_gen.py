@@ -84,6 +84,8 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
         "allowed are 1.00%.",
         "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
         *(f"  a.tsv at byte {100 * n}: time: 'row {n}'" for n in range(5)),
+        "Times in column 'Time' are read as sessions.time_unit = auto; there are auto, "
+        "milliseconds, seconds, microseconds, nanoseconds, iso8601.",
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)
     report.check_report(merged, [file_split("train", "a.tsv")], ["train"], allowed)

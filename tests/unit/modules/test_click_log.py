@@ -1,71 +1,13 @@
-"""Headers, rows and times of a click log."""
+"""Headers and rows of a click log."""
 
-import doctest
 import random
 
 import pytest
 
-from modules import click_log
-from modules.click_log import MAX_TIME_MS, Columns, parse_rows, read_header, time_to_ms
+from modules.click_log import Columns, parse_rows, read_header
 from modules.sessions import SessionDataError, SessionOptions
 
 COLUMNS = Columns("\t", 3, 0, 1, 2)
-
-
-@pytest.mark.parametrize(
-    ("raw", "unit", "expected"),
-    [
-        (b"1442004589439", "auto", 1442004589439),
-        (b"1442004589", "auto", 1442004589000),
-        (b"1396860669.277", "auto", 1396860669277),
-        (b"1396437466.94", "auto", 1396437466940),
-        (b"1396860669.2774", "auto", 1396860669277),
-        (b"1396860669.", "auto", 1396860669000),
-        (b"1.396860669277E9", "auto", 1396860669277),
-        (b" 1442004589439 ", "auto", 1442004589439),
-        (b"99999999999", "auto", 99999999999000),
-        (b"100000000000", "auto", 100000000000),
-        (b"0", "auto", 0),
-        (b"1442004589", "milliseconds", 1442004589),
-        (b"1442004589439.0", "milliseconds", 1442004589439),
-        (b"1442004589", "seconds", 1442004589000),
-        (b"1442004589.5", "seconds", 1442004589500),
-        (str(MAX_TIME_MS).encode(), "auto", MAX_TIME_MS),
-    ],
-)
-def test_reads_a_time_as_milliseconds(raw, unit, expected):
-    assert time_to_ms(raw, unit) == expected
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b" ",
-        b"soon",
-        b"-1",
-        b"+1442004589439",
-        b"nan",
-        b"inf",
-        b"1_442_004_589_439",
-        b"0x10",
-        b"2014-04-07T10:51:09.277Z",
-        b"1,442",
-        b"1e999",
-        b"9" * 5000,
-        str(MAX_TIME_MS + 1).encode(),
-        b"1442004589439.0",  # a point means seconds: the year 47,665
-        "١٤٤٢".encode(),
-    ],
-)
-def test_refuses_what_is_no_time(raw):
-    assert time_to_ms(raw, "auto") is None
-
-
-def test_every_millisecond_survives_float_seconds():
-    draw = random.Random(3)
-    for time in (draw.randrange(10**12, 2 * 10**12) for _ in range(20_000)):
-        assert time_to_ms(f"{time / 1000:.3f}".encode(), "auto") == time
 
 
 def test_finds_columns_in_any_order_among_others():
@@ -162,9 +104,3 @@ def test_any_cut_of_the_text_at_a_line_end_gives_the_same_rows():
         parts = parse_rows(first, 7, COLUMNS), parse_rows(second, 7 + len(first), COLUMNS)
         for both, expected in zip(zip(*parts, strict=True), whole, strict=True):
             assert both[0] + both[1] == expected
-
-
-def test_the_examples_in_docstrings_hold():
-    result = doctest.testmod(click_log)
-    assert result.attempted > 0
-    assert result.failed == 0

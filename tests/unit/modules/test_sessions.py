@@ -191,7 +191,8 @@ def test_a_value_that_cannot_be_used_is_named(name, values):
 def test_all_problems_are_reported_at_once():
     options = SessionOptions(time_unit="days", sample_fraction=0, eval_hours=-1)
     assert options.problems() == [
-        "time_unit must be one of auto, milliseconds, seconds, got 'days'",
+        "time_unit must be one of auto, milliseconds, seconds, microseconds, nanoseconds, iso8601, "
+        "got 'days'",
         "sample_fraction must be above 0 and at most 1, got 0",
         "eval_hours must be above 0 and at most 1000000, or null, got -1",
     ]

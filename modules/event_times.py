@@ -1,0 +1,121 @@
+"""Event times as text, read as milliseconds since 1970; neither TensorFlow nor Beam here."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+
+TIME_UNITS = ("auto", "milliseconds", "seconds", "microseconds", "nanoseconds", "iso8601")
+MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
+
+# A number from here on is taken for the finer unit. Seconds below 1e11 end in the year 5138, and
+# 1e11 milliseconds, 1e14 microseconds and 1e17 nanoseconds are all March 1973.
+_MILLISECONDS_FROM = 10**11
+_MICROSECONDS_FROM = 10**14
+_NANOSECONDS_FROM = 10**17
+_LONGEST_TIME = 40  # characters
+
+# A decimal comma is told from separators of thousands: those come after three digits at most.
+_NUMBER = re.compile(
+    rb"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?|[0-9]+,[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]{4,},[0-9]*"
+)
+_ISO_8601 = re.compile(
+    rb"(?P<year>[0-9]{4})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
+    rb"(?:[Tt ](?P<hour>[01][0-9]|2[0-3])(?P<colon>:?)(?P<minute>[0-5][0-9])"
+    rb"(?:(?P=colon)(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]+))?)?"
+    rb" ?(?P<zone>[Zz]|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
+)
+_MS_PER_DAY = 86_400_000
+_MS_PER_HOUR = 3_600_000
+_MS_PER_MINUTE = 60_000
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
+    """Reads an event time as milliseconds since 1970, None where it cannot be read.
+
+    Negative values, and those after the year 9999, count as unreadable: in a click log they are
+    somebody's mark for "missing". A date and time without a zone is UTC.
+
+    Args:
+      raw: the field's text.
+      unit: one of TIME_UNITS; `auto` takes a number's unit from its size, all else as ISO 8601.
+
+    >>> time_to_ms(b"1442004589439"), time_to_ms(b"1396860669.277"), time_to_ms(b"soon")
+    (1442004589439, 1396860669277, None)
+    >>> time_to_ms(b"2014-04-07T10:51:09.277+02:00")
+    1396860669277
+    """
+    if raw.isdigit() and len(raw) <= _LONGEST_TIME and unit != "iso8601":
+        time = int(raw)
+        if unit == "auto" and _MILLISECONDS_FROM <= time < _MICROSECONDS_FROM:
+            return time  # the usual case, soon done with
+        return _whole_to_ms(time, unit if unit != "auto" else _unit_of(time))
+    raw = raw.strip()
+    if len(raw) > _LONGEST_TIME:
+        return None
+    if unit != "iso8601" and _NUMBER.fullmatch(raw):
+        number = float(raw.replace(b",", b"."))
+        return _float_to_ms(number, unit if unit != "auto" else _unit_of(number))
+    return _iso_8601_to_ms(raw) if unit in ("auto", "iso8601") else None
+
+
+def _unit_of(number: float) -> str:
+    """Tells the unit of a number since 1970 by its size."""
+    if number < _MILLISECONDS_FROM:
+        return "seconds"
+    if number < _MICROSECONDS_FROM:
+        return "milliseconds"
+    return "microseconds" if number < _NANOSECONDS_FROM else "nanoseconds"
+
+
+def _whole_to_ms(time: int, unit: str) -> int | None:
+    if unit == "seconds":
+        time *= 1000
+    elif unit == "microseconds":
+        time = (time + 500) // 1000
+    elif unit == "nanoseconds":
+        time = (time + 500_000) // 1_000_000
+    return time if time <= MAX_TIME_MS else None
+
+
+def _float_to_ms(number: float, unit: str) -> int | None:
+    if unit == "seconds":
+        number *= 1000
+    elif unit == "microseconds":
+        number /= 1000
+    elif unit == "nanoseconds":
+        number /= 1_000_000
+    return round(number) if number <= MAX_TIME_MS else None
+
+
+def _iso_8601_to_ms(raw: bytes) -> int | None:
+    match = _ISO_8601.fullmatch(raw)
+    if match is None:
+        return None
+    part = match.groupdict(default=b"0")
+    days = _days_since_1970(part["year"], part["month"], part["day"])
+    if days is None:
+        return None
+    time = days * _MS_PER_DAY - _offset_ms(match["zone"])
+    time += int(part["hour"]) * _MS_PER_HOUR + int(part["minute"]) * _MS_PER_MINUTE
+    time += int(part["second"]) * 1000 + round(float(b"0." + part["fraction"]) * 1000)
+    return time if 0 <= time <= MAX_TIME_MS else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _days_since_1970(year: bytes, month: bytes, day: bytes) -> int | None:
+    try:
+        return datetime.date(int(year), int(month), int(day)).toordinal() - _EPOCH
+    except ValueError:  # the 30th of February, the year 0
+        return None
+
+
+def _offset_ms(zone: bytes | None) -> int:
+    """Reads how far a zone such as `+02:00` is ahead of UTC."""
+    if zone is None or zone[:1] not in b"+-":
+        return 0
+    digits = zone[1:].replace(b":", b"").ljust(4, b"0")
+    ahead = int(digits[:2]) * _MS_PER_HOUR + int(digits[2:]) * _MS_PER_MINUTE
+    return ahead if zone[:1] == b"+" else -ahead
