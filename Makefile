@@ -4,7 +4,10 @@
 PYTHON ?= python3
 
 # Values reach commands through the process environment, so that spaces and quotes in them survive.
-export STACK GPU PRESET DATA TRAIN EVAL TEST SET OUT ARGS
+VALUES = STACK GPU PRESET DATA TRAIN EVAL TEST SET OUT ARGS
+export $(VALUES)
+# As typed: make would expand a dollar sign in them.
+$(foreach name,$(VALUES),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 
 IN_BASE = $(PYTHON) environment.py run
 IN_DEV = $(PYTHON) environment.py run --extra dev --extra kubeflow

@@ -23,6 +23,7 @@ from tfx.utils import name_utils
 
 from deployment import DEFAULT, Deployment, Resources
 from pipeline.config import Config, ConfigError
+from pipeline.yaml_values import Dumper
 from runtime_parameters import FLAG, TYPES, RuntimeParameter, encode
 from setup import NAME, VERSION
 from tfx_pipeline import create_cluster_pipeline, runtime_parameters
@@ -152,7 +153,7 @@ def _append_binding(container: dict[str, Any], binding: Any) -> None:
         args += [FLAG, encode([binding])]
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Writes out what is the same for all nodes: people and other parsers read no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:

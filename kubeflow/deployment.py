@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ConfigError
-from pipeline.typed_values import build, field_names, parse_yaml
+from pipeline.typed_values import build, convert, field_names
+from pipeline.yaml_values import parse_yaml, unwrap
 
 HERE = Path(__file__).resolve().parent
 TARGETS = ("oss", "vertex")
@@ -100,7 +101,7 @@ def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _read_resources(values: Any, problems: list[str]) -> dict[str, Resources]:
-    if values is None:
+    if unwrap(values) is None:
         return {}
     if not isinstance(values, dict):
         problems.append(f"resources must be a mapping of node ids, got {values!r}")
@@ -148,6 +149,8 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
             name_or_path, [f"no such Beam preset and no such file: there are {names}"]
         )
     arguments = parse_yaml(file.read_text(encoding="utf-8"))
-    if not isinstance(arguments, list) or not all(isinstance(flag, str) for flag in arguments):
-        raise ConfigError(file.name, [f"must hold a list of flags, got {arguments!r}"])
-    return tuple(arguments)
+    try:
+        flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
+    except ValueError as error:
+        raise ConfigError(file.name, [f"must hold a list of flags, got {arguments!r}"]) from error
+    return flags

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ConfigError
-from pipeline.typed_values import parse_yaml, unknown_key
+from pipeline.typed_values import unknown_key
+from pipeline.yaml_values import parse_yaml, unwrap
 
 # The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names; those from
 # `tolerations` on need KFP 2.1 or later.
@@ -72,7 +73,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
     """
     problems: list[str] = []
     try:
-        values = parse_yaml(file.read_text(encoding="utf-8"))
+        values = unwrap(parse_yaml(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     values = _mapping("the file", values, problems)

@@ -30,7 +30,8 @@ class SessionOptions:
       session_column: header name of the session id.
       item_column: header name of the item id.
       time_column: header name of the event time.
-      delimiter: one character; None takes a comma for `.csv` (and `.csv.gz`), else a tab.
+      delimiter: one character, of which `tab` and a backslash with t name a tab; None takes a comma
+        for `.csv` (and `.csv.gz`), else a tab.
       time_unit: `seconds`, `milliseconds`, `microseconds`, `nanoseconds`, `iso8601`, or `auto`:
         value by value, a number below 1e11 means seconds, below 1e14 milliseconds, below 1e17
         microseconds, else nanoseconds; all else is ISO 8601.
@@ -47,7 +48,9 @@ class SessionOptions:
     session_column: str = "SessionId"
     item_column: str = "ItemId"
     time_column: str = "Time"
-    delimiter: str | None = None
+    delimiter: str | None = dataclasses.field(
+        default=None, metadata={"spellings": {r"\t": "\t", "tab": "\t"}}
+    )
     time_unit: str = "auto"
     drop_immediate_repeats: bool = False
     min_session_length: int = 2

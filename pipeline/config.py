@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.index_builder.options import IndexOptions
 from components.model_gate.metric_names import known_names, named_metrics, slice_bounds
 from components.model_gate.options import GateOptions
@@ -31,7 +29,8 @@ from modules.sessions import SessionOptions
 from modules.tuner_options import TunerOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
 from pipeline.overrides import apply_override
-from pipeline.typed_values import build, convert, field_names, parse_yaml, to_plain, unknown_key
+from pipeline.typed_values import build, convert, field_names, to_plain, unknown_key
+from pipeline.yaml_values import format_yaml, parse_yaml, unwrap
 
 PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -205,9 +204,11 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
         values = parse_yaml(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(file.name, [f"not readable as YAML: {error}"]) from error
-    if values is not None and not isinstance(values, dict):
+    if unwrap(values) is None:
+        return file, {}
+    if not isinstance(values, dict):
         raise ConfigError(file.name, [f"must hold a mapping of sections, got {values!r}"])
-    return file, values or {}
+    return file, {key: None if unwrap(value) is None else value for key, value in values.items()}
 
 
 def _name_of(file: Path) -> str:
@@ -262,7 +263,7 @@ def load_config(
     Args:
       preset_or_path: name of a bundled preset, or path of a YAML file of the same form, such as
         the one that `write_config` wrote.
-      overrides: `section.key=value` each, the value as YAML.
+      overrides: `section.key=value` each; the value is text where the option is, else YAML.
       data: paths from the command line; they win over the file's and the overrides'.
 
     Raises:
@@ -271,10 +272,10 @@ def load_config(
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
     for assignment in overrides:
-        apply_override(values, assignment, _SECTIONS, problems)
+        apply_override(values, assignment, _SECTIONS, _SCALARS, problems)
     known = _known_keys()
     unknown = [key for key in values if key not in _SECTIONS and key not in _SCALARS]
-    problems += [unknown_key(str(key), values[key], known) for key in unknown]
+    problems += [unknown_key(key, values[key], known) for key in unknown]
     scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
     sections: dict[str, Any] = {
         name: build(options_class, values.get(name), name, problems, known)
@@ -292,5 +293,4 @@ def load_config(
 
 def write_config(config: Config, file: Path) -> None:
     """Writes all values as YAML; `load_config` reads the same Config back."""
-    text = yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
-    file.write_text(text, encoding="utf-8")
+    file.write_text(format_yaml(to_plain(config)), encoding="utf-8")

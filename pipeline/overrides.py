@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 import shlex
+import typing
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.typed_values import parse_yaml
+from pipeline.typed_values import read_assigned
+
+# A shell drops such a backslash unless it is quoted, and makes a t of \t.
+_KEPT_BACKSLASH = re.compile(r"(?<!\\)\\(?=[A-Za-z0-9])")
+_STAND_IN = "\0"  # which no command line can hold
 
 
 def split_overrides(text: str) -> list[str]:
-    """Splits `a.b=1 c.d="two words"` as a shell does.
+    """Splits `a.b=1 c.d="two words"` as a shell does, but keeps a backslash before a letter.
 
     Raises:
       ValueError: a quotation is not closed.
     """
     try:
-        return shlex.split(text)
+        words = shlex.split(_KEPT_BACKSLASH.sub(_STAND_IN, text))
     except ValueError as error:
         raise ValueError(f"SET={text}: {error}: check the quotes") from error
+    return [word.replace(_STAND_IN, "\\") for word in words]
 
 
 def apply_override(
     values: dict[str, Any],
     assignment: str,
     sections: Mapping[str, type],
+    scalars: Mapping[str, Any],
     problems: list[str],
 ) -> None:
     """Puts one `section.key=value` into a YAML mapping; a further dot names a mapping's key.
 
     Args:
       values: what the YAML file says; changed in place.
-      assignment: the override, its value as YAML.
+      assignment: the override, its value as `typed_values.read_assigned` reads it.
       sections: dataclass of each section.
+      scalars: type of each top-level value.
       problems: gets a line if the override cannot be understood. Unknown keys stay in `values`,
         whose reader reports them.
     """
@@ -42,8 +50,9 @@ def apply_override(
     if not equals or not section or (section in sections and not rest):
         problems.append(f"override {assignment!r} must read section.key=value")
         return
+    hints = typing.get_type_hints(sections[section]) if section in sections else dict(scalars)
     try:
-        value = parse_yaml(text)
+        value = read_assigned(text, _declared(hints, rest if section in sections else name))
     except ValueError as error:
         problems.append(f"{name}: the value {text!r} is not readable as YAML: {error}")
         return
@@ -58,14 +67,27 @@ def apply_override(
         problems.append(f"override {assignment!r}: {name.rpartition('.')[0]} has no keys below it")
 
 
+def _declared(hints: Mapping[str, Any], name: str) -> Any:
+    """Returns the annotation of an option, or of a mapping's entries; None for what is unknown."""
+    key, _, entry = name.partition(".")
+    hint = hints.get(key)
+    if not entry:
+        return hint
+    return typing.get_args(hint)[1] if _is_mapping(hint) else None
+
+
+def _is_mapping(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
 def _set_field(target: dict[str, Any], name: str, value: Any, section: type) -> bool:
     """Sets a field, or one entry of a field that is a mapping; False if it is none."""
     key, _, entry = name.partition(".")
     if not entry:
         target[key] = value
         return True
-    fields = {field.name: str(field.type) for field in dataclasses.fields(section)}
-    if not fields.get(key, "").startswith("Mapping["):
+    if not _is_mapping(typing.get_type_hints(section).get(key)):
         return False
     given = target.get(key, getattr(section(), key))
     target[key] = {**(given if isinstance(given, Mapping) else {}), entry: value}

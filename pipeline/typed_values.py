@@ -5,52 +5,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import re
 import types
 import typing
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-import yaml
+from pipeline.yaml_values import Plain, parse_yaml, quoted_text, unwrap
 
 Options = TypeVar("Options")
 
-# YAML 1.1, which PyYAML speaks, reads 1e-3 and 4e5 as strings; YAML 1.2 and people read numbers.
-_FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$")
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, which plain YAML loaders let win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    "", None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
-
-
-def parse_yaml(text: str) -> Any:
-    """Parses YAML text; numbers such as 1e-3 are floats and duplicate keys are errors.
-
-    Raises:
-      ValueError: the text is no YAML; the message has line and column.
-    """
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"{where}{error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+NULL = "null"
+# Key of a dataclass field's metadata: other spellings of a text, by spelling.
+SPELLINGS = "spellings"
 
 
 def _convert_float(value: Any) -> float:
@@ -72,8 +38,23 @@ def _convert_exact(value: Any, expected: type | tuple[type, ...], words: str) ->
     return value
 
 
+def _convert_text(value: Any) -> str:
+    """Takes the source text: what YAML makes of it is not what a text option is about."""
+    if isinstance(value, Plain) and not value.text:
+        raise ValueError("a string (in quotes if it is empty or begins with #)")
+    text: str = _convert_exact(value.text if isinstance(value, Plain) else value, str, "a string")
+    return text
+
+
+def _is_none(value: Any, inner: Any) -> bool:
+    """Tells whether a value stands for none: of a text, only the word null does."""
+    if inner is str and isinstance(value, Plain):
+        return value.text == NULL
+    return unwrap(value) is None
+
+
 def _convert_optional(value: Any, inner: Any) -> Any:
-    if value is None:
+    if _is_none(value, inner):
         return None
     try:
         return convert(value, inner)
@@ -98,8 +79,40 @@ def _convert_mapping(value: Any, inner: Any) -> dict[str, Any]:
         ) from error
 
 
+def is_optional(hint: Any) -> bool:
+    """Tells whether an annotation is `X | None`."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _required(hint: Any) -> Any:
+    """Returns the X of `X | None`, and any other annotation as it is."""
+    found = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    return found[0] if is_optional(hint) else hint
+
+
+def read_assigned(text: str, hint: Any) -> Any:
+    """Returns the value that a command line assigns to an option, for `convert`.
+
+    Args:
+      text: as typed, without the quotes that the shell takes.
+      hint: the option's annotation. One for text takes the text as it is, but for quotes that are
+        still around it, which YAML's rules take off; all others are read as YAML.
+
+    Raises:
+      ValueError: the text is not valid YAML.
+    """
+    if _required(hint) is not str:
+        value = parse_yaml(text)
+        # Of `#5` YAML sees a comment and nothing else, but a command line has no comments.
+        return text if value is None and text.strip() else value
+    if is_optional(hint) and text == NULL:
+        return None
+    content = quoted_text(text)
+    return text if content is None else content
+
+
 def convert(value: Any, hint: Any) -> Any:
-    """Returns a YAML value as the annotated type.
+    """Returns a value of `parse_yaml` as the annotated type; text keeps its source.
 
     Knows bool, int, float, str, Any (one of these), `X | None`, `tuple[X, ...]` and
     `Mapping[str, X]`.
@@ -109,9 +122,12 @@ def convert(value: Any, hint: Any) -> Any:
       TypeError: the annotation itself is none of the above.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        inner = [argument for argument in arguments if argument is not type(None)]
-        return _convert_optional(value, inner[0])
+    if is_optional(hint):
+        return _convert_optional(value, _required(hint))
+    if hint is str:
+        return _convert_text(value)
+    if isinstance(value, Plain):
+        value = value.value
     if origin is tuple:
         return _convert_sequence(value, arguments[0])
     if origin is not None and issubclass(origin, Mapping):
@@ -122,8 +138,6 @@ def convert(value: Any, hint: Any) -> Any:
         return _convert_int(value)
     if hint is bool:
         return _convert_exact(value, bool, "true or false")
-    if hint is str:
-        return _convert_exact(value, str, "a string")
     if hint is typing.Any:
         return _convert_exact(value, (bool, int, float, str), "a single value")
     raise TypeError(f"fields of type {hint!r} cannot be read from YAML")
@@ -140,9 +154,18 @@ def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
     return f"{name} is not a known key, got {value!r}: {way_out}"
 
 
+def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(options_class)}
+
+
 def field_names(options_class: type) -> list[str]:
     """Returns the names of a dataclass's fields."""
-    return [field.name for field in dataclasses.fields(options_class)]
+    return list(_fields(options_class))
+
+
+def _spelled(value: Any, field: dataclasses.Field[Any]) -> Any:
+    """Returns what a value means that may be given by another spelling."""
+    return field.metadata.get(SPELLINGS, {}).get(value, value) if isinstance(value, str) else value
 
 
 def build(
@@ -164,20 +187,20 @@ def build(
     Returns:
       The options. A field that cannot be read keeps its default, so that the others are checked.
     """
-    if values is None:
+    if unwrap(values) is None:
         values = {}
     if not isinstance(values, dict):
         problems.append(f"{section} must be a mapping of keys to values, got {values!r}")
         values = {}
     hints = typing.get_type_hints(options_class)
-    fields = field_names(options_class)
+    fields = _fields(options_class)
     usable = {}
     for key, value in values.items():
         if key not in fields:
             problems.append(unknown_key(f"{section}.{key}", value, known))
             continue
         try:
-            usable[key] = convert(value, hints[key])
+            usable[key] = _spelled(convert(value, hints[key]), fields[key])
         except ValueError as error:
             problems.append(f"{section}.{key} must be {error}, got {value!r}")
     options = options_class(**usable)

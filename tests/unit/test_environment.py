@@ -285,7 +285,8 @@ def test_a_command_runs_as_in_an_activated_environment(checkout: Path) -> None:
 def test_make_run_hands_values_over_unchanged(checkout: Path, program: Callable[..., Path]) -> None:
     echo = "import json, sys; print(json.dumps(sys.argv[1:]))"
     python = program("echo-python", f"exec '{sys.executable}' -c '{echo}' \"$@\"")
-    values = ["PRESET=sample", "DATA=/a folder", """SET=a.b="it's" c.d=[1, 2] *""", "TEST=x;y&z"]
+    overrides = r"""a.b="it's" c.d=[1, 2] * e.f="$" g=$(nothing) h=# i=\t"""
+    values = ["PRESET=sample", "DATA=/a folder", f"SET={overrides}", "TEST=x;y&z$1"]
 
     done = subprocess.run(
         ["make", "run", f"PYTHON={python}", *values],
@@ -298,7 +299,7 @@ def test_make_run_hands_values_over_unchanged(checkout: Path, program: Callable[
 
     assert json.loads(done.stdout) == [
         *["environment.py", "run", "python", "run.py", "--preset", "sample", "--data", "/a folder"],
-        *["--test", "x;y&z", "--set", """a.b="it's" c.d=[1, 2] *"""],
+        *["--test", "x;y&z$1", "--set", overrides],
     ]
 
 

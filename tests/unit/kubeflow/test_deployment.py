@@ -35,7 +35,7 @@ def test_a_node_gets_its_own_resources_else_the_default(tmp_path: Path) -> None:
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "d.yaml"
     file.write_text(
-        "target: aws\nimages: x\npipeline_root: 3\nresources:\n  Trainer: {cpu: 0, gpus: 1}\n",
+        "target: aws\nimages: x\npipeline_root: [3]\nresources:\n  Trainer: {cpu: 0, gpus: 1}\n",
         "utf-8",
     )
     with pytest.raises(ConfigError) as error:
@@ -44,7 +44,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         "d.yaml is not usable",
         "target must be one of oss, vertex, got 'aws'",
         "deployment.images is not a known key, got 'x': did you mean deployment.image?",
-        "deployment.pipeline_root must be a string, got 3",
+        "deployment.pipeline_root must be a string, got [3]",
         "resources.Trainer.gpus is not a known key, got 1: did you mean resources.Trainer.gpu?",
         "resources.Trainer.cpu must be above 0, got 0.0",
         "push_folder is not set",

@@ -169,7 +169,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("trainer.epochs=2.5", "trainer.epochs must be a whole number, got 2.5"),
         ("trainer.epochs=.inf", "trainer.epochs must be a whole number, got inf"),
         ("trainer.learning_rate=.nan", "trainer.learning_rate must be a number, got nan"),
-        ("trainer.loss=7", "trainer.loss must be a string, got 7"),
+        ("trainer.loss=7", "trainer.loss must be one of sampled, in_batch, full, got '7'"),
         (
             "trainer.loss=softmax",
             "trainer.loss must be one of sampled, in_batch, full, got 'softmax'",
@@ -395,9 +395,10 @@ def test_the_documented_overrides_work(folder: Path) -> None:
     text = (PROJECT / "docs" / "configuration.md").read_text("utf-8")
     examples = re.findall(r"""^(?:make run .*)?SET=("|')(.*)\1(?: *#.*)?$""", text, re.MULTILINE)
     (folder / "my shop.tsv").write_text("")
-    assert len(examples) == 5
-    for _, example in examples:
-        load_config("custom", split_overrides(example))
+    assert len(examples) == 6
+    configs = [load_config("custom", split_overrides(example)) for _, example in examples]
+    assert [config.sessions.delimiter for config in configs[-2:]] == [";", "\t"]
+    assert configs[-1].sessions.item_column == "1"
 
 
 def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> None:
