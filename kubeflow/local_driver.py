@@ -82,7 +82,6 @@ def parameter_values(spec: Json, given: Json) -> Json:
     if problems:
         raise BackendError("\n".join(problems))
     wanted = run_values.definitions(spec)
-    given = run_values.as_declared(spec, given)
     return {
         name: given.get(name, definition.get("defaultValue")) for name, definition in wanted.items()
     }
@@ -129,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         spec = load_spec(options.spec)
-        run_pipeline(spec, dict(options.parameter), options.work.absolute(), options.pipeline_root)
+        given = run_values.typed(spec, dict(options.parameter))
+        run_pipeline(spec, given, options.work.absolute(), options.pipeline_root)
     except (NodeFailedError, BackendError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Mapping
 from typing import Any
-
-import yaml
 
 from runtime_parameters import FLAG, Binding, decode
 
 Json = dict[str, Any]
 
+# What a value must be, by its parameterType.
+KINDS = {"STRING": "text", "NUMBER_INTEGER": "a whole number", "NUMBER_DOUBLE": "a number"}
+# KFP carries every number as a double, which holds no larger whole number exactly.
+MOST = 2**53
+_WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
-def assignment(text: str) -> tuple[str, Any]:
-    """Reads `NAME=VALUE`: numbers become numbers, everything else stays text.
+
+def assignment(text: str) -> tuple[str, str]:
+    """Splits `NAME=VALUE`; what the value is, the pipeline's declaration of NAME says.
 
     Raises:
       argparse.ArgumentTypeError: there is no `=`.
@@ -21,12 +28,7 @@ def assignment(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return name, value
-    is_number = isinstance(parsed, (int, float)) and not isinstance(parsed, bool)
-    return name, parsed if is_number else value
+    return name, value
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,22 @@ def definitions(spec: Json) -> Json:
     return found
 
 
-def problems(spec: Json, given: Json) -> list[str]:
+def typed(spec: Json, given: Mapping[str, str]) -> Json:
+    """Returns values of the declared types; text stays as typed, and so does what is no number."""
+    kinds = {name: definition["parameterType"] for name, definition in definitions(spec).items()}
+    return {
+        name: text if kinds.get(name, "STRING") == "STRING" else _number(text)
+        for name, text in given.items()
+    }
+
+
+def _number(text: str) -> int | float | str:
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def problems(spec: Json, given: Mapping[str, Any]) -> list[str]:
     """Returns one line per value that the pipeline does not take."""
     wanted = definitions(spec)
     found = []
@@ -57,10 +74,11 @@ def problems(spec: Json, given: Json) -> list[str]:
             found.append(f"the pipeline has no parameter {name}: there are {known}")
             continue
         kind = wanted[name]["parameterType"]
-        is_number = isinstance(value, (int, float))
-        whole = is_number and float(value).is_integer()
-        if (kind == "NUMBER_INTEGER" and not whole) or (kind == "NUMBER_DOUBLE" and not is_number):
-            found.append(f"the parameter {name} must be {kind}, got {value!r}")
+        if not _is_of(kind, value):
+            found.append(
+                f"the parameter {name} must be {KINDS.get(kind, 'of another type')} ({kind}), "
+                f"got {value!r}"
+            )
             continue
         try:
             for binding in bindings(spec):
@@ -71,6 +89,17 @@ def problems(spec: Json, given: Json) -> list[str]:
     return found
 
 
+def _is_of(kind: str, value: Any) -> bool:
+    """Tells whether a value is of a parameterType, and small enough for a double."""
+    if kind == "STRING":
+        return isinstance(value, str)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    if kind == "NUMBER_INTEGER":
+        return abs(value) <= MOST and float(value).is_integer()
+    return kind == "NUMBER_DOUBLE" and abs(value) < float("inf")
+
+
 def bindings(spec: Json) -> list[Binding]:
     """Returns where the parameters go, from the arguments of the containers."""
     found = []
@@ -79,9 +108,3 @@ def bindings(spec: Json) -> list[Binding]:
         if FLAG in args:
             found += decode(args[args.index(FLAG) + 1])
     return found
-
-
-def as_declared(spec: Json, given: Json) -> Json:
-    """Returns the values with numbers for text parameters written as text."""
-    kinds = {name: definition["parameterType"] for name, definition in definitions(spec).items()}
-    return {name: str(v) if kinds[name] == "STRING" else v for name, v in given.items()}

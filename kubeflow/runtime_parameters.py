@@ -29,7 +29,7 @@ class Binding:
       path: keys inside the property's JSON; empty for the property itself.
       form: text with `{}` for the value; or `json` for JSON text; or `span` for a span number, of
         which -1 changes nothing.
-      minimum: lowest number that can be used; None for no limit.
+      minimum: lowest whole number that can be used; None for no limit.
     """
 
     parameter: str
@@ -42,7 +42,13 @@ class Binding:
         """Raises ValueError if the value cannot be used; the message names both."""
         if self.form == "json":
             self._parse(value)
-        if self.minimum is not None and float(value) < self.minimum:
+        if self.minimum is not None or self.form == "span":
+            self._check_number(value)
+
+    def _check_number(self, value: Value) -> None:
+        if isinstance(value, (str, bool)) or not float(value).is_integer():
+            raise ValueError(f"{self.parameter} must be a whole number, got {value!r}")
+        if self.minimum is not None and value < self.minimum:
             raise ValueError(f"{self.parameter} must be at least {self.minimum}, got {value!r}")
 
     def apply(self, properties: dict[str, Any], value: Value) -> None:
@@ -77,6 +83,12 @@ class Binding:
             raise ValueError(f"{self.parameter} must be a JSON object, got {value!r}")
         return parsed
 
+    def _check_kind(self, old: Any, new: Any) -> None:
+        """Keeps a text out of the place of a number: nobody would read it as one later."""
+        is_number = isinstance(old, (int, float)) and not isinstance(old, bool)
+        if is_number and isinstance(new, str):
+            raise ValueError(f"{self.parameter} must be a number, got {new!r}")
+
     def _put(self, properties: dict[str, Any], new: Any) -> None:
         if not self.path:
             properties[self.prop] = new
@@ -86,6 +98,7 @@ class Binding:
         for key in self.path[:-1]:
             place = place[key]
         # Protos as JSON leave out fields at their default, so the last key may be new.
+        self._check_kind(place.get(self.path[-1]), new)
         place[self.path[-1]] = new
         properties[self.prop] = json.dumps(content, sort_keys=True)
 

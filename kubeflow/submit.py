@@ -131,7 +131,7 @@ def _common(client: Any, options: argparse.Namespace, spec: Json) -> dict[str, A
         "job_name": options.name
         or f"{spec['pipelineInfo']['name']}-{time.strftime('%m%d-%H%M%S')}",
         "pipeline_package_path": str(options.file),
-        "params": run_values.as_declared(spec, dict(options.parameter)),
+        "params": run_values.typed(spec, dict(options.parameter)),
         # The backend does not read the specification's own root.
         "pipeline_root": options.pipeline_root or spec.get("defaultPipelineRoot"),
         "enable_caching": False if options.no_cache else None,
@@ -206,7 +206,7 @@ def submit(options: argparse.Namespace) -> str:
         raise SubmitError(f"{options.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
     view = read_view(options.file)
     spec = view.spec
-    given = dict(getattr(options, "parameter", []))
+    given = run_values.typed(spec, dict(getattr(options, "parameter", [])))
     wrong = run_values.problems(spec, given) or folder_problems(view, given)
     if wrong:
         raise SubmitError("\n".join(wrong))

@@ -238,6 +238,12 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
             ["--parameter", "data_folder=/mnt/elsewhere"],
             "SessionExampleGen: data_folder is /mnt/elsewhere, and no volume is mounted there",
         ),
+        (
+            EXAMPLE,
+            ["--parameter", "data_folder=1e5"],
+            "data_folder must be an absolute path or gs://, got '1e5'",
+        ),
+        (EXAMPLE, ["--parameter", "epochs=1_0"], "epochs must be a whole number"),
         (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
     ):
         assert submit.main(["run", str(file), "--host", server.url, *more]) == 1

@@ -185,8 +185,11 @@ def test_a_prefix_that_holds_nothing_is_copied_without_a_word(tmp_path: Path) ->
     ("given", "message"),
     [
         ({"other": 1}, "no parameter other: there are n"),
-        ({"n": 1.5}, "the parameter n must be NUMBER_INTEGER, got 1.5"),
-        ({"n": "three"}, "the parameter n must be NUMBER_INTEGER, got 'three'"),
+        ({"n": 1.5}, "the parameter n must be a whole number \\(NUMBER_INTEGER\\), got 1.5"),
+        (
+            {"n": "three"},
+            "the parameter n must be a whole number \\(NUMBER_INTEGER\\), got 'three'",
+        ),
     ],
 )
 def test_parameters_are_checked_as_kfp_does(

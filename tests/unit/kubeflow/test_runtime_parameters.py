@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+from typing import Any
 
 import pytest
+import yaml
 
 import run_values
 import runtime_parameters
+from pipeline.yaml_values import Dumper
 from runtime_parameters import Binding
 
 
@@ -82,7 +86,7 @@ def test_values_are_checked_before_anything_runs() -> None:
     assert len(lines) == 3
     assert "the parameter epochs must be at least 1, got 0" in lines
     assert any("thresholds must be JSON" in line for line in lines)
-    assert "the parameter span must be NUMBER_INTEGER, got 1.5" in lines
+    assert "the parameter span must be a whole number (NUMBER_INTEGER), got 1.5" in lines
 
 
 def test_a_span_fixes_the_range_and_minus_one_leaves_it_open() -> None:
@@ -113,20 +117,106 @@ def test_what_the_compiler_writes_is_what_the_entrypoint_reads() -> None:
     assert runtime_parameters.decode(runtime_parameters.encode(bindings)) == bindings
 
 
+def _declared(kind: str) -> dict[str, Any]:
+    parameters = {"n": {"parameterType": kind}}
+    return {
+        "root": {"inputDefinitions": {"parameters": parameters}},
+        "deploymentSpec": {"executors": {}},
+    }
+
+
+TEXTS = (
+    *(
+        "1e5",
+        "010",
+        "1_000",
+        "on",
+        "null",
+        "1.10",
+        "~",
+        "",
+        " 3",
+        "true",
+        "0x1F",
+        "3",
+        "-1",
+        "1:30",
+    ),
+    *("gs://bucket/a=b", '{"a": 1}', "{a", "'", '"3"', "# no comment", "2024-01-01", "é"),
+)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_parameter_comes_out_as_it_went_in(text: str) -> None:
+    spec = _declared("STRING")
+    given = run_values.typed(spec, dict([run_values.assignment(f"n={text}")]))
+    assert given == {"n": text}
+    assert run_values.problems(spec, given) == []
+    # As the pod gets it: in an execution property, inside one, and with text around it.
+    inside = _apply(Binding("n", "p", ("a", "b")), text, p='{"a": {"b": "x"}}')
+    assert json.loads(inside["p"]) == {"a": {"b": text}}
+    assert _apply(Binding("n", "p", form="{}/sub"), text, p="x") == {"p": f"{text}/sub"}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_default_comes_out_of_a_compiled_specification(text: str) -> None:
+    written = yaml.dump({"defaultValue": text, text: [text]}, Dumper=Dumper)
+    assert yaml.safe_load(written) == {"defaultValue": text, text: [text]}
+    # KFP's backend and API server read YAML 1.2, where these are numbers if nothing quotes them.
+    assert not re.search(r"(?<!['\"])\b(1e5|0o7)\b(?!['\"])", written)
+
+
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("kind", "text", "value"),
     [
-        ("n=3", 3),
-        ("n=0.5", 0.5),
-        ("n=true", "true"),
-        ("n=gs://bucket/a=b", "gs://bucket/a=b"),
-        ('n={"a": 1}', '{"a": 1}'),
-        ("n={a", "{a"),
-        ("n='", "'"),
+        ("NUMBER_INTEGER", "3", 3),
+        ("NUMBER_INTEGER", "010", 10),
+        ("NUMBER_INTEGER", "3.0", 3.0),
+        ("NUMBER_INTEGER", "-1", -1),
+        ("NUMBER_INTEGER", "9007199254740992", 2**53),
+        ("NUMBER_DOUBLE", "1e-3", 0.001),
+        ("NUMBER_DOUBLE", "1", 1),
+        ("NUMBER_DOUBLE", ".5", 0.5),
     ],
 )
-def test_a_value_on_the_command_line_is_a_number_or_stays_text(text: str, value: object) -> None:
-    assert run_values.assignment(text) == ("n", value)
+def test_a_number_is_read_where_one_is_declared(kind: str, text: str, value: float) -> None:
+    spec = _declared(kind)
+    given = run_values.typed(spec, {"n": text})
+    assert given == {"n": value}
+    assert run_values.problems(spec, given) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("NUMBER_INTEGER", "1.5", "must be a whole number (NUMBER_INTEGER), got 1.5"),
+        ("NUMBER_INTEGER", "1_000", "got '1_000'"),
+        ("NUMBER_INTEGER", "1:30", "got '1:30'"),
+        ("NUMBER_INTEGER", "0x1F", "got '0x1F'"),
+        ("NUMBER_INTEGER", "", "got ''"),
+        ("NUMBER_INTEGER", "9007199254740993", "got 9007199254740993"),
+        ("NUMBER_INTEGER", "9" * 5000, "must be a whole number"),
+        ("NUMBER_DOUBLE", "on", "must be a number (NUMBER_DOUBLE), got 'on'"),
+        ("NUMBER_DOUBLE", "nan", "got 'nan'"),
+        ("NUMBER_DOUBLE", "1e999", "got inf"),
+    ],
+)
+def test_what_is_no_such_number_is_refused(kind: str, text: str, words: str) -> None:
+    spec = _declared(kind)
+    (line,) = run_values.problems(spec, run_values.typed(spec, {"n": text}))
+    assert line.startswith("the parameter n ") and words in line
+
+
+@pytest.mark.parametrize("value", ["3", True, 1.5])
+def test_a_pod_refuses_what_is_no_number_by_name(value: object) -> None:
+    for binding in (Binding("n", "p", ("a",), minimum=1), Binding("n", "p", form="span")):
+        with pytest.raises(ValueError, match="n must be a whole number, got"):
+            _apply(binding, value, p='{"a": 2}')
+
+
+def test_a_pod_puts_no_text_where_a_number_was() -> None:
+    with pytest.raises(ValueError, match="n must be a number, got '3'"):
+        _apply(Binding("n", "p", ("a",)), "3", p='{"a": 2}')
 
 
 def test_an_option_that_assigns_nothing_is_refused() -> None:
