@@ -253,13 +253,15 @@ def main(arguments: list[str]) -> None:
     for name in ("setup", "run"):
         commands.add_parser(name).add_argument("--extra", action="append", default=[])
     commands.choices["run"].add_argument("words", nargs=argparse.REMAINDER)
-    commands.add_parser("lock").add_argument("words", nargs=argparse.REMAINDER)
+    commands.add_parser("lock")
     commands.add_parser("stacks")
-    given = parser.parse_args(arguments)
+    given, options = parser.parse_known_args(arguments)
+    if options and given.command != "lock":  # Which hands them to uv.
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
     if given.command == "stacks":
         print(*(stack.name for stack in STACKS.values() if not unsupported(stack)))
     elif given.command == "lock":
-        write_locks(given.words)
+        write_locks(options)
     elif given.command == "run":
         run(ensure(set(given.extra)), given.words)
     else:

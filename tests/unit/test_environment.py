@@ -195,6 +195,27 @@ def test_uv_says_why_it_could_not_fetch_a_python(program: Callable[..., Path]) -
     assert uv.Uv(str(program("uv", body)), dict(os.environ)).fetch_python("3.10") == "dns error"
 
 
+@pytest.mark.parametrize("options", ["", "--upgrade", "--upgrade-package numpy -P scipy"])
+def test_options_of_lock_reach_uv(
+    options: str, program: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = uv.Uv(str(program("uv", f'echo "$@" >> {tmp_path}/calls')), dict(os.environ))
+    monkeypatch.setattr(environment, "install_uv", lambda stack: fake)
+    monkeypatch.setenv("UV_CUSTOM_COMPILE_COMMAND", "")
+
+    environment.main(["lock", *options.split()])
+
+    calls = (tmp_path / "calls").read_text("utf-8").splitlines()
+    assert [call.partition(" --no-emit-index-url")[2].strip() for call in calls] == [options] * 2
+
+
+def test_options_that_no_command_knows_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        environment.main(["setup", "--upgrade"])
+
+    assert "unrecognized arguments: --upgrade" in capsys.readouterr().err
+
+
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return the legacy stack with an environment that has just been made, with the dev extra."""
