@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from modules.file_patterns import absolute
 from modules.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
 from pipeline.launch import saved_config
@@ -66,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         job = BatchJob(
             str(model.absolute()),
-            os.path.abspath(options.sessions),
-            os.path.abspath(options.to),
+            absolute(options.sessions, Path.cwd()),
+            absolute(options.to, Path.cwd()),
             config.sessions,
             options.k,
             options.format,

@@ -12,8 +12,9 @@ from tfx.types import Channel
 
 from components.earlier_runs.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
 from deployment import Deployment, load_beam_arguments
+from modules.file_patterns import is_uri
 from pipeline.config import Config, ConfigError, Paths, load_config
-from pipeline.data_files import SPLITS, DataOptions, DataPaths
+from pipeline.data_files import SPLITS, DataOptions
 from pipeline.earlier_runs import BLESSED_MODEL_ID, EarlierRuns
 from pipeline.pipeline import create_pipeline
 from pipeline.source_digest import source_digest
@@ -23,9 +24,6 @@ from runtime_parameters import NO_SPAN, Binding, RuntimeParameter
 SCHEMA_FOLDER = "pipeline/schema"
 ACCEPTED = "{}/accepted"
 CHECKPOINTS = "{}/checkpoints"
-# A folder that only the cluster can see: presets are read as if their files were in it, since
-# `load_config` does not look up URIs.
-_ELSEWHERE = "elsewhere://data"
 
 
 def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Config:
@@ -39,7 +37,7 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
     Raises:
       ConfigError: with all that cannot be used.
     """
-    config = load_config(preset, overrides, DataPaths(folder=_ELSEWHERE))
+    config = load_config(preset, overrides, data=None)
     if config.serving.infra_validator != "none":
         raise ConfigError(
             preset,
@@ -66,11 +64,11 @@ def _relative(data: DataOptions, preset: str) -> DataOptions:
         pattern = getattr(data, split)
         if not pattern:
             continue
-        names[split] = pattern.removeprefix(f"{_ELSEWHERE}/")
-        if names[split].startswith("/") or "://" in names[split]:
+        names[split] = pattern
+        if pattern.startswith(("/", "~")) or is_uri(pattern):
             problems.append(
                 f"data.{split} must be relative to the data folder of the cluster, got "
-                f"{names[split]!r}: give the name alone; the folder is a parameter of the run"
+                f"{pattern!r}: give the name alone; the folder is a parameter of the run"
             )
     if problems:
         raise ConfigError(preset, problems)

@@ -256,7 +256,7 @@ def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, 
 def load_config(
     preset_or_path: str,
     overrides: Sequence[str] = (),
-    data: DataPaths = DataPaths(),  # noqa: B008 (frozen)
+    data: DataPaths | None = DataPaths(),  # noqa: B008 (frozen)
 ) -> Config:
     """Reads a preset or a YAML file, and puts data paths and overrides over it.
 
@@ -264,7 +264,8 @@ def load_config(
       preset_or_path: name of a bundled preset, or path of a YAML file of the same form, such as
         the one that `write_config` wrote.
       overrides: `section.key=value` each; the value is text where the option is, else YAML.
-      data: paths from the command line; they win over the file's and the overrides'.
+      data: paths from the command line; they win over the file's and the overrides'. None for a
+        run on another machine, whose files are not looked up here.
 
     Raises:
       ConfigError: with all unknown keys, wrong types, values out of range and missing files.

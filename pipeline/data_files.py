@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
-import os
-import re
 from pathlib import Path
 
+from modules.file_patterns import (
+    FilePatternError,
+    absolute,
+    find_files,
+    is_uri,
+    join,
+    what_is_there,
+)
+
 SPLITS = ("train", "eval", "test")
-# `{SPAN}`, `{SPAN:4}`, `{VERSION}`, `{YYYY}`, ...: TFX fills them in, any text matches here.
-_PLACEHOLDER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:\d+)?\}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,18 +57,15 @@ class DataPaths:
         return any((self.folder, self.train, self.eval, self.test))
 
 
-def _absolute(path: str, base: Path) -> str:
-    """Joins and normalises; URIs (`gs://...`) stay as they are."""
-    if "://" in path:
-        return path
-    return os.path.abspath(base / Path(path).expanduser())
-
-
-def matches(pattern: str) -> bool:
-    """Returns whether at least one file has the pattern; URIs are not looked up."""
-    if "://" in pattern:
-        return True
-    return any(map(os.path.isfile, glob.iglob(_PLACEHOLDER.sub("*", pattern), recursive=True)))
+def _missing(path: str) -> str:
+    """Says why a pattern names no file, "" if it names one."""
+    try:
+        if find_files(path):
+            return ""
+        there = what_is_there(path)
+    except FilePatternError as error:
+        return str(error)
+    return f"no file matches {path}" + ("" if there == "nothing" else f", {there}")
 
 
 def _resolve_split(
@@ -74,40 +75,45 @@ def _resolve_split(
     own = getattr(given, split)
     name = own or getattr(options, split)
     if not name:
-        missing = f"data.{split} is not set: say {split.upper()}=path (a file or a pattern)"
-        return None, None if split == "eval" else missing
+        return None, _not_set(split)
     if own:
-        path = _absolute(own, Path.cwd())
+        path = absolute(own, Path.cwd())
     else:
-        path = name if "://" in name else _join(folder, name)
-    if matches(path) or (generated and not own):
+        path = join(folder, name) if is_uri(folder) else absolute(name, folder)
+    if generated and not own:
         return path, None
+    problem = _missing(path)
     way_out = f"say {split.upper()}=path" + ("" if own else " or DATA=folder")
-    return path, f"data.{split}: no file matches {path}: {way_out}"
+    return path, problem and f"data.{split}: {problem}: {way_out}"
 
 
-def _join(folder: str, name: str) -> str:
-    if "://" in folder:
-        return f"{folder.rstrip('/')}/{name}"
-    return _absolute(name, Path(folder))
+def _not_set(split: str) -> str | None:
+    if split == "eval":
+        return None
+    return f"data.{split} is not set: say {split.upper()}=path (a file or a pattern)"
 
 
 def resolve_data(
-    options: DataOptions, given: DataPaths, base: Path, problems: list[str]
+    options: DataOptions, given: DataPaths | None, base: Path, problems: list[str]
 ) -> DataOptions:
     """Returns the options with absolute patterns and adds what is missing to `problems`.
 
     Args:
       options: from a preset.
-      given: from the command line, which wins.
+      given: from the command line, which wins; None for a run on another machine, whose files are
+        not looked up here: the options stay as they are.
       base: folder that a relative `options.folder` starts from.
       problems: gets one line per split that has no file.
     """
+    if given is None:
+        missing = [_not_set(split) for split in SPLITS if not getattr(options, split)]
+        problems += filter(None, missing)
+        return options
     generated = options.generate and not given.folder
     if given.folder:
-        folder = _absolute(given.folder, Path.cwd())
+        folder = absolute(given.folder, Path.cwd())
     else:
-        folder = _absolute(options.folder or "", base if options.folder else Path.cwd())
+        folder = absolute(options.folder or "", base if options.folder else Path.cwd())
     resolved = {}
     for split in SPLITS:
         resolved[split], problem = _resolve_split(split, options, given, folder, generated)

@@ -58,13 +58,16 @@ def _data(summary: Mapping[str, Any]) -> str:
     by_split = summary["rows"]["by_split"]
     if not by_split:
         return ""
-    rows: list[tuple[str, ...]] = [("Data", "rows read", "kept", "rejected", "sessions", "items")]
+    rows: list[tuple[str, ...]] = [
+        ("Data", "files", "rows read", "kept", "rejected", "sessions", "items")
+    ]
     for split, counts in by_split.items():
         # A split that was cut from another one has no rows of its own to read or reject.
         rejected = None if counts["read"] is None else sum(counts["rejected"].values())
         rows.append(
             (
                 f"  {split}",
+                _count(summary["files"][split]),
                 _count(counts["read"]),
                 _count(counts["kept"]),
                 _count(rejected),

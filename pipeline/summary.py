@@ -115,6 +115,7 @@ def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
             "rejected": rejected,
             "by_split": by_split,
         },
+        "files": {name: splits[name].get("files") for name in order},
         "sessions": {name: splits[name].get("sessions", 0) for name in order},
         "items": {name: splits[name].get("items", 0) for name in order},
     }

@@ -16,7 +16,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 from tensorflow.core.example import example_pb2
@@ -154,7 +153,7 @@ def _run(job: BatchJob) -> dict[str, Any]:
     _forget_model()
     report = output_files.read_report(job.out)
     check_report(report, inputs, [SPLIT], sessions)
-    summary = _summary(job, report, time.monotonic() - began)
+    summary = _summary(job, inputs, report, time.monotonic() - began)
     output_files.finish(job.out)
     with fileio.open(os.path.join(job.out, SUMMARY_NAME), "w") as file:
         file.write(json.dumps(summary, indent=2) + "\n")
@@ -190,14 +189,17 @@ def _build(
     _ = merged | "WriteReport" >> beam.Map(output_files.write_report, job.out)
 
 
-def _summary(job: BatchJob, report: Report, seconds: float) -> dict[str, Any]:
+def _summary(
+    job: BatchJob, inputs: list[input_files.InputSplit], report: Report, seconds: float
+) -> dict[str, Any]:
     answered = report.counts["sessions_answered"]
-    shards = FileSystems.match([os.path.join(job.out, f"*.{job.file_format}")])[0].metadata_list
+    shards = [name for name in fileio.listdir(job.out) if name.endswith(f".{job.file_format}")]
     rejected = sum(n for name, n in report.counts.items() if ".rows_rejected." in name)
     model_seconds = report.counts["model_milliseconds"] / 1e3
     return {
         "model": job.model,
         "input": job.pattern,
+        "files": len(inputs[0].files),
         "shards": len(shards),
         "rows_read": report.counts[f"{SPLIT}.rows_read"],
         "rows_rejected": rejected,

@@ -201,7 +201,7 @@ def data_counts(counts: Mapping[str, int]) -> dict[str, Any]:
 
 def _order(name: str) -> tuple[int, str]:
     heads = ("rows_read", "rows_rejected", "rows_", "sessions_", "rows_kept", "sessions", "items")
-    exact = {"rows_read": 0, "rows_kept": 4, "sessions": 5, "items": 6}
+    exact = {"files": -1, "rows_read": 0, "rows_kept": 4, "sessions": 5, "items": 6}
     if name in exact:
         return exact[name], name
     return next((place for place, head in enumerate(heads) if name.startswith(head)), 9), name

@@ -1,30 +1,42 @@
-"""The driver: resolves spans and versions as TFX does, and fingerprints the files more finely."""
+"""The driver: says which span and version are read, and fingerprints the files that are."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfx.components.example_gen import driver, utils
 from tfx.dsl.io import fileio
 from tfx.orchestration import data_types
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
+from components.session_example_gen import spans
+from modules.file_patterns import FilePatternError, find_files, is_uri, join
 from modules.sessions import SessionDataError
 
 
 class SessionFilesDriver(driver.FileBasedDriver):
-    """TFX's driver for files, whose fingerprint has modification times in whole seconds only.
+    """TFX's driver for files, with patterns and a fingerprint of our own.
 
-    A file changed within a second of the last run, its length unchanged, would be taken for the old
-    one, and so would two files whose names were swapped (names order events of equal time). A
-    digest of every file's name, length and time is added to the fingerprint; the time of a file on
-    this machine to the nanosecond, that of a remote one as its file system tells it.
+    TFX's fingerprint has modification times in whole seconds only: a file changed within a second
+    of the last run, its length unchanged, would be taken for the old one, and so would two files
+    whose names were swapped (names order events of equal time). Ours is a digest of name, length
+    and time of exactly the files that are read; the time of a file on this machine to the
+    nanosecond, that of a remote one as its file system tells it.
     """
+
+    def get_input_processor(
+        self,
+        splits: Iterable[example_gen_pb2.Input.Split],
+        range_config: range_config_pb2.RangeConfig | None = None,
+        input_base_uri: str | None = None,
+    ) -> spans.SpanProcessor:
+        """Returns what resolves spans and versions."""
+        return spans.SpanProcessor(input_base_uri, list(splits), range_config)
 
     def resolve_exec_properties(
         self,
@@ -48,23 +60,31 @@ class SessionFilesDriver(driver.FileBasedDriver):
             ) from error
         input_config = example_gen_pb2.Input()
         proto_utils.json_to_proto(resolved[standard_component_specs.INPUT_CONFIG_KEY], input_config)
-        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
-        resolved[utils.FINGERPRINT_PROPERTY_NAME] += f"\nfiles:{files_digest(patterns)}"
+        patterns = {split.name: join(input_base, split.pattern) for split in input_config.splits}
+        resolved[utils.FINGERPRINT_PROPERTY_NAME] = f"files:{files_digest(patterns)}"
         return resolved
 
 
-def files_digest(patterns: Iterable[str]) -> str:
-    """Digests name, length and modification time of all files that match, pattern by pattern."""
+def files_digest(patterns: Mapping[str, str]) -> str:
+    """Digests name, length and modification time of all files that are read, split by split.
+
+    Raises:
+      SessionDataError: files cannot be looked up.
+    """
     digest = hashlib.sha256()
-    for pattern in patterns:
-        digest.update(b"pattern\n")
-        for path in sorted(fileio.glob(pattern)):
+    for split, pattern in patterns.items():
+        digest.update(f"split {split}\n".encode())
+        try:
+            paths = find_files(pattern)
+        except FilePatternError as error:
+            raise SessionDataError(f"Split {split!r}: {error}") from error
+        for path in paths:
             digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def _length_and_time(path: str) -> str:
-    if os.path.exists(path):
+    if not is_uri(path):
         of_file = os.stat(path)
         return f"{of_file.st_size} {of_file.st_mtime_ns}"
     remote = fileio.stat(path)  # TensorFlow's, which tells local files' time in seconds

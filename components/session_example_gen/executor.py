@@ -59,8 +59,7 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         )
         options = sessions_options(exec_properties)
         inputs = find_input(exec_properties, options)
-        input_names = [split.name for split in inputs]
-        outputs = transforms.output_splits(input_names)
+        outputs = transforms.output_splits([split.name for split in inputs])
         examples.split_names = artifact_utils.encode_split_names(outputs)
         output_files.prepare(examples.uri, outputs)
         with self._make_beam_pipeline() as pipeline:
@@ -75,7 +74,7 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
             kept = output_files.keep_rejects(examples.uri, kept_rejects(exec_properties))
             raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
-        for name, count in report.artifact_properties(counted.counts, input_names, outputs).items():
+        for name, count in report.artifact_properties(counted.counts, inputs, outputs).items():
             examples.set_int_custom_property(name, count)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
@@ -15,6 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
+from modules import file_patterns
 from modules.click_log import Columns, read_header
 from modules.sessions import SessionDataError, SessionOptions
 
@@ -92,13 +92,15 @@ def _check_overlap(splits: list[InputSplit]) -> None:
 
 
 def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:
-    pattern = os.path.join(input_base, split.pattern)
-    found = sorted(fileio.glob(pattern))
-    paths = [path for path in found if not fileio.isdir(path)]
+    pattern = file_patterns.join(input_base, split.pattern)
+    try:
+        paths = file_patterns.find_files(pattern)
+    except file_patterns.FilePatternError as error:
+        raise SessionDataError(f"Split {split.name!r}: {error}") from error
     if not paths:
-        what = f"only the folder {found[0]}" if found else "nothing"
         raise SessionDataError(
-            f"Split {split.name!r} has no input file: {pattern} matches {what}. "
+            f"Split {split.name!r} has no input file: {pattern} matches "
+            f"{file_patterns.what_is_there(pattern)}. "
             "Name a file, or a pattern of files such as folder/*.tsv."
         )
     files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths))

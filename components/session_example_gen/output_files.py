@@ -100,8 +100,10 @@ def keep_rejects(uri: str, path: str) -> str:
     Returns:
       The sentence that says so, "" if there was nothing to keep.
     """
-    parts = sorted(fileio.glob(os.path.join(uri, REJECTS_FOLDER, "*.jsonl")))
-    if not (path and parts):
+    folder = os.path.join(uri, REJECTS_FOLDER)
+    names = fileio.listdir(folder) if path and fileio.isdir(folder) else []
+    parts = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".jsonl")]
+    if not parts:
         return ""
     fileio.makedirs(os.path.dirname(path))
     with fileio.open(path, "wb") as kept:

@@ -172,10 +172,11 @@ def _no_session_left(
 
 
 def artifact_properties(
-    counts: dict[str, int], inputs: list[str], outputs: list[str]
+    counts: dict[str, int], inputs: list[InputSplit], outputs: list[str]
 ) -> dict[str, int]:
     """Lists every count the artifact carries, zeros included."""
-    names = [f"{split}.rows_read" for split in inputs]
-    names += [f"{split}.rows_rejected.{reason}" for split in inputs for reason in REJECT_REASONS]
+    files = {f"{split.name}.files": len(split.files) for split in inputs}
+    names = [f"{split.name}.rows_read" for split in inputs]
+    names += [f"{s.name}.rows_rejected.{reason}" for s in inputs for reason in REJECT_REASONS]
     names += [f"{split}.{count}" for split in outputs for count in OUTPUT_COUNTS]
-    return {name: counts.get(name, 0) for name in names}
+    return {**files, **{name: counts.get(name, 0) for name in names}}

@@ -128,6 +128,8 @@ def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_pat
     assert counts == {
         **zeros,
         **rejects,
+        "train.files": 1,
+        "test.files": 1,
         "train.rows_read": 122,
         "train.rows_rejected.field_count": 1,
         "train.sessions_too_short": 1,

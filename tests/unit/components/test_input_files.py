@@ -2,11 +2,13 @@
 
 import gzip
 import random
+from pathlib import Path
 
 import pytest
 
 from components.session_example_gen import input_files
 from modules.sessions import SessionDataError
+from tests import ram_files
 from tests.click_files import HEADER, find, rows_text
 
 
@@ -73,6 +75,34 @@ def test_a_folder_is_no_file(tmp_path):
     (tmp_path / "week").mkdir()
     with pytest.raises(SessionDataError, match=f"matches only the folder {tmp_path}/week"):
         find(tmp_path, {"train": "week"})
+
+
+def test_files_are_found_as_the_first_check_finds_them(tmp_path):
+    bucket = f"ram://input{tmp_path}"
+    for place, write in ((tmp_path, _write), (bucket, ram_files.write)):
+        for name in ("logs/a.tsv", "logs/2024/01/b.tsv", "logs/.old.tsv", "train[1].tsv"):
+            write(f"{place}/{name}", HEADER + b"s\ti\t1\n")
+        patterns = {"train": "logs/**/*.tsv", "eval": "train[1].tsv"}
+        train, eval_ = find(place, patterns)
+        paths = [f"{place}/logs/2024/01/b.tsv", f"{place}/logs/a.tsv"]
+        assert [file.path for file in train.files] == paths
+        assert [file.path for file in eval_.files] == [f"{place}/train[1].tsv"]
+        assert find("/", {name: f"{place}/{pattern}" for name, pattern in patterns.items()}) == [
+            train,
+            eval_,
+        ]
+        (piece, _) = input_files.pieces([train])
+        assert list(input_files.read_piece(piece)) == [(len(HEADER), b"s\ti\t1\n")]
+
+
+def _write(path, content):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content)
+
+
+def test_a_place_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SessionDataError, match=r"^Split 'train': s3://b/x\.tsv: s3:// cannot be"):
+        find(tmp_path, {"train": "s3://b/x.tsv"})
 
 
 def test_training_files_are_not_judged_on(tmp_path):

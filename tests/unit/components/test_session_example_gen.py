@@ -114,12 +114,15 @@ def test_no_session_left_names_files_column_and_what_was_found():
 
 
 def test_properties_are_complete_and_the_report_survives_its_file():
-    properties = report.artifact_properties(
-        {"train.items": 7}, ["train", "test"], ["train", "eval"]
-    )
+    inputs = [
+        input_files.InputSplit("train", "*", ("a", "b")),
+        input_files.InputSplit("test", "*", ("c",)),
+    ]
+    properties = report.artifact_properties({"train.items": 7}, inputs, ["train", "eval"])
     assert properties["train.items"] == 7
+    assert (properties["train.files"], properties["test.files"]) == (2, 1)
     assert properties["test.rows_rejected.encoding"] == properties["eval.rows_capped"] == 0
-    assert len(properties) == 2 * (1 + len(REJECT_REASONS)) + 2 * 10
+    assert len(properties) == 2 * (2 + len(REJECT_REASONS)) + 2 * 10
     reject = report.Reject("train", 0, 5, "a.tsv", "time", "é\ud7ff")
     full = report.Report({"train.rows_read": 2}, [reject], ["broken"], {"train": {b"a", b"b"}})
     assert report.Report.from_json(full.to_json()) == report.Report(
@@ -165,15 +168,15 @@ def test_the_digest_of_files_sees_names_lengths_and_times(tmp_path):
     pattern = str(tmp_path / "*.tsv")
     path = tmp_path / "a.tsv"
     path.write_bytes(b"one")
-    digests = {files_digest([pattern])}
-    assert files_digest([pattern]) in digests
+    digests = {files_digest({"train": pattern})}
+    assert files_digest({"train": pattern}) in digests
     path.write_bytes(b"two, longer")
-    digests.add(files_digest([pattern]))
+    digests.add(files_digest({"train": pattern}))
     second = 1_700_000_000_000_000_000
     for time in (second + 1_000, second + 2_000):  # TensorFlow's own times are of seconds
         os.utime(path, ns=(time, time))
-        digests.add(files_digest([pattern]))
+        digests.add(files_digest({"train": pattern}))
     path.rename(tmp_path / "b.tsv")
-    digests.add(files_digest([pattern]))
-    digests.add(files_digest([pattern, pattern]))
+    digests.add(files_digest({"train": pattern}))
+    digests.add(files_digest({"train": pattern, "test": pattern}))
     assert len(digests) == 6

@@ -19,8 +19,9 @@ from pipeline.config import (
     load_config,
     write_config,
 )
-from pipeline.data_files import DataPaths
+from pipeline.data_files import DataOptions, DataPaths
 from pipeline.overrides import split_overrides
+from tests import ram_files
 
 
 @pytest.fixture
@@ -286,22 +287,51 @@ def test_paths_replace_files_one_by_one_and_are_relative_to_the_working_director
     assert data.test == str(folder / "sub" / "test.tsv")
 
 
-def test_patterns_spans_and_uris(folder: Path) -> None:
+def test_patterns_and_spans(folder: Path) -> None:
     (folder / "day-17").mkdir()
     (folder / "day-17" / "part-0.tsv").write_text("")
-    paths = DataPaths(train="day-{SPAN}/part-*.tsv", eval="gs://bucket/eval.tsv", test="t*t.tsv")
+    paths = DataPaths(train="day-{SPAN}/part-*.tsv", eval="**/part-0.tsv", test="t*t.tsv")
     data = load_config("custom", data=paths).data
     assert data.train == str(folder / "day-{SPAN}" / "part-*.tsv")
-    assert data.eval == "gs://bucket/eval.tsv"
+    assert data.eval == str(folder / "**" / "part-0.tsv")
     assert data.test == str(folder / "t*t.tsv")
     (problem,) = _problems(data=DataPaths(train="hour-{SPAN:2}/part-*.tsv"))
     assert problem.startswith(f"data.train: no file matches {folder}/hour-{{SPAN:2}}/part-*.tsv")
 
 
+def test_files_at_uris_are_looked_up(folder: Path) -> None:
+    bucket = f"ram://config{folder}"
+    for name in ("a/train.tsv", "test.tsv", "other/t.tsv"):
+        ram_files.write(f"{bucket}/{name}", b"x")
+    paths = DataPaths(folder=bucket, train=f"{bucket}/**/train.tsv", test="sub/../test.tsv")
+    data = load_config("custom", data=paths).data
+    assert (data.train, data.test) == (f"{bucket}/**/train.tsv", str(folder / "test.tsv"))
+    assert load_config("custom", data=DataPaths(f"{bucket}/", str(folder / "test.tsv"))).data == (
+        DataOptions(str(folder / "test.tsv"), None, f"{bucket}/test.tsv", f"{bucket}/")
+    )
+    data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
+    assert _problems(data=data) == [
+        f"data.train: no file matches {bucket}/none.tsv: say TRAIN=path",
+        "data.eval: s3://b/eval.tsv: s3:// cannot be read here, but gs://, ram:// and paths of "
+        "this machine: copy the files there, or mount what holds them as a folder: say EVAL=path",
+        f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: say TEST=path",
+    ]
+
+
+def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
+    written = _yaml(folder, "data: {train: 'gs://b/{SPAN}/t.tsv', test: none.tsv, folder: x}")
+    assert load_config(written, data=None).data == DataOptions(
+        "gs://b/{SPAN}/t.tsv", None, "none.tsv", "x"
+    )
+    with pytest.raises(ConfigError, match=r"data\.test is not set"):
+        load_config(_yaml(folder, "data: {train: t.tsv}"), data=None)
+
+
 def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
     (folder / "sub").mkdir()
     (problem,) = _problems(data=DataPaths(test="sub"))
-    assert problem == f"data.test: no file matches {folder}/sub: say TEST=path"
+    place = folder / "sub"
+    assert problem == f"data.test: no file matches {place}, only the folder {place}: say TEST=path"
 
 
 def test_splits_that_are_not_set(folder: Path) -> None:

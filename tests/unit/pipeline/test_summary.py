@@ -18,6 +18,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 # What SessionExampleGen counts where eval is cut from train.
 COUNTS = {
+    "train.files": 4,
+    "test.files": 1,
     "train.rows_read": 1000,
     "train.rows_rejected.time": 3,
     "train.rows_rejected.empty_id": 0,
@@ -148,10 +150,10 @@ def test_the_report_tells_all_a_person_asks() -> None:
     text = format_report(_summary())
     assert text.startswith("Pipeline shop ran to its end in 12.3 s, 1 nodes from the cache.")
     for line in (
-        "Data     rows read  kept  rejected  sessions  items",
-        "  train      1,000   800         3       200     90",
-        "  eval           -   100         -        25     40",
-        "  test         500   497         3       120     80",
+        "Data     files  rows read  kept  rejected  sessions  items",
+        "  train      4      1,000   800         3       200     90",
+        "  eval       -          -   100         -        25     40",
+        "  test       1        500   497         3       120     80",
         "Rejected: empty_id 2, time 4",
         "Rows left out: too short 47, capped 50",
         "Catalogue: 95 items to recommend, of 120 in the training data",
