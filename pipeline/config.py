@@ -25,6 +25,7 @@ from modules.configuration import (
     ModelOptions,
     TrainerOptions,
 )
+from modules.quoting import quote
 from modules.sessions import SessionOptions
 from modules.tuner_options import TunerOptions
 from pipeline.data_files import DataOptions, DataPaths, resolve_data
@@ -207,7 +208,7 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
     if unwrap(values) is None:
         return file, {}
     if not isinstance(values, dict):
-        raise ConfigError(file.name, [f"must hold a mapping of sections, got {values!r}"])
+        raise ConfigError(file.name, [f"must hold a mapping of sections, got {quote(values)}"])
     return file, {key: None if unwrap(value) is None else value for key, value in values.items()}
 
 
@@ -249,7 +250,7 @@ def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, 
         try:
             scalars[key] = convert(values[key], _SCALARS[key])
         except ValueError as error:
-            problems.append(f"{key} must be {error}, got {values[key]!r}")
+            problems.append(f"{key} must be {error}, got {quote(values[key])}")
     return scalars
 
 

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from modules.quoting import quote
 from pipeline.typed_values import read_assigned
 
 # A shell drops such a backslash unless it is quoted, and makes a t of \t.
@@ -48,13 +49,13 @@ def apply_override(
     name, equals, text = assignment.partition("=")
     section, _, rest = name.partition(".")
     if not equals or not section or (section in sections and not rest):
-        problems.append(f"override {assignment!r} must read section.key=value")
+        problems.append(f"override {quote(assignment)} must read section.key=value")
         return
     hints = typing.get_type_hints(sections[section]) if section in sections else dict(scalars)
     try:
         value = read_assigned(text, _declared(hints, rest if section in sections else name))
     except ValueError as error:
-        problems.append(f"{name}: the value {text!r} is not readable as YAML: {error}")
+        problems.append(f"{name}: the value {quote(text)} is not readable as YAML: {error}")
         return
     if section not in sections:
         values[name] = value
@@ -64,7 +65,9 @@ def apply_override(
     if isinstance(values[section], dict) and not _set_field(
         values[section], rest, value, sections[section]
     ):
-        problems.append(f"override {assignment!r}: {name.rpartition('.')[0]} has no keys below it")
+        problems.append(
+            f"override {quote(assignment)}: {name.rpartition('.')[0]} has no keys below it"
+        )
 
 
 def _declared(hints: Mapping[str, Any], name: str) -> Any:

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from modules.quoting import quote
 from pipeline.yaml_values import Plain, parse_yaml, quoted_text, unwrap
 
 Options = TypeVar("Options")
@@ -151,7 +152,7 @@ def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
     section = name.rpartition(".")[0]
     siblings = [other for other in names if other.rpartition(".")[0] == section] or names
     way_out = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
-    return f"{name} is not a known key, got {value!r}: {way_out}"
+    return f"{name} is not a known key, got {quote(value)}: {way_out}"
 
 
 def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:
@@ -190,7 +191,7 @@ def build(
     if unwrap(values) is None:
         values = {}
     if not isinstance(values, dict):
-        problems.append(f"{section} must be a mapping of keys to values, got {values!r}")
+        problems.append(f"{section} must be a mapping of keys to values, got {quote(values)}")
         values = {}
     hints = typing.get_type_hints(options_class)
     fields = _fields(options_class)
@@ -202,7 +203,7 @@ def build(
         try:
             usable[key] = _spelled(convert(value, hints[key]), fields[key])
         except ValueError as error:
-            problems.append(f"{section}.{key} must be {error}, got {value!r}")
+            problems.append(f"{section}.{key} must be {error}, got {quote(value)}")
     options = options_class(**usable)
     check = getattr(options, "problems", None)
     problems += [f"{section}.{problem}" for problem in check()] if check else []

@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 
 from modules import file_patterns
 from modules.click_log import Columns, read_header
+from modules.quoting import quote
 from modules.sessions import SessionDataError, SessionOptions
 
 PIECE_BYTES = 8 << 20
@@ -119,7 +120,7 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
     if header.startswith(_GZIP_MAGIC):
         raise SessionDataError(f"{path} is compressed with gzip: its name must end in .gz.")
     if not rest:
-        found = f"only the line {header[:200]!r}" if header else "0 bytes"
+        found = f"only the line {quote(header)}" if header else "0 bytes"
         raise SessionDataError(
             f"{path} is empty: it holds {found}, expected a header line and rows. "
             "Remove the file from the pattern or write it again."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from components.session_example_gen.input_files import InputSplit
 from modules.click_log import REJECT_REASONS
 from modules.event_times import TIME_UNITS
+from modules.quoting import MOST_CHARACTERS, quote, with_rest
 from modules.sessions import SessionDataError, SessionOptions
 
 EXAMPLES_SHOWN = 5
@@ -31,7 +32,7 @@ class Reject(NamedTuple):
     """A row that cannot be used: where it is and why; fields in the order that sorts them.
 
     `rank` is the file's place among its split's files by name, `offset` the row's first byte in the
-    file's (uncompressed) text.
+    file's (uncompressed) text, `more` how many characters `text` was cut by.
     """
 
     split: str
@@ -40,6 +41,17 @@ class Reject(NamedTuple):
     path: str
     reason: str
     text: str
+    more: int = 0
+
+    def cut(self) -> Reject:
+        """Returns the reject with no more of its text than messages show: rows may be huge."""
+        more = self.more + max(0, len(self.text) - MOST_CHARACTERS)
+        return self._replace(text=self.text[:MOST_CHARACTERS], more=more)
+
+    def quoted(self) -> str:
+        """Returns the text as messages show it."""
+        kept = self.cut()
+        return with_rest(quote(kept.text), kept.more)
 
     def to_json(self) -> str:
         """Formats the line that goes to the rejects file."""
@@ -96,7 +108,7 @@ def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
     for reject in sorted(rejects):
         seen[reject.split] += 1
         if seen[reject.split] <= EXAMPLES_SHOWN:
-            kept.append(reject)
+            kept.append(reject.cut())
     return kept
 
 
@@ -134,7 +146,7 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
         "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
     ]
     lines += [
-        f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.text[:200]!r}"
+        f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.quoted()}"
         for reject in report.rejects
         if reject.split == split.name
     ]

@@ -34,7 +34,7 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
         (
             "header.tsv",
             HEADER,
-            "{path} is empty: it holds only the line b'SessionId\\tItemId\\tTime\\n', "
+            "{path} is empty: it holds only the line 'SessionId\\tItemId\\tTime\\n', "
             "expected a header line and rows.",
         ),
         (

@@ -1,5 +1,6 @@
 """The parts of SessionExampleGen that need no Beam: packing, files, messages, options."""
 
+import json
 import os
 
 import pytest
@@ -89,6 +90,23 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)
     report.check_report(merged, [file_split("train", "a.tsv")], ["train"], allowed)
+
+
+def test_a_huge_bad_row_is_quoted_in_part_however_often_reports_are_merged():
+    row = "s1\t\u202e" + "x" * 1_000_000
+    reject = report.Reject("train", 0, 5, "a.tsv", "field_count", row)
+    counts = {"train.rows_read": 1, "train.rows_rejected.field_count": 1}
+    merged = report.merge_reports([report.Report(counts, [reject])])
+    merged = report.merge_reports([merged, report.Report({})])
+    text = merged.to_json()
+    assert len(text) < 1000
+    for found in (merged, report.Report.from_json(text), report.Report(counts, [reject])):
+        with pytest.raises(SessionDataError) as caught:
+            report.check_report(found, [file_split("train", "a.tsv")], ["train"], SessionOptions())
+        (line,) = [line for line in str(caught.value).splitlines() if "at byte" in line]
+        cut = f"'s1\\t\\u202e{'x' * 196}' and 999,804 more characters"
+        assert line == f"  a.tsv at byte 5: field_count: {cut}"
+    assert json.loads(reject.to_json())["text"] == row  # the rejects file has all of it
 
 
 def test_no_session_left_names_files_column_and_what_was_found():

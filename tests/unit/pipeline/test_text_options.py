@@ -192,3 +192,14 @@ def test_a_value_without_a_declared_type_keeps_its_own(value: Any) -> None:
     found = unwrap(parse_yaml(format_yaml({"a": [value], "b": {"1": value}})))
     assert found == {"a": [value], "b": {"1": value}}
     assert type(found["a"][0]) is type(value)
+
+
+def test_a_huge_value_is_quoted_in_part(tmp_path: Path) -> None:
+    huge = "x" * 10_000
+    for problems in (
+        _problems(_file(tmp_path, f"- {huge}")),
+        _problems(_file(tmp_path, f"{huge}: 1\nname: [{huge}]\ntrainer: {{epochs: {huge}}}")),
+        _problems("custom", f"trainer.epochs={huge}", f"trainer.x={huge}", huge),
+        _problems("custom", f"trainer.epochs=[{huge}"),
+    ):
+        assert all("x" * 201 not in problem.removeprefix(huge) for problem in problems), problems
