@@ -11,18 +11,20 @@ import gc
 import os
 import sys
 
-from pipeline.config import Paths
-from pipeline.launch import find_config, make_sample_if_missing, started
-from pipeline.progress import Console, console, report_failure, watch_nodes
+from pipeline.config import ConfigError, Paths
+from pipeline.launch import find_config, make_sample_if_missing, runner_environment, started
+from pipeline.progress import FAILED, Console, console, report_failure, watch_nodes
 from pipeline.report import format_report
-from pipeline.run_lock import exclusive
+from pipeline.run_lock import BusyError, exclusive
 from pipeline.run_record import read_run
 
 
 def run(stream: Console) -> None:
     """Runs the configured pipeline once, and ends with its summary."""
     began = started(os.environ)
-    config, out = find_config(os.environ)
+    os.environ.update(runner_environment(os.environ))
+    config, out, source = find_config(os.environ)
+    print(f"Pipeline {config.name}, configured by {source}; its outputs are in {out}")
     with exclusive(out):
         make_sample_if_missing(config)
         gc.disable()  # Imports make no garbage, and looking for it takes 1.7 s of their 8.4.
@@ -47,6 +49,9 @@ if __name__ == "__main__":
     with console() as stream:
         try:
             run(stream)
+        except (ConfigError, BusyError) as error:
+            print(f"{FAILED}{error}")
+            sys.exit(2)
         except Exception as error:
             report_failure(error)
             sys.exit(1)

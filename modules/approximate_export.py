@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from modules.approximate_recommender import STATE, STATE_OF_EXAMPLES, Answer
 from modules.compressed_index import INDEX_FOLDER, CodeOptions, CompressedIndex, require_faiss
-from modules.serving import parse_sessions
+from modules.session_examples import parse_sessions
 
 _PARTS = ("session_state", "_items", "_scorer")
 _TOWER = "_served_tower"  # of the scorer

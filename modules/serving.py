@@ -15,11 +15,11 @@ from modules.item_table import ItemTable
 from modules.model import TwoTower
 from modules.request_rules import apply_rules, check_request
 from modules.seen_items import NO_CHANGE, SeenItemScores
+from modules.session_examples import parse_sessions
 from modules.session_scorer import SessionScorer, running_count
 from modules.step_slices import SESSION_LENGTH_BOUNDS, range_names
 from modules.vocabulary import PADDING, Vocabulary
 
-SESSION_FEATURE = "item_ids"
 TOP_K = 100
 
 Answer = dict[str, tf.Tensor]
@@ -283,9 +283,3 @@ def export(
 def _has_items(contexts: tf.Tensor) -> tf.Tensor:
     """Tells which contexts hold an item, bool `[batch]`."""
     return contexts[:, 0] != PADDING
-
-
-def parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:
-    """Returns the raw item ids in serialized tf.Examples, string `[batch, (length)]`."""
-    spec = {SESSION_FEATURE: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)}
-    return tf.io.parse_example(examples, spec)[SESSION_FEATURE]

@@ -6,19 +6,17 @@ the SavedModel, in whatever process, can tell that it answers as the model that 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from modules.model import TwoTower
-from modules.model_files import read_json, write_json
+from modules.model_files import write_json
+from modules.recorded_answers import FILE
 from modules.seen_items import SeenItemScores
 from modules.vocabulary import FIRST_ITEM, PADDING, Vocabulary
 
-FILE = os.path.join("assets.extra", "trainer_answers.json")
 SESSIONS = 50
 TOP_K = 100
 
@@ -57,6 +55,8 @@ def write_answers(
 ) -> None:
     """Writes sessions and the trainer's answers to them into a SavedModel's folder.
 
+    `modules.recorded_answers` reads them.
+
     Args:
       model: trained towers.
       vocabulary: all known items.
@@ -77,14 +77,6 @@ def write_answers(
         "scores": [[float(score) for score in row] for row in scores],
     }
     write_json(folder, FILE, content)
-
-
-def read_answers(folder: str) -> Mapping[str, Any] | None:
-    """Returns what `write_answers` wrote, None where there is nothing.
-
-    Ids are str; those that are no UTF-8 hold surrogates, as `os.fsdecode` makes them.
-    """
-    return read_json(folder, FILE)
 
 
 def _text(item_id: bytes) -> str:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from components.index_builder.options import PQ
 from modules.compressed_index import FaissMissingError, require_faiss
@@ -70,8 +70,22 @@ def saved_config(out: Path) -> str | None:
     return str(file) if file.is_file() else None
 
 
-def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
-    """Returns what a runner without arguments has to run, and its output folder.
+class Choice(NamedTuple):
+    """What a runner without arguments has to run.
+
+    Attributes:
+      config: the checked configuration.
+      out: the output folder.
+      source: the file or the preset that the configuration was read from.
+    """
+
+    config: Config
+    out: Path
+    source: str
+
+
+def find_config(environment: Mapping[str, str]) -> Choice:
+    """Returns what a runner without arguments has to run.
 
     `SESSION_RETRIEVAL_OUT` names a folder in which `run.py` left a configuration. Without it, the
     preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled sample.
@@ -81,9 +95,10 @@ def find_config(environment: Mapping[str, str]) -> tuple[Config, Path]:
     """
     out = environment.get(OUT_VARIABLE)
     saved = saved_config(Path(out)) if out else None
-    config = load_config(saved or environment.get(PRESET_VARIABLE) or DEFAULT_PRESET)
+    source = saved or environment.get(PRESET_VARIABLE) or DEFAULT_PRESET
+    config = load_config(source)
     check_packages(config)
-    return config, Path(out).absolute() if out else default_out(config.name)
+    return Choice(config, Path(out).absolute() if out else default_out(config.name), source)
 
 
 def started(environment: Mapping[str, str]) -> float:
@@ -109,6 +124,26 @@ def make_sample_if_missing(config: Config) -> bool:
     return True
 
 
+def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns what the process that defines or runs the pipeline needs in its environment.
+
+    `local_runner.py` sets it by itself, since whoever types TFX's commands has none of it. It must
+    be there before TensorFlow is imported and before the pipeline is defined.
+    """
+    python_path = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return {
+        "TF_CPP_MIN_LOG_LEVEL": environment.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        # Else TFX builds wheels of modules/ and installs them, four each, for 7 s, and its cache
+        # tells a run with wheels from one without. This machine has the code anyway, and in both
+        # cases the cache hashes the module_file.
+        "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES": "1",
+        # Processes that nodes start find this checkout's code, not an installed one.
+        "PYTHONPATH": os.pathsep.join(
+            [str(PROJECT), *(folder for folder in python_path if folder not in ("", str(PROJECT)))]
+        ),
+    }
+
+
 def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, str]:
     """Returns the environment in which TFX's command line runs.
 
@@ -117,19 +152,14 @@ def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, st
     """
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, environment.get("PATH", os.defpath)])
-    python_path = [str(PROJECT), *filter(None, [environment.get("PYTHONPATH")])]
     return {
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        # `import modules` sets it as well, but TensorFlow would import Keras 3 first, for 1 s.
-        "TF_USE_LEGACY_KERAS": "1",
-        # Else TFX builds wheels of modules/ and installs them, four each, for 7 s. This machine has
-        # the code anyway, and with or without wheels TFX's cache hashes the module_file.
-        "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES": "1",
         "PYTHONWARNINGS": "ignore::FutureWarning,ignore::DeprecationWarning",
         STARTED_VARIABLE: repr(time.time()),
         **environment,
+        **runner_environment(environment),
+        # `import modules` sets it as well, but TensorFlow would import Keras 3 first, for 1 s.
+        "TF_USE_LEGACY_KERAS": "1",
         "PATH": path,
-        "PYTHONPATH": os.pathsep.join(python_path),
         HOME_VARIABLE: os.path.abspath(environment.get(HOME_VARIABLE) or out / "tfx"),
         OUT_VARIABLE: str(out),
     }

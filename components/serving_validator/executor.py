@@ -24,7 +24,7 @@ from components.serving_validator import client
 from components.serving_validator.checks import Check, check_answers
 from components.serving_validator.options import ServingOptions
 from modules.configuration import from_json
-from modules.trainer_answers import read_answers
+from modules.recorded_answers import read_answers
 
 MODEL = "model"
 EXAMPLES = "examples"

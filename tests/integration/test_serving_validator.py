@@ -14,7 +14,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.executor import Executor
 from components.serving_validator.options import ServingOptions
-from modules.trainer_answers import FILE
+from modules.recorded_answers import FILE
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingOptions(sessions=20, max_p50_ms=10_000.0)

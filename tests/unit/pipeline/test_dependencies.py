@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.source_digest import source_modules
+
 PROJECT = Path(__file__).resolve().parents[3]
 LAYERS = ("modules", "components", "pipeline", "serving")
 RUNNERS = ("run", "local_runner", "recommend", "batch_recommend", "demo", "renew_index")
@@ -64,6 +66,18 @@ def _closure(module: str) -> set[str]:
 def test_pure_modules_need_neither_tensorflow_nor_beam(module: str) -> None:
     assert (PROJECT / "modules" / f"{module}.py").is_file()
     assert not {name.split(".")[0] for name in _closure(module)} & HEAVY
+
+
+def test_defining_the_pipeline_imports_no_model() -> None:
+    """TFX's command line, which defines it, has imported TensorFlow with Keras 3 by then."""
+    names = source_modules("pipeline.pipeline")
+    assert "components.serving_validator.executor" in names
+    assert "modules.model" not in names
+    files = [PROJECT.joinpath(*name.split(".")) for name in names]
+    sources = [file / "__init__.py" if file.is_dir() else file.with_suffix(".py") for file in files]
+    imported = {name.split(".")[0] for source in sources for name in _imports(source)}
+    assert "tfx" in imported
+    assert not imported & {"tensorflow_recommenders", "tf_keras", "keras", "keras_tuner"}
 
 
 @pytest.mark.parametrize("runner", ["run", "recommend", "batch_recommend", "demo", "renew_index"])

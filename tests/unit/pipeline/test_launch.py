@@ -24,13 +24,13 @@ def config(tmp_path: Path) -> Config:
 
 def test_finds_the_configuration_that_was_saved(config: Config, tmp_path: Path) -> None:
     launch.save_config(config, tmp_path)
-    assert launch.find_config({launch.OUT_VARIABLE: str(tmp_path)}) == (config, tmp_path)
+    assert launch.find_config({launch.OUT_VARIABLE: str(tmp_path)})[:2] == (config, tmp_path)
 
 
 def test_without_one_the_preset_named_by_the_environment_else_the_sample(tmp_path: Path) -> None:
-    sample, out = launch.find_config({})
-    assert (sample.name, out) == ("sample", PROJECT / "output" / "sample")
-    found, out = launch.find_config({launch.OUT_VARIABLE: str(tmp_path / "empty")})
+    sample, out, source = launch.find_config({})
+    assert (sample.name, source, out) == ("sample", "sample", PROJECT / "output" / "sample")
+    found, out, _ = launch.find_config({launch.OUT_VARIABLE: str(tmp_path / "empty")})
     assert (found, out) == (sample, tmp_path / "empty")
     with pytest.raises(ConfigError, match="retailrocket"):
         launch.find_config({launch.PRESET_VARIABLE: "retailrocket"})
@@ -57,6 +57,16 @@ def test_the_childs_environment(tmp_path: Path) -> None:
     assert child[launch.HOME_VARIABLE] == str(tmp_path / "tfx")
     chosen = launch.child_environment({launch.HOME_VARIABLE: "/home"}, tmp_path)
     assert chosen[launch.HOME_VARIABLE] == "/home"
+
+
+@pytest.mark.parametrize("shell", ["", "0"])
+def test_a_run_by_hand_packages_user_code_as_the_childs_does(tmp_path: Path, shell: str) -> None:
+    switches = ("TF_USE_LEGACY_KERAS", "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES")
+    child = launch.child_environment(dict.fromkeys(switches, shell), tmp_path)
+    assert [child[name] for name in switches] == ["1", "1"]
+    by_hand = launch.runner_environment({})
+    assert by_hand.items() <= child.items()
+    assert launch.runner_environment(by_hand) == by_hand
 
 
 def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
 @pytest.mark.parametrize(
     ("file", "users"),
     [
-        ("modules/losses.py", {"Trainer", "ServingValidator", "Report"}),
+        ("modules/losses.py", {"Trainer", "Report"}),
         ("modules/tuner.py", set()),
         ("modules/preprocessing.py", {"Transform", "Trainer", "Report"}),
         ("modules/sessions.py", {"SessionExampleGen", "Report"}),
