@@ -33,7 +33,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bootstrap.stacks import ROOT, STACKS, VENVS, SetupError, Stack, find_python, unsupported
+from bootstrap.stacks import (
+    ROOT,
+    STACKS,
+    VENVS,
+    SetupError,
+    Stack,
+    check_own,
+    find_python,
+    unsupported,
+)
 from bootstrap.uv import install_uv, say
 
 # The stack that was chosen when none was named, so that the search is made once.
@@ -214,9 +223,11 @@ def ensure(extras: set[str]) -> Stack:
     name = wanted or (CHOSEN.read_text("utf-8").strip() if CHOSEN.is_file() else "")
     if name in STACKS and up_to_date(STACKS[name], extras):
         return STACKS[name]
+    check_own(STACKS[name].folder if name in STACKS else VENVS)
     with one_at_a_time():
         # A stack once chosen stays, as long as its environment works.
         stack, python = choose(name if name in STACKS and read_stamp(STACKS[name]) else wanted)
+        check_own(stack.folder)
         if not up_to_date(stack, extras):
             install(stack, python, extras)
         if not wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import re
@@ -13,6 +15,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
+STAMP = "session-retrieval.json"
 # Prints version, path (of the base interpreter, where this is a virtual environment's), and whether
 # C headers are there.
 PROBE = """import os, sys, sysconfig
@@ -48,7 +51,7 @@ class Stack(NamedTuple):
     @property
     def stamp(self) -> Path:
         """Return the file that is written when the environment is whole."""
-        return self.folder / "session-retrieval.json"
+        return self.folder / STAMP
 
     @property
     def lock(self) -> Path:
@@ -94,6 +97,47 @@ def unsupported(stack: Stack) -> str:
         need = ".".join(map(str, stack.glibc))
         way_out = "`sh .ci/debian13.sh COMMAND` runs it here all the same, in a Debian 13 root"
         return f"it needs glibc {need} or newer, this system has {libc} ({way_out})"
+    return ""
+
+
+def check_own(folder: Path) -> None:
+    """Refuse to make or change VENVS, or a folder in it, where a link makes it another checkout's.
+
+    The environment there runs that checkout's code, and making it anew here would take it away
+    there. A link to a folder of this checkout alone, such as one on another disk, is fine.
+
+    Raises:
+        SetupError: If it is another's, or nobody can tell whose; says how to fix it.
+    """
+    links = [path for path in (VENVS, folder) if path.is_symlink()]
+    if not links:
+        return
+    problem = _not_own(folder, Path(os.path.realpath(folder)), links[-1] == folder)
+    if problem:
+        raise SetupError(
+            f"{links[-1]} is a link to {os.path.realpath(links[-1])}, {problem}. Remove the link "
+            f"(`rm {links[-1]}`) and run the same command: it makes an environment for this "
+            "checkout."
+        )
+
+
+def _not_own(folder: Path, real: Path, is_link: bool) -> str:
+    """Return why a folder that is reached through a link is not this checkout's, "" if it is."""
+    if is_link and not real.exists():
+        return "which does not exist"
+    checkouts = (path for path in real.parents if (path / "bootstrap" / "stacks.py").is_file())
+    checkout = next(checkouts, ROOT)
+    if checkout != ROOT:
+        return f"the environment of another checkout, {checkout}"
+    maker = None
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        maker = str(json.loads((real / STAMP).read_text("utf-8"))["folder"])
+    if maker not in (None, str(folder)):
+        with contextlib.suppress(OSError):
+            if os.path.samefile(str(maker), folder):
+                return f"the environment of another checkout, made as {maker}"
+    if maker is None and is_link and folder != VENVS and any(real.iterdir()):
+        return "which holds something else than an environment of this project"
     return ""
 
 

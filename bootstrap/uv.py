@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from bootstrap.stacks import VENVS, SetupError, Stack
+from bootstrap.stacks import VENVS, SetupError, Stack, check_own
 
 FOLDER = VENVS / "uv"
 # Of what uv prints while it installs, what a person who waits has no use for: one line per package.
@@ -112,6 +112,7 @@ def install_uv(stack: Stack) -> Uv:
         found = subprocess.run([str(uv), "--version"], capture_output=True, text=True).stdout
         if found.split()[1:2] == [pinned.group(1)] and os.access(pip[0], os.X_OK):
             return ready(pip)
+    check_own(FOLDER)
     make = [sys.executable, "-m", "venv", "--clear", str(FOLDER)]
     made = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode:

@@ -265,15 +265,21 @@ def test_a_moved_environment_is_not_trusted(
     assert environment.read_stamp(made) == {}
 
 
+def copy_checkout(folder: Path, *packages: str) -> Path:
+    """Copy what the set-up consists of, and packages of the project."""
+    folder.mkdir(exist_ok=True)
+    for name in ("environment.py", "setup.py", "Makefile"):
+        shutil.copy(ROOT / name, folder / name)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("bootstrap", "requirements", *packages):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    return folder
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a copy of what the set-up consists of."""
-    for name in ("environment.py", "setup.py", "Makefile"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("bootstrap", "requirements", "modules", "components", "pipeline"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    return tmp_path
+    return copy_checkout(tmp_path, "modules", "components", "pipeline")
 
 
 def outer_environ(**more: str) -> dict[str, str]:
@@ -282,13 +288,108 @@ def outer_environ(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not own.match(key)} | more
 
 
-def test_a_command_runs_as_in_an_activated_environment(checkout: Path) -> None:
+def make_environment(checkout: Path) -> Path:
+    """Make what a checkout takes for its legacy environment; return the interpreter in it."""
     python = checkout / ".venv/legacy/bin/python"
     python.parent.mkdir(parents=True)
     python.symlink_to(os.path.realpath(sys.executable))
-    environ = outer_environ(STACK="legacy", GPU="no")
     stamp = "import environment as e; e.write_stamp(e.STACKS['legacy'], set())"
-    subprocess.run([sys.executable, "-c", stamp], cwd=checkout, env=environ, check=True)
+    subprocess.run([sys.executable, "-c", stamp], cwd=checkout, env=outer_environ(), check=True)
+    return python
+
+
+def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """Run the set-up of a checkout's legacy environment; nothing in it can be downloaded."""
+    return subprocess.run(
+        [sys.executable, "environment.py", "setup"],
+        cwd=checkout,
+        env=outer_environ(STACK="legacy", GPU="no", PIP_NO_INDEX="1", PATH=os.defpath),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return every file below a folder, and what is in it."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "python"]
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("fault", ["none", "another lock", "half-made"])
+@pytest.mark.parametrize("link", [".venv", ".venv/legacy"])
+def test_a_link_to_another_checkouts_environment_is_refused_and_leaves_that_alone(
+    tmp_path: Path, link: str, fault: str
+) -> None:
+    other, here = copy_checkout(tmp_path / "other"), copy_checkout(tmp_path / "here")
+    python = make_environment(other)
+    if fault == "another lock":
+        with open(here / "requirements/legacy.txt", "a") as lock:
+            lock.write("# another day's\n")
+    elif fault == "half-made":
+        (other / ".venv/legacy/session-retrieval.json").unlink()
+    (here / link).parent.mkdir(exist_ok=True)
+    (here / link).symlink_to(other / link)
+    before = contents(other)
+
+    done = set_up(here)
+
+    assert done.returncode == 1
+    assert f"{here / link} is a link to {other / link}" in done.stderr
+    assert f"another checkout, {other}. Remove the link (`rm {here / link}`)" in done.stderr
+    assert contents(other) == before
+    assert python.exists()
+
+
+def test_a_link_to_a_folder_of_this_checkout_alone_is_accepted(tmp_path: Path) -> None:
+    here, disk = copy_checkout(tmp_path / "here"), tmp_path / "disk"
+    disk.mkdir()
+    (here / ".venv").symlink_to(disk)
+    make_environment(here)
+
+    assert f"is ready: {here / '.venv/legacy/bin/python'}" in set_up(here).stderr
+
+
+def test_a_link_that_two_checkouts_share_belongs_to_the_first(tmp_path: Path) -> None:
+    first, second = copy_checkout(tmp_path / "first"), copy_checkout(tmp_path / "second")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    for checkout in (first, second):
+        (checkout / ".venv").symlink_to(disk)
+    make_environment(first)
+    before = contents(disk)
+
+    done = set_up(second)
+
+    assert done.returncode == 1
+    assert f"another checkout, made as {first / '.venv/legacy'}" in done.stderr
+    assert {**contents(disk), ".lock": ""} == {**before, ".lock": ""}
+    assert "is ready" in set_up(first).stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("gone", "which does not exist"), ("project", "which holds something else")],
+)
+def test_a_link_to_what_set_up_did_not_make_is_refused(
+    tmp_path: Path, target: str, words: str
+) -> None:
+    here, mine = copy_checkout(tmp_path / "here"), tmp_path / "project" / "pyvenv.cfg"
+    mine.parent.mkdir()
+    mine.write_text("home = /usr/bin\n")
+    (here / ".venv").mkdir()
+    (here / ".venv/legacy").symlink_to(tmp_path / target)
+
+    done = set_up(here)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert mine.read_text() == "home = /usr/bin\n"
+
+
+def test_a_command_runs_as_in_an_activated_environment(checkout: Path) -> None:
+    python = make_environment(checkout)
+    environ = outer_environ(STACK="legacy", GPU="no")
     command = ["run", "sh", "-c", 'echo "$VIRTUAL_ENV"; command -v python; echo "$1"; exit 7', "-"]
 
     done = subprocess.run(
