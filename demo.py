@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -39,13 +40,8 @@ def _find_model(options: argparse.Namespace) -> Path:
     return newest_model(out / "pushed" for out in outs)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until it is interrupted; returns the exit status."""
-    options = parse_arguments(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+def serve(options: argparse.Namespace) -> int:
+    """Serves until a KeyboardInterrupt; returns the exit status where it cannot."""
     from serving import app
     from serving.model_store import ModelStore
 
@@ -59,11 +55,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Model: {store.current.folder}")
     print(f"Open http://{options.host}:{server.server_port} (Ctrl+C ends)", flush=True)
     try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
+        while True:
+            threading.Event().wait()
+    finally:
         store.close()
         server.shutdown()
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until SIGINT or SIGTERM; returns the exit status."""
+    options = parse_arguments(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return serve(options)
+    except KeyboardInterrupt:
+        return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import urllib.error
 import urllib.request
@@ -17,6 +18,26 @@ MODEL_NAME = "session-retrieval"
 
 class ServerError(Exception):
     """The server did not answer, or not with recommendations; the message says which and why."""
+
+
+def is_this_machine(host: str) -> bool:
+    """Returns whether a host name or address is this machine's own, where no proxy can reach it."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    # ::ffff:127.0.0.1 is not a loopback address for Python before 3.13.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
+def opener_for(host: str) -> urllib.request.OpenerDirector:
+    """Returns what opens URLs of a host: through the environment's proxies, unless it is local."""
+    proxies = [urllib.request.ProxyHandler({})] if is_this_machine(host) else []
+    return urllib.request.build_opener(*proxies)
 
 
 class Client:
@@ -39,6 +60,7 @@ class Client:
         path = parts.path.rstrip("/") or f"/v1/models/{MODEL_NAME}"
         self.url = f"{parts.scheme}://{parts.netloc}{path}"
         self._timeout = timeout
+        self._opener = opener_for(parts.hostname)
 
     def recommend(
         self, sessions: Sequence[Sequence[str]], count: int
@@ -78,7 +100,7 @@ class Client:
             f"{self.url}:predict", body, {"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+            with self._opener.open(request, timeout=self._timeout) as response:
                 return json.load(response)["outputs"]
         except urllib.error.HTTPError as error:
             reason = error.read().decode("utf-8", "replace")[:500]

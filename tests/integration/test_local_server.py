@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -218,12 +219,15 @@ def test_a_broken_push_changes_nothing_and_a_whole_one_mends_it(
     assert store.current.version == 2
 
 
-def test_one_command_serves_and_ends(trained: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_command_serves_and_ends(trained: Any, number: signal.Signals) -> None:
+    command = [
+        *(sys.executable, str(PROJECT / "demo.py"), "--port", "0"),
+        *("--model", str(trained.folder / "model")),
+    ]
     process = subprocess.Popen(
-        [
-            *(sys.executable, str(PROJECT / "demo.py"), "--port", "0"),
-            *("--model", str(trained.folder / "model")),
-        ],
+        # As a shell starts what runs in the background.
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -234,8 +238,10 @@ def test_one_command_serves_and_ends(trained: Any) -> None:
         process.stdout.readline()
         address = process.stdout.readline().split()[1]
         assert len(Client(address).recommend([["never seen"]], 5)[0]) == 5
-    finally:
-        process.send_signal(2)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 0
     assert "Traceback" not in errors

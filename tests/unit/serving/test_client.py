@@ -1,0 +1,90 @@
+"""The client of a predict server, with proxies in the environment."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from serving.client import Client, ServerError, is_this_machine
+
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+class Server(HTTPServer):
+    """Answers every request, and keeps the targets that were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("0.0.0.0", 0), Answer)
+        self.targets: list[str] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        self.server.targets.append(self.path)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"outputs": {"item_ids": [["a"]], "scores": [[1.0]]}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def _answers(url: str) -> bool:
+    return Client(url, timeout=5).recommend([["b"]], 1)[0][0].item_id == "a"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1", "127.9.8.7", "0.0.0.0"])
+def test_a_dead_proxy_keeps_nobody_from_this_machine(
+    server: Server, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert _answers(f"http://{host}:{server.server_port}")
+
+
+def test_other_hosts_are_asked_through_the_proxy(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    assert _answers("http://shop.invalid:8501")
+    assert server.targets == ["http://shop.invalid:8501/v1/models/session-retrieval:predict"]
+    monkeypatch.setenv("no_proxy", "shop.invalid")
+    with pytest.raises(ServerError, match=r"shop\.invalid"):
+        _answers("http://shop.invalid:8501")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [
+        *((host, True) for host in ("localhost", "localhost.", "a.localhost", "127.0.0.1", "::1")),
+        *((host, True) for host in ("::ffff:127.0.0.1", "127.255.255.254", "::", "0.0.0.0")),
+        *((host, False) for host in ("localhost.shop.example", "128.0.0.1", "::2", "10.0.0.1")),
+        *((host, False) for host in ("127.0.0.1.shop.example", "notlocalhost", "")),
+    ],
+)
+def test_which_hosts_are_this_machine(host: str, is_here: bool) -> None:
+    assert is_this_machine(host) is is_here
