@@ -1,16 +1,21 @@
-"""The requests of docs/serving.md, with other ids and ports, sent to servers of both protocols.
+"""The documents' commands for scripts and servers, with other ids and ports.
 
 TensorFlow Serving's binary is not at hand: gRPC is answered by a server made of its own published
-service definition, REST by the server of `demo.py`.
+service definition, REST by the server of `demo.py`. Scripts run in this process, as `python` would
+run them. Which commands are held elsewhere, and which are not: tests/unit/test_documented_commands.
 """
 
 from __future__ import annotations
 
+import argparse
 import concurrent.futures
+import gzip
 import json
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +25,21 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+import pipeline.config
 from pipeline import recommender
+from pipeline.config import load_config, write_config
 from serving import app
 from serving.model_store import ModelStore
+from tests.documents import PROJECT, Command, commands
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "serving.md").read_text("utf-8")
+DOCUMENT = (PROJECT / "docs" / "serving.md").read_text("utf-8")
+# One document may repeat another's.
+SCRIPTS = {
+    command.text: command for command in commands() if command.text.startswith("python ")
+}.values()
+# Where they are run in earnest is said in tests/unit/test_documented_commands.py.
+ONLY_READ = ("demo.py", "environment.py", "benchmarks/", "kubeflow/")
+COMPILED = [command for command in SCRIPTS if command.words[1] == "kubeflow/compile.py"]
 SESSION = ["133278", "119698"]  # of the document
 
 
@@ -86,6 +101,8 @@ def test_grpc(
 ) -> None:
     (code,) = re.findall(r"```python\n(import grpc.*?)```", DOCUMENT, re.DOTALL)
     code = _with_items(code.replace("localhost:8500", f"localhost:{grpc_port}"), session)
+    assert "timeout=1.0" in code  # the model's first answer may take longer on a busy machine
+    code = code.replace("timeout=1.0", "timeout=60.0")
 
     exec(compile(code, "docs/serving.md", "exec"), {})
 
@@ -109,3 +126,98 @@ def test_curl(rest_port: int, session: list[str], saved_model: Any) -> None:
     assert plain["predictions"][0]["item_ids"][: len(known)] == known
     without_session = [item for item in known if item not in session]
     assert filtered["outputs"]["item_ids"] == [without_session[:10]]
+
+
+class ReadError(Exception):
+    """A script has read its options, and would begin to work."""
+
+
+def _run_script(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs `python SCRIPT ...` in a folder; ends as the script does."""
+    script = PROJECT / words[1]
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", words[1:])
+    monkeypatch.syspath_prepend(str(script.parent))
+    runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("command", SCRIPTS, ids=lambda command: command.text[7:60])
+def test_scripts_read_the_documented_options(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = argparse.ArgumentParser.parse_args
+
+    def read(*arguments: Any) -> None:
+        parse(*arguments)
+        raise ReadError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", read)
+    with pytest.raises(ReadError):
+        _run_script(command.words, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def checkout(trained: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the documents take for granted: a run's output, and the user's files."""
+    out = tmp_path / "output" / "sample"
+    shutil.copytree(trained.folder / "model", out / "pushed" / "1")
+    write_config(load_config("sample"), out / "config.yaml")
+    vocabulary = sample.vocabulary()
+    (tmp_path / "on_offer.txt").write_bytes(b"\n".join(vocabulary.item_ids[:-1]))
+    rows = [f"1\t{item}\t{1_700_000_000 + n}" for n, item in enumerate(sample.sessions["test"][0])]
+    log = "\n".join(["SessionId\tItemId\tTime", *rows, ""])
+    (tmp_path / "log.tsv").write_text(log, "utf-8")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "monday.tsv.gz").write_bytes(gzip.compress(log.encode()))
+    for name, copied in {"my": "oss", "my-vertex": "vertex", "platform": "platform"}.items():
+        shutil.copy(PROJECT / "kubeflow" / f"{copied}.yaml", tmp_path / f"{name}.yaml")
+    monkeypatch.setattr(pipeline.config, "PROJECT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in SCRIPTS if not command.words[1].startswith(ONLY_READ)],
+    ids=lambda command: command.text[7:60],
+)
+def test_scripts_do_as_documented(
+    command: Command,
+    checkout: Path,
+    rest_port: int,
+    session: list[str],
+    saved_model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    text = command.text.replace("localhost:8501", f"localhost:{rest_port}")
+    for documented, known in zip(SESSION, session, strict=True):
+        text = text.replace(documented, known)
+    words = Command("", text).words
+
+    with pytest.raises(SystemExit) as ended:
+        _run_script(words, checkout, monkeypatch)
+
+    printed = capfd.readouterr()
+    assert ended.value.code == 0, printed.err
+    if session[0] in text:
+        count = int(words[words.index("-k") + 1]) if "-k" in words else 10
+        answered = re.findall(r"^ *\d+  (\S+)", printed.out, re.MULTILINE)
+        assert answered == _recommended(saved_model, session, count)
+    elif "--to" in words:
+        folder = checkout / words[words.index("--to") + 1]
+        assert [file for file in folder.iterdir() if file.stat().st_size > 100]
+    elif "renew_index.py" in words:
+        assert len(list((checkout / "output" / "sample" / "pushed").iterdir())) == 2
+
+
+@pytest.mark.parametrize("command", COMPILED, ids=lambda command: command.text[27:60])
+def test_compiles_as_documented(
+    command: Command, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.config, "PROJECT", PROJECT)
+
+    with pytest.raises(SystemExit) as ended:
+        _run_script(command.words, checkout, monkeypatch)
+
+    assert ended.value.code == 0
+    assert (checkout / command.words[-1]).stat().st_size > 10_000

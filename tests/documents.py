@@ -1,0 +1,88 @@
+"""The commands that the documents tell a reader to type."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_IN_A_SENTENCE = re.compile(r"`([^`]+)`")
+# What a command in a sentence begins with; a file's name alone is no command.
+_BEGINNING = re.compile(r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\w+\.py) \S")
+_PYTHON = re.compile(r"^(\.venv/\w+/bin/)?python3?(?= )")
+_HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command as it is typed, but for the path of the interpreter and a comment behind it."""
+
+    document: str
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """What a shell makes of the first line, without what it would expand."""
+        return shlex.split(self.text.partition("<<")[0], comments=True)
+
+
+def commands() -> list[Command]:
+    """All commands: lines of blocks without a language, and what sentences quote."""
+    found = []
+    for file in sorted(PROJECT.rglob("*.md")):
+        name = str(file.relative_to(PROJECT))
+        if name.startswith((".", "output/", "build/")) or name == "CHANGELOG.md":
+            continue
+        text = file.read_text("utf-8")
+        for language, block in _BLOCK.findall(text):
+            found += [Command(name, _named(line)) for line in _lines(block) if not language]
+        for quoted in _IN_A_SENTENCE.findall(_BLOCK.sub("", text)):
+            words = " ".join(quoted.split())
+            if _BEGINNING.match(words) and "..." not in words:
+                found.append(Command(name, _named(words)))
+    return list(dict.fromkeys(found))
+
+
+def _named(text: str) -> str:
+    """Names the interpreter as an activated environment does."""
+    return re.sub(r"^(\w+\.py) ", r"python \1 ", _PYTHON.sub("python", text))
+
+
+def _lines(block: str) -> Iterator[str]:
+    """Yields whole commands: a quote, a backslash or a here document goes on to the next line."""
+    waiting = ""
+    for line in block.splitlines():
+        waiting += line
+        if not waiting.strip():
+            continue
+        document = _HERE_DOCUMENT.search(waiting)
+        if document and line != document[1]:
+            waiting += "\n"
+            continue
+        if not document and not _is_whole(waiting):
+            waiting = waiting[:-1] if waiting.endswith("\\") else waiting + "\n"
+            continue
+        yield _without_comment(waiting).strip()
+        waiting = ""
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:  # a quote is open, or a backslash is last
+        return False
+    return True
+
+
+def _without_comment(text: str) -> str:
+    words = shlex.split(text.partition("<<")[0], comments=True)
+    parts = re.split(r"(?=\s#\s)", text)
+    return next(
+        start
+        for start in map("".join, (parts[:count] for count in range(1, len(parts) + 1)))
+        if start == text or (_is_whole(start) and shlex.split(start, comments=True) == words)
+    )

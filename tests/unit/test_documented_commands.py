@@ -1,0 +1,148 @@
+"""Every command of the documents is typed by a test, or its options are read as typed, or neither.
+
+Who adds one to a document finds it refused here until it is in one of the three lists.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run
+from pipeline.config import Config, load_config
+from tests.documents import PROJECT, Command, commands
+
+CALLS = "tests/integration/test_documented_calls.py::"
+# Typed, with data of the test's own: how a command begins -> the test.
+TYPED = {
+    "export SESSION_RETRIEVAL_": "tests/e2e/test_pipeline.py::second",
+    "tfx ": "tests/e2e/test_pipeline.py::second",
+    "curl ": f"{CALLS}test_curl",
+    "python demo.py": "tests/integration/test_local_server.py::test_one_command_serves_and_ends",
+    "python recommend.py ": f"{CALLS}test_scripts_do_as_documented",
+    "python batch_recommend.py ": f"{CALLS}test_scripts_do_as_documented",
+    "python renew_index.py ": f"{CALLS}test_scripts_do_as_documented",
+    "python kubeflow/compile.py ": f"{CALLS}test_compiles_as_documented",
+}
+# Not run, but read up to where the work begins, by tests below and by
+# test_documented_calls.py::test_scripts_read_the_documented_options: how one begins -> why not run.
+READ = {
+    "make run": "a whole run; `.ci/run` makes one, tests/e2e calls run.py",
+    "SET=": "the same: values of `make run`",
+    "make ": "tests, checks of style and set-ups, which CI makes",
+    "python environment.py ": "it installs packages",
+    "python benchmarks/": "minutes of training and measuring",
+    "python kubeflow/examples.py ": "it writes into the checkout",
+    "python kubeflow/local_driver.py ": "a whole run; tests/e2e/test_kubeflow.py makes one",
+    "python kubeflow/submit.py ": "it needs a cluster; test_kubeflow_submit.py plays its API",
+}
+# Neither: how a command begins -> why.
+NOT_HERE = {
+    "docker ": "it needs a container engine",
+    "OUT=output/sample docker ": "it needs a container engine",
+    "podman ": "it needs a container engine",
+    "/kaniko/executor ": "it runs in a container of its own",
+    "kubectl ": "it needs a cluster",
+    "sudo sh .ci/debian13.sh ": "it needs root, and downloads a system",
+}
+ALL = [command.text for command in commands()]
+MAKE = [text for text in ALL if text.startswith("make ") and not text.startswith("make run")]
+RUNS = [text for text in ALL if text.startswith("make run")]
+
+
+def test_every_command_is_on_one_of_the_lists() -> None:
+    known = (*TYPED, *READ, *NOT_HERE)
+    assert [text for text in ALL if not text.startswith(known)] == []
+    assert [start for start in known if not any(text.startswith(start) for text in ALL)] == []
+
+
+@pytest.mark.parametrize("test", sorted(set(TYPED.values())))
+def test_the_tests_that_type_commands_are_there(test: str) -> None:
+    file, _, name = test.partition("::")
+    assert f"\ndef {name}(" in (PROJECT / file).read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.text[:40])
+def test_files_of_the_checkout_that_a_command_names_are_there(command: Command) -> None:
+    named = [
+        word for word in command.words if re.match(r"(kubeflow|benchmarks|\.ci)/|\w+\.py", word)
+    ]
+    assert [word for word in named if not (PROJECT / word).is_file()] == []
+
+
+@pytest.mark.parametrize("text", MAKE)
+def test_make_knows_its_targets(text: str) -> None:
+    """`make -n` prints what it would call, and fails where a target is not known."""
+    words = Command("", text).words
+    done = subprocess.run(
+        ["make", "-n", *words[1:]], cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _called(text: str, folder: Path) -> list[str]:
+    """Returns the arguments that `make run` calls run.py with."""
+    echo = folder / "echo"
+    script = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    echo.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{script}' \"$@\"\n")
+    echo.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-e", "-c", f"{text} PYTHON={echo}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    words: list[str] = json.loads(done.stdout)
+    assert words[:4] == ["environment.py", "run", "python", "run.py"]
+    return words[4:]
+
+
+def _write_log(file: Path, item_column: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = "".join(
+        f"{session}\t{item}\t{1442004589 + session}\n" for session in (1, 2) for item in "ab"
+    )
+    with (gzip.open if file.suffix == ".gz" else open)(file, "wt", encoding="utf-8") as log:
+        log.write(f"SessionId\t{item_column}\tTime\n{rows}")
+
+
+def _configured(arguments: list[str], folder: Path) -> Config:
+    """Returns what run.py would run, with files in place of those that the document means."""
+    options = run.parse_arguments([word.replace("/folder", f"{folder}/data") for word in arguments])
+    column = "sku" if "item_column=sku" in " ".join(options.set) else "ItemId"
+    (folder / "my.yaml").write_text("data: {train: train.tsv, test: test.tsv}\n", "utf-8")
+    wanted = [options.train, options.eval, options.test, "train.tsv", "test.tsv"]
+    if options.data:
+        preset = (PROJECT / "pipeline" / "presets" / f"{options.preset}.yaml").read_text("utf-8")
+        wanted += [f"data/{name}" for name in re.findall(r"^  (?:train|test): (.*)$", preset, re.M)]
+    for name in filter(None, wanted):
+        _write_log(folder / name.replace("*", "1"), column)
+    return run.configure(options)[0]
+
+
+@pytest.mark.parametrize("text", RUNS)
+def test_make_run_takes_what_is_typed(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = _called(text, tmp_path)
+    assert len(arguments) == 2 * (len(Command("", text).words) - 2)
+    _configured(arguments, tmp_path)
+
+
+@pytest.mark.parametrize("text", [text for text in ALL if text.startswith("SET=")])
+def test_overrides_change_what_they_name(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write_log(tmp_path / "my shop.tsv", "ItemId")
+    config = _configured(_called(f"make run {text}", tmp_path), tmp_path)
+    assert config != load_config("sample")
