@@ -34,6 +34,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from benchmarks.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
 from components.index_builder.options import IndexOptions  # isort: skip
+from components.serving_validator.latency import percentiles  # isort: skip
 from modules.approximate_export import export  # isort: skip
 from modules.approximate_recommender import load_recommender  # isort: skip
 from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError  # isort: skip
@@ -193,7 +194,7 @@ def row(
     exact: Array,
 ) -> tuple[str, ...]:
     """Returns the cells of a contender, with its recall of the exact answers to all requests."""
-    p50, p99 = np.percentile(took[contender.name], [50, 99])
+    p50, p99 = percentiles(took[contender.name]).values()
     share = f"{recall(contender.ask(requests), exact):.4f}" if contender.counts else ""
     rate, ratio = f"{1e3 * size / p50:,.0f}", f"{base / p50:.2f}"
     return contender.name, f"{p50:.3f}", f"{p99:.3f}", rate, ratio, share

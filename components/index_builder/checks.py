@@ -9,6 +9,7 @@ import numpy as np
 
 from components.index_builder.options import IndexOptions
 from components.serving_validator.checks import FOREIGN, Check, loads_alone, well_formed
+from components.serving_validator.latency import percentiles
 
 CUTOFFS = (20, 100)
 EXACT, APPROXIMATE = "exact", "approximate"
@@ -28,7 +29,7 @@ def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
       `approximate` each `p50_ms` and `p99_ms` of one session.
     """
     exact, found = (answers[name]["item_ids"] for name in (EXACT, APPROXIMATE))
-    latency = {name: _latency(answers["milliseconds"][name]) for name in (EXACT, APPROXIMATE)}
+    latency = {name: percentiles(answers["milliseconds"][name]) for name in (EXACT, APPROXIMATE)}
     return {
         **{f"recall@{cutoff}": recall(exact, found, cutoff) for cutoff in CUTOFFS},
         "sessions": len(exact),
@@ -39,14 +40,17 @@ def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
 def recall(exact: Sequence[Sequence[str]], found: Sequence[Sequence[str]], cutoff: int) -> float:
     """Returns the mean share of the exact index's best items among the same number of found ones.
 
-    >>> recall([["a", "b", "c"]], [["b", "d", "a"]], cutoff=2)
-    0.5
+    The id '', which fills rows where fewer items are on offer, is no item. NaN without any item.
+
+    >>> recall([["a", "b", "c"], ["a", "", ""]], [["b", "d", "a"], ["a", "", ""]], cutoff=2)
+    0.75
     """
     shares = [
-        len(set(one[:cutoff]) & set(other[:cutoff])) / len(one[:cutoff])
+        len(best & set(other[:cutoff])) / len(best)
         for one, other in zip(exact, found, strict=True)
+        if (best := set(one[:cutoff]) - {""})
     ]
-    return float(np.mean(shares))
+    return float(np.mean(shares)) if shares else float("nan")
 
 
 def judge(
@@ -63,11 +67,6 @@ def judge(
         _recall(figures, options),
     ]
     return checks + _slowness(figures, options)
-
-
-def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
-    p50, p99 = np.percentile(milliseconds, [50, 99])
-    return {"p50_ms": float(p50), "p99_ms": float(p99)}
 
 
 def _recall(figures: Mapping[str, Any], options: IndexOptions) -> Check:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from components.serving_validator.latency import percentiles
 from components.serving_validator.options import ServingOptions
 
 SIGNATURES = (
@@ -139,9 +140,11 @@ def _same_both_ways(by_ids: Answers, by_examples: Answers) -> Check:
 
 def _latency(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
     checks = []
-    for name, quantile in (("p50", 50), ("p99", 99)):
-        limit = getattr(options, f"max_{name}_ms")
-        took = float(np.percentile(milliseconds, quantile)) if milliseconds else math.nan
-        text = f"{took:.2f} ms for one session" + ("" if limit is None else f", at most {limit:g}")
-        checks.append(Check(f"{name} latency", limit is None or not took > limit, text))
+    for figure, took in percentiles(milliseconds).items():
+        limit = getattr(options, f"max_{figure}")
+        passed = took is None or limit is None or took <= limit
+        text = "no session to time" if took is None else f"{took:.2f} ms for one session"
+        if limit is not None:
+            text += f", at most {limit:g}"
+        checks.append(Check(f"{figure.removesuffix('_ms')} latency", passed, text))
     return checks

@@ -22,6 +22,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.serving_validator import client
 from components.serving_validator.checks import Check, check_answers
+from components.serving_validator.latency import percentiles
 from components.serving_validator.options import ServingOptions
 from modules.configuration import from_json
 from modules.recorded_answers import read_answers
@@ -81,7 +82,8 @@ def validate(
       options: the limits.
 
     Returns:
-      The checks, and the figures that were taken: `load_seconds`, `p50_ms`, `p99_ms`, `sessions`.
+      The checks, and the figures that were taken: `load_seconds`, `p50_ms` and `p99_ms` (None
+      without a session), `sessions`.
     """
     expected = read_answers(folder)
     requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
@@ -93,11 +95,9 @@ def validate(
     if expected is None:
         text = "the trainer left no answers to compare with"
         checks = [Check("answers", False, text) if c.name == "answers" else c for c in checks]
-    milliseconds = answers["milliseconds"] or [0.0]
     figures = {
         "load_seconds": answers["load_seconds"],
-        "p50_ms": _percentile(milliseconds, 0.5),
-        "p99_ms": _percentile(milliseconds, 0.99),
+        **percentiles(answers["milliseconds"]),
         "sessions": len(sessions),
     }
     return checks, figures
@@ -171,10 +171,6 @@ def read_sessions(examples: types.Artifact, split: str) -> Iterator[list[str]]:
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
         values = tf.train.Example.FromString(record).features.feature["item_ids"].bytes_list.value
         yield [value.decode("utf-8", "surrogateescape") for value in values]
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[round(share * (len(values) - 1))]
 
 
 def _infra_validator(blessing: types.Artifact) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.index_builder.checks import judge, measure, recall
@@ -35,6 +36,13 @@ def _failed(answers: dict[str, Any], **options: Any) -> dict[str, str]:
 
 def test_recall_counts_items_whatever_their_order() -> None:
     assert recall([["a", "b"], ["c", "d"]], [["b", "a"], ["c", "x"]], 100) == 0.75
+
+
+def test_recall_of_a_catalogue_smaller_than_the_cutoff() -> None:
+    """Rows are filled up with empty ids where fewer items are on offer: they are no items."""
+    assert recall([["a", "b", "", ""]], [["b", "a", "", ""]], 100) == 1.0
+    assert recall([["a", "b", "", ""]], [["b", "", "", ""]], 100) == 0.5
+    assert np.isnan(recall([[""]], [[""]], 100))
 
 
 def test_figures_of_both_indexes() -> None:
