@@ -46,6 +46,14 @@ def test_head_comment_tells_command_time_and_result(name: str) -> None:
     assert "make run" in head
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_asks_for_more_than_popularity(name: str, tmp_path: Path) -> None:
+    """One that asked for popularity alone blessed and pushed a model far below simple rules."""
+    gate = _load(name, tmp_path).gate
+    assert {"popularity", "sequential_rules"} <= set(gate.beat_baselines)
+    assert set(gate.beat_metrics) >= {"honest/all/recall@20", "honest/all/mrr@20"}
+
+
 def test_notebook_is_the_references_configuration(tmp_path: Path) -> None:
     config = _load("notebook", tmp_path)
     assert (config.features.max_context, config.features.targets) == (10, "last")
