@@ -33,7 +33,7 @@ sys.path.insert(0, str(PROJECT))
 
 from modules.baseline_options import BASELINE_NAMES  # noqa: E402
 from modules.baselines import IndexedSplits, make_baseline  # noqa: E402
-from modules.metrics import IntArray, metrics_from_rank_histograms  # noqa: E402
+from modules.metrics import UNRANKED, IntArray, metrics_from_rank_histograms  # noqa: E402
 from modules.neighbors import VSkNN  # noqa: E402
 from modules.steps import IndexedSessions  # noqa: E402
 
@@ -162,7 +162,7 @@ class PlainVSkNN:
                 given = similarity[session] / youngest
                 scores[item] += given * self._item_weight[item]
         if target not in scores:
-            return self.items
+            return UNRANKED
         return sum(score >= scores[target] for score in scores.values())
 
 

@@ -156,9 +156,9 @@ class IndexedSplits:
     def ranks(self, fitted: Baseline) -> StepRanks:
         """Ranks the targets of all steps by a baseline that was fitted on `train`.
 
-        A target outside the catalogue gets rank items + 1.
+        A target outside the catalogue gets rank `UNRANKED`.
         """
-        rank = np.full(len(self.steps), self.items + 1, dtype=np.int64)
+        rank = np.full(len(self.steps), metrics.UNRANKED, dtype=np.int64)
         can_be_scored = self.steps.target != UNKNOWN
         rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
         return StepRanks(rank, self.known, self.offsets)

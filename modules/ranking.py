@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from modules.metrics import UNRANKED
+
 # Scores held at a time: 8M float32 are 32 MiB.
 _SCORES_PER_BLOCK = 8_000_000
 
@@ -19,20 +21,19 @@ def conservative_rank(
 ) -> tf.Tensor:
     """Ranks each query's target: the number of candidates whose score is not below the target's.
 
-    Ties count against the model and NaN never wins (a NaN target is ranked last).
+    Ties count against the model and NaN never wins: one among the others counts against the target.
 
     Args:
       queries: float `[queries, dim]`.
       candidates: float `[catalogue, dim]`.
-      target: positions in the catalogue, int `[queries]`; a negative one has no score and gets
-        rank catalogue + 1.
-      allowed: bool `[catalogue]`; candidates that take part, all by default. A target that does
-        not take part gets rank catalogue + 1.
+      target: positions in the catalogue, int `[queries]`; a negative one is a target outside it.
+      allowed: bool `[catalogue]`; candidates that take part, all by default.
       adjust: maps scores `[rows, catalogue]` and the rows' places among the queries, int `[rows]`,
         to the scores that are compared; of the same shape.
 
     Returns:
-      int64 `[queries]`, 1 is best.
+      int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: one outside
+      the catalogue, one that takes no part, one scored NaN or -inf.
     """
     catalogue = tf.shape(candidates)[0]
     takes_part = tf.fill([catalogue], True) if allowed is None else allowed
@@ -48,7 +49,8 @@ def conservative_rank(
         positions = tf.maximum(tf.gather(target, rows), 0)
         of_target = tf.gather(scores, positions, axis=1, batch_dims=1)[:, None]
         not_below = tf.logical_not(scores < of_target) & takes_part
-        return tf.math.count_nonzero(not_below, axis=1)
+        count_not_below = tf.math.count_nonzero(not_below, axis=1)
+        return tf.where(of_target[:, 0] > -float("inf"), count_not_below, UNRANKED)
 
     ranks = tf.map_fn(
         lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
@@ -57,4 +59,4 @@ def conservative_rank(
     ).flat_values
     position = tf.maximum(target, 0)
     scored = (target >= 0) & tf.gather(takes_part, position)
-    return tf.where(scored, ranks, tf.cast(catalogue, tf.int64) + 1)
+    return tf.where(scored, ranks, UNRANKED)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.configuration import TrainerOptions
+from modules.metrics import UNRANKED
 from modules.seen_items import SeenItemScores
 from modules.selection import selection_score
 from modules.vocabulary import FIRST_ITEM, PADDING
@@ -75,7 +76,8 @@ class JudgedSteps(NamedTuple):
     """Scores of a block of steps.
 
     Attributes:
-      scores: float32 `[steps, catalogue]`; -inf for candidates that take no part.
+      scores: float32 `[steps, catalogue]`; -inf for candidates that take no part, which are never
+        recommended.
       context: item indices, int `[steps, length]`, right-padded with 0; no row is empty.
       target: item index, int `[steps]`.
       popularity: what the popularity weight multiplies, float32 `[catalogue]`.
@@ -172,4 +174,5 @@ def _ranks(
             shift = np.where(target_is_current, -penalty, np.where(target_is_earlier, boost, 0.0))
             limit = (target_score + shift.astype(np.float32))[:, None]
             ranks[p, b] += np.count_nonzero(~(base + bonus < limit) & is_first, axis=1)
+    ranks[:, :, ~(target_score > -np.inf)] = UNRANKED  # NaN too, which is above nothing
     return ranks

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from modules.exact_index import ExactIndex
 from modules.features import latest_kept, latest_right_padded
+from modules.metrics import UNRANKED
 from modules.ranking import conservative_rank
 from modules.seen_items import NO_CHANGE, SeenItemScores, adjust_scores, seen_bonus
 from modules.served_tower import ServedQueryTower
@@ -118,8 +119,8 @@ class SessionScorer(tf.Module):
           positions: int64 `[batch, (length)]`, of known items; -1 for an unknown one.
 
         Returns:
-          int64 `[batch, (length - 1)]`, conservative ranks; catalogue + 1 for a target outside the
-          catalogue. After a prefix without any item items rank by popularity, those on offer.
+          int64 `[batch, (length - 1)]`, conservative ranks; `UNRANKED` for a target that cannot be
+          recommended. After a prefix without any item items rank by popularity, those on offer.
         """
         size = self.index.size
         in_catalogue = (positions >= 0) & (positions < size)
@@ -148,7 +149,7 @@ class SessionScorer(tf.Module):
         offered = tf.pad(self.index.offered(), [[0, 1]])  # position -1 is not on offer
         place = tf.cumsum(tf.cast(offered, tf.int64))
         at = tf.where(target >= 0, target, self.index.size)
-        return tf.where(tf.gather(offered, at), tf.gather(place, at), self.index.size + 1)
+        return tf.where(tf.gather(offered, at), tf.gather(place, at), UNRANKED)
 
     def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
         """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""

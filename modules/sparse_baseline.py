@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-from modules.metrics import IntArray
+from modules.metrics import UNRANKED, IntArray
 from modules.steps import IndexedSessions, Steps
 
 
@@ -26,7 +26,7 @@ class Baseline(Protocol):
 
 
 class SparseBaseline(ABC):
-    """A baseline that scores few items at each step; all others share the last rank."""
+    """A baseline that scores few items at each step, and recommends no other."""
 
     items = 0
 
@@ -59,13 +59,13 @@ def rank_among_scored(scores: sparse.csr_matrix, target: IntArray) -> IntArray:
       target: positions among the items, int64 `[n]`.
 
     Returns:
-      int64 `[n]`; a target without a score (not stored, NaN) gets rank `items`.
+      int64 `[n]`; a target without a score (not stored, NaN, -inf) gets rank `UNRANKED`.
     """
-    rows, items = scores.shape
+    rows = scores.shape[0]
     row = np.repeat(np.arange(rows), np.diff(scores.indptr))
     is_target = scores.indices == target[row]
     of_target = np.full(rows, np.nan)
     of_target[row[is_target]] = scores.data[is_target]
     below = np.bincount(row[scores.data < of_target[row]], minlength=rows)
     stored = np.diff(scores.indptr)
-    return np.where(np.isnan(of_target), items, stored - below)
+    return np.where(of_target > -np.inf, stored - below, UNRANKED)

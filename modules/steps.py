@@ -84,7 +84,7 @@ class StepRanks:
     """Ranks of every step of the test sessions, in their order: what all comparisons start from.
 
     Attributes:
-      rank: int64 `[steps]`; items + 1 for a target outside the catalogue.
+      rank: int64 `[steps]`; `metrics.UNRANKED` for a target that cannot be recommended.
       known: bool `[steps]`, whether the step counts in the known view.
       offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
     """

@@ -9,7 +9,7 @@ Rows are in the order of session id, then step. Columns:
 | `known` | bool | the step counts in the known view |
 | `context_length` | int32 | known items in the prefix |
 | `target_count` | int64 | training events of the target, 0 for an unknown one |
-| a baseline's name | int32 | conservative rank of the target; above the catalogue if unknown |
+| a baseline's name | int32 | conservative rank; `metrics.UNRANKED` of what it cannot recommend |
 
 A split without steps gives a table without rows that has all of the columns.
 """

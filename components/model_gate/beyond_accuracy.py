@@ -84,7 +84,8 @@ class Tally:
           session: numbers of the prefixes' sessions, from 0, int64 `[prefixes]`.
           prefixes: their raw item ids.
           target: the items that followed, bytes `[prefixes]`.
-          item_ids: recommended items, best first, bytes `[prefixes, at most 20]`.
+          item_ids: recommended items, best first, bytes `[prefixes, at most 20]`; empty ids, which
+            fill rows where fewer items are on offer, do not count.
           scores: of the recommended items.
           in_slices: which prefixes belong to which slice, bool `[slices, prefixes]`; None where
             there are no slices.
@@ -114,12 +115,13 @@ class Tally:
             for seen, row in zip(map(set, prefixes), item_ids.tolist(), strict=True)
         ]
         followed = self._history.lookup(target)
+        is_item = item_ids != b""
         return np.stack(
             [
                 np.ones(len(prefixes)),
-                np.full(len(prefixes), float(item_ids.shape[1])),
+                is_item.sum(axis=1).astype(float),
                 self._history.counts_of(positions).sum(axis=1),
-                self._history.self_information(positions).sum(axis=1),
+                np.where(is_item, self._history.self_information(positions), 0.0).sum(axis=1),
                 np.array(repeats, float),
                 followed >= 0,
                 self._history.counts_of(followed),

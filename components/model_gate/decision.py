@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from components.model_gate import verdict
 from components.model_gate.beyond_accuracy import COVERAGE, POPULARITY_RATIO, Tally
 from components.model_gate.evaluation_record import in_order, plain_value
@@ -31,6 +33,8 @@ HEADLINES = tuple(
     for steps in STEPS
     for metric in ("recall", "mrr")
 )
+# Names of the checks that two counts of the same thing agree.
+RANKS_AGREE, STEPS_AGREE = "ranks = Evaluator", "steps = baselines"
 SLICE_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
 
 
@@ -50,9 +54,35 @@ def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | Non
             f"the ranks disagree with the Evaluator's figures in {len(differing)} metrics: "
             f"{differing[0]}"
         )
-        return verdict.failure(verdict.AGREEMENT, "ranks = Evaluator", reason)
+        return verdict.failure(verdict.AGREEMENT, RANKS_AGREE, reason)
     reason = f"the ranks give the Evaluator's figures, to {TOLERANCE:g}"
-    return Check(verdict.AGREEMENT, "ranks = Evaluator", verdict.PASSED, reason)
+    return Check(verdict.AGREEMENT, RANKS_AGREE, verdict.PASSED, reason)
+
+
+def steps_check(table: RankTable, baselines: RankTable) -> Check:
+    """Asks whether model and baselines, of the same steps, say the same of each: a fair comparison.
+
+    What is known counts in the known view, and the model sees no more of a prefix.
+    """
+    differs = np.zeros(len(table.known), bool)
+    for column in ("known", "context_length", "target_count"):
+        differs |= getattr(table, column) != getattr(baselines, column)
+    if not differs.any():
+        reason = f"the baselines have the same {len(differs):,} steps, {table.known.sum():,} known"
+        return Check(verdict.AGREEMENT, STEPS_AGREE, verdict.PASSED, reason, n=len(differs))
+    first = int(np.argmax(differs))
+    session_id = table.session_ids[table.session[first]]
+    reason = (
+        f"model and baselines do not know the same items, which differs in {differs.sum():,} of "
+        f"{len(differs):,} steps: {_known(table)} steps are known to the model and "
+        f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first that differs "
+        f"is step {table.step[first]} of session {session_id!r}, counted from 0"
+    )
+    return verdict.failure(verdict.AGREEMENT, STEPS_AGREE, reason)
+
+
+def _known(table: RankTable) -> str:
+    return " and ".join(f"{table.counted('known', steps).sum():,}" for steps in STEPS)
 
 
 def finite_check(not_finite: int, prefixes: int) -> Check:

@@ -206,11 +206,14 @@ class Gate:
             return table
         try:
             with fileio.open(os.path.join(artifact.uri, FILE_NAME), "rb") as file:
-                return table.joined(read_table(pa.BufferReader(file.read())))
+                baselines = read_table(pa.BufferReader(file.read()))
+            joined = table.joined(baselines)
         except ValueError as error:
             reason = f"the baselines' ranks cannot be used: {error}"
-            self._checks.append(verdict.failure(verdict.AGREEMENT, "baselines", reason))
+            self._checks.append(verdict.failure(verdict.AGREEMENT, decision.STEPS_AGREE, reason))
             return table
+        self._checks.append(decision.steps_check(table, baselines))
+        return joined
 
 
 def _is_same_model(artifact: types.Artifact, other: types.Artifact) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,14 @@ from tfx.utils import path_utils
 from components.model_gate.item_history import ItemHistory
 from components.model_gate.rank_table import RankTable
 from components.model_gate.sessions import SessionBatch
-from modules.metrics import BoolArray, FloatArray, IntArray
+from modules.metrics import UNRANKED, BoolArray, FloatArray, IntArray
 from modules.step_slices import STEP_OUTPUTS
 
 # Cells of a padded batch of prefixes: a few thousand short ones, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
 _PREFIXES_PER_BATCH = 1_024
+# No vocabulary holds it: a line ends there.
+_UNKNOWN_ITEM = b"\n"
 
 
 class UnusableModelError(Exception):
@@ -47,9 +50,33 @@ class Model:
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.
 
+        A target that the model cannot recommend has rank `UNRANKED`, whatever the model's own rule.
+
         Raises:
           UnusableModelError: it fails, or answers in another shape.
         """
+        found = self._outputs(serialized)
+        is_miss = found["rank"] >= self._rank_of_unknown
+        return {**found, "rank": np.where(is_miss, UNRANKED, found["rank"])}
+
+    @cached_property
+    def _rank_of_unknown(self) -> int:
+        """The rank that the model gives to an item that it does not know.
+
+        Models exported by earlier versions say |catalogue| + 1, which can be a hit.
+        """
+        items = tf.train.BytesList(value=[_UNKNOWN_ITEM] * 2)
+        feature = {"item_ids": tf.train.Feature(bytes_list=items)}
+        session = tf.train.Example(features=tf.train.Features(feature=feature))
+        outputs = self._outputs(np.array([session.SerializeToString()], object))
+        rank = int(outputs["rank"].max(initial=0))
+        if rank < 2:
+            raise UnusableModelError(
+                f"must rank an item that it does not know behind all others, got rank {rank}"
+            )
+        return rank
+
+    def _outputs(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         try:
             outputs = self._evaluate(examples=tf.constant(serialized, tf.string))
             found = {name: outputs[name].numpy() for name in STEP_OUTPUTS}

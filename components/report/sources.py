@@ -25,6 +25,7 @@ from components.report.session_facts import (
 from components.report.tables import data_counts as count_table
 from components.session_example_gen.output_files import read_report
 from modules.configuration import FeatureOptions, from_json
+from modules.metrics import UNRANKED
 from modules.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 
 RECOMMENDED = 10
@@ -44,7 +45,8 @@ class Answer(NamedTuple):
       prefix: what the model was asked about.
       target: what came next.
       is_catalogued: whether the model can recommend that at all.
-      rank: of the target; None if the gate did not judge the session.
+      rank: of the target; None if the gate did not judge the session, or the target cannot be
+        recommended.
       recommended: the answer.
     """
 
@@ -123,8 +125,9 @@ def answered(
 
 
 def _last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
-    """Returns the candidate's rank of every session's last step."""
+    """Returns the candidate's rank of every session's last step, where it has one."""
     with fileio.open(os.path.join(verdict.uri, rank_table.FILE_NAME), "rb") as file:
         table = rank_table.read_table(pa.BufferReader(file.read()))
     last = table.ranks[rank_table.CANDIDATE][table.offsets[1:] - 1]
-    return dict(zip(table.session_ids.tolist(), last.tolist(), strict=True))
+    ranks = zip(table.session_ids.tolist(), last.tolist(), strict=True)
+    return {session_id: rank for session_id, rank in ranks if rank != UNRANKED}

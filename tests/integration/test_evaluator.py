@@ -62,7 +62,7 @@ class MatrixModel(tf.Module):
         scores = tf.where((latest >= 0)[..., None], scores, tf.zeros_like(scores))
         of_target = tf.gather(scores, tf.maximum(target, 0), batch_dims=2)
         not_below = tf.reduce_sum(tf.cast(scores >= of_target[..., None], tf.int64), -1)
-        rank = tf.where(target >= 0, not_below, ITEMS + 1)
+        rank = tf.where(target >= 0, not_below, metrics.UNRANKED)
         return {
             "rank": tf.where(exists, rank, 0),
             "known": tf.cast(exists & (target >= 0) & (latest >= 0), tf.int64),

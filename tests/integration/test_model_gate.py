@@ -18,11 +18,13 @@ from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator import executor as baseline_executor
 from components.model_gate import executor
+from components.model_gate.decision import STEPS_AGREE
 from components.model_gate.options import GateOptions
 from components.model_gate.rank_table import read_table
 from modules import metrics
 from modules.baseline_options import BaselineOptions
 from modules.configuration import EvaluationOptions
+from modules.metrics import UNRANKED
 
 ITEMS = 60
 DAY = 86_400_000
@@ -31,11 +33,15 @@ PREFIXES = [tf.TensorSpec([None, None], tf.string, name="item_ids")]
 
 
 class MatrixModel(tf.Module):
-    """Scores the next item by the current one: a row of a matrix, row 0 for an unknown item."""
+    """Scores the next item by the current one: a row of a matrix, row 0 for an unknown item.
 
-    def __init__(self, scores: np.ndarray, counts: np.ndarray) -> None:
+    A target that cannot be recommended has rank `unranked`; |catalogue| + 1 in earlier versions.
+    """
+
+    def __init__(self, scores: np.ndarray, counts: np.ndarray, unranked: int) -> None:
         super().__init__()
         self.items = scores.shape[1]
+        self.unranked = unranked
         self.scores = tf.Variable(scores, dtype=tf.float32, trainable=False)
         self.counts = tf.constant(counts[: self.items], tf.int64)
         self.ids = tf.constant([f"i{index}" for index in range(self.items)])
@@ -53,7 +59,7 @@ class MatrixModel(tf.Module):
         scores = tf.gather(self.scores, prefix + 1)
         of_target = tf.gather(scores, tf.maximum(target, 0), batch_dims=2)
         below = tf.reduce_sum(tf.cast(scores < of_target[..., None], tf.int64), -1)
-        rank = tf.where(target >= 0, self.items - below, self.items + 1)
+        rank = tf.where(target >= 0, self.items - below, self.unranked)
         length = tf.cumsum(tf.cast(prefix >= 0, tf.int64), axis=1)
         count = tf.where(target >= 0, tf.gather(self.counts, tf.maximum(target, 0)), 0)
         known = exists & (target >= 0) & (length > 0)
@@ -68,7 +74,7 @@ class MatrixModel(tf.Module):
     def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         length = tf.reduce_sum(tf.cast(item_ids != "", tf.int64), axis=1)
         latest = tf.gather(self.table.lookup(item_ids), length - 1, batch_dims=1)
-        scores, top = tf.math.top_k(tf.gather(self.scores, latest + 1), 30)
+        scores, top = tf.math.top_k(tf.gather(self.scores, latest + 1), min(30, self.items))
         return {"item_ids": tf.gather(self.ids, top), "scores": scores}
 
 
@@ -146,10 +152,10 @@ class World:
                 scores[item + 1, self.follower[item]] += good
         return scores
 
-    def save(self, scores: np.ndarray) -> types.Artifact:
+    def save(self, scores: np.ndarray, unranked: int = UNRANKED) -> types.Artifact:
         """Saves a model."""
         artifact = self._artifact(standard_artifacts.Model, "model")
-        model = MatrixModel(scores, self.counts)
+        model = MatrixModel(scores, self.counts, unranked)
         signatures = {"evaluate": model.evaluate, "recommend": model.recommend}
         tf.saved_model.save(model, f"{artifact.uri}/Format-Serving", signatures=signatures)
         return artifact
@@ -372,6 +378,27 @@ def test_a_last_blessed_model_with_another_vocabulary_is_compared_on_raw_ids(wor
     assert not back.blessed and "honest/all/recall@20: change from" in back.reasons
 
 
+@pytest.mark.parametrize("items", [1, 2, 19])
+def test_a_last_blessed_model_of_an_earlier_version_gets_no_hit_for_unknown_items(
+    world, good, items: int
+) -> None:
+    """Its rank of an unknown item is items + 1, which looked like a hit at 20."""
+    scores = world.scores(items=items)
+    old, new = (world.save(scores, unranked) for unranked in (items + 1, UNRANKED))
+    of_old, of_new = (world.judge(good, last_blessed=model).content for model in (old, new))
+    assert of_old["metrics"]["last_blessed"] == of_new["metrics"]["last_blessed"]
+    assert of_old["metrics"]["last_blessed"]["honest/all/recall@20"] < 0.9
+    candidate = world.judge(old, beat_baselines=(), evaluated=new)
+    assert candidate.content["rows"][0]["reason"].startswith("the ranks give the Evaluator's")
+
+
+def test_a_model_that_finds_what_it_does_not_know_is_refused(world, good) -> None:
+    outcome = world.judge(world.save(world.scores(), unranked=1), evaluated=good)
+    assert not outcome.blessed
+    expected = "the candidate must rank an item that it does not know behind all others, got rank 1"
+    assert expected in outcome.reasons
+
+
 @pytest.mark.parametrize("damage", ["graph", "variables", "gone", "signature"])
 def test_a_last_blessed_model_that_cannot_be_used_does_not_block(world, good, damage) -> None:
     broken = world._artifact(standard_artifacts.Model, "broken")
@@ -436,6 +463,16 @@ def test_baseline_ranks_of_other_steps(world, good) -> None:
     assert not outcome.blessed
     assert "do not hold the same steps, such as session b's" in outcome.reasons
     assert "popularity was not judged, the baselines are: none" in outcome.reasons
+
+
+def test_model_and_baselines_count_the_same_known_steps(world, good) -> None:
+    (row,) = [row for row in world.judge(good).content["rows"] if row["metric"] == STEPS_AGREE]
+    assert row["passed"] and "the baselines have the same" in row["reason"]
+    # A vocabulary that lost the rarer half of the items.
+    lost = world.save(world.scores(items=ITEMS // 2))
+    outcome = world.judge(lost, beat_baselines=())
+    assert not outcome.blessed
+    assert "model and baselines do not know the same items" in outcome.reasons
 
 
 def test_limits_beyond_accuracy(world, good) -> None:

@@ -19,6 +19,7 @@ from tfx.types import standard_artifacts
 
 import renew_index
 from components.pusher.executor import Executor
+from modules.metrics import UNRANKED
 from modules.model_files import RENEWAL_RECORD
 from pipeline import recommender
 
@@ -105,7 +106,7 @@ def test_an_empty_session_is_judged_as_it_is_answered(out: Path, sample: Any) ->
     assert _renew(out, catalogue[:2] + catalogue[5:]) == 0
     folder = recommender.newest_model([out / "pushed"])
     answer = _answers(folder, [[]])[0]
-    for target, rank in ((answer[0], 1), (answer[4], 5), (catalogue[3], len(catalogue) + 1)):
+    for target, rank in ((answer[0], 1), (answer[4], 5), (catalogue[3], UNRANKED)):
         assert _rank_after_unknown(folder, target) == rank
 
 

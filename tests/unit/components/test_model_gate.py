@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import importlib
 import itertools
@@ -315,6 +316,53 @@ def test_the_evaluators_figures_must_be_those_of_the_ranks() -> None:
     assert decision.agreement_check(empty_table([CANDIDATE]), {}).passed
 
 
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 99])
+def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int) -> None:
+    random = np.random.default_rng(size)
+    lost = metrics.UNRANKED
+    columns = {
+        name: [
+            [lost if random.random() < 0.4 else int(random.integers(1, size + 1)) for _ in range(4)]
+            for _ in range(30)
+        ]
+        for name in (CANDIDATE, LAST_BLESSED, "popularity")
+    }
+    table = make_table(**columns)
+    names = [f"honest/all/{metric}@{k}" for metric in metrics.PER_STEP for k in metrics.K_VALUES]
+    figures = Figures(table, names, BOUNDS, 100, seed=0)
+    for column, rows in columns.items():
+        ranks = [rank for row in rows for rank in row]
+        found = all_metrics(table, column)
+        for name in names:
+            metric, _, k = name.split("/")[2].partition("@")
+            gain = {"recall": lambda _: 1.0, "mrr": lambda r: 1 / r}.get(
+                metric, lambda r: 1 / math.log2(r + 1)
+            )
+            hits = [gain(rank) for rank in ranks if rank != lost and rank <= int(k)]
+            assert found[name] == pytest.approx(sum(hits) / len(ranks)), name
+            assert figures.value(name, column) == pytest.approx(sum(hits) / len(ranks)), name
+
+
+def test_model_and_baselines_must_know_the_same_steps() -> None:
+    table = make_table(candidate=[[1, 30], [2], [4, 5, 6]])
+    same = make_table(popularity=[[9, 9], [9], [9, 9, 9]])
+    check = decision.steps_check(table, same)
+    assert (check.metric, check.verdict, check.n) == ("steps = baselines", "passed", 6)
+    assert check.reason == "the baselines have the same 6 steps, 6 known"
+    known = same.known.copy()
+    known[[2, 4]] = False
+    check = decision.steps_check(table, dataclasses.replace(same, known=known))
+    assert check.verdict == "failed"
+    assert "differs in 2 of 6 steps: 6 and 3 steps are known to the model and 4 and 2" in (
+        check.reason
+    )
+    assert "the first that differs is step 0 of session b's1'" in check.reason
+    shorter = dataclasses.replace(same, context_length=same.context_length - 1)
+    assert not decision.steps_check(table, shorter).passed
+    counted = dataclasses.replace(same, target_count=same.target_count + 1)
+    assert not decision.steps_check(table, counted).passed
+
+
 def test_the_table_shows_failures_of_slices_and_counts_the_others() -> None:
     rows = {CANDIDATE: [[50, 1]] * 80 + [[1, 1]] * 20, LAST_BLESSED: [[1, 1]] * 100}
     comparison = decision.Comparison(make_table(**rows), GateOptions(beat_baselines=()), BOUNDS)
@@ -377,6 +425,17 @@ def test_figures_beyond_accuracy_by_hand() -> None:
     assert figures["prefixes"] == figures["sessions"] == 2
     assert figures["novelty@20"]["interval"] == [1.5, 2.0]
     assert figures["coverage@20"] == {"value": 0.75, "interval": None}
+
+
+def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
+    """Fewer items on offer than asked for: empty ids at the end are no recommendation."""
+    history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
+    short, full = Tally(history), Tally(history)
+    scores = np.array([[2.0, 1.0, -np.inf]])
+    short.add(np.array([0]), [[b"a"]], ids("b"), np.stack([ids("a", "b", "")]), scores)
+    full.add(np.array([0]), [[b"a"]], ids("b"), np.stack([ids("a", "b")]), scores[:, :2])
+    assert short.ratios() == full.ratios()
+    assert short.coverage == full.coverage == 2 / 3
 
 
 def test_figures_beyond_accuracy_by_slice() -> None:

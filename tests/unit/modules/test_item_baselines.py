@@ -15,6 +15,7 @@ from modules.baselines import (
     SessionPopularity,
     step_ranks,
 )
+from modules.metrics import UNRANKED
 
 
 def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
@@ -31,7 +32,7 @@ def test_popularity_by_hand() -> None:
 
     ranks = step_ranks(Popularity(), train, [["d", "a"], ["a", "b"], ["a", "c", "d", "x"]])
 
-    assert ranks.rank.tolist() == [1, 3, 3, 4, 5]
+    assert ranks.rank.tolist() == [1, 3, 3, 4, UNRANKED]
     assert ranks.known.tolist() == [True, True, True, True, False]
     assert ranks.offsets.tolist() == [0, 1, 2, 5]
 
@@ -52,8 +53,8 @@ def test_rules_by_hand() -> None:
         baseline, train, [["a", "b"], ["a", "d"], ["b", "c"], ["c", "a"], ["d", "a"]]
     )
 
-    # b and c tie after a; what has no score ranks last, after all 4 items.
-    assert ranks.rank.tolist() == [2, 3, 1, 4, 4]
+    # b and c tie after a; what has no score is not recommended.
+    assert ranks.rank.tolist() == [2, 3, 1, UNRANKED, UNRANKED]
 
 
 def test_rules_reach_no_further_than_the_window() -> None:
@@ -61,7 +62,7 @@ def test_rules_reach_no_further_than_the_window() -> None:
 
     near = step_ranks(SequentialRules(window=2, seen_bonus=0), train, [["a", "c"], ["a", "d"]])
 
-    assert near.rank.tolist() == [2, 4]
+    assert near.rank.tolist() == [2, UNRANKED]
 
 
 def test_seen_items_come_back_by_age() -> None:
@@ -72,7 +73,7 @@ def test_seen_items_come_back_by_age() -> None:
         SequentialRules(repeats=False), train, [["a", "b", "c", "b"], ["a", "b", "c", "a"]]
     )
 
-    assert ranks.rank.tolist() == [4, 4, 1, 4, 4, 2]
+    assert ranks.rank.tolist() == [UNRANKED, UNRANKED, 1, UNRANKED, UNRANKED, 2]
 
 
 def test_age_of_a_seen_item_is_that_of_its_last_visit() -> None:
@@ -88,7 +89,7 @@ def test_strong_rule_comes_before_a_seen_item() -> None:
 
     ranks = step_ranks(SequentialRules(repeats=False), train, [["a", "b", "c"], ["a", "b", "a"]])
 
-    assert ranks.rank.tolist() == [3, 1, 3, 2]
+    assert ranks.rank.tolist() == [UNRANKED, 1, UNRANKED, 2]
 
 
 def test_current_item_is_recommended_only_with_repeats() -> None:
@@ -97,7 +98,7 @@ def test_current_item_is_recommended_only_with_repeats() -> None:
     without = step_ranks(SequentialRules(repeats=False), train, [["a", "a"]])
     with_repeats = step_ranks(SequentialRules(), train, [["a", "a"]])
 
-    assert without.rank.tolist() == [2]
+    assert without.rank.tolist() == [UNRANKED]
     assert with_repeats.rank.tolist() == [1]
 
 
@@ -106,7 +107,7 @@ def test_unknown_items_in_a_prefix_are_ignored() -> None:
 
     ranks = step_ranks(SequentialRules(), train, [["a", "x", "b"], ["x", "b"]])
 
-    assert ranks.rank.tolist() == [4, 1, 3]
+    assert ranks.rank.tolist() == [UNRANKED, 1, UNRANKED]
     assert ranks.known.tolist() == [False, True, False]
 
 
@@ -201,8 +202,8 @@ def test_cooccurrence_by_hand() -> None:
     cosine = step_ranks(ItemCooccurrence(damping=0.5, regularization=0), train, test)
 
     # Only the current item speaks: after d, then a, the first step misses and the second is a's.
-    assert counted.rank.tolist() == [2, 2, 4, 4, 4, 4, 2]
-    assert cosine.rank.tolist() == [1, 2, 4, 4, 4, 4, 2]
+    assert counted.rank.tolist() == [2, 2, *[UNRANKED] * 4, 2]
+    assert cosine.rank.tolist() == [1, 2, *[UNRANKED] * 4, 2]
 
 
 def test_regularization_holds_back_what_is_rare() -> None:

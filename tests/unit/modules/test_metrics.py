@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from modules import metrics
+from modules.metrics import UNRANKED
 
 NAN, INF = float("nan"), float("inf")
 
@@ -47,13 +48,14 @@ def test_needs_neither_tensorflow_nor_beam() -> None:
         ([0.4, 0.3, 0.2, 0.1], 3, 4),
         ([0.4, 0.4, 0.4, 0.1], 0, 3),  # ties count against us
         ([0.0, 0.0, 0.0, 0.0], 2, 4),  # a model that says nothing is last, not first
-        ([0.4, NAN, 0.2, 0.1], 1, 4),  # a NaN target ranks last
-        ([NAN, NAN, NAN, NAN], 1, 4),
+        ([0.4, NAN, 0.2, 0.1], 1, UNRANKED),  # a NaN target is not recommended
+        ([NAN, NAN, NAN, NAN], 1, UNRANKED),
         ([0.4, NAN, 0.2, 0.1], 0, 2),  # a NaN elsewhere counts against the target
-        ([0.4, 0.3, -INF, -INF], 2, 4),  # an item without a score ranks last
+        ([0.4, 0.3, -INF, -INF], 2, UNRANKED),  # nor is an item without a score
         ([0.4, 0.3, -INF, -INF], 1, 2),
         ([INF, INF, 0.2, 0.1], 0, 2),
-        ([0.4, 0.3, 0.2, 0.1], -1, 5),  # a target outside the catalogue
+        ([0.4, 0.3, 0.2, 0.1], -1, UNRANKED),  # a target outside the catalogue
+        ([], -1, UNRANKED),
     ],
 )
 def test_rank_of_the_target(scores: list[float], target: int, rank: int) -> None:

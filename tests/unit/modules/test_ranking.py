@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from modules import metrics, ranking
+from modules.metrics import UNRANKED
 
 UNIT = tf.eye(4)
 NAN, INF = float("nan"), float("inf")
@@ -26,7 +27,9 @@ def _rank(scores: list[float], target: int, **options: tf.Tensor) -> int:
         ([4.0, 3.0, 2.0, 1.0], 3, 4),
         ([1.0, 1.0, 1.0, 0.0], 1, 3),
         ([1.0, 1.0, 1.0, 1.0], 3, 4),
-        ([4.0, 3.0, 2.0, 1.0], -1, 5),
+        ([4.0, 3.0, 2.0, 1.0], -1, UNRANKED),
+        ([4.0, 3.0, NAN, 1.0], 2, UNRANKED),
+        ([4.0, 3.0, -INF, 1.0], 2, UNRANKED),
     ],
 )
 def test_hand_computed_ranks(scores: list[float], target: int, rank: int) -> None:
@@ -39,8 +42,8 @@ def test_items_that_take_no_part_do_not_count() -> None:
     allowed = tf.constant([False, True, True, True])
     assert _rank([4.0, 3.0, 2.0, 1.0], 1, allowed=allowed) == 1
     assert _rank([3.0, 3.0, 2.0, 1.0], 1, allowed=allowed) == 1
-    assert _rank([4.0, 3.0, 2.0, 1.0], 0, allowed=allowed) == 5
-    assert _rank([4.0, 3.0, 2.0, 1.0], -1, allowed=allowed) == 5
+    assert _rank([4.0, 3.0, 2.0, 1.0], 0, allowed=allowed) == UNRANKED
+    assert _rank([4.0, 3.0, 2.0, 1.0], -1, allowed=allowed) == UNRANKED
 
 
 def test_the_first_item_takes_no_part_and_a_target_has_no_score() -> None:
@@ -48,20 +51,20 @@ def test_the_first_item_takes_no_part_and_a_target_has_no_score() -> None:
     queries, target = tf.constant([[4.0, 3.0, 2.0, 1.0]] * 3), tf.constant([-1, 1, 0])
     allowed = tf.constant([False, True, True, True])
     ranks = ranking.conservative_rank(queries, UNIT, target, allowed)
-    assert ranks.numpy().tolist() == [5, 1, 5]
+    assert ranks.numpy().tolist() == [UNRANKED, 1, UNRANKED]
 
 
-def test_a_nan_query_ranks_its_target_last() -> None:
-    assert _rank([NAN] * 4, 0) == 4
+def test_a_nan_query_finds_nothing() -> None:
+    assert _rank([NAN] * 4, 0) == UNRANKED
 
 
-def test_a_nan_candidate_counts_against_every_target_and_ranks_last() -> None:
+def test_a_nan_candidate_counts_against_every_target_and_is_not_recommended() -> None:
     candidates = np.array([[1.0], [NAN], [3.0]], np.float32)
     queries, target = np.ones([3, 1], np.float32), np.arange(3)
 
     ranks = ranking.conservative_rank(queries, candidates, target)
 
-    assert ranks.numpy().tolist() == [3, 3, 2]
+    assert ranks.numpy().tolist() == [3, UNRANKED, 2]
     assert (
         ranks.numpy().tolist() == metrics.conservative_rank(queries @ candidates.T, target).tolist()
     )
@@ -113,5 +116,5 @@ def test_unknown_numbers_of_queries_work_in_a_graph() -> None:
         return ranking.conservative_rank(queries, UNIT, target)
 
     scores = tf.constant([[4.0, 3.0, 2.0, 1.0]] * 3)
-    assert rank(scores, tf.constant([2, 0, -1], tf.int64)).numpy().tolist() == [3, 1, 5]
+    assert rank(scores, tf.constant([2, 0, -1], tf.int64)).numpy().tolist() == [3, 1, UNRANKED]
     assert rank(scores[:0], tf.zeros([0], tf.int64)).numpy().tolist() == []

@@ -272,8 +272,8 @@ def test_what_a_step_is_known_by(signatures: dict) -> None:
     assert judged["target_count"].numpy().tolist() == [[counts[3], counts[ITEMS + 2], 0, counts[5]]]
     # Nothing known before it: answered by popularity, in which item 3 is the fourth.
     assert judged["rank"].numpy()[0, 0] == 4
-    # Known but not in the catalogue, or unknown: the model cannot score it.
-    assert judged["rank"].numpy()[0, 1:3].tolist() == [ITEMS + 1, ITEMS + 1]
+    # Known but not in the catalogue, or unknown: the model cannot recommend it.
+    assert judged["rank"].numpy()[0, 1:3].tolist() == [metrics.UNRANKED] * 2
 
 
 def test_context_length_counts_what_was_cut(signatures: dict) -> None:

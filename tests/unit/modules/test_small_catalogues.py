@@ -1,0 +1,395 @@
+"""Every metric at every K where the catalogue is about as small as K, or smaller.
+
+The reference is plain Python: what is recommended is a list of item ids, best first, and a target
+that is not in the list is a miss at every K, however short the list. Everything that turns scores
+into metrics must agree with it: the arithmetic, TensorFlow's ranks, each baseline, the exported
+model, TFMA's combiner, the choice of epochs and scalars.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modules import evaluation, fitting, metrics, ranking, serving, serving_scalars
+from modules.baselines import BASELINES, IndexedSplits, make_baseline
+from modules.configuration import ModelOptions, TrainerOptions
+from modules.exact_index import with_offer
+from modules.model import MRR, RECALL, TwoTower
+from modules.seen_items import SeenItemScores
+from modules.serving_scalars import JudgedSteps, ScalarGrid
+from modules.sparse_baseline import SparseBaseline
+from modules.vocabulary import FIRST_ITEM, Vocabulary
+
+SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
+NAN, INF = float("nan"), float("inf")
+
+
+class Asked(NamedTuple):
+    """A step: what was recommended, best first, and what came next."""
+
+    recommended: list[int]
+    target: int
+    is_known: bool
+
+
+def _value(metric: str, k: int, step: Asked) -> float:
+    if step.target not in step.recommended[:k]:
+        return 0.0
+    place = step.recommended.index(step.target) + 1
+    return {"recall": 1.0, "mrr": 1 / place, "ndcg": 1 / math.log2(place + 1)}[metric]
+
+
+def reference(sessions: Sequence[Sequence[Asked]]) -> dict[str, float]:
+    """All metrics by name, step by step."""
+    values: dict[str, float] = {}
+    for view, steps in itertools.product(("honest", "known"), ("all", "last")):
+        counted = []
+        for session in sessions:
+            of_view = [step for step in session if view == "honest" or step.is_known]
+            counted += of_view[-1:] if steps == "last" else of_view
+        values[f"{view}/{steps}/n"] = len(counted)
+        for metric, k in itertools.product(("recall", "mrr", "ndcg"), (1, 5, 10, 20, 100)):
+            found = [_value(metric, k, step) for step in counted]
+            values[f"{view}/{steps}/{metric}@{k}"] = sum(found) / len(found) if found else NAN
+    return values
+
+
+def listed(scores: Sequence[float], target: int = -1, withdrawn: Sequence[int] = ()) -> list[int]:
+    """Items from the best score down; equal ones, and a NaN elsewhere, come before the target.
+
+    What is scored NaN or -inf is not recommended; only a NaN is in the way of others.
+    """
+    ahead = [item for item, score in enumerate(scores) if math.isnan(score) and item != target]
+    rest = [item for item, score in enumerate(scores) if score > -INF]
+    rest.sort(key=lambda item: (-scores[item], item == target))
+    return [item for item in [*ahead, *rest] if item not in withdrawn]
+
+
+def _place(recommended: list[int], target: int) -> int:
+    return recommended.index(target) + 1 if target in recommended else metrics.UNRANKED
+
+
+def _close(values: dict[str, float]) -> object:
+    return pytest.approx(values, abs=1e-9, nan_ok=True)
+
+
+def _random_steps(size: int) -> list[list[Asked]]:
+    """Sessions of up to six steps; a third of the targets is in no list."""
+    random = np.random.default_rng(size)
+    sessions = []
+    for _ in range(60):
+        steps = []
+        for _ in range(random.integers(0, 7)):
+            target = int(random.integers(0, size)) if random.random() < 0.67 else -1
+            steps.append(Asked(random.permutation(size).tolist(), target, target >= 0))
+        sessions.append(steps)
+    # Known, but cut from the catalogue: a miss in both views.
+    sessions.append([Asked(list(range(size)), size + 5, True)])
+    return sessions
+
+
+def _padded(sessions: list[list[Asked]]) -> tuple[np.ndarray, np.ndarray]:
+    rank, known = np.zeros((2, len(sessions), 7), np.int64)
+    for row, session in enumerate(sessions):
+        for column, step in enumerate(session):
+            rank[row, column] = _place(step.recommended, step.target)
+            known[row, column] = step.is_known
+    return rank, known
+
+
+def test_a_target_that_cannot_be_recommended_is_beyond_every_k_and_fits_the_tables() -> None:
+    assert metrics.UNRANKED > metrics.BINS > metrics.MAX_K
+    assert np.int64(metrics.UNRANKED).astype(np.int32) == metrics.UNRANKED
+    for k in metrics.K_VALUES:
+        for per_step in metrics.PER_STEP.values():
+            assert per_step([metrics.UNRANKED], k).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_arithmetic(size: int) -> None:
+    sessions = _random_steps(size)
+    rank, known = _padded(sessions)
+    expected = _close(reference(sessions))
+
+    assert metrics.metrics_from_ranks(rank, known) == expected
+    histograms = metrics.rank_histograms(rank, known)
+    assert metrics.metrics_from_rank_histograms(histograms) == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_evaluators_combiner(size: int) -> None:
+    sessions = _random_steps(size)
+    rank, known = _padded(sessions)
+    combiner = evaluation.RankHistogramCombiner("", {"context_length": (1,), "target_count": (0,)})
+    row = np.stack([rank, known, known, known], axis=1)
+    found = combiner.extract_output((combiner.create_accumulator()[0], list(row)))
+
+    values = {key.name: value for key, value in found.items() if "=" not in key.name}
+    assert values == _close(reference(sessions))
+
+
+def _random_scores(size: int, rows: int) -> np.ndarray:
+    """Many ties, and some items without a score."""
+    random = np.random.default_rng(size + 1)
+    scores = random.integers(0, 4, (rows, size)).astype(np.float32)
+    scores[random.random(scores.shape) < 0.1] = NAN
+    scores[random.random(scores.shape) < 0.1] = -INF
+    scores[:3] = NAN
+    return scores
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_ranks_of_numpy_and_tensorflow(size: int) -> None:
+    scores = _random_scores(size, 40)
+    random = np.random.default_rng(size)
+    target = random.integers(-1, size, 40)
+    allowed = random.random(size) < 0.8
+    # Scores as they are: what the product of a query and candidates gives is put in their place.
+    queries, candidates = tf.zeros([40, 1]), tf.zeros([size, 1])
+
+    def as_given(product: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.constant(scores), rows) + product
+
+    ranks = ranking.conservative_rank(
+        queries, candidates, tf.constant(target), tf.constant(allowed), as_given
+    )
+    withdrawn = np.flatnonzero(~allowed).tolist()
+    pairs = list(zip(scores.tolist(), target.tolist(), strict=True))
+    assert ranks.numpy().tolist() == [_place(listed(row, t, withdrawn), t) for row, t in pairs]
+    found = metrics.conservative_rank(scores, target).tolist()
+    assert found == [_place(listed(row, t), t) for row, t in pairs]
+
+
+def _random_sessions(seed: int, names: Sequence[str], count: int = 40) -> list[list[str]]:
+    random = np.random.default_rng(seed)
+    return [list(random.choice(names, random.integers(1, 7))) for _ in range(count)]
+
+
+def _recommended(name: str, judged: IndexedSplits) -> Iterator[list[int]]:
+    """What a baseline recommends at each step towards a known item, best first."""
+    baseline = make_baseline(name)
+    baseline.fit(judged.train, judged.items)
+    steps = judged.steps
+    events = Counter(judged.train.items.tolist())
+    for row, target in enumerate(steps.target.tolist()):
+        prefix = steps.items[steps.first[row] : steps.end[row]].tolist()
+        scores = [-INF] * judged.items
+        if isinstance(baseline, SparseBaseline):
+            stored = baseline.scores(steps.take([row])).tocoo()
+            for item, score in zip(stored.col.tolist(), stored.data.tolist(), strict=True):
+                scores[item] = score
+        else:
+            for item in range(judged.items):
+                visits = prefix.count(item) if name == "session_popularity" else 0
+                scores[item] = visits + events[item] / (1 + events[item])
+        yield listed(scores, target)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", BASELINES)
+def test_each_baseline(name: str, size: int) -> None:
+    items = [f"i{number}" for number in range(size)]
+    train = [*_random_sessions(1, items), items]
+    test = [*_random_sessions(2, [*items, "new 1", "new 2"]), ["new 1", "new 2"], ["new 1"]]
+    judged = IndexedSplits.of(train, test, range(len(train)))
+    lists = _recommended(name, judged)
+    known = iter(judged.known.tolist())
+    targets = iter(judged.steps.target.tolist())
+    expected = [
+        [Asked(next(lists), next(targets), next(known)) for _ in session[1:]] for session in test
+    ]
+    baseline = make_baseline(name)
+    baseline.fit(judged.train, judged.items)
+
+    found = metrics.metrics_from_rank_histograms(judged.ranks(baseline).histograms())
+
+    assert found == _close(reference(expected))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
+    judged = IndexedSplits.of([["a", "b"]], [["x", "y", "z"], ["a", "x"]], [0])
+    baseline = make_baseline(name)
+    baseline.fit(judged.train, judged.items)
+
+    found = metrics.metrics_from_rank_histograms(judged.ranks(baseline).histograms())
+
+    assert found["honest/all/n"] == 3
+    assert found["honest/all/recall@100"] == found["honest/all/mrr@100"] == 0
+
+
+def _adjusted(
+    scores: Sequence[float], context: list[int], seen: SeenItemScores, weight: float
+) -> list[float]:
+    """Scores with popularity, which is an item's number here, and the scalars of the context."""
+    current = context[-1]
+    return [
+        score
+        + weight * item
+        + (-seen.current_item_penalty if item == current else 0.0)
+        + (seen.earlier_item_boost if item != current and item in context else 0.0)
+        for item, score in enumerate(scores)
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_choice_of_scalars(size: int) -> None:
+    random = np.random.default_rng(size)
+    scores = _random_scores(size, 30)
+    lengths = random.integers(1, 4, 30)
+    context = random.integers(0, size, (30, 3))
+    target = random.integers(0, size, 30)
+    indices = np.where(np.arange(3) < lengths[:, None], context + FIRST_ITEM, 0)
+    grid = ScalarGrid((0.0, 2.0), (0.0, 1.5), (0.0, 0.5))
+    block = JudgedSteps(scores, indices, target + FIRST_ITEM, np.arange(size, dtype=np.float32))
+
+    _, recall, mrr = serving_scalars.choose([block], grid)
+
+    reached = []
+    for weight, penalty, boost in itertools.product((0.0, 0.5), (0.0, 2.0), (0.0, 1.5)):
+        steps = []
+        for row in range(30):
+            seen = context[row, : lengths[row]].tolist()
+            adjusted = _adjusted(scores[row].tolist(), seen, SeenItemScores(penalty, boost), weight)
+            steps.append(Asked(listed(adjusted, target[row]), int(target[row]), True))
+        values = reference([[step] for step in steps])
+        reached.append((values["honest/all/recall@20"], values["honest/all/mrr@20"]))
+    best = max(reached, key=lambda pair: math.sqrt(pair[0] * pair[1]))
+    assert (recall, mrr) == pytest.approx(best)
+
+
+class Scores(NamedTuple):
+    """Stands where a model does: judges by fixed scores."""
+
+    scores: np.ndarray
+
+    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+        for context, target in batches:
+            size = self.scores.shape[1]
+            yield JudgedSteps(
+                self.scores, context.numpy(), target.numpy()[:, 0], np.zeros(size, np.float32)
+            )
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None:
+    """Of twenty items a NaN target was among the best twenty: the worst epoch would be the best."""
+    windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[2]])))
+    judge = fitting.epoch_judge(
+        fitting.Windows(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows), TrainerOptions()
+    )
+
+    assert judge(Scores(np.full([1, size], NAN, np.float32))) == (0.0, 0.0)
+    assert judge(Scores(np.zeros([1, size], np.float32)))[0] == 1.0
+
+
+OPTIONS = ModelOptions(
+    members=1, embedding_dim=4, gru_units=3, neighbors=0, embedding_dropout=0, output_dropout=0
+)
+
+
+def _model(counts: Sequence[int]) -> TwoTower:
+    tf.keras.utils.set_random_seed(3)
+    model = TwoTower(tf.constant([0, 0, *counts], tf.int64), OPTIONS, TrainerOptions(negatives=4))
+    model.query_tower(tf.constant([[FIRST_ITEM]]))
+    return model
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_models_own_metrics(size: int) -> None:
+    """Every third item has no training event, so it is not recommended and its steps are misses."""
+    counts = [0 if item % 3 == 2 else size - item for item in range(size)]
+    model = _model(counts)
+    context = np.arange(size)[:, None] + FIRST_ITEM
+    target = context[::-1]
+
+    found = model.test_step((tf.constant(context), tf.constant(target)))
+
+    vectors = model.candidate_tower.catalogue().numpy()
+    queries = model.query_tower(tf.constant(context)).numpy()[:, 0]
+    withdrawn = [item for item, count in enumerate(counts) if not count]
+    steps = [
+        Asked(listed(row, item, withdrawn), item, True)
+        for row, item in zip(
+            (queries @ vectors.T).tolist(), (target[:, 0] - FIRST_ITEM).tolist(), strict=True
+        )
+    ]
+    values = reference([[step] for step in steps])
+    assert float(found[RECALL]) == pytest.approx(values["honest/all/recall@20"])
+    assert float(found[MRR]) == pytest.approx(values["honest/all/mrr@20"])
+
+
+def _example(session: Sequence[str]) -> bytes:
+    values = tf.train.BytesList(value=[item.encode() for item in session])
+    feature = {"item_ids": tf.train.Feature(bytes_list=values)}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Runs the signatures' functions without tracing them, which takes most of the time."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 99])
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_the_exported_model_ranks_what_it_recommends(
+    size: int, withdrawn: bool, tmp_path: Path, eagerly: None
+) -> None:
+    """Three items are known and cut from the catalogue, two are unknown, the first may be gone."""
+    names = [f"i{number}" for number in range(size + 3)]
+    vocabulary = Vocabulary(
+        np.array([name.encode() for name in names], object), np.arange(size + 3, 0, -1), size
+    )
+    model = _model(vocabulary.counts[:size].tolist())
+    recommender = serving.Recommender(model, vocabulary, 3, str(tmp_path / "ids"))
+    if withdrawn:
+        _withdraw_first(recommender, size)
+    sessions = [
+        *_random_sessions(3, [*names, "new 1", "new 2"], 8),
+        ["new 1", "new 2"],
+        ["i0", names[-1]],
+        ["new 1", "i0"],
+        ["i0", "i0"],
+    ]
+    prefixes = [session[:end] for session in sessions for end in range(1, len(session))]
+    batch = tf.ragged.constant(prefixes, tf.string, ragged_rank=1).to_tensor("")
+    answers = iter(recommender.recommend(batch)["item_ids"].numpy().tolist())
+    expected = [
+        [
+            Asked(
+                [int(item[1:]) for item in next(answers) if item],
+                int(target[1:]) if target in names else -1,
+                target in names and bool({*session[:end]} & {*names}),
+            )
+            for end, target in enumerate(session[1:], start=1)
+        ]
+        for session in sessions
+    ]
+
+    judged = recommender.evaluate(tf.constant([_example(session) for session in sessions]))
+
+    found = metrics.metrics_from_ranks(judged["rank"].numpy(), judged["known"].numpy())
+    assert found == _close(reference(expected))
+    if withdrawn:
+        assert judged["rank"].numpy()[-2:, 0].tolist() == [metrics.UNRANKED] * 2
+
+
+def _withdraw_first(recommender: serving.Recommender, size: int) -> None:
+    """Takes the most popular item off, as renewing an index does."""
+    offered = np.arange(size) > 0
+    index, popular = recommender._index, recommender._popular
+    index._columns.assign(with_offer(index._columns.numpy(), offered))
+    places = np.flatnonzero(offered)
+    popular.assign(np.pad(places, (0, popular.shape[0] - len(places)), constant_values=-1))
