@@ -19,6 +19,13 @@ from pathlib import Path
 
 from pipeline.config import PROJECT
 from pipeline.recommender import NoModelError, newest_model
+from serving.limits import Limits
+
+_LIMITS = {
+    "rows": "most rows of one request",
+    "answers": "most rows times k of one request",
+    "bytes": "most bytes of one request",
+}
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -27,10 +34,17 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="localhost", help="address to listen on (localhost)")
     parser.add_argument("--port", type=int, default=8501, help="8501; 0 takes a free one")
     parser.add_argument("--look", type=float, default=2.0, help="seconds between looks for a push")
+    for name, what in _LIMITS.items():
+        default = getattr(Limits, name)
+        parser.add_argument(f"--max-{name}", type=int, default=default, help=f"{what} ({default})")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--model", type=Path, help="folder of a SavedModel")
     place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for name in _LIMITS:
+        if getattr(options, f"max_{name}") < 1:
+            parser.error(f"--max-{name} must be at least 1, got {getattr(options, f'max_{name}')}")
+    return options
 
 
 def _find_model(options: argparse.Namespace) -> Path:
@@ -45,9 +59,10 @@ def serve(options: argparse.Namespace) -> int:
     from serving import app
     from serving.model_store import ModelStore
 
+    limits = Limits(options.max_bytes, options.max_rows, options.max_answers)
     try:
         store = ModelStore(lambda: _find_model(options))
-        server = app.start(store, options.host, options.port)
+        server = app.start(store, options.host, options.port, limits)
     except (NoModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
 
 SIGNATURE = "recommend"
+# Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
+_AT_ONCE = 64
 _KNOWN_ITEMS = Path("assets") / "item_ids.txt"
 
 
@@ -86,6 +88,13 @@ def recommend(
       sessions: item ids each, in time order; unknown ones are ignored by the model.
       count: most items per session; the model holds at most 100.
     """
+    parts = (sessions[at : at + _AT_ONCE] for at in range(0, len(sessions), _AT_ONCE))
+    return [row for part in parts for row in _recommend(model, part, count)]
+
+
+def _recommend(
+    model: Any, sessions: Sequence[Sequence[str]], count: int
+) -> list[list[Recommendation]]:
     import tensorflow as tf
 
     item_ids = tf.ragged.constant([list(items) for items in sessions], tf.string, ragged_rank=1)

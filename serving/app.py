@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from serving.client import MODEL_NAME
+from serving.limits import Limits
 from serving.model_store import ModelStore, ServedModel
-from serving.predict_api import RequestError, predict
+from serving.predict_api import predict
+from serving.request_values import RequestError
 
-MOST_BYTES = 8 << 20
 _SUGGESTED = 30
 _PAGES = Path(__file__).with_name("pages")
 _URLS = Map(
@@ -39,9 +40,9 @@ _URLS = Map(
 class App:
     """A WSGI application around the model that a store holds."""
 
-    def __init__(self, store: ModelStore) -> None:
-        """Takes the store."""
-        self._store = store
+    def __init__(self, store: ModelStore, limits: Limits = Limits()) -> None:  # noqa: B008 (frozen)
+        """Takes the store, and what one request may ask for."""
+        self._store, self._limits = store, limits
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_PAGES),
             autoescape=True,
@@ -52,7 +53,7 @@ class App:
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answers a request."""
         request = Request(environ)
-        request.max_content_length = MOST_BYTES
+        request.max_content_length = self._limits.bytes
         return self._answer(request)(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -95,7 +96,14 @@ class App:
     def _predict(self, request: Request, model: ServedModel) -> Response:
         if request.method != "POST":
             raise MethodNotAllowed(["POST"], "Recommendations are asked for with POST.")
-        return _json(predict(model.signatures, request.get_data()))
+        try:
+            body = request.get_data()
+        except RequestEntityTooLarge as error:
+            most = f"{self._limits.bytes:,}"
+            raise RequestError(
+                f"The body is too large: at most {most} bytes. Send several requests.", 413
+            ) from error
+        return _json(predict(model.signatures, body, self._limits, len(model.item_ids)))
 
     def _page(self, request: Request, model: ServedModel) -> Response:
         text = self._template.render(
@@ -111,12 +119,17 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False), status, mimetype="application/json")
 
 
-def start(store: ModelStore, host: str, port: int) -> BaseWSGIServer:
+def start(
+    store: ModelStore,
+    host: str,
+    port: int,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+) -> BaseWSGIServer:
     """Starts a server in threads of its own, one for each request; port 0 takes a free one.
 
     Returns:
       The server: `server_port` is its port, `shutdown` ends it.
     """
-    server = make_server(host, port, App(store), threaded=True)
+    server = make_server(host, port, App(store, limits), threaded=True)
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     return server

@@ -7,13 +7,16 @@ import ipaddress
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.recommender import SIGNATURE, Recommendation
 
 MODEL_NAME = "session-retrieval"
+# Of one request, so that servers answer it within the timeout and their limits (serving/limits.py):
+# sessions, and item ids with the padding to the longest session.
+_ROWS, _CELLS = 500, 50_000
 
 
 class ServerError(Exception):
@@ -67,6 +70,8 @@ class Client:
     ) -> list[list[Recommendation]]:
         """Returns the best items for each session, best first, as `pipeline.recommender` does.
 
+        Many sessions are sent as several requests, one after the other.
+
         Args:
           sessions: item ids each, in time order; unknown ones are ignored by the model.
           count: most items per session; the model holds at most 100.
@@ -74,6 +79,11 @@ class Client:
         Raises:
           ServerError: there is no such answer.
         """
+        return [row for part in _parts(sessions) for row in self._recommend(part, count)]
+
+    def _recommend(
+        self, sessions: Sequence[Sequence[str]], count: int
+    ) -> list[list[Recommendation]]:
         longest = max(map(len, sessions), default=0) or 1
         padded = [[*session, *[""] * (longest - len(session))] for session in sessions]
         answer = self.predict(SIGNATURE, {"item_ids": padded})
@@ -112,3 +122,16 @@ class Client:
             ) from error
         except (KeyError, TypeError, ValueError) as error:
             raise ServerError(f"{request.full_url} does not speak the predict API.") from error
+
+
+def _parts(sessions: Sequence[Sequence[str]]) -> Iterator[Sequence[Sequence[str]]]:
+    """Cuts sessions into parts of one request each."""
+    start, longest = 0, 0
+    for end, session in enumerate(sessions):
+        longest = max(longest, len(session))
+        rows = end - start
+        if rows and (rows == _ROWS or (rows + 1) * longest > _CELLS):
+            yield sessions[start:end]
+            start, longest = end, len(session)
+    if start < len(sessions):
+        yield sessions[start:]

@@ -6,48 +6,58 @@ https://www.tensorflow.org/tfx/serving/api_rest: `inputs` (one value per input) 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
+from modules.quoting import quote
+from serving.limits import Limits
+from serving.request_values import Array, RequestError, by_name, read_arrays, shown
 
 DEFAULT_SIGNATURE = "serving_default"
+# A signature scores the whole catalogue for each of its rows at once: so many take little memory.
+_ROWS_AT_ONCE = 64
+# Values of examples, padded to the longest, that are in memory at once.
+_CELLS_AT_ONCE = 1 << 20
+# Its answers are as wide as the longest session of all.
+_WHOLE = ("evaluate",)
 
 
-class RequestError(Exception):
-    """The request means nothing to the model; `status` is HTTP's."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        """Keeps message and status."""
-        super().__init__(message)
-        self.status = status
-
-
-def predict(signatures: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+def predict(
+    signatures: Mapping[str, Any],
+    body: bytes,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    known_items: int = 0,
+) -> dict[str, Any]:
     """Answers the body of a predict request.
 
     Args:
       signatures: of a loaded SavedModel.
       body: JSON.
+      limits: what one request may ask for.
+      known_items: of the model, 0 if it does not say.
 
     Returns:
       What goes back as JSON.
 
     Raises:
-      RequestError: the request, or a value in it, is not as the signature needs it.
+      RequestError: the request, or a value in it, is not as the signature needs it, or too large.
     """
     request = _read(body)
     name = request.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str) or name not in signatures:
-        raise RequestError(f"No signature {name!r}; there are: {', '.join(sorted(signatures))}.")
+        there = ", ".join(sorted(signatures))
+        raise RequestError(f"No signature {quote(name)}; there are: {there}.")
     function = signatures[name]
-    specs = function.structured_input_signature[1]
+    specs = dict(sorted(function.structured_input_signature[1].items()))
     by_row = "instances" in request
     values = _columns(request["instances"], specs) if by_row else request["inputs"]
-    outputs = _call(function, _tensors(values, specs))
+    values = by_name(values, list(specs))
+    limits.check_rows(values)
+    arrays = read_arrays(values, specs)
+    limits.check(name, arrays, known_items)
+    outputs = _call(function, specs, arrays, name in _WHOLE)
     if not by_row:
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
     rows = [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
@@ -60,7 +70,7 @@ def _read(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"The body is no JSON: {error}") from error
+        raise RequestError(f"The body is not valid JSON: {error}") from error
     if not isinstance(request, dict) or ("inputs" in request) == ("instances" in request):
         raise RequestError("The body must be an object with either 'inputs' or 'instances'.")
     return request
@@ -74,75 +84,64 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> dict[str, list[Any]]:
     if not isinstance(instances, list) or not instances:
         raise RequestError("'instances' must be a list with at least one row.")
     columns: dict[str, list[Any]] = {name: [] for name in specs}
-    for row in instances:
+    for number, row in enumerate(instances):
         if len(specs) == 1 and not (isinstance(row, dict) and set(row) == set(specs)):
             row = {next(iter(specs)): row}
         if not isinstance(row, dict) or set(row) != set(specs):
-            raise RequestError(f"Every row must have exactly {', '.join(specs)}.")
+            names = ", ".join(specs)
+            raise RequestError(
+                f"Every row must have exactly {names}, got instances[{number}] = {shown(row)}."
+            )
         for name, value in row.items():
             columns[name].append(value)
     return columns
 
 
-def _tensors(values: Any, specs: Mapping[str, Any]) -> dict[str, Any]:
-    if len(specs) == 1 and not (isinstance(values, dict) and set(values) == set(specs)):
-        values = {next(iter(specs)): values}
-    if not isinstance(values, dict) or set(values) != set(specs):
-        given = ", ".join(values) if isinstance(values, dict) else type(values).__name__
-        raise RequestError(f"inputs must have exactly {', '.join(specs)}, got {given}.")
-    tensors = {}
-    for name, spec in specs.items():
-        try:
-            tensors[name] = _tensor(_decode(values[name]), spec.dtype)
-        except (TypeError, ValueError) as error:
-            raise RequestError(
-                f"{name} must be {spec.dtype.name} of shape {spec.shape}, with rows of one length "
-                f"(pad them with ''): {error}"
-            ) from error
-        if not spec.shape.is_compatible_with(tensors[name].shape):
-            raise RequestError(
-                f"{name} must have shape {spec.shape}, got {tensors[name].shape.as_list()}."
-            )
-    return tensors
-
-
-def _tensor(value: Any, dtype: Any) -> Any:
+def _call(
+    function: Any, specs: Mapping[str, Any], arrays: Mapping[str, Array], whole: bool
+) -> dict[str, Any]:
+    """Asks the signature, a part of the rows at a time, and joins the answers."""
     import tensorflow as tf
 
-    if dtype.is_integer and np.any(np.abs(np.asarray(value, dtype=object)) > dtype.max):
-        raise ValueError(f"a value is beyond {dtype.max}")  # it would wrap around
-    return tf.constant(value, dtype)
-
-
-def _decode(value: Any) -> Any:
-    """Turns every {"b64": text} into bytes."""
-    if isinstance(value, list):
-        return [_decode(part) for part in value]
-    if isinstance(value, dict):
+    outputs: dict[str, list[Any]] = {name: [] for name in function.structured_outputs}
+    for part in [arrays] if whole else _parts(arrays):
+        tensors = {name: tf.constant(part[name], specs[name].dtype) for name in specs}
         try:
-            if set(value) != {"b64"}:
-                raise ValueError(f"an object must be {{'b64': text}}, got {value}")
-            return base64.b64decode(value["b64"], validate=True)
-        except (TypeError, binascii.Error) as error:
-            raise ValueError(f"{value} is no base64") from error
-    return value
+            answer = function(**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            raise RequestError(_assertion(error.message)) from error
+        for name, tensor in answer.items():
+            outputs[name] += _encode(tensor.numpy().tolist())
+    return outputs
 
 
-def _call(function: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    import tensorflow as tf
-
-    try:
-        answer = function(**tensors)
-    except tf.errors.InvalidArgumentError as error:
-        raise RequestError(_assertion(error.message)) from error
-    return {name: _encode(tensor.numpy().tolist()) for name, tensor in answer.items()}
+def _parts(arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Cuts the inputs into parts of a few rows; what is not by row goes into all of them."""
+    rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
+    sizes = [len(example) for example in arrays.get("examples", ())]
+    start = 0
+    while True:
+        end = min(start + _ROWS_AT_ONCE, rows)
+        while end > start + 1 and (end - start) * max(sizes[start:end], default=0) > _CELLS_AT_ONCE:
+            end = start + (end - start) // 2
+        yield {
+            name: array[start:end] if array.ndim and len(array) == rows else array
+            for name, array in arrays.items()
+        }
+        start = end
+        if start >= rows:
+            return
 
 
 def _assertion(message: str) -> str:
     """Returns what an assertion in the graph says, of all that TensorFlow says about it."""
     lines = (line.strip() for line in message.splitlines())
-    said = [line for line in lines if line.startswith("assertion failed: ")]
-    return said[0] if said else message
+    said = next((line for line in lines if line.startswith("assertion failed: ")), "")
+    parts = re.findall(r"\[(.*?)\](?= \[|$)", said)
+    if len(parts) < 2:
+        return message
+    words = parts[0].rstrip(". ").removesuffix(", got")
+    return f"{words}, got {quote(parts[-1])}."
 
 
 def _encode(value: Any) -> Any:

@@ -22,6 +22,7 @@ import pytest
 from pipeline import recommender
 from serving import app
 from serving.client import Client, ServerError
+from serving.limits import Limits
 from serving.model_store import ModelStore
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -91,20 +92,24 @@ def _filtered(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{", "The body is no JSON"),
+        (b"{", "The body is not valid JSON"),
         ({}, "either 'inputs' or 'instances'"),
-        (b"[" * 100_000, "The body is no JSON"),
+        (b"[" * 100_000, "The body is not valid JSON"),
         ({"signature_name": "x", "inputs": []}, "No signature 'x'; there are: embed_items"),
         ({"signature_name": ["x"], "inputs": []}, "No signature ['x']"),
         ({"signature_name": "recommend", "inputs": [["a"], ["a", "b"]]}, "rows of one length"),
-        ({"signature_name": "recommend", "inputs": ["a"]}, "item_ids must have shape"),
-        ({"signature_name": "recommend", "inputs": [[1]]}, "item_ids must be string"),
-        ({"signature_name": "recommend", "inputs": [[{"b64": "?"}]]}, "is no base64"),
+        ({"signature_name": "recommend", "inputs": ["a"]}, "item_ids[0] must be a list"),
+        (
+            {"signature_name": "recommend", "inputs": [[1]]},
+            "item_ids[0][0] must be a string",
+        ),
+        ({"signature_name": "recommend", "inputs": [[{"b64": "?"}]]}, "is not valid base64"),
         ({"signature_name": "recommend", "instances": []}, "at least one row"),
         ({"signature_name": "recommend_filtered", "instances": [1]}, "k, session_items cannot be"),
         ({"signature_name": "recommend_filtered", "inputs": {"k": 1}}, "must have exactly"),
-        (_filtered(k=0), "k must be at least 1"),
-        (_filtered(k=2**40), "k must be int32"),
+        (_filtered(k=0), "k must be at least 1, got '0'"),
+        (_filtered(k="10"), 'k must be a whole number from -2147483648 to 2147483647, got "10"'),
+        (_filtered(k=3, session_items="x"), "session_items must be one of keep, demote, drop, got"),
     ],
 )
 def test_a_request_that_means_nothing_is_told_why(url: str, content: Any, words: str) -> None:
@@ -121,7 +126,7 @@ def test_status_versions_and_unknown_places(url: str) -> None:
         assert _post(url + path, {"inputs": []})[0] == 404
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(url + PREDICT)
-    assert _post(url + PREDICT, b"x" * (app.MOST_BYTES + 1))[0] == 413
+    assert _post(url + PREDICT, b"x" * (Limits().bytes + 1))[0] == 413
 
 
 @pytest.mark.parametrize(

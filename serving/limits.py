@@ -1,0 +1,106 @@
+"""How much one request may ask of the local server, so that it neither stalls nor grows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from serving.request_values import Array, RequestError
+
+# What signatures without an input k answer for each row.
+_ANSWERS = 100
+_STEPS = "evaluate"  # the signature that answers every step of a session
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """The most of one request; beyond it the answer is 413 Content Too Large.
+
+    Attributes:
+      bytes: of the body.
+      rows: sessions, items or examples; for `evaluate` their steps.
+      answers: rows times k, the answers for each row.
+      session_items: of one session.
+    """
+
+    bytes: int = 8 << 20
+    rows: int = 10_000
+    answers: int = 100_000
+    session_items: int = 10_000
+
+    def check_rows(self, values: Mapping[str, Any]) -> None:
+        """Looks at the number of rows, before a request's values are looked at one by one.
+
+        Raises:
+          RequestError: it has too many, with status 413.
+        """
+        rows = max((len(value) for value in values.values() if isinstance(value, list)), default=0)
+        if rows > self.rows:
+            raise self._too_many(rows, "rows")
+
+    def check(self, signature: str, arrays: Mapping[str, Array], known_items: int) -> None:
+        """Looks at the sizes of a request before anything is computed.
+
+        Args:
+          signature: its name.
+          arrays: the inputs, by name.
+          known_items: of the model, 0 if it does not say; no answer is longer.
+
+        Raises:
+          RequestError: it asks for too much, with status 413.
+        """
+        lengths = _session_lengths(arrays)
+        longest = max(lengths, default=0)
+        if longest > self.session_items:
+            raise _too_much(
+                f"A session of {longest:,} items is too long: at most {self.session_items:,}, of "
+                "which the model looks at the latest."
+            )
+        if signature == _STEPS and sum(lengths) > self.rows:
+            raise self._too_many(sum(lengths), "steps")
+        k = longest if signature == _STEPS else _answers_per_row(arrays, known_items)
+        if len(lengths) * k > self.answers:
+            raise _too_much(
+                f"{len(lengths):,} rows times {k:,} answers are too many for one request: at most "
+                f"{self.answers:,}, which are {max(1, self.answers // k):,} rows of {k:,}. Send "
+                "several requests, or ask for a smaller k where the signature has one."
+            )
+
+    def _too_many(self, rows: int, what: str) -> RequestError:
+        return _too_much(
+            f"{rows:,} {what} are too many for one request: at most {self.rows:,}. Send several "
+            "requests."
+        )
+
+
+def _too_much(message: str) -> RequestError:
+    return RequestError(message, 413)
+
+
+def _answers_per_row(arrays: Mapping[str, Array], known_items: int) -> int:
+    """Returns how long the answer for a row gets."""
+    k = int(arrays["k"]) if "k" in arrays else _ANSWERS
+    return min(k, known_items) if known_items else k
+
+
+def _session_lengths(arrays: Mapping[str, Array]) -> list[int]:
+    """Returns the items in each row, 1 where a row is no session."""
+    if "examples" in arrays:
+        return [_example_length(example) for example in arrays["examples"]]
+    rows = next((array for name, array in arrays.items() if name == "item_ids"), np.zeros(0))
+    return [rows.shape[1] if rows.ndim > 1 else 1] * len(rows)
+
+
+def _example_length(serialized: bytes) -> int:
+    """Returns the items in a serialized tf.Example; of one that cannot be read TensorFlow tells."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.example import example_pb2
+
+    try:
+        features: Any = example_pb2.Example.FromString(serialized).features.feature
+    except DecodeError:
+        return 0
+    return len(features["item_ids"].bytes_list.value)
