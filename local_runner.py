@@ -13,6 +13,7 @@ import sys
 
 from pipeline.config import ConfigError, Paths
 from pipeline.launch import find_config, make_sample_if_missing, runner_environment, started
+from pipeline.metadata_file import MetadataFileError, check_metadata_file
 from pipeline.progress import FAILED, Console, console, report_failure, watch_nodes
 from pipeline.report import format_report
 from pipeline.run_lock import BusyError, exclusive
@@ -26,6 +27,7 @@ def run(stream: Console) -> None:
     config, out, source = find_config(os.environ)
     print(f"Pipeline {config.name}, configured by {source}; its outputs are in {out}")
     with exclusive(out):
+        check_metadata_file(Paths.under(out).metadata)
         make_sample_if_missing(config)
         gc.disable()  # Imports make no garbage, and looking for it takes 1.7 s of their 8.4.
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -49,7 +51,7 @@ if __name__ == "__main__":
     with console() as stream:
         try:
             run(stream)
-        except (ConfigError, BusyError) as error:
+        except (ConfigError, BusyError, MetadataFileError) as error:
             print(f"{FAILED}{error}")
             sys.exit(2)
         except Exception as error:

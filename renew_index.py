@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import PROJECT, Paths
+from pipeline.metadata_file import MetadataFileError, check_metadata_file
 from pipeline.recommender import NoModelError, newest_model
 
 
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
         base = newest_model(out / "pushed" for out in outs).absolute()
+        metadata = Path(Paths.under(base.parents[1]).metadata)
+        check_metadata_file(metadata)
         from serving.renewal import RenewalError, renew
 
         try:
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except RenewalError as error:
             print(error, file=sys.stderr)
             return 1
-    except (NoModelError, OSError) as error:
+    except (NoModelError, MetadataFileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Pushed   {done.folder}\nmade of  {done.base}")
@@ -50,7 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"changed  {done.gone:,} gone, {done.back:,} back, in {done.seconds:.1f} s")
     if done.unknown:
         print(f"left out {done.unknown:,} items of the list that the model was not trained on")
-    metadata = Path(Paths.under(base.parents[1]).metadata)
     if metadata.is_file():
         from serving.lineage import record
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import launch
-from pipeline.config import Config, ConfigError, choose_preset, load_config
+from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
 from pipeline.data_files import DataPaths
+from pipeline.metadata_file import check_metadata_file
 from pipeline.overrides import split_overrides
 from pipeline.progress import FAILED
 from pipeline.run_lock import STARTING, BusyError, exclusive
@@ -58,8 +59,10 @@ def prepare(config: Config, out: Path) -> None:
 
     Raises:
       BusyError: another run uses the output folder.
+      MetadataFileError: what earlier runs left there is broken.
     """
     with exclusive(out):
+        check_metadata_file(Paths.under(out).metadata)
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Made the bundled sample data in {config.data.folder}", flush=True)

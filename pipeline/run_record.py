@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.metadata_file import open_store
+
 _RESOLVER = ".Resolver"
 
 
@@ -81,14 +83,9 @@ def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
 
     Raises:
       LookupError: the pipeline has no run there.
+      MetadataFileError: the file cannot be used.
     """
-    from ml_metadata.metadata_store import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
-
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(metadata)
-    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    store = metadata_store.MetadataStore(connection)
+    store = open_store(metadata)
     runs = store.get_contexts_by_type("pipeline_run")
     for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
         nodes = _read_nodes(store, run.id, pipeline_name)

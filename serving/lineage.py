@@ -7,6 +7,7 @@ from pathlib import Path
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
+from pipeline.metadata_file import open_store
 from serving.renewal import Renewal
 
 TYPE = "IndexRenewal"
@@ -23,10 +24,11 @@ def record(metadata: Path, renewal: Renewal, items: Path) -> int:
 
     Returns:
       Id of the execution.
+
+    Raises:
+      MetadataFileError: the file cannot be used.
     """
-    config = mlmd_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata)
-    store = mlmd.MetadataStore(config)
+    store = open_store(metadata, can_write=True)
     kind = mlmd_pb2.ExecutionType(name=TYPE)
     execution = mlmd_pb2.Execution(
         type_id=store.put_execution_type(kind, can_add_fields=True),

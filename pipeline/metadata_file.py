@@ -1,0 +1,88 @@
+"""The SQLite file of ML Metadata: looked at before a run relies on it, so that damage is named."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+_VERSION_TABLE = "MLMDEnv"
+
+
+class MetadataFileError(ValueError):
+    """The file cannot be used; the message says why, and how to fix it."""
+
+    def __init__(self, file: Path, reason: str):
+        """Adds what a user can do to the reason."""
+        super().__init__(
+            f"The run's metadata {file} cannot be used: {reason}. Put a copy of it back, name "
+            "another folder with OUT=folder, or move the file away and the folder artifacts beside "
+            "it: the next run then runs every node again, and pushed models stay."
+        )
+
+
+def check_metadata_file(file: Path | str) -> None:
+    """Looks whether a run can use a file; one that is not there or empty yet is as good as any.
+
+    Raises:
+      MetadataFileError: it is no file, not a database, damaged, or of another version.
+    """
+    file = Path(file)
+    if file.exists() and _has_tables(file):
+        _connect(file, can_write=False)
+
+
+def open_store(file: Path | str, can_write: bool = False) -> Any:
+    """Returns the MetadataStore of a file that runs have written.
+
+    Raises:
+      MetadataFileError: there is none, or it cannot be used.
+    """
+    file = Path(file)
+    if not file.exists():
+        raise MetadataFileError(file, "it is not there")
+    if not _has_tables(file):
+        raise MetadataFileError(file, "it is empty")
+    return _connect(file, can_write)
+
+
+def _has_tables(file: Path) -> bool:
+    """Returns whether there is anything in a database.
+
+    Raises:
+      MetadataFileError: it is no database, damaged, or of something else.
+    """
+    if not file.is_file():
+        raise MetadataFileError(file, "it is a folder" if file.is_dir() else "it is not a file")
+    if not os.access(file, os.R_OK | os.W_OK):
+        raise MetadataFileError(file, "this user may not read and write it")
+    try:
+        # Not read-only: what a killed run left half done is taken back by whoever opens it next.
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)
+        ) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
+    except sqlite3.Error as error:
+        raise MetadataFileError(file, f"SQLite says: {error}") from error
+    if found != ["ok"]:
+        raise MetadataFileError(file, f"it is damaged; SQLite says: {found[0]}")
+    if tables and _VERSION_TABLE not in tables:
+        raise MetadataFileError(file, "it is the database of something else")
+    return bool(tables)
+
+
+def _connect(file: Path, can_write: bool) -> Any:
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2
+
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(file)
+    connection.sqlite.connection_mode = modes.READWRITE if can_write else modes.READONLY
+    try:
+        return metadata_store.MetadataStore(connection)
+    except RuntimeError as error:  # such as another version's tables
+        raise MetadataFileError(file, f"ML Metadata says: {error}".rstrip(".\n ")) from error
