@@ -12,12 +12,11 @@ import pytest
 import yaml
 
 from pipeline.config import Config, ConfigError, load_config, write_config
-from pipeline.data_files import DataPaths
 from pipeline.overrides import split_overrides
 from pipeline.typed_values import read_assigned
 from pipeline.yaml_values import format_yaml, parse_yaml, unwrap
 
-DATA = DataPaths(train="any://train.tsv", test="any://test.tsv")
+DATA = ("data.train=train.tsv", "data.test=test.tsv")
 # What some dialect of YAML reads as something else than text, or not at all.
 NOT_TEXT_IN_YAML = (
     *("1", "-1", "010", "0x1F", "0o7", "0b1", "1_000", "1.0", "1.10", "1e5", "1e-3", ".5", "1:30"),
@@ -54,12 +53,12 @@ TEXTS = [*NOT_TEXT_IN_YAML, *_random_texts(2000)]
 
 
 def _load(*overrides: str, preset: str = "custom") -> Config:
-    return load_config(preset, overrides, DATA)
+    return load_config(preset, [*DATA, *overrides], None)
 
 
 def _problems(preset: str, *overrides: str) -> list[str]:
     with pytest.raises(ConfigError) as error:
-        load_config(preset, overrides, DATA)
+        load_config(preset, [*DATA, *overrides], None)
     return list(error.value.problems)
 
 
@@ -115,12 +114,10 @@ def test_null_is_none_for_an_option_that_may_be_none_and_text_for_any_other() ->
     assert Path(_load('data.folder="null"').data.folder or "").name == "null"
 
 
-@pytest.mark.parametrize("name", ["~.tsv", "#1.tsv", "[x].tsv", "{SPAN}.tsv", "1", "a: b", "*.tsv"])
-def test_a_path_is_text(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    test = "data.test=any://test.tsv"
-    config = load_config("custom", [f"data.folder=any://{name}", f"data.train={name}", test])
-    assert config.data.train == f"any://{name}/{name}"
+@pytest.mark.parametrize("name", ["~", "#1.tsv", "[x].tsv", "{SPAN}.tsv", "1", "a: b", "*.tsv"])
+def test_a_path_is_text(name: str) -> None:
+    data = _load(f"data.train={name}", f"data.folder={name}").data
+    assert (data.train, data.folder) == (name, name)
 
 
 @pytest.mark.parametrize(
@@ -178,11 +175,11 @@ def test_every_text_comes_back_from_a_written_configuration(tmp_path: Path) -> N
         config = dataclasses.replace(
             config,
             sessions=dataclasses.replace(config.sessions, item_column=text, delimiter=delimiter),
-            data=dataclasses.replace(config.data, train=f"any://{text}", eval=f"{text}://x"),
+            data=dataclasses.replace(config.data, train=text, eval=text, folder=text),
             beam_pipeline_args=tuple(TEXTS) if number == 0 else (text,),
         )
         write_config(config, file)
-        assert load_config(str(file)) == config, text
+        assert load_config(str(file), data=None) == config, text
 
 
 @pytest.mark.parametrize(
