@@ -1,66 +1,50 @@
-"""Rows of a click log: header and fields; neither TensorFlow nor Beam here.
+"""Rows of a click log: fields, ids, times; neither TensorFlow nor Beam here.
 
 Works on bytes, so that a row keeps its place in the file and broken UTF-8 can be told apart.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from modules.characters import (
+    BYTE_ORDER_MARK,
+    holds_any,
+    is_not_utf8,
+    may_have_blank_beyond_ascii,
+    strip_blanks,
+    without_marks,
+)
+from modules.click_header import Columns
 from modules.event_times import time_to_ms
-from modules.sessions import SessionDataError, SessionOptions
+from modules.item_ids import SUSPECT_TEXTS, vocabulary_holds
+from modules.row_fields import row_splitter
 
-REJECT_REASONS = ("encoding", "field_count", "empty_id", "time")
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-
-class Columns(NamedTuple):
-    """Where a file's rows hold what: all positions count fields from 0."""
-
-    delimiter: str
-    width: int
-    session: int
-    item: int
-    time: int
-
-
-def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
-    """Finds the columns in a file's first line (byte-order mark, Windows line end tolerated).
-
-    Raises:
-      SessionDataError: a column is missing or named twice.
-    """
-    if line.startswith(_UTF16_MARKS):
-        raise SessionDataError(f"{path} is UTF-16 text: write it as UTF-8.")
-    delimiter = options.delimiter or _delimiter_by_name(path)
-    text = line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-    names = [name.strip() for name in _fields(text, delimiter)]
-    found = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    where = []
-    for option in ("session_column", "item_column", "time_column"):
-        wanted = getattr(options, option)
-        if names.count(wanted) != 1:
-            number = "no" if wanted not in names else "more than one"
-            raise SessionDataError(
-                f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
-                f"names {found}. Mend the header, or set sessions.{option} or "
-                "sessions.delimiter."
-            )
-        where.append(names.index(wanted))
-    return Columns(delimiter, len(names), *where)
-
-
-def _delimiter_by_name(path: str) -> str:
-    return "," if path.lower().removesuffix(".gz").endswith(".csv") else "\t"
-
-
-def _fields(text: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
-    except csv.Error:  # an open quote
-        return []
+# Why a row cannot be used, and how to fix it.
+REJECT_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "encoding": (
+            "The row is not UTF-8 text, or holds a zero byte: write the file as UTF-8, for example "
+            "with iconv -f LATIN1 -t UTF-8 FILE > NEW."
+        ),
+        "field_count": (
+            "The row has more or fewer fields than the header: is sessions.delimiter right?"
+        ),
+        "quotes": (
+            "A quote in the row: set sessions.quoting=none if quotes are letters like all others, "
+            "or sessions.quoting=csv if they enclose fields as in CSV. A line end inside quotes "
+            "cannot be read either way: write a space for it, or leave the column out."
+        ),
+        "empty_id": "The session or item id is empty or blank.",
+        "unusable_id": (
+            "The session or item id has a carriage return inside, or the item id is [PAD], [UNK] "
+            "or holds __SPACE__, which the vocabulary cannot hold: rename it."
+        ),
+        "time": "",  # depends on the option
+    }
+)
 
 
 class Rows(NamedTuple):
@@ -85,14 +69,18 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
     """Parses whole lines of a file; `offset` is where they begin in it. Blank lines are no rows."""
     rows = Rows([], [], [], [], [])
     session_ids, item_ids, times, offsets, rejects = rows
-    split = _line_splitter(text, columns.delimiter)
-    is_bad_text = _encoding_check(text)
-    _, width, session, item, time = columns
+    _, width, session, item, time, quoting = columns
+    split = _line_splitter(text, columns)
+    is_bad_text, clean, is_unusable = _encoding_check(text), _id_cleaner(text), _id_check(text)
+    has_returns, has_quotes = b"\r" in text, b'"' in text and quoting != "none"
+    has_marks = BYTE_ORDER_MARK in text  # files that were joined, as by `cat`
     for line in text.split(b"\n"):
         start = offset
         offset += len(line) + 1
-        if line[-1:] == b"\r":
-            line = line[:-1]
+        if has_returns:
+            line = line.rstrip(b"\r")
+        if has_marks:
+            line = without_marks(line)
         if not line:
             continue
         if is_bad_text is not None and is_bad_text(line):
@@ -100,11 +88,15 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
             continue
         fields = split(line)
         if len(fields) != width:
-            rejects.append(("field_count", start, line))
+            reason = "quotes" if has_quotes and b'"' in line else "field_count"
+            rejects.append((reason, start, line))
             continue
-        session_id, item_id = fields[session], fields[item]
-        if not session_id.strip() or not item_id.strip():
+        session_id, item_id = clean(fields[session]), clean(fields[item])
+        if not session_id or not item_id:
             rejects.append(("empty_id", start, line))
+            continue
+        if is_unusable is not None and is_unusable(session_id, item_id):
+            rejects.append(("unusable_id", start, line))
             continue
         event_time = time_to_ms(fields[time], time_unit)
         if event_time is None:
@@ -117,25 +109,32 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
     return rows
 
 
-def _line_splitter(text: bytes, delimiter: str) -> Callable[[bytes], list[bytes]]:
+def _line_splitter(text: bytes, columns: Columns) -> Callable[[bytes], list[bytes]]:
+    delimiter, width, *used, quoting = columns
+    if b'"' in text:
+        return row_splitter(delimiter, quoting, width, used)
     raw = delimiter.encode()
+    return lambda line: line.split(raw)
 
-    def split_quoted(line: bytes) -> list[bytes]:
-        if b'"' not in line:
-            return line.split(raw)
-        return [field.encode() for field in _fields(line.decode(), delimiter)]
 
-    return split_quoted if b'"' in text else lambda line: line.split(raw)
+# The next three look at the whole text first, in a few fast searches, and return what looks at
+# single rows only where there is something to find.
 
 
 def _encoding_check(text: bytes) -> Callable[[bytes], bool] | None:
-    """Returns None where all of the text is UTF-8 (one fast test), else a test for single lines."""
-    return _is_not_utf8 if _is_not_utf8(text) else None
+    if b"\0" in text:
+        return lambda line: b"\0" in line or is_not_utf8(line)
+    return is_not_utf8 if is_not_utf8(text) else None
 
 
-def _is_not_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return True
-    return False
+def _id_cleaner(text: bytes) -> Callable[[bytes], bytes]:
+    """Returns the function that takes blanks off an id: padding is no part of it."""
+    return strip_blanks if may_have_blank_beyond_ascii(text) else bytes.strip
+
+
+def _id_check(text: bytes) -> Callable[[bytes, bytes], bool] | None:
+    """Returns the function that tells whether a session or an item id cannot be used."""
+    returns_inside = text.count(b"\r") != text.count(b"\r\n")
+    if not returns_inside and not holds_any(text, SUSPECT_TEXTS):
+        return None
+    return lambda session_id, item_id: b"\r" in session_id or not vocabulary_holds(item_id)

@@ -9,7 +9,8 @@ import tensorflow_transform as tft
 
 from modules import features
 from modules.configuration import FeatureOptions, from_json
-from modules.vocabulary import OUT_OF_VOCABULARY, RESERVED_TOKENS, VOCABULARY_NAME
+from modules.item_ids import RESERVED_TOKENS
+from modules.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
 
 CONTEXT = "context_item_index"
 TARGET = "target_item_index"

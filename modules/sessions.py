@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from modules.event_times import TIME_UNITS
+from modules.row_fields import QUOTING
 
 _MS_PER_HOUR = 3_600_000
 _MAX_HOURS = 1_000_000
@@ -31,7 +32,10 @@ class SessionOptions:
       item_column: header name of the item id.
       time_column: header name of the event time.
       delimiter: one character, of which `tab` and a backslash with t name a tab; None takes a comma
-        for `.csv` (and `.csv.gz`), else a tab.
+        for `.csv` (and `.csv.gz` and the like), else a tab.
+      quoting: `csv` encloses fields in quotes as CSV does, `none` takes quotes for letters, `auto`
+        is `none` where tabs separate the fields (unless the header's names stand in quotes),
+        else `csv`; it refuses ids in quotes in place of taking these for letters.
       time_unit: `seconds`, `milliseconds`, `microseconds`, `nanoseconds`, `iso8601`, or `auto`:
         value by value, a number below 1e11 means seconds, below 1e14 milliseconds, below 1e17
         microseconds, else nanoseconds; all else is ISO 8601.
@@ -51,6 +55,7 @@ class SessionOptions:
     delimiter: str | None = dataclasses.field(
         default=None, metadata={"spellings": {r"\t": "\t", "tab": "\t"}}
     )
+    quoting: str = "auto"
     time_unit: str = "auto"
     drop_immediate_repeats: bool = False
     min_session_length: int = 2
@@ -80,6 +85,7 @@ class SessionOptions:
                 self.delimiter is None or _is_delimiter(self.delimiter),
                 "one ASCII character other than a quote or a line end, or null",
             ),
+            "quoting": (self.quoting in QUOTING, f"one of {', '.join(QUOTING)}"),
             "time_unit": (self.time_unit in TIME_UNITS, f"one of {', '.join(TIME_UNITS)}"),
             "drop_immediate_repeats": (
                 isinstance(self.drop_immediate_repeats, bool),

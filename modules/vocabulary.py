@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.configuration import FeatureOptions
+from modules.item_ids import RESERVED_TOKENS, from_vocabulary
 
 VOCABULARY_NAME = "item_ids"
 PADDING = 0
 OUT_OF_VOCABULARY = 1
-RESERVED_TOKENS = ("[PAD]", "[UNK]")
-# What Transform writes for a space in an item id, since a space ends the count before it.
-_SPACE = b"__SPACE__"
 # item_index of the first item, the most frequent one.
 FIRST_ITEM = len(RESERVED_TOKENS)
 
@@ -66,5 +64,5 @@ def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vo
         raise ValueError(f"{path} must start with {RESERVED_TOKENS}, found {reserved}")
     items = rows[FIRST_ITEM:]
     counts = np.array([int(count) for count, _ in items], np.int64)
-    item_ids = np.array([item_id.replace(_SPACE, b" ") for _, item_id in items], object)
+    item_ids = np.array([from_vocabulary(item_id) for _, item_id in items], object)
     return Vocabulary(item_ids, counts, catalogue_size(counts, options))

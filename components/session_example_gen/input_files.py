@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
@@ -15,25 +12,29 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
 from modules import file_patterns
-from modules.click_log import Columns, read_header
+from modules.click_header import Columns, check_text, read_header
+from modules.file_kinds import SAMPLE_BYTES, codec_of
+from modules.packed_text import BrokenFileError, open_unpacked
 from modules.quoting import quote
 from modules.sessions import SessionDataError, SessionOptions
 
 PIECE_BYTES = 8 << 20
-BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
+_HEADER_BYTES = 1 << 20
+_PACKED_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
 
 
 class InputFile(NamedTuple):
-    """One input file; `rank` is its place among the split's files by name."""
+    """One input file; `rank` is its place among the split's files by name.
+
+    `codec` names its compression, "" for none.
+    """
 
     path: str
     rank: int
     columns: Columns
     first_row: int
     length: int
-    is_gzip: bool
+    codec: str
 
 
 class InputSplit(NamedTuple):
@@ -51,7 +52,7 @@ class InputSplit(NamedTuple):
 
     def text_bytes(self) -> int:
         """Estimates the length of the split's uncompressed text."""
-        return sum(file.length * (_GZIP_RATIO if file.is_gzip else 1) for file in self.files)
+        return sum(file.length * (_PACKED_RATIO if file.codec else 1) for file in self.files)
 
 
 class Piece(NamedTuple):
@@ -63,7 +64,7 @@ class Piece(NamedTuple):
     columns: Columns
     start: int
     end: int
-    is_gzip: bool
+    codec: str
 
 
 def find_input(
@@ -109,42 +110,47 @@ def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSp
 
 
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
-    is_gzip = path.lower().endswith(".gz")
     length = fileio.stat(path).length
     try:
-        with open_text(path, is_gzip) as text:
-            header = text.readline()
+        codec = _codec(path)
+        with open_text(path, codec) as text:
+            header = text.readline(_HEADER_BYTES)
             rest = text.read(1)
-    except (OSError, *BROKEN_GZIP) as error:
+    except (OSError, BrokenFileError) as error:
         raise SessionDataError(f"{path} cannot be read: {error}") from error
-    if header.startswith(_GZIP_MAGIC):
-        raise SessionDataError(f"{path} is compressed with gzip: its name must end in .gz.")
+    check_text(header, path)
+    if len(header) == _HEADER_BYTES:
+        raise SessionDataError(
+            f"{path} has a first line of more than {_HEADER_BYTES:,} bytes, which begins "
+            f"{quote(header)}: expected the names of columns, and rows on lines of their own."
+        )
     if not rest:
         found = f"only the line {quote(header)}" if header else "0 bytes"
         raise SessionDataError(
             f"{path} is empty: it holds {found}, expected a header line and rows. "
             "Remove the file from the pattern or write it again."
         )
-    return InputFile(path, rank, read_header(header, path, options), len(header), length, is_gzip)
+    return InputFile(path, rank, read_header(header, path, options), len(header), length, codec)
+
+
+def _codec(path: str) -> str:
+    """Returns a file's compression by its content: names lie, and downloads come unpacked."""
+    with open_text(path, "") as raw:
+        return codec_of(raw.read(SAMPLE_BYTES))
 
 
 @contextlib.contextmanager
-def open_text(path: str, is_gzip: bool) -> Iterator[IO[bytes]]:
+def open_text(path: str, codec: str) -> Iterator[IO[bytes]]:
     """Opens a file for reading; offsets are those of the uncompressed text."""
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
-        if is_gzip:
-            # GzipFile does not close the file it reads, and reads single lines slowly.
-            with gzip.GzipFile(fileobj=raw) as text, io.BufferedReader(text) as lines:
-                yield lines
-        else:
-            yield raw
+        yield open_unpacked(raw, codec) if codec else raw
 
 
 def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
-    """Cuts files into pieces of about `piece_bytes`; a .gz file is one piece (it cannot be cut)."""
+    """Cuts files into pieces of about `piece_bytes`; a compressed one cannot be cut."""
     for split in splits:
         for file in split.files:
-            step = file.length if file.is_gzip else piece_bytes
+            step = file.length if file.codec else piece_bytes
             for start in range(file.first_row, max(file.length, file.first_row + 1), step):
                 yield Piece(
                     split.name,
@@ -153,16 +159,16 @@ def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator
                     file.columns,
                     start,
                     start + step,
-                    file.is_gzip,
+                    file.codec,
                 )
-                if file.is_gzip:
+                if file.codec:
                     break
 
 
 def read_piece(piece: Piece, block_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
-    """Reads a piece as (offset, whole lines), of a .gz file block by block."""
-    with open_text(piece.path, piece.is_gzip) as text:
-        if piece.is_gzip:
+    """Reads a piece as (offset, whole lines), of a compressed file block by block."""
+    with open_text(piece.path, piece.codec) as text:
+        if piece.codec:
             yield from _read_blocks(text, piece.start, block_bytes)
         else:
             yield from _read_range(text, piece.start, piece.end)

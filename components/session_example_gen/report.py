@@ -143,12 +143,17 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
     lines = [
         f"Split {split.name!r}: {bad} of {read} rows in {split.names()} are bad "
         f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
-        "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
+        "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
     ]
     lines += [
         f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.quoted()}"
         for reject in report.rejects
         if reject.split == split.name
+    ]
+    lines += [
+        f"{reason}: {REJECT_REASONS[reason]}"
+        for reason, count in by_reason.items()
+        if count and REJECT_REASONS[reason]
     ]
     if by_reason["time"]:
         lines.append(_time_hint(options))

@@ -18,6 +18,7 @@ from components.session_example_gen import input_files, packing
 from components.session_example_gen.report import Reject, Report, merge_reports
 from modules import click_log
 from modules import sessions as sessions_lib
+from modules.packed_text import BrokenFileError
 from modules.sessions import Session, SessionOptions
 
 Key = tuple[str, int]
@@ -72,7 +73,7 @@ class ReadEvents(beam.DoFn):
                     yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
                 yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
                 yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
-        except input_files.BROKEN_GZIP as error:
+        except BrokenFileError as error:
             message = f"{piece.path} is broken, it cannot be unpacked to its end: {error}"
             yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[message]))
 

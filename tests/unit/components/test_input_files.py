@@ -1,12 +1,16 @@
 """Input files of SessionExampleGen: patterns, headers, pieces, what cannot be used."""
 
+import bz2
 import gzip
+import lzma
 import random
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from components.session_example_gen import input_files
+from modules.packed_text import BrokenFileError
 from modules.sessions import SessionDataError
 from tests import ram_files
 from tests.click_files import HEADER, find, rows_text
@@ -18,7 +22,7 @@ def test_files_come_by_glob_in_name_order_each_with_its_own_header(tmp_path):
     (split,) = find(tmp_path, {"train": "*.tsv"})
     assert [file.path for file in split.files] == [str(tmp_path / n) for n in ("a.tsv", "b.tsv")]
     assert [file.rank for file in split.files] == [0, 1]
-    assert [tuple(file.columns)[1:] for file in split.files] == [(3, 0, 1, 2), (4, 2, 1, 0)]
+    assert [tuple(file.columns)[1:5] for file in split.files] == [(3, 0, 1, 2), (4, 2, 1, 0)]
 
 
 def test_an_absolute_pattern_needs_no_base(tmp_path):
@@ -41,19 +45,30 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
             "columns.tsv",
             b"SessionId\tItem\tTime\ns\ti\t1\n",
             "{path} has no column 'ItemId': its first line, split at '\\t', names "
-            "'SessionId', 'Item', 'Time'. Mend the header, or set sessions.item_column or "
+            "'SessionId', 'Item', 'Time'. Correct the header, or set sessions.item_column or "
             "sessions.delimiter.",
         ),
+        ("cut.tsv.gz", gzip.compress(HEADER)[:-9], "{path} cannot be read: it ends before its"),
         (
-            "packed.tsv",
-            gzip.compress(HEADER + b"s\ti\t1\n"),
-            "{path} is compressed with gzip: its name must end in .gz.",
+            "twice.gz",
+            gzip.compress(gzip.compress(HEADER)),
+            "{path} is compressed twice (with gzip inside): unpack it once.",
         ),
-        ("plain.tsv.gz", HEADER + b"s\ti\t1\n", "{path} cannot be read: Not a gzipped file"),
-        ("cut.tsv.gz", gzip.compress(HEADER)[:-9], "{path} cannot be read: Compressed file ended"),
+        ("utf16.tsv", HEADER.decode().encode("utf-16"), "{path} is UTF-16 text: write it as UTF-8"),
+        ("a.parquet", b"PAR1\x15\x04\x15", "{path} is a Parquet file: write its rows as CSV"),
+        ("a.xlsx", b"PK\x03\x04\x14\0", "{path} is a ZIP archive or an Excel workbook: "),
+        (
+            "a.Z",
+            b"\x1f\x9d\x90S",
+            "{path} is compressed with `compress`: unpack it with: uncompress",
+        ),
+        ("a.tgz", gzip.compress(b"a.tsv".ljust(257, b"\0") + b"ustar"), "{path} is a tar archive"),
+        ("a.bin", b"a\tb\0\n1", "{path} is no text: byte 3 is 0"),
+        ("mac.tsv", HEADER.replace(b"\n", b"\r") * 2, "{path} has lines that end in a carriage"),
+        ("long.tsv", b"x" * (1 << 20) + b"\n", "{path} has a first line of more than 1,048,576"),
         ("none.tsv.gz", gzip.compress(b""), "{path} is empty: it holds 0 bytes"),
     ],
-    ids=["empty", "header only", "column", "packed", "not packed", "cut off", "packed empty"],
+    ids=lambda value: value if isinstance(value, str) and value[0] != "{" else "",
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
@@ -128,6 +143,71 @@ def test_pieces_of_any_length_hold_every_row_once(tmp_path):
                 ]
                 assert b"".join(lines for _, lines in read) == last[len(HEADER) :], size
                 assert all(last[offset:].startswith(lines) for offset, lines in read)
+
+
+TEXT = HEADER + rows_text([(b"s%d" % n, b"item%d" % n, n) for n in range(3000)])
+
+
+def zstd(text):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as packed:
+        packed.write(text)
+    return sink.getvalue().to_pybytes()
+
+
+PACKERS = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda text: lzma.compress(text, lzma.FORMAT_ALONE),
+    "zst": zstd,
+}
+
+
+def read_all(folder, name):
+    (piece,) = input_files.pieces(find(folder, {"train": name}))
+    return list(input_files.read_piece(piece, block_bytes=10_000))
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
+def test_compression_is_told_by_content(tmp_path, pack, name):
+    (tmp_path / name).write_bytes(pack(TEXT))
+    blocks = read_all(tmp_path, name)
+    assert len(blocks) > 5
+    assert b"".join(lines for _, lines in blocks) == TEXT[len(HEADER) :]
+    assert all(TEXT[offset:].startswith(lines) for offset, lines in blocks)
+
+
+def test_a_name_that_promises_compression_may_lie(tmp_path):
+    (tmp_path / "a.tsv.gz").write_bytes(TEXT)
+    assert read_all(tmp_path, "a.tsv.gz") == [(len(HEADER), TEXT[len(HEADER) :])]
+
+
+@pytest.mark.parametrize("pack", [PACKERS[name] for name in ("gz", "bz2", "xz", "zst")])
+def test_joined_members_are_read_whole_and_damage_is_not_passed_over(tmp_path, pack):
+    file = tmp_path / "a.tsv"
+    whole = pack(TEXT[:5000]) + pack(TEXT[5000:])
+    file.write_bytes(whole)
+    assert b"".join(lines for _, lines in read_all(tmp_path, "a.tsv")) == TEXT[len(HEADER) :]
+    second = len(pack(TEXT[:5000]))
+    for broken in (
+        whole[:-5],
+        whole[: second + 9],
+        whole[:second] + b"garbage" + whole[second + 7 :],
+        whole + b"garbage",
+    ):
+        file.write_bytes(broken)
+        with pytest.raises((BrokenFileError, SessionDataError)):
+            read_all(tmp_path, "a.tsv")
+
+
+def test_zeros_behind_a_gzip_file_are_padding(tmp_path):
+    (tmp_path / "a.gz").write_bytes(
+        gzip.compress(TEXT) + b"\0" * 70_000 + gzip.compress(b"s\ti\t1\n")
+    )
+    text = b"".join(lines for _, lines in read_all(tmp_path, "a.gz"))
+    assert text == TEXT[len(HEADER) :] + b"s\ti\t1\n"
 
 
 def test_a_packed_file_gives_the_offsets_of_its_text(tmp_path):

@@ -61,7 +61,7 @@ def test_what_an_earlier_attempt_left_is_removed(tmp_path):
 
 def file_split(name, *paths):
     files = tuple(
-        input_files.InputFile(path, rank, (), 0, 0, False) for rank, path in enumerate(paths)
+        input_files.InputFile(path, rank, (), 0, 0, "") for rank, path in enumerate(paths)
     )
     return input_files.InputSplit(name, "pattern", files)
 
@@ -83,8 +83,9 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     assert str(caught.value).splitlines() == [
         "Split 'train': 32 of 1000 rows in a.tsv are bad (3.20%; empty_id 2, time 30), "
         "allowed are 1.00%.",
-        "Mend the rows, or raise sessions.max_reject_fraction. The first of them:",
+        "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
         *(f"  a.tsv at byte {100 * n}: time: 'row {n}'" for n in range(5)),
+        f"empty_id: {REJECT_REASONS['empty_id']}",
         "Times in column 'Time' are read as sessions.time_unit = auto; there are auto, "
         "milliseconds, seconds, microseconds, nanoseconds, iso8601.",
     ]

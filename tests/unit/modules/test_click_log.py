@@ -1,58 +1,13 @@
-"""Headers and rows of a click log."""
+"""Rows, ids and times of a click log."""
 
 import random
 
 import pytest
 
-from modules.click_log import Columns, parse_rows, read_header
-from modules.sessions import SessionDataError, SessionOptions
+from modules.click_header import Columns
+from modules.click_log import REJECT_REASONS, parse_rows
 
 COLUMNS = Columns("\t", 3, 0, 1, 2)
-
-
-def test_finds_columns_in_any_order_among_others():
-    header = b"\xef\xbb\xbfTime\tCategory\tItemId\tSessionId\r\n"
-    assert read_header(header, "a.tsv", SessionOptions()) == Columns("\t", 4, 3, 2, 0)
-
-
-@pytest.mark.parametrize(
-    ("path", "delimiter", "expected"),
-    [
-        ("a.csv", None, ","),
-        ("a.CSV.gz", None, ","),
-        ("a.tsv", None, "\t"),
-        ("a.txt.gz", None, "\t"),
-        ("a.csv", ";", ";"),
-    ],
-)
-def test_takes_the_delimiter_from_the_options_or_the_name(path, delimiter, expected):
-    header = expected.join(["SessionId", "ItemId", "Time"]).encode()
-    assert read_header(header, path, SessionOptions(delimiter=delimiter)).delimiter == expected
-
-
-def test_reads_quoted_header_and_own_column_names():
-    options = SessionOptions(session_column="visit", item_column="sku", time_column="at")
-    assert read_header(b'"at","visit","sku"\n', "a.csv", options) == Columns(",", 3, 1, 2, 0)
-
-
-def test_a_missing_column_is_named_with_file_and_what_was_found():
-    with pytest.raises(SessionDataError) as caught:
-        read_header(b"SessionId,ItemId,Time\n", "/data/a.tsv", SessionOptions())
-    assert str(caught.value) == (
-        "/data/a.tsv has no column 'SessionId': its first line, split at '\\t', names "
-        "'SessionId,ItemId,Time'. Mend the header, or set sessions.session_column or "
-        "sessions.delimiter."
-    )
-
-
-def test_a_column_named_twice_is_refused():
-    with pytest.raises(SessionDataError, match=r"a\.tsv has more than one column 'ItemId'"):
-        read_header(b"SessionId\tItemId\tItemId\tTime\n", "a.tsv", SessionOptions())
-
-
-def test_utf16_is_named():
-    with pytest.raises(SessionDataError, match=r"a\.tsv is UTF-16 text: write it as UTF-8"):
-        read_header("SessionId\tItemId\tTime\n".encode("utf-16"), "a.tsv", SessionOptions())
 
 
 def test_rows_keep_their_offsets_and_windows_ends_and_blank_lines_do_not_matter():
@@ -86,7 +41,132 @@ def test_quoted_fields_are_read_as_csv():
     text = b'"s,1","say ""hi""",5\ns2,"open,6\n'
     rows = parse_rows(text, 0, Columns(",", 3, 0, 1, 2))
     assert (rows.session_ids, rows.item_ids) == ([b"s,1"], [b'say "hi"'])
-    assert rows.rejects == [("field_count", text.index(b"s2"), b's2,"open,6')]
+    assert rows.rejects == [("quotes", text.index(b"s2"), b's2,"open,6')]
+
+
+ROW = b"s\ti\t1442004589439"
+READ = (b"s", b"i", 1442004589439)
+
+
+def read_one(line: bytes, columns: Columns = COLUMNS) -> tuple[bytes, bytes, int] | str:
+    """What becomes of a row among others: its event, or the reason why it is rejected."""
+    plain = columns.delimiter.encode().join([b"a", b"b", b"5", b"", b""][: columns.width])
+    rows = parse_rows(b"\n".join([plain, line, plain]), 0, columns, "milliseconds")
+    assert len(rows.times) + len(rows.rejects) == 3
+    if rows.rejects:
+        ((reason, offset, _),) = rows.rejects
+        assert offset == len(plain) + 1
+        return reason
+    return rows.session_ids[1], rows.item_ids[1], rows.times[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ROW + b"\r\r",  # a text-mode writer on Windows
+        ROW + b"\r\r\r",
+        b"\r" + ROW,
+        b"\xef\xbb\xbf" + ROW,  # files that `cat` joined
+        b"\xef\xbb\xbf\xef\xbb\xbf" + ROW,
+        b" s\ti  \t 1442004589439 ",
+        b"s\t\x0bi\x0c\t1442004589439",
+        "\u00a0s\t\u3000i\u2003\t1442004589439".encode(),
+        "s\u2028\ti\x85\t1442004589439".encode(),
+    ],
+    ids=repr,
+)
+def test_what_surrounds_ids_is_no_part_of_them(line):
+    assert read_one(line) == READ
+
+
+def test_blanks_inside_an_id_stay():
+    assert read_one("a b\té\u00a0c\t5".encode()) == (b"a b", "é\u00a0c".encode(), 5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"s\t[PAD]\t5",
+        b"s\t [UNK] \t5",
+        b"s\ta__SPACE__b\t5",
+        b"s\t__SPACE _\t5",
+        b"s\ta\rb\t5",
+        b"a\rs\ti\t5",
+    ],
+    ids=repr,
+)
+def test_ids_that_the_vocabulary_cannot_hold_are_rejected(line):
+    assert read_one(line) == "unusable_id"
+
+
+@pytest.mark.parametrize(
+    "item", [b"[pad]", b"SPACE", b"_SPACE_", b"[UNK]2", b"a\x0bb", b"\xc2\x80x"]
+)
+def test_other_ids_are_kept(item):
+    assert read_one(b"[PAD]\t" + item + b"\t5") == (b"[PAD]", item, 5)
+
+
+def test_an_id_of_a_blank_beyond_ascii_is_empty():
+    assert read_one("s\t\u00a0\t5".encode()) == "empty_id"
+
+
+@pytest.mark.parametrize("line", [b"s\ti\0\t5", b"s\ti\t5\0", b'"s\0"\t"i"\t5'])
+def test_a_zero_byte_is_no_text(line):
+    assert read_one(line) == "encoding"
+
+
+LETTERS = COLUMNS._replace(width=4, quoting="letters")
+WITHOUT = COLUMNS._replace(width=4, quoting="none")
+CSV = Columns(",", 4, 0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "title", [b'"Weird Al" Yankovic', b'"12 inch', b'12"', b'"Heroes"', b'"', b'say \\"hi\\"']
+)
+@pytest.mark.parametrize("columns", [LETTERS, WITHOUT])
+def test_quotes_of_a_tsv_are_letters(title, columns):
+    assert read_one(ROW + b"\t" + title, columns) == READ
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'"s"\ti\t5\tx',
+        b's\t"i"\t5\tx',
+        b's\t "i" \t5\tx',
+        b's\ti\t"5"\tx',
+        b's\t"a\tb"\t5\tx',
+        b's\ti\t5\t"a\tb"',
+    ],
+)
+def test_a_tsv_does_not_take_quotes_around_an_id_for_letters_unasked(line):
+    assert read_one(line, LETTERS) == "quotes"
+
+
+def test_ids_keep_their_quotes_where_quotes_are_letters():
+    assert read_one(b's\t"i"\t5\tx', WITHOUT) == (b"s", b'"i"', 5)
+    assert read_one(b's\t"i\t5\tx', LETTERS) == (b"s", b'"i', 5)
+    assert read_one(b's\t"a\tb"\t5', WITHOUT) == "time"
+
+
+@pytest.mark.parametrize(
+    ("line", "item"),
+    [
+        (b's,"i",5,"say \\"hi\\", ok"', b"i"),
+        (b's,"say \\"hi\\", ok",5,x', b'say "hi", ok'),
+        (b's,"hi \\"",5,"x"', b'hi "'),
+        (b's,"C:\\",5,x', b"C:\\"),
+        (b's,"i",5,"%s"' % (b"x" * 200_000), b"i"),
+    ],
+)
+def test_csv_is_read_with_quotes_doubled_or_behind_a_backslash(line, item):
+    assert read_one(line, CSV) == (b"s", item, 5)
+
+
+@pytest.mark.parametrize("line", [b's,i,5,"two', b'lines"', b's,i,5,"x"y', b's,i,5,"x,y'])
+def test_a_row_with_a_quote_that_csv_does_not_know_names_the_quote(line):
+    assert read_one(line, CSV) == "quotes"
+    assert "sessions.quoting=none" in REJECT_REASONS["quotes"]
 
 
 def test_any_cut_of_the_text_at_a_line_end_gives_the_same_rows():

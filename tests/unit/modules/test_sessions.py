@@ -204,6 +204,7 @@ def test_options_are_the_agreed_ones():
         "item_column": "ItemId",
         "time_column": "Time",
         "delimiter": None,
+        "quoting": "auto",
         "time_unit": "auto",
         "drop_immediate_repeats": False,
         "min_session_length": 2,

@@ -1,0 +1,93 @@
+"""What a file is by its first bytes, whatever its name says: what is no text is named."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SAMPLE_BYTES = 4096
+_TAR_AT = 257
+_PACKED = "unpack it first"
+_TABLE = "write its rows as CSV or TSV text"
+_UTF8 = "write it as UTF-8, for example with: iconv -f {} -t UTF-8 FILE > NEW"
+
+
+class _Kind(NamedTuple):
+    name: str
+    how_to_fix: str
+
+
+# Compression that is unpacked while a file is read.
+_CODECS = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "xz"),  # .lzma
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+_KINDS = (
+    (b"\xff\xfe\0\0", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
+    (b"\0\0\xfe\xff", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
+    (b"\xff\xfe", _Kind("UTF-16 text", _UTF8.format("UTF-16"))),
+    (b"\xfe\xff", _Kind("UTF-16 text", _UTF8.format("UTF-16"))),
+    (b"PK\x03\x04", _Kind("a ZIP archive or an Excel workbook", f"{_PACKED}, or save it as CSV")),
+    (b"PK\x05\x06", _Kind("an empty ZIP archive", "write it again")),
+    (b"\xd0\xcf\x11\xe0", _Kind("an old Excel workbook", "save it as CSV")),
+    (b"\x1f\x9d", _Kind("compressed with `compress`", "unpack it with: uncompress FILE")),
+    (b"\x04\x22\x4d\x18", _Kind("compressed with LZ4", "unpack it with: lz4 -d FILE")),
+    (b"\xff\x06\0\0sNaPpY", _Kind("compressed with Snappy", _PACKED)),
+    (b"7z\xbc\xaf\x27\x1c", _Kind("a 7-Zip archive", _PACKED)),
+    (b"Rar!\x1a\x07", _Kind("a RAR archive", _PACKED)),
+    (b"Obj\x01", _Kind("an Avro file", _TABLE)),
+    (b"SEQ\x06", _Kind("a Hadoop sequence file", _TABLE)),
+    (b"ARROW1\0\0", _Kind("an Arrow file", _TABLE)),
+    (b"FEA1\0", _Kind("a Feather file", _TABLE)),
+    (b"SQLite format 3\0", _Kind("an SQLite database", _TABLE)),
+    (b"\x89HDF\r\n", _Kind("an HDF5 file", _TABLE)),
+    (b"\0\x05\x16\x07", _Kind("what macOS keeps beside a file (AppleDouble)", "remove it")),
+    (
+        b"version https://git-lfs",
+        _Kind("Git LFS's pointer to a file", "fetch the file with: git lfs pull"),
+    ),
+)
+# Could begin a text as well: believed where a byte follows that no text holds.
+_BINARY_KINDS = (
+    (b"PAR1", _Kind("a Parquet file", _TABLE)),
+    (b"ORC", _Kind("an ORC file", _TABLE)),
+)
+
+
+def codec_of(sample: bytes) -> str:
+    """Returns the compression of a file that begins with `sample`, one we unpack; "" for none."""
+    if sample.startswith(b"BZh") and sample[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return "bz2"
+    return next((codec for magic, codec in _CODECS if sample.startswith(magic)), "")
+
+
+def what_is_wrong(sample: bytes) -> str | None:
+    """Returns why a file that begins so is not UTF-8 text, and how to fix it; None if it is."""
+    kind = _kind_of(sample)
+    return f"is {kind.name}: {kind.how_to_fix}" if kind else None
+
+
+def _kind_of(sample: bytes) -> _Kind | None:
+    for magic, kind in _KINDS:
+        if sample.startswith(magic):
+            return kind
+    if codec_of(sample):
+        return _Kind(f"compressed twice (with {codec_of(sample)} inside)", "unpack it once")
+    if sample[_TAR_AT : _TAR_AT + 5] == b"ustar":
+        return _Kind("a tar archive", "unpack it with: tar -xf FILE")
+    for magic, kind in _BINARY_KINDS:
+        if sample.startswith(magic) and any(byte < 9 or 13 < byte < 32 for byte in sample[:16]):
+            return kind
+    return _kind_with_nul(sample)
+
+
+def _kind_with_nul(sample: bytes) -> _Kind | None:
+    if b"\0" not in sample:
+        return None
+    ends = sample[0:64:2], sample[1:64:2]
+    for order, nul, text in (("LE", ends[1], ends[0]), ("BE", ends[0], ends[1])):
+        if nul and not nul.strip(b"\0") and b"\0" not in text:
+            return _Kind("UTF-16 text without a byte-order mark", _UTF8.format(f"UTF-16{order}"))
+    place = sample.index(b"\0")
+    return _Kind(f"no text: byte {place} is 0", "write its rows as UTF-8 text")
