@@ -62,6 +62,9 @@ env: python  ## Make the environment for development, and say where it is.
 lock: python  ## Resolve both lock files anew (ARGS=--upgrade for newer versions).
 	@$(PYTHON) environment.py lock $(ARGS)
 
+audit: python  ## Check both lock files for published vulnerabilities (needs a network).
+	@PYTHON="$(PYTHON)" sh .ci/audit.sh $(ARGS)
+
 ci: python  ## Run what continuous integration runs.
 	@bash .ci/run
 
@@ -77,4 +80,4 @@ python:
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .PHONY: help run test test-unit test-integration test-e2e test-all-stacks lint format types env lock \
-  ci clean clean-env python
+  audit ci clean clean-env python

@@ -47,6 +47,8 @@ INSTALL_REQUIRES = [
     "matplotlib",
     "numpy",
     "pyarrow",
+    # TFX 1.16 needs PyArrow 10, which runs code that a Parquet file brings (CVE-2023-47248).
+    "pyarrow-hotfix",
     "scipy",
     "pyyaml",
     # TensorFlow Hub imports pkg_resources, which setuptools 81 began to drop.

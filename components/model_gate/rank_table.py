@@ -15,6 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# Importing it is what keeps PyArrow 10 from running code that a Parquet file brings.
+import pyarrow_hotfix  # noqa: F401
+
 from components.model_gate.metric_names import NEW_ITEM, Bounds, slice_names
 from modules import metrics
 from modules.metrics import BoolArray, IntArray

@@ -1,0 +1,75 @@
+"""SECURITY.md is true to the lock files; what it says cannot run code does not."""
+
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bootstrap.stacks import ROOT, STACKS
+from pipeline.typed_values import parse_yaml
+
+ADVISORY = re.compile(r"(?:CVE-\d{4}-\d{4,}|PYSEC-\d{4}-\d+|GHSA(?:-[0-9a-z]{4}){3})")
+
+
+def listed() -> list[list[str]]:
+    """Return the rows of the table of known vulnerabilities."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    rows = re.findall(r"^\| (?!stack )(.+) \|$", text, re.MULTILINE)
+    return [row.split(" | ") for row in rows]
+
+
+def test_security_lists_what_the_locks_pin() -> None:
+    rows = listed()
+
+    assert {row[0] for row in rows} == set(STACKS)
+    for row in rows:
+        stack, package = row[0], row[1].strip("`")
+        lock = STACKS[stack].lock.read_text("utf-8")
+        assert re.search(rf"^{re.escape(package)} ", lock, re.MULTILINE), f"{stack}: {package}"
+
+
+def test_every_row_of_security_is_whole() -> None:
+    for row in listed():
+        assert len(row) == 6, row
+        assert all(ADVISORY.fullmatch(name) for name in row[2].split(", ")), row
+        assert re.match("No|On|With", row[5]), row
+
+
+class Attack:
+    """Is unpickled by creating a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    def __reduce__(self) -> Any:
+        return open, (self._path, "w")
+
+
+def test_a_rank_table_runs_no_code_that_it_brings(tmp_path: Path) -> None:
+    ran, table = tmp_path / "ran", tmp_path / "ranks.parquet"
+    pickled = {
+        "ARROW:extension:name": "arrow.py_extension_type",
+        "ARROW:extension:metadata": pickle.dumps(Attack(ran)),
+    }
+    schema = pa.schema([pa.field("session_id", pa.int32(), metadata=pickled)])
+    pq.write_table(pa.table([pa.array([1], pa.int32())], schema=schema), table)
+    # In a process of its own: Beam, where it is imported, protects the whole process.
+    code = f"from components.model_gate import rank_table; rank_table.read_table({str(table)!r})"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert not ran.exists()
+    assert "Disallowed deserialization" in done.stderr
+
+
+def test_yaml_makes_no_objects(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="python/object"):
+        parse_yaml(f"key: !!python/object/apply:builtins.open [{tmp_path}/ran, w]")
+
+    assert not (tmp_path / "ran").exists()
