@@ -128,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the pipeline; returns 0 when it came to its end, also if the model was not blessed."""
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, _stop)
+    # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.ExitStack() as held:
         try:
             config, out = configure(options)

@@ -8,6 +8,7 @@ images, no volumes (folders are this machine's), no cache, one node at a time.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import uuid
@@ -137,5 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _stop(number: int, _: object) -> None:
+    """Ends the driver as an exception does, so that the node that runs ends too."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell's is ignored
     sys.exit(main())

@@ -14,6 +14,7 @@ _IN_A_SENTENCE = re.compile(r"`([^`]+)`")
 # What a command in a sentence begins with; a file's name alone is no command.
 _BEGINNING = re.compile(r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\w+\.py) \S")
 _PYTHON = re.compile(r"^(\.venv/\w+/bin/)?python3?(?= )")
+_PRESET_COMMAND = re.compile(r"^#   command:  (.*)$", re.MULTILINE)
 _HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 
 
@@ -31,8 +32,11 @@ class Command:
 
 
 def commands() -> list[Command]:
-    """All commands: lines of blocks without a language, and what sentences quote."""
+    """All commands: lines of blocks without a language, what sentences quote, and the presets'."""
     found = []
+    for file in sorted((PROJECT / "pipeline" / "presets").glob("*.yaml")):
+        (command,) = _PRESET_COMMAND.findall(file.read_text("utf-8"))
+        found.append(Command(str(file.relative_to(PROJECT)), command))
     for file in sorted(PROJECT.rglob("*.md")):
         name = str(file.relative_to(PROJECT))
         if name.startswith((".", "output/", "build/")) or name == "CHANGELOG.md":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,27 @@ def test_a_folder_that_cannot_be_made_is_named(
     assert run.main(["--out", str(tmp_path / "file" / "out")]) == 2
     error = capsys.readouterr().err
     assert f"{tmp_path}/file" in error and "OUT=folder" in error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_ends_on_both_signals_as_a_shell_starts_it_in_the_background(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> int:
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+        return 0
+
+    for name in ("train.tsv", "test.tsv"):
+        (tmp_path / name).write_text("SessionId\tItemId\tTime\n1\ta\t5\n1\tb\t6\n")
+    monkeypatch.setattr(run, "execute", interrupted)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
+    try:
+        status = run.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    except SystemExit as ended:
+        status = ended.code
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+    assert status == 128 + number

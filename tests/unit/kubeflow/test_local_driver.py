@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +242,37 @@ def test_the_command_says_that_there_is_no_specification(
     missing = tmp_path / "none.yaml"
     assert local_driver.main([str(missing), "--work", str(tmp_path / "work")]) == 1
     assert f"No such file or directory: '{missing}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_driver_that_is_stopped_leaves_no_node_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    started = tmp_path / "started"
+    code = (
+        f"import os, time; open({str(started)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(60)"
+    )
+    (tmp_path / "spec.yaml").write_text(json.dumps(_spec(write=code)), "utf-8")
+    driver = subprocess.Popen(
+        # As a shell starts what runs in the background.
+        [
+            *("sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, local_driver.__file__),
+            *(str(tmp_path / "spec.yaml"), "--work", str(tmp_path / "work")),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        node = int(started.read_text())
+        driver.send_signal(number)
+        assert driver.wait(timeout=30) != 0
+    finally:
+        driver.kill()
+        driver.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{node}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{node}").exists()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,15 @@ def test_defining_the_pipeline_imports_no_model() -> None:
     imported = {name.split(".")[0] for source in sources for name in _imports(source)}
     assert "tfx" in imported
     assert not imported & {"tensorflow_recommenders", "tf_keras", "keras", "keras_tuner"}
+
+
+def test_keras_2_is_chosen_whatever_the_shell_says() -> None:
+    program = "import os, modules; print(os.environ['TF_USE_LEGACY_KERAS'])"
+    shell = {**os.environ, "TF_USE_LEGACY_KERAS": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, env=shell, capture_output=True, text=True
+    )
+    assert done.stdout == "1\n"
 
 
 @pytest.mark.parametrize("runner", ["run", "recommend", "batch_recommend", "demo", "renew_index"])
