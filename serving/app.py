@@ -53,7 +53,8 @@ class App:
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answers a request."""
         request = Request(environ)
-        request.max_content_length = self._limits.bytes
+        # One more than allowed: of a body in chunks, werkzeug reads so many bytes and says no more.
+        request.max_content_length = self._limits.bytes + 1
         return self._answer(request)(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -96,14 +97,21 @@ class App:
     def _predict(self, request: Request, model: ServedModel) -> Response:
         if request.method != "POST":
             raise MethodNotAllowed(["POST"], "Recommendations are asked for with POST.")
+        body = self._body(request)
+        return _json(predict(model.signatures, body, self._limits, len(model.item_ids)))
+
+    def _body(self, request: Request) -> bytes:
+        too_large = RequestError(
+            f"The body is too large: at most {self._limits.bytes:,} bytes. Send several requests.",
+            413,
+        )
         try:
             body = request.get_data()
         except RequestEntityTooLarge as error:
-            most = f"{self._limits.bytes:,}"
-            raise RequestError(
-                f"The body is too large: at most {most} bytes. Send several requests.", 413
-            ) from error
-        return _json(predict(model.signatures, body, self._limits, len(model.item_ids)))
+            raise too_large from error
+        if len(body) > self._limits.bytes:
+            raise too_large
+        return body
 
     def _page(self, request: Request, model: ServedModel) -> Response:
         text = self._template.render(
