@@ -78,7 +78,7 @@ def _no_column(
     """Words the error of a header without a needed column, or with two of it."""
     wanted = getattr(options, option)
     number = "no" if wanted not in names else "more than one"
-    found = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
     if not names:
         found = f"nothing, since its quotes are not closed: {quote(line)}"
     text = (

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from modules.exact_index import offer_in, with_offer
 from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_digest
+from modules.quoting import quote
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -180,6 +181,6 @@ def _check(folder: Path, offered: npt.NDArray[np.object_]) -> None:
         named = [item for item in found if item]
         if not set(named) <= allowed or len(named) < min(len(found), len(allowed)):
             raise RenewalError(
-                f"The renewed model answers {session!r} with items that are not on offer, or with "
-                "too few. It was not pushed."
+                f"The renewed model answers {quote(session)} with items that are not on offer, or "
+                "with too few. It was not pushed."
             )

@@ -152,7 +152,7 @@ def _number(value: Any, dtype: Any) -> int | float | None:
         return None
     if dtype.is_integer:
         return value if isinstance(value, int) and dtype.min <= value <= dtype.max else None
-    return value if abs(value) <= dtype.max else None
+    return value if abs(value) <= float(dtype.max) else None
 
 
 def _bytes(where: str, value: Any) -> bytes | None:

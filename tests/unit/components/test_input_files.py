@@ -86,6 +86,17 @@ def test_a_missing_file_is_named(tmp_path):
     )
 
 
+@pytest.mark.parametrize("delimiter", ["", ",", "\t", '"'])
+def test_a_huge_first_line_is_quoted_in_part(tmp_path, delimiter):
+    header = delimiter.join(["x" * 100_000] * 30)
+    for text in (header, f"{header}\ns\ti\t1\n"):
+        (tmp_path / "a.tsv").write_text(text)
+        with pytest.raises(SessionDataError) as caught:
+            find(tmp_path, {"train": "a.tsv"})
+        assert len(str(caught.value)) < 3_000
+        assert "xxxx" in str(caught.value) and "more characters" in str(caught.value)
+
+
 def test_a_folder_is_no_file(tmp_path):
     (tmp_path / "week").mkdir()
     with pytest.raises(SessionDataError, match=f"matches only the folder {tmp_path}/week"):
