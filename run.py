@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import launch
 from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
-from pipeline.data_files import DataPaths
+from pipeline.data_files import DataPaths, describe_tail
 from pipeline.metadata_file import check_metadata_file
 from pipeline.overrides import split_overrides
 from pipeline.progress import FAILED
@@ -66,6 +66,8 @@ def prepare(config: Config, out: Path) -> None:
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Made the bundled sample data in {config.data.folder}", flush=True)
+    if config.data.tail:
+        print(describe_tail(config.data), flush=True)
 
 
 class Screen:

@@ -13,8 +13,9 @@ from tfx.types import Channel
 from components.earlier_runs.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
 from deployment import Deployment, load_beam_arguments
 from modules.file_patterns import is_uri
+from modules.time_splits import SPLITS
 from pipeline.config import Config, ConfigError, Paths, load_config
-from pipeline.data_files import SPLITS, DataOptions
+from pipeline.data_files import DataOptions
 from pipeline.earlier_runs import BLESSED_MODEL_ID, EarlierRuns
 from pipeline.pipeline import create_pipeline
 from pipeline.source_digest import source_digest
@@ -58,21 +59,17 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
 
 def _relative(data: DataOptions, preset: str) -> DataOptions:
     """Returns the splits' patterns relative to the data folder."""
-    names: dict[str, str] = {}
     problems = []
     for split in SPLITS:
         pattern = getattr(data, split)
-        if not pattern:
-            continue
-        names[split] = pattern
-        if pattern.startswith(("/", "~")) or is_uri(pattern):
+        if pattern and (pattern.startswith(("/", "~")) or is_uri(pattern)):
             problems.append(
                 f"data.{split} must be relative to the data folder of the cluster, got "
                 f"{pattern!r}: give the name alone; the folder is a parameter of the run"
             )
     if problems:
         raise ConfigError(preset, problems)
-    return DataOptions(names.get("train"), names.get("eval"), names.get("test"))
+    return dataclasses.replace(data, folder=None, generate=False)
 
 
 def cluster_paths(deployment: Deployment) -> Paths:

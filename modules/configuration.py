@@ -237,7 +237,8 @@ class CheckOptions:
     """What the data gate stops a run for, before anything is trained.
 
     Comparisons are with the data that last passed the gate in the same metadata store; they are
-    skipped while there is none. None switches a limit off.
+    skipped while there is none. None switches a limit off. What may be a leak or a wrong clock is
+    warned of, with counts, whatever its limit.
 
     Attributes:
       stop_severities: severities of ExampleValidator's anomalies that stop the run.
@@ -247,6 +248,18 @@ class CheckOptions:
       max_session_count_change: largest relative change of the number of train sessions; 0.5
         accepts half to one and a half times as many.
       max_session_length_change: largest relative change of the mean length of train sessions.
+      max_copied_sessions: largest share of sessions that two input splits have in common, with the
+        same id, items and times, of the split that has fewer.
+      max_shared_sessions: largest share of a later input split's sessions whose id occurs in an
+        earlier one too.
+      max_time_overlap: largest share of a later split's sessions that start before the last
+        session of an earlier one.
+      max_time_gap: longest time between the end of train and the start of eval or test, as a
+        multiple of the time that train spans (at least one day).
+      max_implausible_times: largest share of a split's sessions that start before 1990 or later
+        than tomorrow.
+      max_tied_sessions: largest share of a split that is cut from train beyond its fraction, since
+        its sessions start in the same millisecond.
     """
 
     stop_severities: tuple[str, ...] = ("ERROR",)
@@ -255,6 +268,12 @@ class CheckOptions:
     max_item_divergence: float | None = None
     max_session_count_change: float | None = None
     max_session_length_change: float | None = None
+    max_copied_sessions: float | None = 0.5
+    max_shared_sessions: float | None = None
+    max_time_overlap: float | None = None
+    max_time_gap: float | None = 10.0
+    max_implausible_times: float | None = None
+    max_tied_sessions: float | None = None
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
@@ -264,6 +283,12 @@ class CheckOptions:
             "max_item_divergence": (0.0, 1.0),
             "max_session_count_change": (0.0, 10**6),
             "max_session_length_change": (0.0, 10**6),
+            "max_copied_sessions": (0.0, 1.0),
+            "max_shared_sessions": (0.0, 1.0),
+            "max_time_overlap": (0.0, 1.0),
+            "max_time_gap": (0.0, 10**6),
+            "max_implausible_times": (0.0, 1.0),
+            "max_tied_sessions": (0.0, 1.0),
         }
         problems = [
             f"stop_severities must be of {', '.join(SEVERITIES)}, got {severity!r}"

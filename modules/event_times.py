@@ -1,4 +1,4 @@
-"""Event times as text, read as milliseconds since 1970; neither TensorFlow nor Beam here."""
+"""Event times as text, and as milliseconds since 1970; neither TensorFlow nor Beam here."""
 
 from __future__ import annotations
 
@@ -119,3 +119,13 @@ def _offset_ms(zone: bytes | None) -> int:
     digits = zone[1:].replace(b":", b"").ljust(4, b"0")
     ahead = int(digits[:2]) * _MS_PER_HOUR + int(digits[2:]) * _MS_PER_MINUTE
     return ahead if zone[:1] == b"+" else -ahead
+
+
+def utc_text(time_ms: int) -> str:
+    """Writes a time as people read it.
+
+    >>> utc_text(1442004589439)
+    '2015-09-11 20:49:49.439 UTC'
+    """
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time_ms)
+    return f"{moment.isoformat(sep=' ', timespec='milliseconds')} UTC"

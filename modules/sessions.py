@@ -1,7 +1,8 @@
-"""Events become sessions, and sessions a split; neither TensorFlow nor Beam here.
+"""Events become sessions; neither TensorFlow nor Beam here.
 
-With `click_log.py` (rows of a file) these functions are all that decides what a session and the
-eval cut are: the Beam graph in `components/session_example_gen` and the tests call the same ones.
+With `click_log.py` (rows of a file) and `time_splits.py` (what becomes eval and test) these
+functions are all that decides what a session is and which split it goes to: the Beam graph in
+`components/session_example_gen` and the tests call the same ones.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from modules.event_times import TIME_UNITS
 from modules.row_fields import QUOTING
 
-_MS_PER_HOUR = 3_600_000
 _MAX_HOURS = 1_000_000
 
 
@@ -100,20 +100,20 @@ class SessionOptions:
                 f"an integer of at least min_session_length ({shortest}), or null",
             ),
             "sample_fraction": (
-                _is_number(self.sample_fraction) and 0 < self.sample_fraction <= 1,
+                is_number(self.sample_fraction) and 0 < self.sample_fraction <= 1,
                 "above 0 and at most 1",
             ),
             "eval_fraction": (
-                _is_number(self.eval_fraction) and 0 < self.eval_fraction < 1,
+                is_number(self.eval_fraction) and 0 < self.eval_fraction < 1,
                 "above 0 and below 1",
             ),
             "eval_hours": (
                 self.eval_hours is None
-                or (_is_number(self.eval_hours) and 0 < self.eval_hours <= _MAX_HOURS),
+                or (is_number(self.eval_hours) and 0 < self.eval_hours <= _MAX_HOURS),
                 f"above 0 and at most {_MAX_HOURS}, or null",
             ),
             "max_reject_fraction": (
-                _is_number(self.max_reject_fraction) and 0 <= self.max_reject_fraction <= 1,
+                is_number(self.max_reject_fraction) and 0 <= self.max_reject_fraction <= 1,
                 "between 0 and 1",
             ),
         }
@@ -127,7 +127,7 @@ def _is_delimiter(value: object) -> bool:
     return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n\0'
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """Tells whether value is a number; YAML's true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -206,22 +206,3 @@ def is_sampled(session_id: bytes, fraction: float) -> bool:
         return True
     digest = hashlib.blake2b(session_id, digest_size=8, person=b"sample").digest()
     return int.from_bytes(digest, "big") < fraction * 2**64
-
-
-def eval_cut(start_times: Iterable[int], options: SessionOptions) -> int:
-    """Finds the start time (ms) from which on sessions of train become split eval.
-
-    With `eval_hours` these are the sessions that start in the last hours before the latest start;
-    else the last `eval_fraction` of the sessions, at least one. Sessions that start in the same
-    millisecond as the first of these all go to eval.
-
-    >>> eval_cut([5, 1, 3, 4, 2], SessionOptions(eval_fraction=0.4))
-    4
-    """
-    ordered = sorted(start_times)
-    if not ordered:
-        return 0
-    if options.eval_hours is not None:
-        return ordered[-1] - int(options.eval_hours * _MS_PER_HOUR) + 1
-    held_out = max(1, int(len(ordered) * options.eval_fraction + 0.5))
-    return ordered[-held_out]

@@ -28,7 +28,7 @@ from modules.configuration import (
 from modules.quoting import quote
 from modules.sessions import SessionOptions
 from modules.tuner_options import TunerOptions
-from pipeline.data_files import DataOptions, DataPaths, resolve_data
+from pipeline.data_files import DataOptions, DataPaths, resolve_data, without_preset_files
 from pipeline.overrides import apply_override
 from pipeline.typed_values import build, convert, field_names, to_plain, unknown_key
 from pipeline.yaml_values import format_yaml, parse_yaml, unwrap
@@ -84,7 +84,7 @@ class Config:
 
     Attributes:
       name: of the pipeline, in TFX and in metadata.
-      data: files of the three splits, as absolute paths or patterns.
+      data: files of the splits, as absolute paths or patterns, and what is cut from train.
       sessions: how events become sessions.
       checks: limits of the data gate.
       features: what Transform makes of a session.
@@ -273,6 +273,8 @@ def load_config(
     """
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
+    if file.parent == PRESETS:
+        without_preset_files(values, data)
     for assignment in overrides:
         apply_override(values, assignment, _SECTIONS, _SCALARS, problems)
     known = _known_keys()
@@ -285,7 +287,8 @@ def load_config(
     }
     # Paths of a bundled preset are the checkout's own; all others are the user's.
     base = PROJECT if file.parent == PRESETS else Path.cwd()
-    sections["data"] = resolve_data(sections["data"], data, base, problems)
+    needs_test = sections["evaluation"].split == "test"
+    sections["data"] = resolve_data(sections["data"], data, base, problems, needs_test)
     config = Config(**scalars, **sections)
     problems += config.problems() + _gate_problems(config)
     if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from modules.file_patterns import (
     FilePatternError,
@@ -13,8 +14,10 @@ from modules.file_patterns import (
     join,
     what_is_there,
 )
+from modules.time_splits import SPLITS, TailOptions
 
-SPLITS = ("train", "eval", "test")
+DEFAULT_TEST_FRACTION = 0.15
+_TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +27,12 @@ class DataOptions:
     Attributes:
       train: events that the model learns from.
       eval: events that its epochs and settings are chosen on; None cuts them from `train`.
-      test: events that it is judged on.
+      test: events that it is evaluated on; None cuts them from the end of `train`.
       folder: where relative names are looked for; None for the working directory.
       generate: missing files are the bundled sample's, which the runner makes in `folder`.
+      test_days: length of a split test that is cut, in days of session start time.
+      test_fraction: share of the sessions of `train`, the last by start time, that become split
+        test; 0.15 where neither this nor `test_days` nor `test` is set and split test is evaluated.
     """
 
     train: str | None = None
@@ -34,6 +40,17 @@ class DataOptions:
     test: str | None = None
     folder: str | None = None
     generate: bool = False
+    test_days: float | None = None
+    test_fraction: float | None = None
+
+    @property
+    def tail(self) -> TailOptions:
+        """What is cut from the end of train for split test."""
+        return TailOptions(self.test_days, self.test_fraction)
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        return self.tail.problems()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +92,7 @@ def _resolve_split(
     own = getattr(given, split)
     name = own or getattr(options, split)
     if not name:
-        return None, _not_set(split)
+        return None, _TRAIN_NOT_SET if split == "train" else None
     if own:
         path = absolute(own, Path.cwd())
     else:
@@ -87,14 +104,36 @@ def _resolve_split(
     return path, problem and f"data.{split}: {problem}: {way_out}"
 
 
-def _not_set(split: str) -> str | None:
-    if split == "eval":
-        return None
-    return f"data.{split} is not set: say {split.upper()}=path (a file or a pattern)"
+def _resolve_tail(
+    tail: TailOptions, files: dict[str, str | None], needs_test: bool, problems: list[str]
+) -> TailOptions:
+    """Returns what is cut from train for split test, where it is needed and not given."""
+    if not tail and (files["test"] or not needs_test):
+        return tail
+    name, value = next(
+        ((name, value) for name, value in dataclasses.asdict(tail).items() if value is not None),
+        ("test_fraction", DEFAULT_TEST_FRACTION),
+    )
+    if files["test"]:
+        problems.append(
+            f"data.{name} is {value:g}, which cuts split test from train, but data.test is "
+            f'{files["test"]}: remove one of them (SET="data.test=null", or no TEST=)'
+        )
+    elif files["eval"]:
+        problems.append(
+            f"data.test is not set, and cannot be cut from train since data.eval is "
+            f"{files['eval']}: what is cut from the end of train would be older than eval. Say "
+            "TEST=path too, or leave EVAL out, so that both are cut"
+        )
+    return dataclasses.replace(tail, **{name: value})
 
 
 def resolve_data(
-    options: DataOptions, given: DataPaths | None, base: Path, problems: list[str]
+    options: DataOptions,
+    given: DataPaths | None,
+    base: Path,
+    problems: list[str],
+    needs_test: bool = True,
 ) -> DataOptions:
     """Returns the options with absolute patterns and adds what is missing to `problems`.
 
@@ -103,20 +142,62 @@ def resolve_data(
       given: from the command line, which wins; None for a run on another machine, whose files are
         not looked up here: the options stay as they are.
       base: folder that a relative `options.folder` starts from.
-      problems: gets one line per split that has no file.
+      problems: gets one line per split that has no file, or two sources.
+      needs_test: whether split test is evaluated; a file that a preset names may be missing else.
     """
     if given is None:
-        missing = [_not_set(split) for split in SPLITS if not getattr(options, split)]
-        problems += filter(None, missing)
-        return options
+        problems += [] if options.train else [_TRAIN_NOT_SET]
+        named = {split: getattr(options, split) for split in SPLITS}
+        tail = _resolve_tail(options.tail, named, needs_test, problems)
+        return dataclasses.replace(options, **dataclasses.asdict(tail))
     generated = options.generate and not given.folder
     if given.folder:
         folder = absolute(given.folder, Path.cwd())
     else:
         folder = absolute(options.folder or "", base if options.folder else Path.cwd())
-    resolved = {}
+    files: dict[str, str | None] = {}
     for split in SPLITS:
-        resolved[split], problem = _resolve_split(split, options, given, folder, generated)
+        files[split], problem = _resolve_split(split, options, given, folder, generated)
+        if problem and split == "test" and not (needs_test or given.test):
+            files[split] = problem = None
         problems += [problem] if problem else []
+    tail = _resolve_tail(options.tail, files, needs_test, problems)
     kept_folder = folder if given.folder or options.folder else None
-    return DataOptions(**resolved, folder=kept_folder, generate=generated)
+    return DataOptions(
+        files["train"],
+        files["eval"],
+        files["test"],
+        folder=kept_folder,
+        generate=generated,
+        test_days=tail.test_days,
+        test_fraction=tail.test_fraction,
+    )
+
+
+def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> None:
+    """Drops a bundled preset's eval and test files where TRAIN alone is the user's data.
+
+    Else a file that happens to have the preset's name would be taken for test.
+
+    Args:
+      values: what the preset says; changed in place.
+      given: from the command line.
+    """
+    section = values.get("data")
+    if given and given.train and not given.folder and isinstance(section, dict):
+        values["data"] = {k: v for k, v in section.items() if k not in ("eval", "test")}
+
+
+def describe_tail(data: DataOptions) -> str:
+    """Says which part of train becomes split test, "" where none is cut."""
+    if data.test_days is not None:
+        return (
+            f"Split test: the sessions of {data.train} that start in the last "
+            f"{data.test_days:g} days (data.test_days)."
+        )
+    if data.test_fraction is not None:
+        return (
+            f"Split test: the last {100 * data.test_fraction:g} % of the sessions of {data.train}, "
+            "by start time (data.test_fraction; or set data.test_days, or TEST=path)."
+        )
+    return ""

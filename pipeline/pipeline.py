@@ -89,6 +89,7 @@ def create_components(config: Config, paths: Paths, earlier: EarlierRuns) -> lis
         anomalies=validator.outputs["anomalies"],
         schema=schema,
         previous_statistics=earlier.accepted_statistics.outputs["statistics"],
+        examples=examples,
         options=config.checks,
         source_digest=source_digest("components.data_gate.component"),
     )
@@ -168,6 +169,7 @@ def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
         sessions=config.sessions,
         source_digest=source_digest("components.session_example_gen.component"),
         kept_rejects=paths.rejects,
+        tail=config.data.tail,
     )
 
 

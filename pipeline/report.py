@@ -19,6 +19,7 @@ def format_report(summary: Mapping[str, Any]) -> str:
     parts = [
         _headline(summary),
         _data(summary),
+        "\n".join(f"Warning: {warning}" for warning in summary["warnings"]),
         _metrics(summary),
         _verdict(summary),
         _recommendations(summary),
@@ -157,7 +158,7 @@ def _recommendations(summary: Mapping[str, Any]) -> str:
     found = summary["recommendations"]
     if not found:
         return "Recommendations: none, no model has been pushed yet"
-    lines = ["Recommendations for sessions of the test data:"]
+    lines = [f"Recommendations for sessions of split {found['split']}:"]
     for session in found["sessions"]:
         lines.append(f"  {', '.join(session['items'])}  ->  {', '.join(session['recommended'])}")
     if found["model"] != summary["pushed_model"]:

@@ -21,6 +21,7 @@ from modules.versions import versions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 from pipeline import recommender
 from pipeline.config import Config, Paths
+from pipeline.data_warnings import data_warnings
 from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.pushing import INDEX_PUSHER_ID
 from pipeline.run_record import RunRecord, read_run
@@ -52,6 +53,7 @@ def summarize(
         "run_id": run.run_id,
         "out": str(out),
         **_data(run),
+        "warnings": data_warnings(run),
         "catalogue": _catalogue(run, config),
         "choices": _choices(run),
         **_quality(_evaluation(run), config.evaluation.split),
@@ -63,7 +65,9 @@ def summarize(
         "nodes": {"ran": run.ran(), "cached": run.cached()},
         "seed": config.trainer.seed,
         "versions": versions(),
-        "recommendations": _recommendations(run, Path(paths.push_folder), out),
+        "recommendations": _recommendations(
+            run, Path(paths.push_folder), out, config.evaluation.split
+        ),
     }
     # Last, so that reading artifacts and loading the model count too.
     seconds = {"total": round(time.time() - started, 3), "nodes": dict(node_seconds)}
@@ -117,6 +121,7 @@ def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
         },
         "files": {name: splits[name].get("files") for name in order},
         "sessions": {name: splits[name].get("sessions", 0) for name in order},
+        "split_counts": {name: _split_counts(splits[name]) for name in order},
         "items": {name: splits[name].get("items", 0) for name in order},
     }
 
@@ -134,6 +139,17 @@ def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
             if name.startswith(prefix)
         },
         "dropped": {name: counts.get(f"rows_{name}", 0) for name in dropped},
+    }
+
+
+def _split_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Returns a split's times, and the sessions of it that other splits or no clock would have."""
+    told = ("sessions_before_", "sessions_in_", "sessions_also_", "sessions_copied_")
+    exact = ("first_start", "last_start", "sessions_beyond_fraction")
+    return {
+        name: count
+        for name, count in sorted(counts.items())
+        if name in exact or name.startswith(told)
     }
 
 
@@ -209,8 +225,10 @@ def _report(run: RunRecord) -> str | None:
     return str(Path(page.uri) / REPORT_PAGE) if page else None
 
 
-def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, Any] | None:
-    """Asks the newest pushed model about sessions of the test split; None without a model.
+def _recommendations(
+    run: RunRecord, push_folder: Path, out: Path, split: str
+) -> dict[str, Any] | None:
+    """Calls the newest pushed model with sessions of the evaluated split; None without a model.
 
     The answers of the run before are kept while model and sessions are the same.
     """
@@ -221,10 +239,11 @@ def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, 
         return None
     if examples is None:
         return None
-    known = read_summary(out).get("recommendations")
-    if known and (known["model"], known["examples"]) == (str(model), examples.uri):
+    known = read_summary(out).get("recommendations") or {}
+    asked = (str(model), examples.uri, split)
+    if (known.get("model"), known.get("examples"), known.get("split")) == asked:
         return dict(known)
-    sessions = example_sessions(Path(examples.uri))
+    sessions = example_sessions(Path(examples.uri), split)
     if not sessions:
         return None
     answers = recommender.recommend(
@@ -233,6 +252,7 @@ def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, 
     return {
         "model": str(model),
         "examples": examples.uri,
+        "split": split,
         "sessions": [
             {"items": items[:-1], "next": items[-1], "recommended": [r.item_id for r in answer]}
             for items, answer in zip(sessions, answers, strict=True)
@@ -240,11 +260,11 @@ def _recommendations(run: RunRecord, push_folder: Path, out: Path) -> dict[str, 
     }
 
 
-def example_sessions(examples: Path) -> list[list[str]]:
-    """Returns the item ids of the first sessions of the test split that are easy to read."""
+def example_sessions(examples: Path, split: str) -> list[list[str]]:
+    """Returns the item ids of the first sessions of a split that are easy to read."""
     import tensorflow as tf
 
-    folder = examples / "Split-test"
+    folder = examples / f"Split-{split}"
     files = sorted(str(file) for file in folder.iterdir()) if folder.is_dir() else []
     found: list[list[str]] = []
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():

@@ -175,7 +175,7 @@ def _build(
     inputs: list[input_files.InputSplit],
     sessions: SessionOptions,
 ) -> None:
-    sizes = {}
+    sizes: dict[str, Any] = {}
     if job.shards:
         text = sum(split.text_bytes() for split in inputs)
         sizes = {"bucket_bytes": max(1, text // job.shards)}

@@ -14,6 +14,7 @@ ITEM_FEATURE = "item_ids"
 COMPARED_SPLIT = "train"
 
 OK = "ok"
+WARNING = "warning"
 FAILED = "failed"
 NO_LIMIT = "no limit"
 NOT_COMPARED = "nothing to compare with"
@@ -42,7 +43,7 @@ class Check:
       option: field of `CheckOptions` that holds the limit.
       value: what was found; None where nothing could be measured.
       limit: what was expected; None where no limit is set.
-      verdict: OK, FAILED, NO_LIMIT or NOT_COMPARED.
+      verdict: OK, WARNING, FAILED, NO_LIMIT or NOT_COMPARED.
       explanation: the finding as a sentence.
     """
 

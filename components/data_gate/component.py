@@ -22,6 +22,9 @@ class DataGateSpec(component_spec.ComponentSpec):
         executor.SOURCE_DIGEST: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
+        executor.EXAMPLES: component_spec.ChannelParameter(
+            type=standard_artifacts.Examples, optional=True
+        ),
         executor.STATISTICS: component_spec.ChannelParameter(
             type=standard_artifacts.ExampleStatistics
         ),
@@ -57,6 +60,7 @@ class DataGate(base_component.BaseComponent):
         options: CheckOptions,
         previous_statistics: types.BaseChannel | None = None,
         source_digest: str = "",
+        examples: types.BaseChannel | None = None,
     ):
         """Specifies the node.
 
@@ -67,8 +71,11 @@ class DataGate(base_component.BaseComponent):
           options: limits.
           previous_statistics: output `statistics` of `accepted_statistics()`; may hold nothing.
           source_digest: digest of the gate's code, so that TFX's cache sees an edit.
+          examples: of SessionExampleGen, whose counts tell leaks between splits and wrong times;
+            None leaves those checks out.
         """
         spec = DataGateSpec(
+            examples=examples,
             statistics=statistics,
             anomalies=anomalies,
             schema=schema,

@@ -19,8 +19,11 @@ from tfx.utils import io_utils
 
 from components.data_gate import checks
 from components.data_gate.latest_accepted import STATISTICS_ID
+from components.data_gate.split_checks import split_checks
+from components.session_example_gen.output_files import read_report
 from modules.configuration import CheckOptions, from_json
 
+EXAMPLES = "examples"
 STATISTICS = "statistics"
 ANOMALIES = "anomalies"
 SCHEMA = "schema"
@@ -73,13 +76,16 @@ class Executor(base_executor.BaseExecutor):
         options = from_json(CheckOptions, json.loads(exec_properties[OPTIONS]))
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS])
         previous = next(iter(input_dict.get(PREVIOUS_STATISTICS) or []), None)
-        results = _run_checks(
-            statistics,
-            artifact_utils.get_single_instance(input_dict[ANOMALIES]),
-            previous,
-            _read_schema(input_dict[SCHEMA]),
-            options,
-        )
+        results = [
+            *_run_checks(
+                statistics,
+                artifact_utils.get_single_instance(input_dict[ANOMALIES]),
+                previous,
+                _read_schema(input_dict[SCHEMA]),
+                options,
+            ),
+            *split_checks(_read_counts(input_dict), options),
+        ]
         failed = [check for check in results if check.verdict == checks.FAILED]
         if failed:
             raise DataGateError(failed)
@@ -105,6 +111,12 @@ def _run_checks(
         ),
         *checks.change_checks(found[checks.COMPARED_SPLIT], before, schema, options),
     ]
+
+
+def _read_counts(input_dict: dict[str, list[types.Artifact]]) -> dict[str, int]:
+    """Reads what SessionExampleGen counted; nothing where its examples are not an input."""
+    examples = input_dict.get(EXAMPLES)
+    return read_report(artifact_utils.get_single_uri(examples)).counts if examples else {}
 
 
 def _splits(artifact: types.Artifact) -> list[str]:
@@ -143,4 +155,12 @@ def _write_report(
 def _summary(results: Sequence[checks.Check], previous: types.Artifact | None) -> str:
     anomalies = sum(check.option == "stop_severities" for check in results)
     compared = "compared with the last accepted data" if previous else checks.NOT_COMPARED
-    return f"Data gate: passed, {len(results)} checks, {anomalies} anomalies tolerated, {compared}"
+    lines = [
+        f"Data gate: passed, {len(results)} checks, {anomalies} anomalies tolerated, {compared}"
+    ]
+    lines += [
+        f"Warning: split {check.split}: {check.explanation} [checks.{check.option}]"
+        for check in results
+        if check.verdict == checks.WARNING
+    ]
+    return "\n".join(lines)

@@ -11,7 +11,9 @@ from components.model_gate.metric_names import NEW_ITEM
 from components.model_gate.rank_table import CANDIDATE, LAST_BLESSED
 from components.model_gate.verdict import SLICE_CHANGE
 from components.report.session_facts import SplitFacts
+from modules.event_times import utc_text
 from modules.metrics import IntArray
+from modules.time_splits import SPLITS
 
 SLICED_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
 SHOWN_METRICS = (
@@ -190,13 +192,25 @@ def data_counts(counts: Mapping[str, int]) -> dict[str, Any]:
     for name, value in counts.items():
         split, _, count = name.partition(".")
         by_split.setdefault(split, {})[count] = value
-    splits = [split for split in ("train", "eval", "test") if split in by_split]
+    splits = [split for split in SPLITS if split in by_split]
     names = dict.fromkeys(name for split in splits for name in sorted(by_split[split], key=_order))
     rows = [
-        (name.replace("_", " ").replace(".", ": "), [by_split[split].get(name) for split in splits])
+        (
+            name.replace("_", " ").replace(".", ": "),
+            [_cell(name, by_split[split].get(name)) for split in splits],
+        )
         for name in sorted(names, key=_order)
     ]
     return {"splits": splits, "rows": rows}
+
+
+def _cell(name: str, count: int | None) -> int | str | None:
+    """Writes times of sessions as people read them.
+
+    >>> _cell("first_start", 1442004589439), _cell("sessions", 5)
+    ('2015-09-11 20:49:49.439 UTC', 5)
+    """
+    return utc_text(count) if count and name in ("first_start", "last_start") else count
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -14,8 +14,15 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.session_example_gen import input_files, output_files, report, transforms
+from components.session_example_gen import (
+    file_copies,
+    input_files,
+    output_files,
+    report,
+    transforms,
+)
 from modules.sessions import SessionDataError, SessionOptions
+from modules.time_splits import TailOptions
 
 
 class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -29,14 +36,14 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
     ) -> dict[str, beam.PCollection]:
         """Returns serialized tf.Examples by output split."""
-        options = sessions_options(exec_properties)
+        options, tail = sessions_options(exec_properties), tail_options(exec_properties)
         inputs = find_input(exec_properties, options)
         sessions: transforms.SessionBatches = pipeline | transforms.SessionsFromFiles(
-            inputs, options
+            inputs, options, tail=tail
         )
         return {
             name: sessions.batches | f"Split[{name}]" >> beam.FlatMap(_examples_of, name)
-            for name in transforms.output_splits([split.name for split in inputs])
+            for name in transforms.output_splits([split.name for split in inputs], tail)
         }
 
     def Do(
@@ -57,19 +64,20 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        options = sessions_options(exec_properties)
+        options, tail = sessions_options(exec_properties), tail_options(exec_properties)
         inputs = find_input(exec_properties, options)
-        outputs = transforms.output_splits([split.name for split in inputs])
+        file_copies.check_copies(inputs)
+        outputs = transforms.output_splits([split.name for split in inputs], tail)
         examples.split_names = artifact_utils.encode_split_names(outputs)
         output_files.prepare(examples.uri, outputs)
         with self._make_beam_pipeline() as pipeline:
-            result = pipeline | transforms.SessionsFromFiles(inputs, options)
+            result = pipeline | transforms.SessionsFromFiles(inputs, options, tail=tail)
             _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
             _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
             _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
         counted = output_files.read_report(examples.uri)
         try:
-            report.check_report(counted, inputs, outputs, options)
+            report.check_report(counted, inputs, outputs, options, tail)
         except SessionDataError as error:
             kept = output_files.keep_rejects(examples.uri, kept_rejects(exec_properties))
             raise SessionDataError(f"{error}{kept}") from error
@@ -97,6 +105,11 @@ def find_input(
 def sessions_options(exec_properties: dict[str, Any]) -> SessionOptions:
     """Reads the options that the component packed into its custom config."""
     return SessionOptions(**_custom_values(exec_properties)["sessions"])
+
+
+def tail_options(exec_properties: dict[str, Any]) -> TailOptions:
+    """Reads how much of train becomes split test."""
+    return TailOptions(**_custom_values(exec_properties)["tail"])
 
 
 def kept_rejects(exec_properties: dict[str, Any]) -> str:

@@ -73,24 +73,9 @@ def find_input(
     """Finds every split's files and reads their headers.
 
     Raises:
-      SessionDataError: no file, an empty file, a header without a needed column, or a training file
-        that is also read for another split.
+      SessionDataError: no file, an empty file, or a header without a needed column.
     """
-    splits = [_find_split(input_base, split, options) for split in input_config.splits]
-    _check_overlap(splits)
-    return splits
-
-
-def _check_overlap(splits: list[InputSplit]) -> None:
-    """Refuses a train pattern that also matches the files the model is judged on."""
-    train = {file.path for split in splits if split.name == "train" for file in split.files}
-    for split in splits:
-        shared = [file.path for file in split.files if file.path in train]
-        if shared and split.name != "train":
-            raise SessionDataError(
-                f"{shared[0]} is read for split 'train' and for split {split.name!r}: a model "
-                "must not be judged on its training data. Narrow one of the patterns."
-            )
+    return [_find_split(input_base, split, options) for split in input_config.splits]
 
 
 def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from components.session_example_gen.empty_splits import no_session_left
 from components.session_example_gen.input_files import InputSplit
 from modules.click_log import REJECT_REASONS
 from modules.event_times import TIME_UNITS
 from modules.quoting import MOST_CHARACTERS, quote, with_rest
 from modules.sessions import SessionDataError, SessionOptions
+from modules.time_splits import TailOptions, split_pairs
 
 EXAMPLES_SHOWN = 5
 OUTPUT_COUNTS = (
@@ -25,6 +27,13 @@ OUTPUT_COUNTS = (
     "rows_repeated",
     "sessions_sampled_out",
     "rows_sampled_out",
+)
+TIME_COUNTS = (
+    "first_start",
+    "last_start",
+    "sessions_before_1990",
+    "sessions_in_future",
+    "sessions_beyond_fraction",
 )
 
 
@@ -113,7 +122,11 @@ def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
 
 
 def check_report(
-    report: Report, inputs: list[InputSplit], outputs: list[str], options: SessionOptions
+    report: Report,
+    inputs: list[InputSplit],
+    outputs: list[str],
+    options: SessionOptions,
+    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
 ) -> None:
     """Stops a run whose input is not fit for use.
 
@@ -127,7 +140,7 @@ def check_report(
         _check_rejects(report, split, options)
     for name in outputs:
         if not report.counts.get(f"{name}.sessions"):
-            raise SessionDataError(_no_session_left(report, name, inputs, options))
+            raise SessionDataError(no_session_left(report.counts, name, inputs, options, tail))
 
 
 def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -> None:
@@ -167,33 +180,16 @@ def _time_hint(options: SessionOptions) -> str:
     )
 
 
-def _no_session_left(
-    report: Report, name: str, inputs: list[InputSplit], options: SessionOptions
-) -> str:
-    by_name = {split.name: split for split in inputs}
-    source = by_name.get(name, by_name["train"])
-    others = ["eval"] if "eval" not in by_name and name == "train" else []
-    counts = ", ".join(
-        f"{key} {count}"
-        for key, count in sorted(report.counts.items())
-        if count and key.split(".")[0] in (source.name, name, *others)
-    )
-    text = (
-        f"Split {name!r} has no session left. Read from {source.names()}: {counts or 'no row'}. "
-        f"A session needs min_session_length = {options.min_session_length} events with the same "
-        f"{options.session_column!r}"
-    )
-    if "eval" in by_name or name == "test":
-        return text + "."
-    return text + "; eval_fraction and eval_hours say which of the last ones go to split 'eval'."
-
-
 def artifact_properties(
     counts: dict[str, int], inputs: list[InputSplit], outputs: list[str]
 ) -> dict[str, int]:
     """Lists every count the artifact carries, zeros included."""
     files = {f"{split.name}.files": len(split.files) for split in inputs}
-    names = [f"{split.name}.rows_read" for split in inputs]
-    names += [f"{s.name}.rows_rejected.{reason}" for s in inputs for reason in REJECT_REASONS]
-    names += [f"{split}.{count}" for split in outputs for count in OUTPUT_COUNTS]
+    read = [split.name for split in inputs]
+    names = [f"{split}.{count}" for split in read for count in ("rows_read", "distinct_starts")]
+    names += [f"{split}.rows_rejected.{reason}" for split in read for reason in REJECT_REASONS]
+    names += [f"{split}.{count}" for split in outputs for count in (*OUTPUT_COUNTS, *TIME_COUNTS)]
+    names += [f"{late}.sessions_before_end_of.{early}" for early, late in split_pairs(outputs)]
+    for early, late in split_pairs(read):
+        names += [f"{late}.sessions_also_in.{early}", f"{late}.sessions_copied_from.{early}"]
     return {**files, **{name: counts.get(name, 0) for name in names}}

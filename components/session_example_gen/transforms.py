@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from tensorflow.core.example import example_pb2
 
-from components.session_example_gen import input_files, packing
+from components.session_example_gen import input_files, packing, shared_sessions
+from components.session_example_gen.combine_starts import CombineStarts
 from components.session_example_gen.report import Reject, Report, merge_reports
 from modules import click_log
 from modules import sessions as sessions_lib
 from modules.packed_text import BrokenFileError
 from modules.sessions import Session, SessionOptions
+from modules.time_splits import Cuts, TailOptions, output_split
 
 Key = tuple[str, int]
 """Input split and bucket of session ids."""
@@ -120,23 +122,31 @@ class BuildSessions(beam.DoFn):
     """Builds the sessions of a bucket and emits them packed."""
 
     STARTS = "starts"
+    IDENTITIES = "identities"
     REPORT = "report"
 
-    def __init__(self, options: SessionOptions) -> None:
-        """Takes the options."""
+    def __init__(self, options: SessionOptions, identity_buckets: int = 0) -> None:
+        """Takes the options, and the number of buckets for identities; 0 for no identities."""
         self._options = options
+        self._identity_buckets = identity_buckets
 
     def process(self, element: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
-        """Yields (key, packed sessions); train's start times, packed; a report of counts."""
+        """Yields (key, packed sessions); start times, packed; identities; a report of counts."""
         key, batches = element
+        split = key[0]
         counts: Counter[str] = Counter()
         groups = packing.group_events(batches)
-        built = sessions_lib.build_sessions(groups, key[0], self._options, counts)
+        built = sessions_lib.build_sessions(groups, split, self._options, counts)
         # Sorted, so that the files do not depend on the order in which pieces arrive.
-        packed = packing.pack_sessions(sorted(built, key=lambda s: (s.start_time, s.session_id)))
+        sessions = sorted(built, key=lambda s: (s.start_time, s.session_id))
+        packed = packing.pack_sessions(sessions)
         yield key, packed
-        if key[0] == "train":
-            yield beam.pvalue.TaggedOutput(self.STARTS, packed[1])
+        yield beam.pvalue.TaggedOutput(self.STARTS, (split, packed[1]))
+        if self._identity_buckets:
+            for identities in shared_sessions.identities_by_bucket(
+                split, sessions, self._identity_buckets
+            ):
+                yield beam.pvalue.TaggedOutput(self.IDENTITIES, identities)
         yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts)))
 
 
@@ -151,18 +161,17 @@ class EncodeExamples(beam.DoFn):
         self._buckets = buckets
 
     def process(
-        self, element: tuple[Key, packing.PackedSessions], cut: int | None
+        self, element: tuple[Key, packing.PackedSessions], cuts: tuple[int, int | None] | None
     ) -> Iterator[Any]:
-        """Yields a `Batch` per output split and a report; `cut` is where train becomes eval."""
+        """Yields a `Batch` per output split and a report; `cuts` say where train ends."""
         (source, bucket), packed = element
+        places = None if cuts is None else Cuts(*cuts)
         counts: Counter[str] = Counter()
         examples: dict[str, list[bytes]] = {}
         items: dict[str, set[bytes]] = {}
         encoder = ExampleEncoder()
         for session in packing.unpack_sessions(packed):
-            split = source
-            if cut is not None and source == "train" and session.start_time >= cut:
-                split = "eval"
+            split = output_split(source, session.start_time, places)
             session = sessions_lib.finish_session(session, split, self._options, counts)
             items.setdefault(split, set()).update(session.item_ids)
             examples.setdefault(split, []).append(encoder.encode(session))
@@ -209,11 +218,21 @@ class SessionsFromFiles(beam.PTransform):
         options: SessionOptions,
         piece_bytes: int = input_files.PIECE_BYTES,
         bucket_bytes: int = _BUCKET_BYTES,
+        tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
     ) -> None:
-        """Takes the files found, the options, and how much text a piece and a bucket hold."""
+        """Takes the files found, the options, and how much text a piece and a bucket hold.
+
+        Args:
+          inputs: the files found.
+          options: how rows are read and which sessions are kept.
+          piece_bytes: about how much text a piece of a file holds.
+          bucket_bytes: about how much text a bucket of sessions holds.
+          tail: what is cut off train for split test.
+        """
         super().__init__()
         self._inputs = inputs
         self._options = options
+        self._tail = tail
         self._piece_bytes = piece_bytes
         self._buckets = {
             split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
@@ -221,7 +240,7 @@ class SessionsFromFiles(beam.PTransform):
         }
 
     def expand(self, pbegin: Any) -> SessionBatches:
-        """Builds the graph: one GroupByKey, and the eval cut as a side input."""
+        """Builds the graph: one GroupByKey of events, and the cuts of train as a side input."""
         pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self._piece_bytes)]
         read = (
             pbegin
@@ -231,55 +250,47 @@ class SessionsFromFiles(beam.PTransform):
             .with_output_types(tuple[Key, packing.PackedEvents])
             .with_outputs(ReadEvents.REJECTS, ReadEvents.REPORT, main="events")
         )
+        # Nothing can be shared within a single split.
+        compared = max(self._buckets.values()) if len(self._buckets) > 1 else 0
         built = (
             read["events"]
             | "GroupByBucket" >> beam.GroupByKey()
             | "BuildSessions"
-            >> beam.ParDo(BuildSessions(self._options)).with_outputs(
-                BuildSessions.STARTS, BuildSessions.REPORT, main="sessions"
+            >> beam.ParDo(BuildSessions(self._options, compared)).with_outputs(
+                BuildSessions.STARTS,
+                BuildSessions.IDENTITIES,
+                BuildSessions.REPORT,
+                main="sessions",
             )
         )
-        encode = EncodeExamples(self._options, self._buckets)
+        found = (
+            built[BuildSessions.STARTS]
+            | "Timeline"
+            >> beam.CombineGlobally(CombineStarts(self._options, self._tail)).without_defaults()
+        )
+        cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
         encoded = built["sessions"] | "EncodeExamples" >> beam.ParDo(
-            encode, self._cut(built[BuildSessions.STARTS])
+            EncodeExamples(self._options, self._buckets),
+            beam.pvalue.AsSingleton(cuts, default_value=None),
         ).with_outputs(EncodeExamples.REPORT, main="batches")
-        reports = [read[ReadEvents.REPORT], built[BuildSessions.REPORT]]
+        reports = [
+            read[ReadEvents.REPORT],
+            built[BuildSessions.REPORT],
+            built[BuildSessions.IDENTITIES] | "CountShared" >> shared_sessions.CountShared(),
+            found | "TimeCounts" >> beam.Map(lambda timeline: Report(timeline[1])),
+            encoded[EncodeExamples.REPORT],
+        ]
         merged = (
-            [*reports, encoded[EncodeExamples.REPORT]]
+            reports
             | "Reports" >> beam.Flatten()
             | "MergeReports" >> beam.CombineGlobally(merge_reports).without_defaults()
         )
         return SessionBatches(encoded["batches"], read[ReadEvents.REJECTS], merged)
 
-    def _cut(self, starts: beam.PCollection) -> Any:
-        """Returns the start time that splits train, as a side input; None where eval is given."""
-        if any(split.name == "eval" for split in self._inputs):
-            return None
-        cut = starts | "EvalCut" >> beam.CombineGlobally(_EvalCut(self._options)).without_defaults()
-        return beam.pvalue.AsSingleton(cut, default_value=0)
 
-
-class _EvalCut(beam.CombineFn):
-    """Combines packed start times into the eval cut."""
-
-    def __init__(self, options: SessionOptions) -> None:
-        self._options = options
-
-    def create_accumulator(self) -> list[bytes]:
-        return []
-
-    def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
-        accumulator.append(element)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
-        return [packed for accumulator in accumulators for packed in accumulator]
-
-    def extract_output(self, accumulator: list[bytes]) -> int:
-        starts = packing.unpack_ints(b"".join(accumulator))
-        return sessions_lib.eval_cut(starts, self._options)
-
-
-def output_splits(input_names: list[str]) -> list[str]:
-    """Names the output splits: train, eval (given or cut from train), and test where given."""
-    return ["train", "eval", *(["test"] if "test" in input_names else [])]
+def output_splits(
+    input_names: list[str],
+    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+) -> list[str]:
+    """Names the output splits: train, eval (given or cut), and test where given or cut."""
+    return ["train", "eval", *(["test"] if tail or "test" in input_names else [])]

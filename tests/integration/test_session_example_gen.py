@@ -17,6 +17,7 @@ from tfx.types import artifact_utils
 from components.session_example_gen.component import SessionExampleGen
 from modules.click_log import REJECT_REASONS
 from modules.sessions import SessionDataError, SessionOptions
+from modules.time_splits import TailOptions
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -45,13 +46,16 @@ class Runs:
         database = str(folder / "metadata.db")
         self.metadata_config = metadata.sqlite_metadata_connection_config(database)
 
-    def run(self, patterns, base, source_digest="", downstream=False, beam_args=(), **options):
+    def run(
+        self, patterns, base, source_digest="", downstream=False, beam_args=(), tail=None, **options
+    ):
         splits = [example_gen_pb2.Input.Split(name=n, pattern=p) for n, p in patterns.items()]
         node = SessionExampleGen(
             input_base=str(base),
             input_config=example_gen_pb2.Input(splits=splits),
             sessions=SessionOptions(**options),
             source_digest=source_digest,
+            tail=tail or TailOptions(),
         )
         nodes = [node, StatisticsGen(examples=node.outputs["examples"])] if downstream else [node]
         LocalDagRunner().run(
@@ -121,7 +125,8 @@ def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_pat
         for split in ("train", "eval", "test")
         for name in (
             *("rows_repeated", "sessions_sampled_out", "rows_sampled_out", "sessions_too_short"),
-            *("rows_too_short", "sessions_capped", "rows_capped"),
+            *("rows_too_short", "sessions_capped", "rows_capped", "sessions_before_1990"),
+            *("sessions_in_future", "sessions_beyond_fraction"),
         )
     }
     rejects = {f"{s}.rows_rejected.{r}": 0 for s in ("train", "test") for r in REJECT_REASONS}
@@ -146,6 +151,19 @@ def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_pat
         "test.sessions": 5,
         "test.rows_kept": 15,
         "test.items": 7,
+        "train.distinct_starts": 40,
+        "train.first_start": NOW,
+        "train.last_start": NOW + 29_000,
+        "eval.first_start": NOW + 30_000,
+        "eval.last_start": NOW + 39_000,
+        "eval.sessions_before_end_of.train": 0,
+        "test.distinct_starts": 5,
+        "test.first_start": NOW,
+        "test.last_start": NOW + 4_000,
+        "test.sessions_before_end_of.train": 5,
+        "test.sessions_before_end_of.eval": 5,
+        "test.sessions_also_in.train": 0,
+        "test.sessions_copied_from.train": 0,
     }
     artifact = runs.examples()
     split_names = artifact.properties["split_names"].string_value
@@ -178,7 +196,7 @@ def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_pat
 
 def test_the_cache_sees_files_options_and_code(runs, tmp_path):
     for name in ("train", "eval"):
-        (tmp_path / f"{name}.tsv").write_text(click_log(4))
+        (tmp_path / f"{name}.tsv").write_text(click_log(4, prefix=name[0]))
     patterns = {"train": "train.tsv", "eval": "eval.tsv"}
     runs.run(patterns, tmp_path)
     assert runs.last_state() == "COMPLETE"
@@ -193,12 +211,24 @@ def test_the_cache_sees_files_options_and_code(runs, tmp_path):
     # Same length and second: TFX's own fingerprint would not see it.
     train = tmp_path / "train.tsv"
     written = train.stat().st_mtime_ns
-    train.write_text(click_log(4).replace("i3", "j3"))
+    train.write_text(click_log(4, prefix="t").replace("i3", "j3"))
     changed = written + 1_000 if written % 10**9 < 10**9 // 2 else written - 1_000
     os.utime(train, ns=(changed, changed))
     runs.run(patterns, tmp_path)
     assert runs.last_state() == "COMPLETE"
-    assert runs.sessions("train")["s1"] == ["i1", "i2", "j3"]
+    assert runs.sessions("train")["t1"] == ["i1", "i2", "j3"]
+
+
+def test_one_file_gives_all_splits_of_the_artifact(runs, tmp_path):
+    (tmp_path / "clicks.tsv").write_text(click_log(40))
+    tail = TailOptions(test_fraction=0.25)
+    runs.run({"train": "clicks.tsv"}, tmp_path, tail=tail, eval_fraction=0.2)
+    split_names = runs.examples().properties["split_names"].string_value
+    assert artifact_utils.decode_split_names(split_names) == ["train", "eval", "test"]
+    assert set(runs.sessions("test")) == {f"s{number}" for number in range(30, 40)}
+    assert set(runs.sessions("eval")) == {f"s{number}" for number in range(24, 30)}
+    assert set(runs.sessions("train")) == {f"s{number}" for number in range(24)}
+    assert runs.counts()["test.first_start"] == NOW + 30_000
 
 
 def test_the_latest_span_and_version_are_read(runs, tmp_path):
@@ -223,7 +253,7 @@ def test_the_latest_span_and_version_are_read(runs, tmp_path):
     new = tmp_path / "week-3" / "v1"
     new.mkdir(parents=True)
     for name in ("train-0.tsv", "eval.tsv"):
-        (new / name).write_text(click_log(2))
+        (new / name).write_text(click_log(2, prefix=name[0]))
     runs.run(patterns, tmp_path)
     assert runs.last_state() == "COMPLETE"
     assert runs.examples().custom_properties["span"].int_value == 3
@@ -251,6 +281,7 @@ def test_workers_in_other_processes_write_the_same_files(runs, tmp_path):
     [
         ({"train": "none.tsv"}, r"no input file: .*none\.tsv matches nothing"),
         ({"train": "{SPAN}/none.tsv"}, r"patterns under .* match no set of files: .*none\.tsv"),
+        ({"train": "train.tsv", "test": "copy.tsv"}, r"train\.tsv \(split 'train'\) and .*copy"),
         ({"train": "train.tsv", "test": "bad.tsv"}, r"5 of 6 rows in .*bad\.tsv are bad \(83.33%"),
         ({"train": "train.tsv", "test": "short.tsv"}, r"'test' has no session left.*short\.tsv"),
     ],
@@ -259,6 +290,7 @@ def test_input_that_cannot_be_used_stops_the_run_with_our_message(
     runs, tmp_path, patterns, message
 ):
     (tmp_path / "train.tsv").write_text(click_log(20))
+    (tmp_path / "copy.tsv").write_text(click_log(20))
     (tmp_path / "bad.tsv").write_text(click_log(1, length=1) + "broken\n" * 5)
     (tmp_path / "short.tsv").write_text(click_log(9, length=1))
     with pytest.raises(SessionDataError, match=message) as caught:

@@ -15,7 +15,10 @@ from apache_beam.testing.util import assert_that
 from components.session_example_gen import input_files, output_files, packing, report, transforms
 from modules.click_log import REJECT_REASONS
 from modules.sessions import Session, SessionDataError, SessionOptions
+from modules.time_splits import TailOptions, output_split, split_cuts
 from tests.click_files import HEADER, NOW, find, read_records, rows_text
+
+NO_TAIL = TailOptions()
 
 
 def decode(serialized):
@@ -29,14 +32,14 @@ def decode(serialized):
     )
 
 
-def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), **options):
+def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), tail=NO_TAIL, **options):
     """Runs the whole graph and returns examples by split, the report and the rejects."""
     inputs = find(folder, patterns, **options)
     out = folder / "out"
     output_files.prepare(str(out), ["train", "eval", "test"])
     with TestPipeline(runner=FnApiRunner()) as pipeline:
         sessions = pipeline | transforms.SessionsFromFiles(
-            inputs, SessionOptions(**options), *sizes
+            inputs, SessionOptions(**options), *sizes, tail=tail
         )
         _ = sessions.batches | beam.ParDo(output_files.WriteBatch(str(out)))
         _ = sessions.rejects | beam.ParDo(output_files.WriteRejects(str(out)))
@@ -123,7 +126,13 @@ def test_build_sessions_orders_shuffled_batches():
         ]
 
     def check_starts(elements):
-        assert [packing.unpack_ints(starts).tolist() for starts in elements] == [[1, 3]]
+        ((split, starts),) = elements
+        assert (split, packing.unpack_ints(starts).tolist()) == ("train", [1, 3])
+
+    def check_identities(elements):
+        assert {bucket < 5 for bucket, _ in elements} == {True}
+        ids = b"\n".join(ids for _, (split, ids, _) in elements if split == "train")
+        assert sorted(ids.split(b"\n")) == [b"a", b"b"]
 
     def check_report(elements):
         (found,) = elements
@@ -133,12 +142,16 @@ def test_build_sessions_orders_shuffled_batches():
         outputs = (
             pipeline
             | beam.Create([(("train", 4), batches)])
-            | beam.ParDo(transforms.BuildSessions(SessionOptions())).with_outputs(
-                transforms.BuildSessions.STARTS, transforms.BuildSessions.REPORT, main="sessions"
+            | beam.ParDo(transforms.BuildSessions(SessionOptions(), 5)).with_outputs(
+                transforms.BuildSessions.STARTS,
+                transforms.BuildSessions.IDENTITIES,
+                transforms.BuildSessions.REPORT,
+                main="sessions",
             )
         )
         assert_that(outputs.sessions, check_sessions, "sessions")
         assert_that(outputs.starts, check_starts, "starts")
+        assert_that(outputs.identities, check_identities, "identities")
         assert_that(outputs.report, check_report, "report")
 
 
@@ -146,6 +159,7 @@ def test_encode_examples_cuts_caps_and_serializes():
     sessions = [
         Session(b"old", 5, [b"a", b"b", b"c"], [5, 6, 7]),
         Session(b"new", 8, [b"c", b"d", b"e"], [8, 8, 9]),
+        Session(b"last", 9, [b"a", b"d", b"e"], [9, 9, 9]),
     ]
     options = SessionOptions(max_session_length=2)
 
@@ -154,11 +168,16 @@ def test_encode_examples_cuts_caps_and_serializes():
         assert {key: [decode(e) for e in examples] for key, examples in found.items()} == {
             ("train", "train", 1, 3): [(b"old", 5, (b"b", b"c"), (6, 7))],
             ("eval", "train", 1, 3): [(b"new", 8, (b"c", b"d", b"e"), (8, 8, 9))],
+            ("test", "train", 1, 3): [(b"last", 9, (b"a", b"d", b"e"), (9, 9, 9))],
         }
 
     def check_report(elements):
         (found,) = elements
-        assert found.items == {"train": {b"b", b"c"}, "eval": {b"c", b"d", b"e"}}
+        assert found.items == {
+            "train": {b"b", b"c"},
+            "eval": {b"c", b"d", b"e"},
+            "test": {b"a", b"d", b"e"},
+        }
         assert found.counts == {
             "train.sessions": 1,
             "train.rows_kept": 2,
@@ -166,13 +185,15 @@ def test_encode_examples_cuts_caps_and_serializes():
             "train.rows_capped": 1,
             "eval.sessions": 1,
             "eval.rows_kept": 3,
+            "test.sessions": 1,
+            "test.rows_kept": 3,
         }
 
     with TestPipeline(runner=FnApiRunner()) as pipeline:
         outputs = (
             pipeline
             | beam.Create([(("train", 1), packing.pack_sessions(sessions))])
-            | beam.ParDo(transforms.EncodeExamples(options, {"train": 3}), 8).with_outputs(
+            | beam.ParDo(transforms.EncodeExamples(options, {"train": 3}), (8, 9)).with_outputs(
                 transforms.EncodeExamples.REPORT, main="batches"
             )
         )
@@ -273,6 +294,58 @@ def test_eval_is_cut_from_train_by_start_and_test_is_left_alone(tmp_path):
         rows_add_up(counted.counts, ["train", "test"], cut_eval=True)
 
 
+def test_one_file_gives_all_three_splits_by_start_time(tmp_path):
+    draw = random.Random(21)
+    options = {"eval_fraction": 0.25}
+    for sizes in ((1 << 20, 1 << 20), (90, 300)):
+        rows = random_rows(draw)
+        expected = sorted(by_hand(rows), key=lambda session: session[1])
+        (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))
+        tail = TailOptions(test_fraction=0.3)
+        examples, counted, _ = run_graph(
+            tmp_path, {"train": "train.tsv"}, sizes, tail=tail, **options
+        )
+        cuts = split_cuts([session[1] for session in expected], SessionOptions(**options), tail)
+        for split, found in examples.items():
+            wanted = [s for s in expected if output_split("train", s[1], cuts) == split]
+            assert found == sorted(wanted)
+            assert counted.counts[f"{split}.sessions"] == len(found) > 0
+            assert counted.counts[f"{split}.first_start"] == min(s[1] for s in found)
+        rejected = sum(counted.counts.get(f"train.rows_rejected.{r}", 0) for r in REJECT_REASONS)
+        left = sum(
+            counted.counts.get(f"{split}.rows_{what}", 0)
+            for split in examples
+            for what in ("kept", "too_short", "capped", "repeated", "sampled_out")
+        )
+        assert counted.counts["train.rows_read"] == rejected + left == len(rows)
+
+
+def test_copies_and_shared_ids_are_counted_across_files_pieces_and_buckets(tmp_path):
+    rows = [(b"s%d" % (n % 40), b"i%d" % n, NOW + n) for n in range(160)]
+    later = [(name, item, time + 1000) for name, item, time in rows if int(name[1:]) < 15]
+    new = [(b"t%d" % (n % 30), b"i", NOW + 2000 + n) for n in range(60)]
+    test = rows + new
+    random.Random(5).shuffle(test)
+    (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))
+    (tmp_path / "eval.tsv").write_bytes(HEADER + rows_text(later))
+    (tmp_path / "test.tsv.gz").write_bytes(gzip.compress(HEADER + rows_text(test)))
+    patterns = {"train": "train.tsv", "eval": "eval.tsv", "test": "test.tsv.gz"}
+    for sizes in ((1 << 20, 1 << 20), (100, 300)):
+        _, counted, _ = run_graph(tmp_path, patterns, sizes)
+        found = {
+            name: n for name, n in counted.counts.items() if "_in." in name or "_from." in name
+        }
+        assert found == {
+            "eval.sessions_also_in.train": 15,
+            "eval.sessions_copied_from.train": 0,
+            "test.sessions_also_in.train": 40,
+            "test.sessions_copied_from.train": 40,
+            "test.sessions_also_in.eval": 15,
+            "test.sessions_copied_from.eval": 0,
+        }
+        assert counted.counts["test.sessions_before_end_of.train"] == 39
+
+
 def test_bad_rows_go_to_the_rejects_with_file_offset_reason_and_text(tmp_path):
     text = HEADER + b"s\ti1\t5\ns\ti2\n\ti3\t6\ns\ti4\tsoon\ns\t\xe9\t7\ns\ti5\t8\n"
     (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(text))
@@ -353,5 +426,7 @@ def test_an_eval_cut_that_takes_all_says_so(tmp_path):
     (tmp_path / "a.tsv").write_bytes(HEADER + rows_text(rows))
     _, counted, _ = run_graph(tmp_path, {"train": "a.tsv"}, eval_hours=24)
     inputs = find(tmp_path, {"train": "a.tsv"})
-    with pytest.raises(SessionDataError, match=r"'train' has no session left.*eval\.sessions 5"):
+    with pytest.raises(
+        SessionDataError, match=r"of its 5 sessions in .* nothing is left for train"
+    ):
         report.check_report(counted, inputs, ["train", "eval"], SessionOptions())

@@ -131,13 +131,6 @@ def test_a_place_that_cannot_be_read_is_named(tmp_path):
         find(tmp_path, {"train": "s3://b/x.tsv"})
 
 
-def test_training_files_are_not_judged_on(tmp_path):
-    (tmp_path / "train.tsv").write_bytes(HEADER + b"s\ti\t1\n")
-    (tmp_path / "test.tsv").write_bytes(HEADER + b"s\ti\t1\n")
-    with pytest.raises(SessionDataError, match=r"test\.tsv is read for split 'train' and"):
-        find(tmp_path, {"train": "*.tsv", "test": "test.tsv"})
-
-
 def test_pieces_of_any_length_hold_every_row_once(tmp_path):
     draw = random.Random(2)
     rows = [(b"s", b"x" * draw.randrange(1, 40), number) for number in range(60)]

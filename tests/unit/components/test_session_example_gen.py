@@ -9,9 +9,10 @@ from tfx.proto import example_gen_pb2
 from components.session_example_gen import input_files, output_files, packing, report, transforms
 from components.session_example_gen.component import SessionExampleGen
 from components.session_example_gen.driver import files_digest
-from components.session_example_gen.executor import sessions_options
+from components.session_example_gen.executor import sessions_options, tail_options
 from modules.click_log import REJECT_REASONS
 from modules.sessions import Session, SessionDataError, SessionOptions
+from modules.time_splits import TailOptions
 from tests.click_files import input_config, read_records
 
 
@@ -120,8 +121,7 @@ def test_no_session_left_names_files_column_and_what_was_found():
     assert str(caught.value) == (
         "Split 'train' has no session left. Read from a.tsv, b.tsv, c.tsv and 1 more: "
         "train.rows_read 3, train.rows_too_short 3, train.sessions_too_short 3. A session needs "
-        "min_session_length = 2 events with the same 'SessionId'; eval_fraction and eval_hours "
-        "say which of the last ones go to split 'eval'."
+        "min_session_length = 2 events with the same 'SessionId'."
     )
     counts = {"train.sessions": 1, "eval.sessions": 1}
     with pytest.raises(
@@ -141,7 +141,9 @@ def test_properties_are_complete_and_the_report_survives_its_file():
     assert properties["train.items"] == 7
     assert (properties["train.files"], properties["test.files"]) == (2, 1)
     assert properties["test.rows_rejected.encoding"] == properties["eval.rows_capped"] == 0
-    assert len(properties) == 2 * (2 + len(REJECT_REASONS)) + 2 * 10
+    assert properties["test.sessions_copied_from.train"] == 0
+    assert properties["eval.sessions_before_end_of.train"] == properties["train.first_start"] == 0
+    assert len(properties) == 2 * (3 + len(REJECT_REASONS)) + 2 + 2 * 15 + 1
     reject = report.Reject("train", 0, 5, "a.tsv", "time", "é\ud7ff")
     full = report.Report({"train.rows_read": 2}, [reject], ["broken"], {"train": {b"a", b"b"}})
     assert report.Report.from_json(full.to_json()) == report.Report(
@@ -175,6 +177,20 @@ def test_input_splits_that_cannot_be_used_are_named(splits, message):
     )
     with pytest.raises(ValueError, match=message):
         SessionExampleGen("/data", config, SessionOptions())
+
+
+def test_the_cut_of_test_travels_and_needs_train_alone():
+    tail = TailOptions(test_days=2)
+    node = SessionExampleGen("/data", input_config(train="a.tsv"), SessionOptions(), tail=tail)
+    assert tail_options(node.exec_properties) == tail
+    for other in ("eval", "test"):
+        with pytest.raises(ValueError, match=rf"train alone, got \['{other}'\] too"):
+            SessionExampleGen(
+                "/data", input_config(train="a", **{other: "b"}), SessionOptions(), tail=tail
+            )
+    bad = TailOptions(test_fraction=1.0)
+    with pytest.raises(ValueError, match=r"test_fraction must be above 0 and below 1, got 1\.0"):
+        SessionExampleGen("/data", input_config(train="a"), SessionOptions(), tail=bad)
 
 
 def test_bad_options_are_refused_all_at_once():

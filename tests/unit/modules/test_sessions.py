@@ -1,24 +1,19 @@
-"""Sessions from events: order, repeats, lengths, sample, cap, eval cut."""
+"""Sessions from events: order, repeats, lengths, sample, cap."""
 
 import dataclasses
-import doctest
 import random
 from collections import Counter
 
 import pytest
 
-from modules import sessions
 from modules.sessions import (
     Session,
     SessionOptions,
     build_sessions,
-    eval_cut,
     finish_session,
     is_sampled,
     order_events,
 )
-
-HOUR = 3_600_000
 
 
 def sessions_of(groups, split="train", **options):
@@ -86,42 +81,6 @@ def test_the_cap_keeps_the_latest_events_of_train_and_the_true_start():
         "train.rows_capped": 1,
     }
     assert finish_session(session, "eval", options, Counter()) == session
-
-
-def test_eval_by_fraction_takes_the_last_sessions_by_start():
-    starts = list(range(100, 200))
-    random.Random(0).shuffle(starts)
-    cut = eval_cut(starts, SessionOptions(eval_fraction=0.15))
-    assert sorted(start for start in starts if start >= cut) == list(range(185, 200))
-
-
-def test_equal_start_times_fall_on_one_side():
-    starts = [1, 2, 3, 7, 7, 7, 7, 9]
-    cut = eval_cut(starts, SessionOptions(eval_fraction=0.25))
-    assert [start for start in starts if start >= cut] == [7, 7, 7, 7, 9]
-
-
-def test_eval_by_hours_counts_back_from_the_latest_start_and_wins():
-    starts = [0, HOUR, 2 * HOUR, 2 * HOUR + 1, 4 * HOUR]
-    cut = eval_cut(starts, SessionOptions(eval_hours=2, eval_fraction=0.9))
-    assert [start for start in starts if start >= cut] == [2 * HOUR + 1, 4 * HOUR]
-    assert eval_cut(starts, SessionOptions(eval_hours=0.5)) == 4 * HOUR - HOUR // 2 + 1
-
-
-def test_the_cut_does_not_depend_on_order_and_always_takes_one():
-    draw = random.Random(5)
-    for _ in range(200):
-        starts = [draw.randrange(50) for _ in range(draw.randrange(1, 40))]
-        options = SessionOptions(eval_fraction=draw.choice([0.01, 0.15, 0.5, 0.99]))
-        cut = eval_cut(starts, options)
-        assert cut == eval_cut(sorted(starts), options)
-        held_out = sum(start >= cut for start in starts)
-        assert held_out >= max(1, int(len(starts) * options.eval_fraction + 0.5))
-        assert sum(start > cut for start in starts) < held_out
-
-
-def test_no_start_time_gives_a_cut_all_the_same():
-    assert eval_cut([], SessionOptions()) == 0
 
 
 def test_rows_add_up_whatever_the_input():
@@ -214,9 +173,3 @@ def test_options_are_the_agreed_ones():
         "eval_hours": None,
         "max_reject_fraction": 0.01,
     }
-
-
-def test_the_examples_in_docstrings_hold():
-    result = doctest.testmod(sessions)
-    assert result.attempted > 0
-    assert result.failed == 0

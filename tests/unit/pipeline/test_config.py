@@ -19,7 +19,7 @@ from pipeline.config import (
     load_config,
     write_config,
 )
-from pipeline.data_files import DataOptions, DataPaths
+from pipeline.data_files import DataOptions, DataPaths, describe_tail
 from pipeline.overrides import split_overrides
 from tests import ram_files
 
@@ -323,8 +323,8 @@ def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
     assert load_config(written, data=None).data == DataOptions(
         "gs://b/{SPAN}/t.tsv", None, "none.tsv", "x"
     )
-    with pytest.raises(ConfigError, match=r"data\.test is not set"):
-        load_config(_yaml(folder, "data: {train: t.tsv}"), data=None)
+    with pytest.raises(ConfigError, match=r"data\.train is not set"):
+        load_config(_yaml(folder, "data: {test: t.tsv}"), data=None)
 
 
 def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
@@ -337,8 +337,79 @@ def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
 def test_splits_that_are_not_set(folder: Path) -> None:
     assert _problems(preset=_yaml(folder, "trainer: {seed: 1}")) == [
         "data.train is not set: say TRAIN=path (a file or a pattern)",
-        "data.test is not set: say TEST=path (a file or a pattern)",
     ]
+
+
+def test_one_file_is_enough(folder: Path) -> None:
+    (folder / "test.tsv").unlink()
+    data = load_config("custom", data=DataPaths(train="other.tsv")).data
+    assert (data.train, data.eval, data.test) == (str(folder / "other.tsv"), None, None)
+    assert (data.test_days, data.test_fraction) == (None, 0.15)
+    own = load_config(_yaml(folder, "data: {train: train.tsv}")).data
+    assert own.test_fraction == 0.15
+    assert describe_tail(own) == (
+        f"Split test: the last 15 % of the sessions of {folder}/train.tsv, by start time "
+        "(data.test_fraction; or set data.test_days, or TEST=path)."
+    )
+
+
+def test_a_file_that_happens_to_have_a_presets_name_is_not_test(folder: Path) -> None:
+    for preset in ("custom", "sample"):
+        data = load_config(preset, data=DataPaths(train="other.tsv")).data
+        assert (data.test, data.test_fraction) == (None, 0.15)
+    mine = _yaml(folder, "data: {train: train.tsv, test: test.tsv}")
+    data = load_config(mine, data=DataPaths(train="other.tsv")).data
+    assert (data.test, data.test_fraction) == (str(folder / "test.tsv"), None)
+    assert describe_tail(data) == ""
+
+
+def test_how_much_becomes_test_can_be_said(folder: Path) -> None:
+    paths = DataPaths(train="other.tsv")
+    days = load_config("custom", ["data.test_days=2.5"], paths).data
+    assert (days.test_days, days.test_fraction) == (2.5, None)
+    assert "that start in the last 2.5 days (data.test_days)" in describe_tail(days)
+    assert load_config("custom", ["data.test_fraction=0.3"], paths).data.test_fraction == 0.3
+    assert _problems("data.test_fraction=1", "data.test_days=-1", data=paths) == [
+        "data.test_days must be above 0 and at most 40000, got -1.0",
+        "data.test_fraction must be above 0 and below 1, got 1.0",
+        "data.test_days (-1.0) and test_fraction (1.0) are both set: remove one of them",
+    ]
+
+
+def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
+    both = DataPaths(train="train.tsv", test="test.tsv")
+    assert _problems("data.test_days=2", data=both) == [
+        f"data.test_days is 2, which cuts split test from train, but data.test is "
+        f'{folder}/test.tsv: remove one of them (SET="data.test=null", or no TEST=)'
+    ]
+    assert load_config("custom", ["data.test=null", "data.test_days=2"]).data.test is None
+    (problem,) = _problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
+    assert problem.startswith("data.test is not set, and cannot be cut from train since data.eval")
+    assert problem.endswith("Say TEST=path too, or leave EVAL out, so that both are cut")
+
+
+def test_where_eval_is_evaluated_no_test_is_needed(folder: Path) -> None:
+    on_eval = ["evaluation.split=eval", "trainer.refit=false"]
+    (folder / "test.tsv").unlink()
+    for data in (
+        load_config("custom", on_eval, DataPaths(train="train.tsv")).data,
+        load_config("custom", on_eval, DataPaths(folder=str(folder))).data,
+        load_config("custom", on_eval, DataPaths(train="train.tsv", eval="other.tsv")).data,
+    ):
+        assert (data.test, data.test_days, data.test_fraction) == (None, None, None)
+    (problem,) = _problems(*on_eval, data=DataPaths(train="train.tsv", test="gone.tsv"))
+    assert "data.test: no file matches" in problem
+    cut = load_config("custom", [*on_eval, "data.test_fraction=0.2"], DataPaths(train="train.tsv"))
+    assert cut.data.test_fraction == 0.2
+
+
+def test_a_cut_reads_back_and_goes_to_a_cluster(folder: Path, tmp_path: Path) -> None:
+    config = load_config("custom", data=DataPaths(train="train.tsv"))
+    write_config(config, tmp_path / "config.yaml")
+    assert load_config(str(tmp_path / "config.yaml")) == config
+    elsewhere = load_config("custom", ["data.test=null"], None).data
+    assert (elsewhere.train, elsewhere.test, elsewhere.test_fraction) == ("train.tsv", None, 0.15)
+    assert load_config("custom", data=None).data.test_fraction is None
 
 
 def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> None:

@@ -107,7 +107,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
         ("modules/losses.py", {"Trainer", "Report"}),
         ("modules/tuner.py", set()),
         ("modules/preprocessing.py", {"Transform", "Trainer", "Report"}),
-        ("modules/sessions.py", {"SessionExampleGen", "Report"}),
+        ("modules/sessions.py", {"SessionExampleGen", "DataGate", "Report"}),
         ("modules/evaluation.py", {"Evaluator", "Report"}),
         ("modules/neighbors.py", {"BaselineEvaluator", "Report"}),
         ("components/data_gate/checks.py", {"DataGate", "Report"}),

@@ -9,9 +9,10 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.data_warnings import data_warnings
 from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.report import format_report
-from pipeline.run_record import read_run
+from pipeline.run_record import NodeRecord, OutputArtifact, RunRecord, read_run
 from pipeline.summary import data_counts, read_summary, write_summary
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -88,6 +89,7 @@ def _summary(**changes: Any) -> dict[str, Any]:
         "gate": GATE,
         "baselines": {"popularity": metrics},
         "beyond_accuracy": {"coverage@20": {"value": 0.5, "interval": None}},
+        "warnings": ["split test: 7 of 120 sessions start early [checks.max_time_overlap]"],
         "pushed_model": "/out/pushed/7",
         "serving_check": {"passed": True, "reasons": [], "figures": {"p50_ms": 1.5}},
         "report": "/out/page/report.html",
@@ -97,6 +99,7 @@ def _summary(**changes: Any) -> dict[str, Any]:
         "recommendations": {
             "model": "/out/pushed/7",
             "examples": "/e",
+            "split": "test",
             "sessions": [{"items": ["a", "b"], "next": "c", "recommended": ["d", "e"]}],
         },
         "seconds": {"total": 12.34, "nodes": {"Trainer": 5.0}},
@@ -120,6 +123,32 @@ def test_counts_of_rows_add_up_over_splits() -> None:
     assert rows["read"] == rows["kept"] + sum(rows["rejected"].values()) + dropped
     assert counts["sessions"] == {"train": 200, "eval": 25, "test": 120}
     assert counts["items"] == {"train": 90, "eval": 40, "test": 80}
+
+
+def test_counts_of_leaks_and_times_are_told_apart_by_split() -> None:
+    told = {
+        "first_start": 1442004589439,
+        "sessions_also_in.train": 3,
+        "sessions_before_1990": 0,
+        "sessions_before_end_of.eval": 2,
+        "sessions_copied_from.train": 1,
+    }
+    counts = data_counts({**COUNTS, **{f"test.{name}": value for name, value in told.items()}})
+    assert counts["split_counts"] == {"train": {}, "eval": {}, "test": told}
+
+
+def test_warnings_come_from_the_report_of_the_data_gate(tmp_path: Path) -> None:
+    check = {"split": "test", "option": "max_time_gap", "explanation": "late: why"}
+    checks = [{**check, "verdict": verdict} for verdict in ("ok", "warning")]
+    (tmp_path / "report.json").write_text(json.dumps({"checks": checks}))
+
+    def run_of(uri: Path) -> RunRecord:
+        outputs = {"report": OutputArtifact(1, str(uri), {})}
+        return RunRecord("run", {"DataGate": NodeRecord("DataGate", "COMPLETE", False, outputs)})
+
+    assert data_warnings(run_of(tmp_path)) == ["split test: late: why [checks.max_time_gap]"]
+    assert data_warnings(run_of(tmp_path / "gone")) == []
+    assert data_warnings(RunRecord("run", {})) == []
 
 
 def test_is_written_whole_and_reads_back(tmp_path: Path) -> None:
@@ -159,6 +188,8 @@ def test_the_report_tells_all_a_person_asks() -> None:
         "Catalogue: 95 items to recommend, of 120 in the training data",
         "Metrics (test)  recall@20  mrr@20  ndcg@20  steps",
         "  known/last       0.5000  0.5000   0.5000  1,234",
+        "Warning: split test: 7 of 120 sessions start early [checks.max_time_overlap]",
+        "Recommendations for sessions of split test:",
         "Blessed: yes, 1 checks passed",
         "Pushed:  /out/pushed/7",
         "Report:  /out/page/report.html",

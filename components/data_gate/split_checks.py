@@ -1,0 +1,195 @@
+"""Checks of how the splits relate: leaks between them, and times that make no sense."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from components.data_gate.checks import FAILED, OK, WARNING, Check
+from modules.configuration import CheckOptions
+from modules.time_splits import SPLITS, split_pairs
+
+Counts = Mapping[str, int]
+"""Of SessionExampleGen: its README says which."""
+
+_DAY_MS = 86_400_000
+
+
+class _Finding(NamedTuple):
+    """What one check measured.
+
+    Attributes:
+      option: field of `CheckOptions` that holds the limit.
+      split: which data.
+      value: what was found.
+      notable: values above this one are warned of.
+      sentence: the finding, with counts.
+      hint: what it may mean.
+    """
+
+    option: str
+    split: str
+    value: float
+    notable: float
+    sentence: str
+    hint: str
+
+
+def split_checks(counts: Counts, options: CheckOptions) -> Iterator[Check]:
+    """Yields one check for each way in which splits may leak or times may be wrong."""
+    for finding in _findings(counts):
+        limit = getattr(options, finding.option)
+        # Not `value > limit`: a value that is not a number must not pass.
+        failed = limit is not None and not finding.value <= limit
+        notable = failed or finding.value > finding.notable
+        yield Check(
+            split=finding.split,
+            feature="sessions",
+            option=finding.option,
+            value=finding.value,
+            limit=limit,
+            verdict=FAILED if failed else WARNING if notable else OK,
+            explanation=finding.sentence + (f": {finding.hint}" if notable else ""),
+        )
+
+
+def _findings(counts: Counts) -> Iterator[_Finding]:
+    inputs = [split for split in SPLITS if f"{split}.rows_read" in counts]
+    outputs = [split for split in SPLITS if counts.get(f"{split}.sessions")]
+    for early, late in split_pairs(inputs):
+        yield from _shared(counts, early, late)
+    for early, late in split_pairs(outputs):
+        # The end of an eval that was cut from train is the end of train's files.
+        if early != "train" or late == "eval" or "eval" in inputs:
+            yield _overlap(counts, early, late, early if early in inputs else "train")
+    for late in outputs[1:]:
+        yield _gap(counts, outputs[: outputs.index(late)], late)
+    for split in outputs:
+        yield _implausible(counts, split)
+        if f"{split}.rows_read" not in counts:
+            yield _tied(counts, split)
+
+
+def _sessions_read(counts: Counts, split: str) -> int:
+    """Counts the sessions of an input split; those cut from train are train's."""
+    cut = [name for name in SPLITS if f"{name}.rows_read" not in counts]
+    names = [split, *cut] if split == "train" else [split]
+    return sum(counts.get(f"{name}.sessions", 0) for name in names)
+
+
+def _shared(counts: Counts, early: str, late: str) -> Iterator[_Finding]:
+    total = _sessions_read(counts, late)
+    fewer = min(total, _sessions_read(counts, early))
+    copied = counts.get(f"{late}.sessions_copied_from.{early}", 0)
+    shared = counts.get(f"{late}.sessions_also_in.{early}", 0)
+    yield _Finding(
+        "max_copied_sessions",
+        late,
+        _share(copied, fewer),
+        0,
+        f"{_of(copied, total)} are in the files of split {early} too, with the same items and "
+        "times",
+        f"{late} is not evaluated on new data; remove them from one of the files",
+    )
+    yield _Finding(
+        "max_shared_sessions",
+        late,
+        _share(shared, total),
+        0,
+        f"{_of(shared, total)} have an id that is in the files of split {early} too",
+        "sessions that were cut in two, or ids that were used again",
+    )
+
+
+def _overlap(counts: Counts, early: str, late: str, source: str) -> _Finding:
+    total = counts[f"{late}.sessions"]
+    before = counts.get(f"{late}.sessions_before_end_of.{early}", 0)
+    end = counts.get(f"{early}.last_start", 0)
+    return _Finding(
+        "max_time_overlap",
+        late,
+        _share(before, total),
+        0.01,
+        f"{_of(before, total)} start before the last session in the files of split {source} does "
+        f"({_day(end)})",
+        "a model serves sessions that are later than those it learned from, so split "
+        f"{late} should be later too",
+    )
+
+
+def _gap(counts: Counts, before: list[str], late: str) -> _Finding:
+    """Measures the time between the splits that come before and this one."""
+    first = counts.get(f"{before[0]}.first_start", 0)
+    last = max(counts.get(f"{split}.last_start", 0) for split in before)
+    start = counts.get(f"{late}.first_start", 0)
+    span, gap = max(last - first, _DAY_MS), max(start - last, 0)
+    return _Finding(
+        "max_time_gap",
+        late,
+        round(gap / span, 4),
+        1,
+        f"the first of {_of(counts[f'{late}.sessions'])} starts on {_day(start)}, "
+        f"{_days(gap)} after the last of split {' and '.join(before)}, which spans "
+        f"{_days(last - first)} from {_day(first)} to {_day(last)}",
+        "rows of a wrong clock, or splits that do not belong together",
+    )
+
+
+def _implausible(counts: Counts, split: str) -> _Finding:
+    total = counts[f"{split}.sessions"]
+    old = counts.get(f"{split}.sessions_before_1990", 0)
+    future = counts.get(f"{split}.sessions_in_future", 0)
+    first, last = counts.get(f"{split}.first_start", 0), counts.get(f"{split}.last_start", 0)
+    return _Finding(
+        "max_implausible_times",
+        split,
+        _share(old + future, total),
+        0,
+        f"{_of(old, total)} start before 1990 and {future:,} later than tomorrow, of all from "
+        f"{_day(first)} to {_day(last)}",
+        "rows of a wrong clock, or another unit of time (sessions.time_unit)",
+    )
+
+
+def _tied(counts: Counts, split: str) -> _Finding:
+    total = counts[f"{split}.sessions"]
+    tied = counts.get(f"{split}.sessions_beyond_fraction", 0)
+    return _Finding(
+        "max_tied_sessions",
+        split,
+        _share(tied, total),
+        0.1,
+        f"{_of(tied, total)} are in this split only because they start in the same millisecond as "
+        "its first one",
+        f"do the times hold dates only? Give {split.upper()}=path (data.{split}) as a file",
+    )
+
+
+def _share(part: int, total: int) -> float:
+    return round(part / total, 6) if total else 0.0
+
+
+def _of(part: int, total: int | None = None) -> str:
+    """Writes counts of sessions.
+
+    >>> _of(5, 2000), _of(1)
+    ('5 of 2,000 sessions (0.25%)', '1 session')
+    """
+    if total is None:
+        return f"{part:,} session{'' if part == 1 else 's'}"
+    return f"{part:,} of {_of(total)} ({_share(part, total):.2%})"
+
+
+def _day(time_ms: int) -> str:
+    """Writes the day of a time.
+
+    >>> _day(1442004589439)
+    '2015-09-11'
+    """
+    days = datetime.timedelta(days=time_ms // _DAY_MS)
+    return (datetime.date(1970, 1, 1) + days).isoformat()
+
+
+def _days(time_ms: int) -> str:
+    return f"{time_ms / _DAY_MS:,.1f} days"

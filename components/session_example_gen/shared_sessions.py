@@ -1,0 +1,65 @@
+"""Which sessions occur in two input splits: the same id, or a copy with the same events.
+
+Ids travel once more, by bucket as events do, each with a checksum of its session's events.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+
+from components.session_example_gen import packing
+from components.session_example_gen.report import Report
+from modules.sessions import Session
+from modules.time_splits import split_pairs
+
+Identities = tuple[str, bytes, bytes]
+"""Input split, session ids joined by line ends, packed checksums of their events."""
+
+
+def identities_by_bucket(
+    split: str, sessions: Iterable[Session], buckets: int
+) -> Iterator[tuple[int, Identities]]:
+    """Packs the identities of sessions by bucket of session ids, the same for all splits."""
+    parts: dict[int, tuple[list[bytes], list[int]]] = {}
+    for session in sessions:
+        bucket = zlib.crc32(session.session_id) % buckets
+        ids, checksums = parts.setdefault(bucket, ([], []))
+        ids.append(session.session_id)
+        checksums.append(checksum(session))
+    for bucket, (ids, checksums) in parts.items():
+        yield bucket, (split, b"\n".join(ids), packing.pack_ints(checksums))
+
+
+def checksum(session: Session) -> int:
+    """Sums a session's events up; of equal times in any order, as lines may have been moved."""
+    times, items = session.event_times, session.item_ids
+    if len(set(times)) < len(times):
+        items = [item for _, item in sorted(zip(times, items, strict=True))]
+    return zlib.crc32(b"\n".join(items), zlib.crc32(packing.pack_ints(times)))
+
+
+def count_shared(element: tuple[int, Iterable[Identities]]) -> Report:
+    """Counts the sessions of a bucket that two splits share, and those that are copies."""
+    known: dict[str, dict[bytes, int]] = {}
+    for split, ids, checksums in element[1]:
+        pairs = zip(ids.split(b"\n"), packing.unpack_ints(checksums), strict=True)
+        known.setdefault(split, {}).update(pairs)
+    counts: Counter[str] = Counter()
+    for early, late in split_pairs(known):
+        shared = known[early].keys() & known[late].keys()
+        counts[f"{late}.sessions_also_in.{early}"] = len(shared)
+        copied = sum(known[early][each] == known[late][each] for each in shared)
+        counts[f"{late}.sessions_copied_from.{early}"] = copied
+    return Report(dict(counts))
+
+
+class CountShared(beam.PTransform):
+    """Turns (bucket, identities) of all input splits into reports of counts."""
+
+    def expand(self, identities: beam.PCollection) -> beam.PCollection:
+        """Brings each bucket's identities together."""
+        return identities | beam.GroupByKey() | beam.Map(count_shared)

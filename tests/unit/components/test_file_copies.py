@@ -1,0 +1,69 @@
+"""Files that two splits read, by any name."""
+
+import os
+import shutil
+
+import pytest
+
+from components.session_example_gen.file_copies import check_copies
+from modules.sessions import SessionDataError
+from tests.click_files import HEADER, find
+
+ROWS = b"s\ti\t1\ns\tj\t2\n"
+
+
+def refused(folder, **patterns):
+    with pytest.raises(SessionDataError) as caught:
+        check_copies(find(folder, patterns))
+    return str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "train.tsv").write_bytes(HEADER + ROWS)
+    (tmp_path / "other.tsv").write_bytes(HEADER + ROWS.replace(b"j", b"k"))
+    return tmp_path
+
+
+def test_the_same_path_is_refused(folder):
+    message = refused(folder, train="*.tsv", test="train.tsv")
+    assert f"{folder}/train.tsv is read for split 'train' and for split 'test'" in message
+    assert message.endswith("without EVAL and TEST both are cut from the end of TRAIN.")
+
+
+@pytest.mark.parametrize(
+    ("copy", "what"),
+    [
+        (shutil.copy, "hold the same bytes"),
+        (lambda a, b: b.symlink_to(a), "are the same file"),
+        (lambda a, b: os.link(a, b), "are the same file"),
+    ],
+    ids=["copy", "symbolic link", "hard link"],
+)
+@pytest.mark.parametrize("splits", [("train", "test"), ("train", "eval"), ("eval", "test")])
+def test_a_copy_or_a_link_is_refused_between_any_two_splits(folder, copy, what, splits):
+    (folder / "z").mkdir()
+    copy(folder / "train.tsv", folder / "z" / "copied.tsv")
+    patterns = {"train": "other.tsv", splits[0]: "train.tsv", splits[1]: "z/*.tsv"}
+    message = refused(folder, **patterns)
+    assert (
+        f"{folder}/train.tsv (split {splits[0]!r}) and {folder}/z/copied.tsv "
+        f"(split {splits[1]!r}) {what}" in message
+    )
+
+
+def test_a_linked_folder_is_seen_through(folder):
+    (folder / "link").symlink_to(folder)
+    assert "are the same file" in refused(folder, train="train.tsv", test="link/train.tsv")
+
+
+def test_files_of_equal_length_that_differ_are_fine(folder):
+    check_copies(find(folder, {"train": "train.tsv", "test": "other.tsv"}))
+
+
+def test_many_copies_are_counted(folder):
+    for number in range(7):
+        shutil.copy(folder / "train.tsv", folder / f"t{number}.tsv")
+    message = refused(folder, train="train.tsv", test="t?.tsv")
+    assert message.count("hold the same bytes") == 5
+    assert "... and 2 more" in message

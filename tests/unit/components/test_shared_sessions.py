@@ -1,0 +1,63 @@
+"""Sessions that two input splits share."""
+
+import random
+
+from components.session_example_gen.shared_sessions import (
+    checksum,
+    count_shared,
+    identities_by_bucket,
+)
+from modules.sessions import Session
+
+
+def session(name, items, times):
+    return Session(name, times[0], items, times)
+
+
+def count(splits, buckets):
+    groups = {}
+    for split, sessions in splits.items():
+        for bucket, identities in identities_by_bucket(split, sessions, buckets):
+            groups.setdefault(bucket, []).append(identities)
+    counts = {}
+    for element in groups.items():
+        for name, value in count_shared(element).counts.items():
+            counts[name] = counts.get(name, 0) + value
+    return counts
+
+
+def test_ids_and_copies_are_counted_whatever_the_buckets():
+    draw = random.Random(4)
+    names = [b"s%d" % number for number in range(300)]
+    sessions = {
+        split: {
+            name: session(name, [b"a", b"b"], [5, draw.choice([6, 7])])
+            for name in draw.sample(names, 150)
+        }
+        for split in ("train", "eval", "test")
+    }
+    expected = {}
+    for early, late in (("train", "eval"), ("train", "test"), ("eval", "test")):
+        both = sessions[early].keys() & sessions[late].keys()
+        copies = sum(sessions[early][name] == sessions[late][name] for name in both)
+        expected[f"{late}.sessions_also_in.{early}"] = len(both)
+        expected[f"{late}.sessions_copied_from.{early}"] = copies
+        assert 0 < copies < len(both)
+    for buckets in (1, 7, 64):
+        lists = {split: list(part.values()) for split, part in sessions.items()}
+        assert count(lists, buckets) == expected
+
+
+def test_a_copy_has_the_same_events_in_any_order_of_equal_times():
+    first = session(b"s", [b"a", b"b", b"c"], [1, 1, 2])
+    assert checksum(first) == checksum(session(b"s", [b"b", b"a", b"c"], [1, 1, 2]))
+    assert checksum(first) != checksum(session(b"s", [b"a", b"c", b"b"], [1, 1, 2]))
+    assert checksum(first) != checksum(session(b"s", [b"a", b"b", b"c"], [1, 1, 3]))
+    assert checksum(session(b"s", [b"ab", b"c"], [1, 2])) != checksum(
+        session(b"s", [b"a", b"bc"], [1, 2])
+    )
+
+
+def test_different_sessions_share_nothing():
+    lists = {"train": [session(b"a", [b"x"], [1])], "test": [session(b"b", [b"x"], [1])]}
+    assert set(count(lists, 1).values()) == {0}
