@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ConfigError
-from pipeline.typed_values import unknown_key
-from pipeline.yaml_values import parse_yaml, unwrap
+from pipeline.typed_values import NULL, unknown_key
+from pipeline.yaml_values import Plain, parse_yaml
 
 # The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names; those from
 # `tolerations` on need KFP 2.1 or later.
@@ -32,6 +32,23 @@ FIELDS: dict[str, type] = {
     "emptyDirMounts": list,
     "securityContext": dict,
 }
+
+
+# Its fields that are no text; all other single values are, such as those of labels.
+_NO_TEXT = {
+    *("activeDeadlineSeconds", "tolerationSeconds", "weight", "runAsUser", "runAsGroup"),
+    *("optional", "anti", "runAsNonRoot", "defaultStorageClass"),
+}
+
+
+def _as_declared(value: Any, key: str = "") -> Any:
+    """Returns a parsed value; a text is its source, since KFP refuses the label `gpu: true`."""
+    if isinstance(value, Plain):
+        is_none = value.value is None and value.text in ("", NULL)
+        return value.value if is_none or key in _NO_TEXT else value.text
+    if isinstance(value, dict):
+        return {name: _as_declared(part, name) for name, part in value.items()}
+    return [_as_declared(part, key) for part in value] if isinstance(value, list) else value
 
 
 def _mapping(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
@@ -73,7 +90,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
     """
     problems: list[str] = []
     try:
-        values = unwrap(parse_yaml(file.read_text(encoding="utf-8")))
+        values = _as_declared(parse_yaml(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     values = _mapping("the file", values, problems)

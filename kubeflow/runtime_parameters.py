@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,8 @@ class Binding:
       parameter: its name.
       prop: the execution property.
       path: keys inside the property's JSON; empty for the property itself.
-      form: text with `{}` for the value; or `json` for JSON text; or `span` for a span number, of
-        which -1 changes nothing.
+      form: text with `{}` for the value; or `json` for JSON text of numbers by name; or `span` for
+        a span number, of which -1 changes nothing.
       minimum: lowest whole number that can be used; None for no limit.
     """
 
@@ -81,6 +82,9 @@ class Binding:
             ) from error
         if not isinstance(parsed, dict):
             raise ValueError(f"{self.parameter} must be a JSON object, got {value!r}")
+        for name, entry in parsed.items():
+            if isinstance(entry, (str, bool)) or not _is_finite(entry):
+                raise ValueError(f"{self.parameter} must have a number for {name}, got {entry!r}")
         return parsed
 
     def _check_kind(self, old: Any, new: Any) -> None:
@@ -101,6 +105,10 @@ class Binding:
         self._check_kind(place.get(self.path[-1]), new)
         place[self.path[-1]] = new
         properties[self.prop] = json.dumps(content, sort_keys=True)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,16 +11,18 @@ from typing import Any
 _VERSION_TABLE = "MLMDEnv"
 
 
+_FIX = (
+    "Put a copy of it back, name another folder with OUT=folder, or move the file away and the "
+    "folder artifacts beside it: the next run then runs every node again, and pushed models stay."
+)
+
+
 class MetadataFileError(ValueError):
     """The file cannot be used; the message says why, and how to fix it."""
 
-    def __init__(self, file: Path, reason: str):
-        """Adds what a user can do to the reason."""
-        super().__init__(
-            f"The run's metadata {file} cannot be used: {reason}. Put a copy of it back, name "
-            "another folder with OUT=folder, or move the file away and the folder artifacts beside "
-            "it: the next run then runs every node again, and pushed models stay."
-        )
+    def __init__(self, file: Path, reason: str, fix: str = _FIX):
+        """Keeps what is wrong, and what a user can do."""
+        super().__init__(f"The run's metadata {file} cannot be used: {reason}. {fix}")
 
 
 def check_metadata_file(file: Path | str) -> None:
@@ -57,7 +59,8 @@ def _has_tables(file: Path) -> bool:
     if not file.is_file():
         raise MetadataFileError(file, "it is a folder" if file.is_dir() else "it is not a file")
     if not os.access(file, os.R_OK | os.W_OK):
-        raise MetadataFileError(file, "this user may not read and write it")
+        fix = "Give the user who runs this both rights, or name another folder with OUT=folder."
+        raise MetadataFileError(file, "this user may not read and write it", fix)
     try:
         # Not read-only: what a killed run left half done is taken back by whoever opens it next.
         with contextlib.closing(
@@ -66,6 +69,9 @@ def _has_tables(file: Path) -> bool:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error as error:
+        if "locked" in str(error):
+            fix = "End that first."
+            raise MetadataFileError(file, "another program has locked it", fix) from error
         raise MetadataFileError(file, f"SQLite says: {error}") from error
     if found != ["ok"]:
         raise MetadataFileError(file, f"it is damaged; SQLite says: {found[0]}")

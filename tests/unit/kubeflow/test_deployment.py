@@ -117,12 +117,30 @@ def test_mistakes_in_the_platform_file_are_reported_at_once(tmp_path: Path) -> N
     [
         ("nodes: [Trainer]\n", r"nodes must be a mapping, got \['Trainer'\]"),
         ("- all\n", r"the file must be a mapping, got \['all'\]"),
-        ("all: 3\n", "all must be a mapping, got 3"),
+        ("all: 3\n", "all must be a mapping, got '3'"),
     ],
 )
 def test_a_platform_file_of_another_form_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         _executors(tmp_path / "p.yaml", text)
+
+
+def test_a_label_is_text_whatever_yaml_makes_of_it(tmp_path: Path) -> None:
+    executors = _executors(
+        tmp_path / "p.yaml",
+        "all:\n  activeDeadlineSeconds: 3600\n"
+        "  nodeSelector: {labels: {gpu: true, pool: 1.10, 2024: on, day: 2024-01-01}}\n"
+        "  tolerations: [{key: 1e5, value: 010, tolerationSeconds: 60}]\n"
+        "  secretAsEnv: [{secretName: 0x1F, optional: true}]\n",
+    )
+    assert executors["Pusher_executor"] == {
+        "activeDeadlineSeconds": 3600,
+        "nodeSelector": {
+            "labels": {"gpu": "true", "pool": "1.10", "2024": "on", "day": "2024-01-01"}
+        },
+        "tolerations": [{"key": "1e5", "value": "010", "tolerationSeconds": 60}],
+        "secretAsEnv": [{"secretName": "0x1F", "optional": True}],
+    }
 
 
 def test_parts_of_the_platform_file_may_be_left_empty(tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_text_that_is_no_object_is_refused_by_name(bad: str) -> None:
         _apply(Binding("thresholds", "options", ("thresholds",), "json"), bad, options="{}")
 
 
+@pytest.mark.parametrize("bad", ['"0.1"', "true", "null", "[1]", "NaN", "Infinity"])
+def test_what_is_no_number_in_json_is_refused_by_name(bad: str) -> None:
+    with pytest.raises(ValueError, match=r"thresholds must have a number for a/b, got"):
+        _apply(
+            Binding("thresholds", "options", ("thresholds",), "json"),
+            f'{{"a/b": {bad}}}',
+            options="{}",
+        )
+
+
 @pytest.mark.parametrize("low", [0, 0.0, -3])
 def test_a_number_below_its_minimum_is_refused_by_name(low: float) -> None:
     binding = Binding("epochs", "custom_config", ("epochs",), minimum=1)

@@ -134,3 +134,12 @@ def test_what_a_killed_run_left_half_done_is_taken_back(good: Path, tmp_path: Pa
     assert Path(f"{file}-journal").stat().st_size > 0
     check_metadata_file(file)
     assert len(open_store(file).get_contexts()) == 200
+
+
+def test_a_locked_file_is_not_to_be_moved_away(good: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(good, tmp_path))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(MetadataFileError) as error:
+            check_metadata_file(file)
+    assert str(error.value).endswith("another program has locked it. End that first.")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from modules.click_header import read_header
+from modules.click_log import parse_rows
 from pipeline.config import Config, ConfigError, load_config, write_config
 from pipeline.overrides import split_overrides
 from pipeline.typed_values import read_assigned
@@ -73,6 +75,16 @@ def test_the_documented_form_sets_any_delimiter(delimiter: str) -> None:
     written = delimiter.replace("\\", "\\\\")  # as in any shell's double quotes
     (override,) = split_overrides(f'sessions.delimiter="{written}"')
     assert _load(override).sessions.delimiter == delimiter
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "|", "#", "~", ":", "^", " ", "\t", r"\t", "tab"])
+def test_rows_are_read_at_a_delimiter_that_was_set_in_the_documented_form(delimiter: str) -> None:
+    sessions = _load(*split_overrides(f'sessions.delimiter="{delimiter}"')).sessions
+    character = "\t" if len(delimiter) > 1 else delimiter
+    lines = [("SessionId", "ItemId", "Time"), ("s0", "i0", "1442004589439")]
+    header, row = (f"{character.join(line)}\n".encode() for line in lines)
+    rows = parse_rows(row, len(header), read_header(header, "clicks.txt", sessions))
+    assert rows[:3] == ([b"s0"], [b"i0"], [1442004589439])
 
 
 @pytest.mark.parametrize(
