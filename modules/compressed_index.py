@@ -3,20 +3,25 @@
 Product quantization (Jégou et al., 2011, "Product quantization for nearest neighbor search") with
 4-bit codes, whose scores are looked up in registers (André et al., 2015, "Cache locality is not
 enough"; `IndexPQFastScan` of faiss). The scan reads a sixteenth of what the vectors take, and
-leaves no part of the catalogue out. What codes tell badly is mended by scoring many more items
+leaves no part of the catalogue out. What codes tell badly is fixed by scoring many more items
 exactly than are answered. Needs NumPy, and faiss, which the extra `ann` holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
 import os
+import tempfile
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from modules.file_patterns import is_file, is_uri
 
 # In a model's folder: TensorFlow reserves `assets.extra` for files that it does not read itself.
 INDEX_FOLDER = os.path.join("assets.extra", "index")
@@ -119,7 +124,9 @@ class CompressedIndex:
 
     @classmethod
     def load(cls, folder: str) -> CompressedIndex:
-        """Reads what `save` wrote; processes of one machine share the memory of the vectors.
+        """Reads what `save` wrote, on this machine or at a URI.
+
+        Processes of one machine share the memory of vectors that are there.
 
         Raises:
           FaissMissingError: faiss is not installed.
@@ -127,11 +134,12 @@ class CompressedIndex:
         require_faiss()
         import faiss
 
-        with open(os.path.join(folder, _SETTINGS), encoding="utf-8") as file:
-            options = CodeOptions(**json.load(file))
-        vectors = np.asarray(np.load(os.path.join(folder, _VECTORS), mmap_mode="r"))
-        path = os.path.join(folder, _CODES)
-        return cls(vectors, faiss.read_index(path) if os.path.isfile(path) else None, options)
+        with _on_this_machine(folder) as here:
+            with open(os.path.join(here, _SETTINGS), encoding="utf-8") as file:
+                options = CodeOptions(**json.load(file))
+            vectors = np.asarray(np.load(os.path.join(here, _VECTORS), mmap_mode="r"))
+            path = os.path.join(here, _CODES)
+            return cls(vectors, faiss.read_index(path) if os.path.isfile(path) else None, options)
 
     def top(
         self, queries: FloatArray, positions: IntArray, bonus: FloatArray, k: int
@@ -180,8 +188,25 @@ def _best(values: FloatArray, k: int) -> IntArray:
 
 
 def holds_index(model_folder: str) -> bool:
-    """Tells whether a model's folder, on this machine, has an approximate index in it."""
-    return os.path.isfile(os.path.join(model_folder, INDEX_FOLDER, _SETTINGS))
+    """Tells whether a model's folder, here or at a URI, has an approximate index in it."""
+    return is_file(os.path.join(model_folder, INDEX_FOLDER, _SETTINGS))
+
+
+@contextlib.contextmanager
+def _on_this_machine(folder: str) -> Iterator[str]:
+    """Gives a folder whose files NumPy and faiss can open: a copy of one that is elsewhere.
+
+    A mapped file stays readable when the copy is removed.
+    """
+    if not is_uri(folder):
+        yield folder
+        return
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as copy:
+        for name in tf.io.gfile.listdir(folder):
+            tf.io.gfile.copy(os.path.join(folder, name), os.path.join(copy, name))
+        yield copy
 
 
 def _padded(vectors: FloatArray, options: CodeOptions) -> FloatArray:

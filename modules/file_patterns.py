@@ -20,7 +20,8 @@ from typing import NamedTuple
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
 # What TensorFlow and Beam take for a pattern, also where a path is meant.
 SPECIAL = "*?["
-_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+_START = re.compile(rf"{_URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 _ANY_DEPTH = "**"
 
@@ -39,6 +40,19 @@ class Match(NamedTuple):
 def is_uri(path: str) -> bool:
     """Returns whether a path names a place by a scheme, such as `gs://`."""
     return bool(_URI.match(path))
+
+
+def is_file(path: str) -> bool:
+    """Returns whether there is a file, on this machine or at a URI.
+
+    Raises:
+      FilePatternError: the place cannot be read, or a link leads nowhere.
+    """
+    place = _place_of(path)
+    try:
+        return place.is_file(path)
+    except place.errors as error:
+        raise FilePatternError(f"{path} cannot be looked up: {error}") from error
 
 
 def join(folder: str, name: str) -> str:
@@ -184,7 +198,7 @@ def _readable_schemes() -> tuple[str, ...]:
         with contextlib.suppress(ValueError):  # of a scheme that Beam does not know
             FileSystems.get_filesystem(f"{scheme}://")
             found.append(scheme)
-    return tuple(sorted({*found} - {"", "file"}))  # a path says the same, without escapes
+    return tuple(sorted({*found} - {""}))
 
 
 def _check_name(path: str) -> None:
@@ -213,12 +227,11 @@ def _expand(pattern: str, place: _Place) -> list[Match]:
 
 def _literal_start(pattern: str, place: _Place) -> tuple[str, list[str]]:
     """Returns the longest start of a pattern that is taken as it stands, and the parts behind."""
-    uri = _URI.match(pattern)
-    rest = uri["rest"] if uri else pattern.removeprefix("/")
-    path = f"{uri['scheme']}://" if uri else pattern[: len(pattern) - len(rest)]
-    parts = [part for part in rest.split("/") if part]
+    start = _START.match(pattern)
+    path = start[0] if start else ""
+    parts = [part for part in pattern[len(path) :].split("/") if part]
     while parts:
-        longer = f"{path}{parts[0]}" if path.endswith("://") else os.path.join(path, parts[0])
+        longer = os.path.join(path, parts[0])
         if _is_pattern(parts[0]) and not place.exists(longer):
             break
         path, parts = longer, parts[1:]

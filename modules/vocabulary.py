@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from modules.configuration import FeatureOptions
 from modules.item_ids import RESERVED_TOKENS, from_vocabulary
@@ -54,11 +55,16 @@ def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> in
 def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vocabulary:
     """Reads a vocabulary file of Transform, one `count item_id` a line, reserved tokens first.
 
+    Args:
+      path: of the file, on this machine or a URI.
+      options: of the catalogue.
+
     Raises:
       ValueError: the file does not start with the reserved tokens, or no item is frequent enough.
     """
-    with open(path, "rb") as file:
-        rows = [line.rstrip(b"\n").partition(b" ")[::2] for line in file]
+    with tf.io.gfile.GFile(path, "rb") as file:
+        lines = file.read().removesuffix(b"\n").split(b"\n")
+    rows = [line.partition(b" ")[::2] for line in lines]
     reserved = tuple(token.decode() for _, token in rows[:FIRST_ITEM])
     if reserved != RESERVED_TOKENS:
         raise ValueError(f"{path} must start with {RESERVED_TOKENS}, found {reserved}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from tfx.dsl.io import fileio
 
 from components.model_gate.rank_table import CANDIDATE, LAST_BLESSED
 from components.model_gate.verdict import CHANGE, FILE_NAME, SLICE_CHANGE, VALUE
@@ -24,9 +26,10 @@ _GATE_KEYS = ("metric", "kind", "threshold", "value", "n", "passed")
 _GATE_KINDS = (VALUE, CHANGE, SLICE_CHANGE)
 
 
-def read_verdict(folder: Path | str) -> dict[str, Any]:
+def read_verdict(folder: str) -> dict[str, Any]:
     """Reads the artifact `verdict` of the model gate."""
-    content: dict[str, Any] = json.loads((Path(folder) / FILE_NAME).read_text("utf-8"))
+    with fileio.open(os.path.join(folder, FILE_NAME), "r") as file:
+        content: dict[str, Any] = json.loads(file.read())
     return content
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
+import os
 from typing import Any
+
+from tfx.dsl.io import fileio
 
 from components.serving_validator.executor import BLESSING, REPORT, REPORT_NAME
 from pipeline.run_record import RunRecord
@@ -19,7 +20,8 @@ def serving_check(run: RunRecord) -> dict[str, Any] | None:
     report = node.outputs.get(REPORT) if node else None
     if report is None:
         return None
-    content = json.loads((Path(report.uri) / REPORT_NAME).read_text("utf-8"))
+    with fileio.open(os.path.join(report.uri, REPORT_NAME), "r") as file:
+        content = json.loads(file.read())
     failed = [check for check in content["checks"] if not check["passed"]]
     return {
         "passed": not failed,
@@ -34,5 +36,6 @@ def forget_failed_check(run: RunRecord) -> None:
     TFX's cache offers outputs only while their folders are there.
     """
     check = serving_check(run)
-    if check and not check["passed"]:
-        shutil.rmtree(run.nodes[_NODE].outputs[BLESSING].uri, ignore_errors=True)
+    blessing = run.nodes[_NODE].outputs[BLESSING].uri if check else ""
+    if check and not check["passed"] and fileio.exists(blessing):
+        fileio.rmtree(blessing)

@@ -6,6 +6,7 @@ Keys are stable and documented in `docs/summary.md`.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -163,7 +164,7 @@ def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
     graph = run.output("transform_graph")
     if graph is None:
         return None
-    file = Path(graph.uri) / "transform_fn" / "assets" / VOCABULARY_NAME
+    file = os.path.join(graph.uri, "transform_fn", "assets", VOCABULARY_NAME)
     vocabulary = read_vocabulary(file, config.features)
     return {"known_items": len(vocabulary.item_ids), "items": vocabulary.catalogue_size}
 
@@ -222,7 +223,7 @@ def _index(run: RunRecord) -> dict[str, Any] | None:
 
 def _report(run: RunRecord) -> str | None:
     page = run.output("page")
-    return str(Path(page.uri) / REPORT_PAGE) if page else None
+    return os.path.join(page.uri, REPORT_PAGE) if page else None
 
 
 def _recommendations(
@@ -243,7 +244,7 @@ def _recommendations(
     asked = (str(model), examples.uri, split)
     if (known.get("model"), known.get("examples"), known.get("split")) == asked:
         return dict(known)
-    sessions = example_sessions(Path(examples.uri), split)
+    sessions = example_sessions(examples.uri, split)
     if not sessions:
         return None
     answers = recommender.recommend(
@@ -260,12 +261,11 @@ def _recommendations(
     }
 
 
-def example_sessions(examples: Path, split: str) -> list[list[str]]:
+def example_sessions(examples: str, split: str) -> list[list[str]]:
     """Returns the item ids of the first sessions of a split that are easy to read."""
     import tensorflow as tf
 
-    folder = examples / f"Split-{split}"
-    files = sorted(str(file) for file in folder.iterdir()) if folder.is_dir() else []
+    files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
     found: list[list[str]] = []
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
         example = tf.train.Example.FromString(record)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from tfx.dsl.io import fileio
 
 from components.index_builder.checks import APPROXIMATE, EXACT
 
 VERDICT_NAME = "verdict.json"
 
 
-def read_verdict(folder: Path | str) -> dict[str, Any]:
+def read_verdict(folder: str) -> dict[str, Any]:
     """Returns what the node wrote: `passed`, `checks`, `figures` and `options`."""
-    content: dict[str, Any] = json.loads(Path(folder, VERDICT_NAME).read_text("utf-8"))
+    with fileio.open(os.path.join(folder, VERDICT_NAME), "r") as file:
+        content: dict[str, Any] = json.loads(file.read())
     return content
 
 

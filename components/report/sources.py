@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -64,13 +63,9 @@ def data_counts(examples: types.Artifact) -> dict[str, Any]:
 
 
 def vocabulary(transform_graph: types.Artifact, features: Mapping[str, Any]) -> Vocabulary:
-    """Reads the vocabulary that Transform made, wherever it is stored."""
+    """Reads the vocabulary that Transform made."""
     path = os.path.join(transform_graph.uri, "transform_fn", "assets", VOCABULARY_NAME)
-    with tempfile.NamedTemporaryFile() as copy:
-        with fileio.open(path, "rb") as file:
-            copy.write(file.read())
-        copy.flush()
-        return read_vocabulary(copy.name, from_json(FeatureOptions, features))
+    return read_vocabulary(path, from_json(FeatureOptions, features))
 
 
 def read_facts(examples: types.Artifact, words: Vocabulary) -> dict[str, SplitFacts]:

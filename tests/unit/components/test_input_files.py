@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import random
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from components.session_example_gen import input_files
 from modules.packed_text import BrokenFileError
 from modules.sessions import SessionDataError
-from tests import ram_files
+from tests import file_uris
 from tests.click_files import HEADER, find, rows_text
 
 
@@ -104,10 +103,9 @@ def test_a_folder_is_no_file(tmp_path):
 
 
 def test_files_are_found_as_the_first_check_finds_them(tmp_path):
-    bucket = f"ram://input{tmp_path}"
-    for place, write in ((tmp_path, _write), (bucket, ram_files.write)):
+    for place in (str(tmp_path / "here"), file_uris.uri(tmp_path / "bucket")):
         for name in ("logs/a.tsv", "logs/2024/01/b.tsv", "logs/.old.tsv", "train[1].tsv"):
-            write(f"{place}/{name}", HEADER + b"s\ti\t1\n")
+            file_uris.write(f"{place}/{name}", HEADER + b"s\ti\t1\n")
         patterns = {"train": "logs/**/*.tsv", "eval": "train[1].tsv"}
         train, eval_ = find(place, patterns)
         paths = [f"{place}/logs/2024/01/b.tsv", f"{place}/logs/a.tsv"]
@@ -119,11 +117,6 @@ def test_files_are_found_as_the_first_check_finds_them(tmp_path):
         ]
         (piece, _) = input_files.pieces([train])
         assert list(input_files.read_piece(piece)) == [(len(HEADER), b"s\ti\t1\n")]
-
-
-def _write(path, content):
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(content)
 
 
 def test_a_place_that_cannot_be_read_is_named(tmp_path):

@@ -9,7 +9,7 @@ from tfx.proto import example_gen_pb2
 
 from components.session_example_gen.driver import SessionFilesDriver
 from modules.sessions import SessionDataError
-from tests import ram_files
+from tests import file_uris
 from tests.click_files import input_config
 
 
@@ -62,8 +62,8 @@ def test_spans_below_brackets_folders_of_any_depth_and_at_uris(tmp_path):
     pattern = f"{tmp_path}/shop [1]/**/day-{{SPAN}}/*.tsv"
     filled = pattern.replace("{SPAN}", "2")
     assert _resolve("/nowhere", {"train": pattern}) == (2, None, {"train": filled})
-    ram_files.write(f"ram://spans{tmp_path}/day-2.tsv", b"x")
-    uri = f"ram://spans{tmp_path}/day-{{SPAN}}.tsv"
+    uri = f"{file_uris.uri(tmp_path)}/bucket/day-{{SPAN}}.tsv"
+    file_uris.write(uri.replace("{SPAN}", "2"), b"x")
     filled = {"train": filled, "test": uri.replace("{SPAN}", "2")}
     assert _resolve("/nowhere", {"train": pattern, "test": uri}) == (2, None, filled)
 

@@ -21,7 +21,7 @@ from pipeline.config import (
 )
 from pipeline.data_files import DataOptions, DataPaths, describe_tail
 from pipeline.overrides import split_overrides
-from tests import ram_files
+from tests import file_uris
 
 
 @pytest.fixture
@@ -300,9 +300,9 @@ def test_patterns_and_spans(folder: Path) -> None:
 
 
 def test_files_at_uris_are_looked_up(folder: Path) -> None:
-    bucket = f"ram://config{folder}"
+    bucket = file_uris.uri(folder / "bucket")
     for name in ("a/train.tsv", "test.tsv", "other/t.tsv"):
-        ram_files.write(f"{bucket}/{name}", b"x")
+        file_uris.write(f"{bucket}/{name}", b"x")
     paths = DataPaths(folder=bucket, train=f"{bucket}/**/train.tsv", test="sub/../test.tsv")
     data = load_config("custom", data=paths).data
     assert (data.train, data.test) == (f"{bucket}/**/train.tsv", str(folder / "test.tsv"))
@@ -312,7 +312,7 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
     data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
     assert _problems(data=data) == [
         f"data.train: no file matches {bucket}/none.tsv: say TRAIN=path",
-        "data.eval: s3://b/eval.tsv: s3:// cannot be read here, but gs://, ram:// and paths of "
+        "data.eval: s3://b/eval.tsv: s3:// cannot be read here, but file://, gs:// and paths of "
         "this machine: copy the files there, or mount what holds them as a folder: say EVAL=path",
         f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: say TEST=path",
     ]
