@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from deployment import COPIED_SCHEMES, ROOT_SCHEMES
+from pipeline.beam_runners import on_this_machine, runner_name
 from platform_config import FIELDS
 from spec_view import Problem, SpecView, Task
 
 FOLDER_SUFFIX = "_folder"
-_LOCAL_RUNNERS = ("FnApiRunner", "DirectRunner")
 
 Rule = Callable[[SpecView], Iterator[Problem]]
 
@@ -179,17 +179,11 @@ def beam(view: SpecView) -> Iterator[Problem]:
     """Checks that workers elsewhere can reach the artifacts."""
     root = view.spec.get("defaultPipelineRoot") or ""
     for task in view.tasks():
-        runners = [
-            word.partition("=")[2]
-            for word in task.container.get("args") or []
-            if word.startswith("--runner=")
-        ]
-        if any(not runner.endswith(_LOCAL_RUNNERS) for runner in runners) and root.startswith(
-            COPIED_SCHEMES
-        ):
+        flags = task.container.get("args") or []
+        if not on_this_machine(flags) and root.startswith(COPIED_SCHEMES):
             yield Problem(
                 task.name,
-                f"Beam's workers of {runners[0]} cannot see a pod's copies of {root}",
+                f"Beam's workers of {runner_name(flags)} cannot see a pod's copies of {root}",
                 "use gs:// for the pipeline root, or `beam: direct`",
             )
 

@@ -28,6 +28,7 @@ from modules.configuration import (
 from modules.quoting import quote
 from modules.sessions import SessionOptions
 from modules.tuner_options import TunerOptions
+from pipeline.beam_runners import in_this_process, runner_name
 from pipeline.data_files import DataOptions, DataPaths, resolve_data, without_preset_files
 from pipeline.overrides import apply_override
 from pipeline.typed_values import build, convert, field_names, to_plain, unknown_key
@@ -97,7 +98,8 @@ class Config:
       serving: what the exported model must do before it is pushed.
       index: the approximate index beside it, if any.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
-        examples do; `module_path` the dotted path of the same functions, as images need it.
+        examples do; `module_path` the dotted path of the same functions, as images and workers in
+        other processes need it. A file or preset that has none gets what its runner needs.
       beam_pipeline_args: flags of every Beam job.
     """
 
@@ -128,6 +130,13 @@ class Config:
         if self.user_code not in USER_CODE:
             problems.append(
                 f"user_code must be one of {', '.join(USER_CODE)}, got {self.user_code!r}"
+            )
+        flags = self.beam_pipeline_args
+        if self.user_code == "module_file" and not in_this_process(flags):
+            problems.append(
+                "user_code is module_file, a file that Beam's workers cannot import with the flags "
+                f"of {runner_name(flags)}, since they are other processes: set it to module_path, "
+                "or leave it out"
             )
         if self.evaluation.split == "eval" and self.trainer.refit:
             problems.append(
@@ -281,6 +290,8 @@ def load_config(
     unknown = [key for key in values if key not in _SECTIONS and key not in _SCALARS]
     problems += [unknown_key(key, values[key], known) for key in unknown]
     scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
+    if not in_this_process(scalars.get("beam_pipeline_args", LOCAL_BEAM)):
+        scalars.setdefault("user_code", "module_path")
     sections: dict[str, Any] = {
         name: build(options_class, values.get(name), name, problems, known)
         for name, options_class in _SECTIONS.items()
