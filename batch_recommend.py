@@ -15,6 +15,7 @@ from pathlib import Path
 from modules.file_patterns import absolute
 from modules.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
+from pipeline.folders import local_folder
 from pipeline.launch import saved_config
 from pipeline.overrides import split_overrides
 from pipeline.recommender import NoModelError, check_loadable, newest_model
@@ -41,8 +42,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--beam", action="append", default=[], metavar="FLAG", help="of the Beam job; repeatable"
     )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--model", type=Path, help="folder of a SavedModel")
-    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    place.add_argument("--model", help="folder of a SavedModel, or a URI that all workers see")
+    place.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
     options = parser.parse_args(arguments)
     for name, low, high in (("k", 1, 100), ("request_size", 1, 10_000), ("shards", 1, 4096)):
         value = getattr(options, name)
@@ -58,17 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
-        model = options.model or newest_model(out / "pushed" for out in outs)
+        here = Path.cwd()
+        newest = None if options.model else newest_model(out / "pushed" for out in outs)
+        model = absolute(str(options.model or newest), here)
         check_loadable(model)
-        run = None if options.model else saved_config(model.parents[1])
+        run = saved_config(newest.parents[1]) if newest else None
         overrides = [part for text in options.set for part in split_overrides(text)]
         config = load_config(options.preset or run or "sample", overrides)
         from serving.batch import BatchJob, run_batch
 
         job = BatchJob(
-            str(model.absolute()),
-            absolute(options.sessions, Path.cwd()),
-            absolute(options.to, Path.cwd()),
+            model,
+            absolute(options.sessions, here),
+            absolute(options.to, here),
             config.sessions,
             options.k,
             options.format,

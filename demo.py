@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import PROJECT
+from pipeline.folders import local_folder
 from pipeline.recommender import NoModelError, newest_model
 from serving.limits import Limits
 
@@ -38,8 +39,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default = getattr(Limits, name)
         parser.add_argument(f"--max-{name}", type=int, default=default, help=f"{what} ({default})")
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--model", type=Path, help="folder of a SavedModel")
-    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    place.add_argument("--model", type=local_folder, help="folder of a SavedModel")
+    place.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
     options = parser.parse_args(arguments)
     for name in _LIMITS:
         if getattr(options, f"max_{name}") < 1:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.config import PROJECT
+from pipeline.folders import local_folder
 from pipeline.recommender import (
     NoModelError,
     Recommendation,
@@ -31,8 +32,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("-k", type=int, default=10, help="how many items to recommend (10)")
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--model", type=Path, help="folder of a SavedModel")
-    place.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    place.add_argument("--model", type=local_folder, help="folder of a SavedModel")
+    place.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
     place.add_argument(
         "--server", help="URL of a server: TensorFlow Serving's REST API, or demo.py's"
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import PROJECT, Paths
+from pipeline.folders import local_folder
 from pipeline.metadata_file import MetadataFileError, check_metadata_file
 from pipeline.recommender import NoModelError, newest_model
 
@@ -21,7 +22,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=Path, required=True, help="file of item ids, one a line")
-    parser.add_argument("--out", type=Path, help="the run's OUT folder (default: output/*)")
+    parser.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
     parser.add_argument(
         "--least-share", type=float, default=0.5, help="of the catalogue that must stay (0.5)"
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline import launch
 from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_tail
+from pipeline.folders import output_folder
 from pipeline.metadata_file import check_metadata_file
 from pipeline.overrides import split_overrides
 from pipeline.progress import FAILED
@@ -44,14 +45,13 @@ def configure(options: argparse.Namespace) -> tuple[Config, Path]:
 
     Raises:
       ConfigError: the configuration is not usable, or needs a package that is not there.
-      ValueError: the overrides cannot be split.
+      ValueError: the overrides cannot be split, or a run cannot work in the output folder.
     """
     data = DataPaths(options.data, options.train, options.eval, options.test)
     overrides = [part for text in options.set for part in split_overrides(text)]
     config = load_config(choose_preset(options.preset, data), overrides, data)
     launch.check_packages(config)
-    out = Path(options.out).absolute() if options.out else launch.default_out(config.name)
-    return config, out
+    return config, output_folder(options.out or launch.default_out(config.name))
 
 
 def prepare(config: Config, out: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modules.file_patterns import is_plain
 from pipeline.config import ConfigError
 from pipeline.typed_values import build, convert, field_names
 from pipeline.yaml_values import parse_yaml, unwrap
@@ -80,8 +81,14 @@ class Deployment:
         if self.target not in TARGETS:
             problems.append(f"target must be one of {', '.join(TARGETS)}, got {self.target!r}")
         for name in ("image", "pipeline_root", "data_folder", "push_folder", "state_folder"):
-            if not getattr(self, name):
+            value = getattr(self, name)
+            if not value:
                 problems.append(f"{name} is not set")
+            elif name.endswith(("_root", "_folder")) and not is_plain(value):
+                problems.append(
+                    f"{name} must have none of * ? [ \\ in it, got {value!r}: TFX takes them for "
+                    "patterns"
+                )
         return problems
 
     def resources_of(self, node: str) -> Resources:

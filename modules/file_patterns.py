@@ -18,8 +18,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
-# What TensorFlow and Beam take for a pattern, also where a path is meant.
-SPECIAL = "*?["
+_WILDCARDS = "*?["
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _START = re.compile(rf"{_URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
@@ -53,6 +52,15 @@ def is_file(path: str) -> bool:
         return place.is_file(path)
     except place.errors as error:
         raise FilePatternError(f"{path} cannot be looked up: {error}") from error
+
+
+def is_plain(path: str) -> bool:
+    """Returns whether TensorFlow and Beam take a path as it stands also where they want patterns.
+
+    They give no way to say that a path is none: of our own inputs we look the files up ourselves,
+    but TFX's nodes do not.
+    """
+    return not any(character in path for character in f"{_WILDCARDS}\\")
 
 
 def join(folder: str, name: str) -> str:
@@ -239,7 +247,7 @@ def _literal_start(pattern: str, place: _Place) -> tuple[str, list[str]]:
 
 
 def _is_pattern(part: str) -> bool:
-    return bool(PLACEHOLDER.search(part)) or any(character in part for character in SPECIAL)
+    return bool(PLACEHOLDER.search(part)) or any(character in part for character in _WILDCARDS)
 
 
 def _below(folder: Match, part: str, place: _Place) -> Iterator[Match]:

@@ -26,6 +26,7 @@ from pipeline.config import (
     load_config,
     write_config,
 )
+from pipeline.folders import output_folder
 from pipeline.progress import FAILED
 from pipeline.run_lock import holder
 from pipeline.tfx_commands import join_commands
@@ -92,13 +93,14 @@ def find_config(environment: Mapping[str, str]) -> Choice:
 
     Raises:
       ConfigError: the configuration is not usable, or needs a package that is not there.
+      FolderError: a run cannot work in the output folder.
     """
     out = environment.get(OUT_VARIABLE)
     saved = saved_config(Path(out)) if out else None
     source = saved or environment.get(PRESET_VARIABLE) or DEFAULT_PRESET
     config = load_config(source)
     check_packages(config)
-    return Choice(config, Path(out).absolute() if out else default_out(config.name), source)
+    return Choice(config, output_folder(out or default_out(config.name)), source)
 
 
 def started(environment: Mapping[str, str]) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
+from modules.file_patterns import is_file
 
 SIGNATURE = "recommend"
 # Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
@@ -63,13 +65,16 @@ def load_model(folder: Path) -> Any:
     return model
 
 
-def check_loadable(folder: Path) -> None:
-    """Looks whether a folder of this machine holds a model and what it needs; takes no time.
+def check_loadable(folder: Path | str) -> None:
+    """Looks whether a folder holds a model and what it needs; takes no time on this machine.
+
+    Args:
+      folder: also a URI.
 
     Raises:
       NoModelError: it does not.
     """
-    if not (folder / "saved_model.pb").is_file():
+    if not is_file(os.path.join(folder, "saved_model.pb")):
         raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
     if holds_index(str(folder)):
         try:

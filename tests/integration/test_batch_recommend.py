@@ -13,6 +13,7 @@ import pytest
 
 import batch_recommend
 from pipeline import recommender
+from tests import file_uris
 
 SESSIONS = 60
 
@@ -78,10 +79,18 @@ def test_writes_what_the_model_answers_as_tsv(
     assert re.search(r"sessions per second +\d", capsys.readouterr().out)
 
 
-def test_writes_what_the_model_answers_as_parquet(
+def test_writes_what_a_model_at_a_uri_answers_as_parquet(
     log: Path, trained: Any, expected: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    assert _run(log, tmp_path / "answers", trained, "--format", "parquet") == 0
+    places = {
+        "--sessions": f"{log.parent}/**/log.tsv",
+        "--to": tmp_path / "answers",
+        "--model": trained.folder / "model",
+    }
+    named = [word for option, path in places.items() for word in (option, file_uris.uri(path))]
+    assert batch_recommend.main([*named, "-k", "7", "--format", "parquet"]) == 0
+    summary = json.loads((tmp_path / "answers" / "summary.json").read_text())
+    assert (summary["files"], summary["shards"]) == (1, 1)
     (file,) = (tmp_path / "answers").glob("*.parquet")
     table = pq.read_table(file).to_pydict()
     assert dict(zip(table["session_id"], table["item_ids"], strict=True)) == expected

@@ -35,7 +35,8 @@ def test_a_node_gets_its_own_resources_else_the_default(tmp_path: Path) -> None:
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "d.yaml"
     file.write_text(
-        "target: aws\nimages: x\npipeline_root: [3]\nresources:\n  Trainer: {cpu: 0, gpus: 1}\n",
+        "target: aws\nimages: x\npipeline_root: [3]\nstate_folder: gs://b/[1]\n"
+        "resources:\n  Trainer: {cpu: 0, gpus: 1}\n",
         "utf-8",
     )
     with pytest.raises(ConfigError) as error:
@@ -48,6 +49,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         "resources.Trainer.gpus is not a known key, got 1: did you mean resources.Trainer.gpu?",
         "resources.Trainer.cpu must be above 0, got 0.0",
         "push_folder is not set",
+        "state_folder must have none of * ? [ \\ in it, got 'gs://b/[1]'",
     ):
         assert words in str(error.value)
 

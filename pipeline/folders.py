@@ -1,0 +1,47 @@
+"""Folders of this machine that a command line names: where a run writes, where a model is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from modules.file_patterns import is_plain, is_uri
+
+
+class FolderError(ValueError):
+    """A folder cannot be used; the message says why, and how to fix it."""
+
+
+def output_folder(folder: str | Path) -> Path:
+    """Returns the absolute path of a run's output folder.
+
+    Raises:
+      FolderError: a run cannot work there.
+    """
+    if is_uri(str(folder)):
+        raise FolderError(
+            f"OUT must be a folder of this machine, got {folder}: it has the run's database and "
+            "logs. Name another one with OUT=folder; kubeflow/README.md tells how to run with "
+            "artifacts at gs://."
+        )
+    path = Path(folder).absolute()
+    if not is_plain(str(path)):
+        raise FolderError(
+            f"OUT must have none of * ? [ \\ in its path, got {path}: TFX, Beam and TensorFlow "
+            "take the paths of artifacts for patterns. Name another one with OUT=folder (the "
+            "default is output/ in the checkout)."
+        )
+    return path
+
+
+def local_folder(text: str) -> Path:
+    """Reads an option of a command that looks into a folder of this machine.
+
+    Raises:
+      argparse.ArgumentTypeError: it is a URI.
+    """
+    if is_uri(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not on this machine: copy the folder here, and name the copy"
+        )
+    return Path(text).expanduser()
