@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from tfx.dsl.io import fileio
 
 from components.data_gate.checks import WARNING
 from components.data_gate.executor import REPORT_NAME
@@ -18,10 +20,11 @@ def data_warnings(run: RunRecord) -> list[str]:
     """Returns a sentence for each warning of the data gate; none where it did not pass."""
     node = run.nodes.get(_GATE)
     report = node.outputs.get("report") if node else None
-    file = Path(report.uri) / REPORT_NAME if report else None
-    if file is None or not file.is_file():
+    path = os.path.join(report.uri, REPORT_NAME) if report else ""
+    if not (path and fileio.exists(path)):
         return []
-    return read_warnings(json.loads(file.read_text("utf-8")))
+    with fileio.open(path, "r") as file:
+        return read_warnings(json.loads(file.read()))
 
 
 def read_warnings(report: Mapping[str, Any]) -> list[str]:
