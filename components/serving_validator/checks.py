@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.serving_validator.latency import percentiles
+from components.serving_validator.latency import PERCENTILES, percentiles
 from components.serving_validator.options import ServingOptions
 
 SIGNATURES = (
@@ -140,7 +140,9 @@ def _same_both_ways(by_ids: Answers, by_examples: Answers) -> Check:
 
 def _latency(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
     checks = []
-    for figure, took in percentiles(milliseconds).items():
+    found = percentiles(milliseconds) if milliseconds else {}
+    for figure in PERCENTILES:
+        took = found.get(figure)
         limit = getattr(options, f"max_{figure}")
         passed = took is None or limit is None or took <= limit
         text = "no session to time" if took is None else f"{took:.2f} ms for one session"

@@ -22,7 +22,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.serving_validator import client
 from components.serving_validator.checks import Check, check_answers
-from components.serving_validator.latency import percentiles
+from components.serving_validator.latency import PERCENTILES, percentiles
 from components.serving_validator.options import ServingOptions
 from modules.configuration import from_json
 from modules.recorded_answers import read_answers
@@ -95,9 +95,10 @@ def validate(
     if expected is None:
         text = "the trainer left no answers to compare with"
         checks = [Check("answers", False, text) if c.name == "answers" else c for c in checks]
+    milliseconds = answers["milliseconds"]
     figures = {
         "load_seconds": answers["load_seconds"],
-        **percentiles(answers["milliseconds"]),
+        **(percentiles(milliseconds) if milliseconds else dict.fromkeys(PERCENTILES)),
         "sessions": len(sessions),
     }
     return checks, figures

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 
 PERCENTILES = {"p50_ms": 50, "p99_ms": 99}
 
 
-def percentiles(milliseconds: Sequence[float]) -> dict[str, float | None]:
-    """Returns the 50th and the 99th percentile, interpolated linearly.
-
-    Both are None where nothing was timed.
+def percentiles(milliseconds: npt.ArrayLike) -> dict[str, float]:
+    """Returns the 50th and the 99th percentile of at least one time, interpolated linearly.
 
     >>> percentiles([0.0, 100.0])
     {'p50_ms': 50.0, 'p99_ms': 99.0}
-    >>> percentiles([])
-    {'p50_ms': None, 'p99_ms': None}
     """
-    if not len(milliseconds):
-        return dict.fromkeys(PERCENTILES)
-    values = np.percentile(milliseconds, list(PERCENTILES.values()), method="linear")
+    times = np.asarray(milliseconds, np.float64)
+    values = np.percentile(times, list(PERCENTILES.values()), method="linear")
     return dict(zip(PERCENTILES, map(float, values), strict=True))

@@ -6,15 +6,19 @@ import doctest
 import importlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from components.report import charts, curves, page, svg, tables
+from components.model_gate import rank_table
+from components.report import charts, curves, page, sources, svg, tables
 from components.report.run_parts import RunParts, metric_charts
 from components.report.session_facts import EXAMPLES, Sessions, first_sessions, split_facts
+from modules.metrics import UNRANKED
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -252,3 +256,17 @@ def test_a_part_that_fails_is_named_and_the_others_are_made() -> None:
     assert run.missing["verdict"] == "the run has no such artifact"
     run._add("odd", lambda: 1 / 0)
     assert run.missing["odd"] == "it could not be made: ZeroDivisionError: division by zero"
+
+
+def test_a_target_that_cannot_be_recommended_is_shown_without_a_rank(tmp_path: Path) -> None:
+    table = rank_table.RankTable(
+        session_ids=np.array([b"a", b"b"], object),
+        offsets=np.array([0, 2, 3]),
+        known=np.ones(3, bool),
+        context_length=np.ones(3, np.int64),
+        target_count=np.ones(3, np.int64),
+        item_age=np.zeros(3, np.int64),
+        ranks={rank_table.CANDIDATE: np.array([4, UNRANKED, 2])},
+    )
+    rank_table.write_table(table, str(tmp_path / rank_table.FILE_NAME))
+    assert sources._last_ranks(SimpleNamespace(uri=str(tmp_path))) == {b"b": 2}

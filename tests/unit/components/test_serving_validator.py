@@ -43,7 +43,6 @@ def test_every_node_gives_one_latency_for_the_same_times(count: int) -> None:
 def test_a_limit_is_compared_with_the_figure_that_is_reported() -> None:
     took = [1.0, 2.0, 3.0, 5.0]
     p50, p99 = latency.percentiles(took).values()
-    assert p50 and p99
     assert all(check.passed for check in _latency(took, max_p50_ms=p50, max_p99_ms=p99))
     failed = [check.passed for check in _latency(took, max_p50_ms=p50 - 0.01, max_p99_ms=p99)]
     assert failed == [False, True]
