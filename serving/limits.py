@@ -13,6 +13,8 @@ from serving.request_values import Array, RequestError
 # What signatures without an input k answer for each row.
 _ANSWERS = 100
 _STEPS = "evaluate"  # the signature that answers every step of a session
+# Signatures that look items up instead of scoring the whole catalogue for each row.
+_LOOK_UPS = ("embed_items", "embed_query", "eval_features")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +26,14 @@ class Limits:
       rows: sessions, items or examples; for `evaluate` their steps.
       answers: rows times k, the answers for each row.
       session_items: of one session.
+      scores: rows times the items of the catalogue, which are all scored for a row.
     """
 
     bytes: int = 8 << 20
     rows: int = 10_000
     answers: int = 100_000
     session_items: int = 10_000
+    scores: int = 500_000_000
 
     def check_rows(self, values: Mapping[str, Any]) -> None:
         """Looks at the number of rows, before a request's values are looked at one by one.
@@ -39,7 +43,7 @@ class Limits:
         """
         rows = max((len(value) for value in values.values() if isinstance(value, list)), default=0)
         if rows > self.rows:
-            raise self._too_many(rows, "rows")
+            raise _too_many(rows, "rows", self.rows)
 
     def check(self, signature: str, arrays: Mapping[str, Array], known_items: int) -> None:
         """Looks at the sizes of a request before anything is computed.
@@ -59,21 +63,31 @@ class Limits:
                 f"A session of {longest:,} items is too long: at most {self.session_items:,}, of "
                 "which the model looks at the latest."
             )
-        if signature == _STEPS and sum(lengths) > self.rows:
-            raise self._too_many(sum(lengths), "steps")
+        rows, what = len(lengths), "rows"
+        if signature == _STEPS:
+            rows, what = sum(lengths), "steps"
+        most = self._most_rows(signature, known_items)
+        if rows > most:
+            raise _too_many(rows, what, most)
         k = longest if signature == _STEPS else _answers_per_row(arrays, known_items)
         if len(lengths) * k > self.answers:
             raise _too_much(
                 f"{len(lengths):,} rows times {k:,} answers are too many for one request: at most "
-                f"{self.answers:,}, which are {max(1, self.answers // k):,} rows of {k:,}. Send "
-                "several requests, or ask for a smaller k where the signature has one."
+                f"{self.answers:,} in all. Send fewer rows in each of several requests, or ask for "
+                "a smaller k where the signature has one."
             )
 
-    def _too_many(self, rows: int, what: str) -> RequestError:
-        return _too_much(
-            f"{rows:,} {what} are too many for one request: at most {self.rows:,}. Send several "
-            "requests."
-        )
+    def _most_rows(self, signature: str, known_items: int) -> int:
+        """Returns how many rows a signature takes; of a huge catalogue fewer."""
+        if signature in _LOOK_UPS:
+            return self.rows
+        return min(self.rows, max(1, self.scores // max(known_items, 1)))
+
+
+def _too_many(rows: int, what: str, most: int) -> RequestError:
+    return _too_much(
+        f"{rows:,} {what} are too many for one request: at most {most:,}. Send several requests."
+    )
 
 
 def _too_much(message: str) -> RequestError:

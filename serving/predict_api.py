@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from modules.quoting import quote
+from modules.quoting import quote, with_rest
 from serving.limits import Limits
 from serving.request_values import Array, RequestError, by_name, read_arrays, shown
 
 DEFAULT_SIGNATURE = "serving_default"
-# A signature scores the whole catalogue for each of its rows at once: so many take little memory.
-_ROWS_AT_ONCE = 64
+# A signature scores the whole catalogue for all of its rows at once: so many take little memory.
+_ROWS_AT_ONCE, _SCORES_AT_ONCE = 64, 1 << 24
 # Values of examples, padded to the longest, that are in memory at once.
 _CELLS_AT_ONCE = 1 << 20
 # Its answers are as wide as the longest session of all.
 _WHOLE = ("evaluate",)
+_MESSAGE = 1_000  # characters of what TensorFlow says; it repeats inputs
 
 
 def predict(
@@ -57,7 +58,8 @@ def predict(
     limits.check_rows(values)
     arrays = read_arrays(values, specs)
     limits.check(name, arrays, known_items)
-    outputs = _call(function, specs, arrays, name in _WHOLE)
+    parts = [arrays] if name in _WHOLE else _parts(arrays, known_items)
+    outputs = _call(function, specs, parts)
     if not by_row:
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
     rows = [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
@@ -98,30 +100,31 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _call(
-    function: Any, specs: Mapping[str, Any], arrays: Mapping[str, Array], whole: bool
+    function: Any, specs: Mapping[str, Any], parts: Iterable[Mapping[str, Array]]
 ) -> dict[str, Any]:
-    """Asks the signature, a part of the rows at a time, and joins the answers."""
+    """Calls the signature for each part of the rows, and joins the answers."""
     import tensorflow as tf
 
-    outputs: dict[str, list[Any]] = {name: [] for name in function.structured_outputs}
-    for part in [arrays] if whole else _parts(arrays):
+    outputs: dict[str, list[Any]] = {}
+    for part in parts:
         tensors = {name: tf.constant(part[name], specs[name].dtype) for name in specs}
         try:
             answer = function(**tensors)
         except tf.errors.InvalidArgumentError as error:
             raise RequestError(_assertion(error.message)) from error
         for name, tensor in answer.items():
-            outputs[name] += _encode(tensor.numpy().tolist())
+            outputs.setdefault(name, []).extend(_encode(tensor.numpy().tolist()))
     return outputs
 
 
-def _parts(arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+def _parts(arrays: Mapping[str, Array], known_items: int) -> Iterator[dict[str, Array]]:
     """Cuts the inputs into parts of a few rows; what is not by row goes into all of them."""
+    at_once = max(1, min(_ROWS_AT_ONCE, _SCORES_AT_ONCE // max(known_items, 1)))
     rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
     sizes = [len(example) for example in arrays.get("examples", ())]
     start = 0
     while True:
-        end = min(start + _ROWS_AT_ONCE, rows)
+        end = min(start + at_once, rows)
         while end > start + 1 and (end - start) * max(sizes[start:end], default=0) > _CELLS_AT_ONCE:
             end = start + (end - start) // 2
         yield {
@@ -139,7 +142,7 @@ def _assertion(message: str) -> str:
     said = next((line for line in lines if line.startswith("assertion failed: ")), "")
     parts = re.findall(r"\[(.*?)\](?= \[|$)", said)
     if len(parts) < 2:
-        return message
+        return with_rest(message[:_MESSAGE], len(message) - _MESSAGE)
     words = parts[0].rstrip(". ").removesuffix(", got")
     return f"{words}, got {quote(parts[-1])}."
 

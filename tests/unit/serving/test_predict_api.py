@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from modules.approximate_recommender import Signature
 from serving import app
 from serving.client import Client
 from serving.limits import Limits
@@ -241,8 +242,8 @@ LIMITS = Limits(rows=50, answers=1_000, session_items=20)
         (
             "recommend",
             [["a"]] * 11,
-            "11 rows times 100 answers are too many for one request: at most 1,000, which are 10 "
-            "rows of 100. Send several requests, or ask for a smaller k",
+            "11 rows times 100 answers are too many for one request: at most 1,000 in all. Send "
+            "fewer rows in each of several requests, or ask for a smaller k",
         ),
         ("recommend_filtered", _filtered(k=1_001), "1 rows times 1,001 answers are too many"),
         ("recommend_filtered", _filtered(k=2**31 - 1), "1 rows times 2,147,483,647 answers"),
@@ -269,6 +270,36 @@ def test_a_request_at_the_limits_is_answered(store: ModelStore) -> None:
         ("evaluate", [_example(*["i"] * 20)] * 2),
     ):
         _ask(store, signature, inputs, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("signature", "rows", "status"),
+    [("recommend", 500, 200), ("recommend", 501, 413), ("embed_items", 1_000, 200)],
+)
+def test_a_huge_catalogue_takes_fewer_rows_and_scores_few_at_once(
+    signature: str, rows: int, status: int
+) -> None:
+    seen = []
+
+    def ask(items: tf.Tensor) -> dict[str, tf.Tensor]:
+        seen.append(len(items))
+        return {"item_ids": items}
+
+    # What a model with an approximate index has for signatures.
+    signatures = {signature: Signature(tf.TensorSpec([None, 1], TEXT, "item_ids"), ask)}
+    body = {"signature_name": signature, "inputs": [["a"]] * rows}
+    try:
+        predict(signatures, json.dumps(body).encode(), known_items=1_000_000)
+    except RequestError as error:
+        assert (error.status, seen) == (status, [])
+        assert str(error).startswith(f"{rows:,} rows are too many for one request: at most 500.")
+    else:
+        assert status == 200
+        assert sum(seen) == rows and max(seen) == 16
+
+
+def test_what_tensorflow_says_is_cut(store: ModelStore) -> None:
+    assert len(_refused(store, "serving_default", ["no example" * 100_000])) < 1_100
 
 
 def test_no_answer_is_longer_than_the_catalogue(store: ModelStore) -> None:
