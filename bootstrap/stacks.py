@@ -125,10 +125,11 @@ def _not_own(folder: Path, real: Path, is_link: bool) -> str:
     """Return why a folder that is reached through a link is not this checkout's, "" if it is."""
     if is_link and not real.exists():
         return "which does not exist"
-    checkouts = (path for path in real.parents if (path / "bootstrap" / "stacks.py").is_file())
-    checkout = next(checkouts, ROOT)
-    if checkout != ROOT:
-        return f"the environment of another checkout, {checkout}"
+    for place in (*_targets(VENVS), *_targets(folder), real):
+        checkouts = (path for path in place.parents if (path / "bootstrap/stacks.py").is_file())
+        checkout = next(checkouts, ROOT)
+        if checkout.resolve() != ROOT:
+            return f"the environment of another checkout, {checkout}"
     maker = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         maker = str(json.loads((real / STAMP).read_text("utf-8"))["folder"])
@@ -139,6 +140,15 @@ def _not_own(folder: Path, real: Path, is_link: bool) -> str:
     if maker is None and is_link and folder != VENVS and any(real.iterdir()):
         return "which holds something else than an environment of this project"
     return ""
+
+
+def _targets(path: Path) -> Iterator[Path]:
+    """Yield where a link points to, and where that one does, if it is a link too."""
+    for _ in range(40):  # as deep as Linux follows
+        if not path.is_symlink():
+            return
+        path = Path(os.path.normpath(path.parent / os.readlink(path)))
+        yield path
 
 
 def candidates(version: str) -> Iterator[Path]:

@@ -316,17 +316,20 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
-@pytest.mark.parametrize("fault", ["none", "another lock", "half-made"])
+@pytest.mark.parametrize("fault", ["none", "another lock", "half-made", "on another disk"])
 @pytest.mark.parametrize("link", [".venv", ".venv/legacy"])
 def test_a_link_to_another_checkouts_environment_is_refused_and_leaves_that_alone(
     tmp_path: Path, link: str, fault: str
 ) -> None:
     other, here = copy_checkout(tmp_path / "other"), copy_checkout(tmp_path / "here")
+    if fault == "on another disk":
+        (tmp_path / "disk").mkdir()
+        (other / ".venv").symlink_to(tmp_path / "disk")
     python = make_environment(other)
     if fault == "another lock":
         with open(here / "requirements/legacy.txt", "a") as lock:
             lock.write("# another day's\n")
-    elif fault == "half-made":
+    elif fault != "none":  # half-made
         (other / ".venv/legacy/session-retrieval.json").unlink()
     (here / link).parent.mkdir(exist_ok=True)
     (here / link).symlink_to(other / link)
@@ -335,7 +338,7 @@ def test_a_link_to_another_checkouts_environment_is_refused_and_leaves_that_alon
     done = set_up(here)
 
     assert done.returncode == 1
-    assert f"{here / link} is a link to {other / link}" in done.stderr
+    assert f"{here / link} is a link to {os.path.realpath(other / link)}" in done.stderr
     assert f"another checkout, {other}. Remove the link (`rm {here / link}`)" in done.stderr
     assert contents(other) == before
     assert python.exists()
