@@ -11,8 +11,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _IN_A_SENTENCE = re.compile(r"`([^`]+)`")
-# What a command in a sentence begins with; a file's name alone is no command.
+# What a command in a sentence begins with; a script's name, alone or with an option's, is not one.
 _BEGINNING = re.compile(r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\w+\.py) \S")
+_OPTION = re.compile(r"\w+\.py --[\w-]+")
 _PYTHON = re.compile(r"^(\.venv/\w+/bin/)?python3?(?= )")
 _PRESET_COMMAND = re.compile(r"^#   command:  (.*)$", re.MULTILINE)
 _HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
@@ -46,7 +47,8 @@ def commands() -> list[Command]:
             found += [Command(name, _named(line)) for line in _lines(block) if not language]
         for quoted in _IN_A_SENTENCE.findall(_BLOCK.sub("", text)):
             words = " ".join(quoted.split())
-            if _BEGINNING.match(words) and "..." not in words:
+            is_command = _BEGINNING.match(words) and not _OPTION.fullmatch(words)
+            if is_command and "..." not in words:
                 found.append(Command(name, _named(words)))
     return list(dict.fromkeys(found))
 

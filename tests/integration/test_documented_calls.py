@@ -16,7 +16,7 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +145,23 @@ def _run_script(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_scripts_read_the_documented_options(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parse = argparse.ArgumentParser.parse_args
+    reading = 0
 
-    def read(*arguments: Any) -> None:
-        parse(*arguments)
-        raise ReadError
+    def stopping(parse: Callable[..., Any]) -> Callable[..., Any]:
+        def parse_and_stop(*arguments: Any, **named: Any) -> Any:
+            nonlocal reading
+            reading += 1
+            options = parse(*arguments, **named)
+            reading -= 1
+            if not reading:  # this was the outermost call: parsers call each other
+                raise ReadError
+            return options
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", read)
+        return parse_and_stop
+
+    for name in ("parse_args", "parse_known_args"):
+        parse = getattr(argparse.ArgumentParser, name)
+        monkeypatch.setattr(argparse.ArgumentParser, name, stopping(parse))
     with pytest.raises(ReadError):
         _run_script(command.words, tmp_path, monkeypatch)
 
