@@ -96,7 +96,7 @@ def _ask_server(options: argparse.Namespace, items: Sequence[str]) -> list[Recom
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints one line per recommended item; returns the exit status."""
     options = parse_arguments(arguments)
-    items = [item for item in options.items.split(",") if item]
+    items = [item.strip() for item in options.items.split(",") if item.strip()]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.file_patterns import is_plain
+from modules.text_file import read_text
 from pipeline.config import ConfigError
 from pipeline.typed_values import build, convert, field_names
 from pipeline.yaml_values import parse_yaml, unwrap
@@ -98,7 +99,7 @@ class Deployment:
 
 def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        values = parse_yaml(file.read_text(encoding="utf-8"))
+        values = parse_yaml(read_text(file))
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     if not isinstance(values, dict):
@@ -155,7 +156,10 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
         raise ConfigError(
             name_or_path, [f"no such Beam preset and no such file: there are {names}"]
         )
-    arguments = parse_yaml(file.read_text(encoding="utf-8"))
+    try:
+        arguments = parse_yaml(read_text(file))
+    except ValueError as error:
+        raise ConfigError(file.name, [f"cannot be read: {error}"]) from error
     try:
         flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
     except ValueError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from modules.text_file import read_text
 from pipeline.config import ConfigError
 from pipeline.typed_values import NULL, unknown_key
 from pipeline.yaml_values import Plain, parse_yaml
@@ -90,7 +91,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
     """
     problems: list[str] = []
     try:
-        values = _as_declared(parse_yaml(file.read_text(encoding="utf-8")))
+        values = _as_declared(parse_yaml(read_text(file)))
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     values = _mapping("the file", values, problems)

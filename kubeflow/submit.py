@@ -89,8 +89,8 @@ def read_token(options: argparse.Namespace) -> str | None:
     if not options.token_file:
         return os.environ.get(TOKEN_VARIABLE)
     try:
-        token: str = options.token_file.read_text("utf-8").strip()
-    except OSError as error:
+        token: str = options.token_file.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise SubmitError(f"--token-file cannot be read: {error}") from error
     return token
 

@@ -12,6 +12,8 @@ RESERVED_TOKENS = ("[PAD]", "[UNK]")
 SPACE = b"__SPACE__"
 # Without one of these in a text, and without a carriage return, every id in it is held.
 SUSPECT_TEXTS = (*(token.encode() for token in RESERVED_TOKENS), b"SPACE")
+# A SavedModel's asset with the ids of all items that it knows, the most frequent first, one a line.
+ITEM_LIST = "item_ids.txt"
 _RESERVED = frozenset(token.encode() for token in RESERVED_TOKENS)
 
 

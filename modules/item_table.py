@@ -38,8 +38,11 @@ class ItemTable(tf.Module):
         self._positions = tf.lookup.StaticHashTable(initializer, default_value=-1)
 
     def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the position of each id, int64 of the same shape; -1 for an unknown one."""
-        return self._positions.lookup(item_ids)
+        """Returns the position of each id, int64 of the same shape; -1 for an unknown one.
+
+        Blanks around an id are no part of it, as in the log that the model learned from.
+        """
+        return self._positions.lookup(tf.strings.strip(item_ids))
 
     def catalogue_positions(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns the position of each id, int64 of the same shape; -1 outside the catalogue."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from modules.item_ids import ITEM_LIST
+
 # TensorFlow reserves `assets.extra` of a SavedModel for files that it does not read itself.
 RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
 TRAINED_MODEL = "trained_model_sha256"
@@ -31,6 +33,15 @@ def trained_model_digest(folder: str) -> str:
     """Returns the digest of the model as it was trained, also for one whose index was renewed."""
     record = read_json(folder, RENEWAL_RECORD)
     return folder_digest(folder) if record is None else str(record[TRAINED_MODEL])
+
+
+def known_items(folder: str) -> frozenset[bytes] | None:
+    """Returns the ids of all items that a model knows, None if it does not list them."""
+    path = os.path.join(folder, "assets", ITEM_LIST)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return frozenset(file.read().removesuffix(b"\n").split(b"\n"))
 
 
 def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:

@@ -9,8 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Protocol
 
-import pyarrow as pa
-
 _CHUNK_BYTES = 1 << 16
 
 
@@ -70,6 +68,8 @@ def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[byt
 
 
 def _unpacked_zstd(raw: IO[bytes]) -> Iterator[bytes]:
+    import pyarrow as pa  # takes a while, and few files need it
+
     stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     while True:
         try:

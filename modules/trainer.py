@@ -12,6 +12,7 @@ from modules import dataset, serving
 from modules.autograph import exempt_keras_from_autograph
 from modules.choices import write_choices
 from modules.fitting import choose_and_refit
+from modules.item_ids import ITEM_LIST
 from modules.job import input_files, read_job
 from modules.trainer_answers import write_answers
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
@@ -36,7 +37,7 @@ def run_fn(fn_args: FnArgs) -> None:
     model, seen = fitted.model.for_serving(), fitted.scalars.seen
     folder = fn_args.serving_model_dir
     with tempfile.TemporaryDirectory() as scratch:
-        vocabulary_file = os.path.join(scratch, "item_ids.txt")
+        vocabulary_file = os.path.join(scratch, ITEM_LIST)
         serving.export(
             model,
             vocabulary,

@@ -42,8 +42,13 @@ def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> in
     """
     frequent = int(np.count_nonzero(counts >= options.min_item_count))
     size = min(frequent, options.max_catalogue or frequent)
+    if not len(counts):
+        raise ValueError(
+            "the catalogue is empty: Transform's vocabulary holds no item at all, of whatever "
+            "count. Do the Examples of the splits that it learns from hold item_ids?"
+        )
     if size == 0:
-        most = int(counts[0]) if len(counts) else 0
+        most = int(counts[0])
         raise ValueError(
             f"the catalogue is empty: none of {len(counts)} items has min_item_count="
             f"{options.min_item_count} events, the most frequent one has {most}. "

@@ -27,6 +27,7 @@ from modules.configuration import (
 )
 from modules.quoting import quote
 from modules.sessions import SessionOptions
+from modules.text_file import read_text
 from modules.tuner_options import TunerOptions
 from pipeline.beam_runners import in_this_process, runner_name
 from pipeline.data_files import DataOptions, DataPaths, resolve_data, without_preset_files
@@ -211,7 +212,7 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
         problem = f"no such preset and no such file: presets are {names}; else the path of a YAML"
         raise ConfigError(preset_or_path, [problem])
     try:
-        values = parse_yaml(file.read_text(encoding="utf-8"))
+        values = parse_yaml(read_text(file))
     except ValueError as error:
         raise ConfigError(file.name, [f"not readable as YAML: {error}"]) from error
     if unwrap(values) is None:

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
 from modules.file_patterns import is_file
+from modules.item_ids import ITEM_LIST
 
 SIGNATURE = "recommend"
 # Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
 _AT_ONCE = 64
-_KNOWN_ITEMS = Path("assets") / "item_ids.txt"
+_KNOWN_ITEMS = Path("assets") / ITEM_LIST
 
 
 class NoModelError(Exception):

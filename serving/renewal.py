@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ import tensorflow as tf
 from modules.exact_index import offer_in, with_offer
 from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_digest
 from modules.quoting import quote
+from modules.text_file import TextFileError, read_ids
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -67,25 +68,26 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
 
     Args:
       base: folder of a pushed model, renewed or not.
-      items: file of all item ids that are on offer now, one a line.
+      items: file of all item ids that are on offer now, one a line; it may be compressed.
       push_folder: gets the new version, whole or not at all.
       least_share: of the catalogue that must stay on offer: a list that was cut off is no renewal.
 
     Raises:
       NoModelError: the base is no model that can be renewed.
-      RenewalError: too few items would stay, or the new model does not answer well.
+      RenewalError: the list is not text, too few items would stay, or the new model does not
+        answer well.
     """
     began = time.monotonic()
     load_model(base)
     variables = _read(base)
     ids = variables[_key(variables, _IDS, base)]
-    listed = set(items.read_bytes().replace(b"\r\n", b"\n").split(b"\n")) - {b""}
+    listed = _listed(items)
     offered = np.array([item in listed for item in ids], bool)
     if offered.mean() < least_share or not offered.any():
         raise RenewalError(
             f"Of the {len(ids):,} items of the catalogue {items} lists {offered.sum():,}, less "
             f"than the share {least_share:g} that must stay on offer. If that is meant, lower "
-            "--least-share."
+            f"--least-share.{_first_unknown(listed, ids)}"
         )
     was = _change(variables, offered, base)
     version = _new_version(push_folder)
@@ -115,6 +117,20 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return Renewal(version, base, seconds=time.monotonic() - began, **counts)
+
+
+def _listed(items: Path) -> dict[bytes, None]:
+    try:
+        return read_ids(items)
+    except TextFileError as error:
+        raise RenewalError(f"{error}.") from error
+
+
+def _first_unknown(listed: Iterable[bytes], ids: npt.NDArray[np.object_]) -> str:
+    """Shows what the list has in place of item ids: quotes, a second column, another encoding."""
+    known = set(ids)
+    unknown = next((item_id for item_id in listed if item_id not in known), None)
+    return "" if unknown is None else f" The first line that it does not know is {quote(unknown)}."
 
 
 def _read(folder: Path) -> Variables:

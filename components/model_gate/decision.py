@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from components.model_gate.rank_table import (
 )
 from components.model_gate.verdict import Check
 from modules.metrics import STEPS, VIEWS
+from modules.quoting import quote
 
 FORMAT = 1
 TOLERANCE = 1e-6
@@ -35,6 +36,7 @@ HEADLINES = tuple(
 )
 # Names of the checks that two counts of the same thing agree.
 RANKS_AGREE, STEPS_AGREE = "ranks = Evaluator", "steps = baselines"
+ITEMS_AGREE = "items = vocabulary"
 SLICE_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
 
 
@@ -79,6 +81,36 @@ def steps_check(table: RankTable, baselines: RankTable) -> Check:
         f"is step {table.step[first]} of session {session_id!r}, counted from 0"
     )
     return verdict.failure(verdict.AGREEMENT, STEPS_AGREE, reason)
+
+
+def items_check(
+    items: Collection[bytes], known: frozenset[bytes] | None, splits: Sequence[str]
+) -> Check:
+    """Asks whether every item of the training data came out of Transform's vocabulary.
+
+    Args:
+      items: of the splits that the model learned from, as SessionExampleGen wrote them.
+      known: to the model; None if it does not list them.
+      splits: names of these splits.
+    """
+    named = " and ".join(splits)
+    if known is None:
+        reason = f"the model does not list the items it knows; {len(items):,} are in {named}"
+        return Check(verdict.AGREEMENT, ITEMS_AGREE, verdict.SKIPPED, reason)
+    lost, added = sorted(set(items) - known), sorted(known - set(items))
+    if not lost and not added:
+        reason = f"the model knows all {len(items):,} items of {named}"
+        return Check(verdict.AGREEMENT, ITEMS_AGREE, verdict.PASSED, reason, n=len(items))
+    parts = [
+        f"{len(ids):,} {what}, such as {', '.join(map(quote, ids[:3]))}"
+        for ids, what in ((lost, "are missing"), (added, "are not in the data"))
+        if ids
+    ]
+    reason = (
+        f"{len(items):,} items in {named}, {len(known):,} known to the model: {'; '.join(parts)}. "
+        "Transform's vocabulary must hold every item that is read"
+    )
+    return verdict.failure(verdict.AGREEMENT, ITEMS_AGREE, reason)
 
 
 def _known(table: RankTable) -> str:

@@ -166,6 +166,8 @@ class Gate:
         table = judge(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
         self._checks.append(decision.agreement_check(table, metrics))
+        known = model.known_items()
+        self._checks.append(decision.items_check(history.positions, known, self._fit_splits))
         return table
 
     def _recommend(self, model: Model, tally: Tally, table: RankTable) -> None:

@@ -16,6 +16,7 @@ from components.model_gate.item_history import ItemHistory
 from components.model_gate.rank_table import RankTable
 from components.model_gate.sessions import SessionBatch
 from modules.metrics import UNRANKED, BoolArray, FloatArray, IntArray
+from modules.model_files import known_items
 from modules.step_slices import STEP_OUTPUTS
 
 # Cells of a padded batch of prefixes: a few thousand short ones, or a few very long ones.
@@ -38,7 +39,7 @@ class Model:
         Raises:
           UnusableModelError: it cannot be loaded, or lacks a signature.
         """
-        folder = path_utils.serving_model_path(artifact.uri)
+        self._folder = folder = path_utils.serving_model_path(artifact.uri)
         try:
             # The object is kept: signatures do not keep its variables alive.
             self._loaded = tf.saved_model.load(folder)
@@ -46,6 +47,10 @@ class Model:
             self._recommend = self._loaded.signatures["recommend"]
         except Exception as error:  # whatever is wrong with its files
             raise UnusableModelError(f"cannot be loaded: {_cause(error)}") from error
+
+    def known_items(self) -> frozenset[bytes] | None:
+        """Returns the ids of all items that it knows, None if it does not list them."""
+        return known_items(self._folder)
 
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import shutil
 import time
@@ -181,6 +182,27 @@ def test_lineage_is_kept(out: Path, sample: Any) -> None:
     assert ends[first.id, kind.INPUT] == str(out / "pushed" / "7")
     assert ends[first.id, kind.OUTPUT] == ends[second.id, kind.INPUT]
     assert ends[second.id, kind.OUTPUT] == str(recommender.newest_model([out / "pushed"]))
+
+
+def test_a_list_of_a_spreadsheet_is_read_or_refused_by_name(
+    out: Path, sample: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalogue = _catalogue(out, sample)
+    text = "".join(f"\ufeff {item}\t\r\r\n" for item in catalogue)
+    (out / "padded.txt").write_bytes(gzip.compress(text.encode()))
+    (out / "utf16.txt").write_bytes(text.encode("utf-16"))
+    assert renew_index.main(["--items", str(out / "padded.txt"), "--out", str(out)]) == 0
+    assert "0 gone, 0 back" in capsys.readouterr().out
+    assert renew_index.main(["--items", str(out / "utf16.txt"), "--out", str(out)]) == 1
+    assert "utf16.txt is UTF-16 text: write it as UTF-8" in capsys.readouterr().err
+    assert _renew(out, [f"{item},shoe" for item in catalogue]) == 1
+    assert f"does not know is '{catalogue[0]},shoe'." in capsys.readouterr().err
+
+
+def test_a_padded_id_is_the_item_of_the_log(out: Path, sample: Any) -> None:
+    items = _catalogue(out, sample)[:3]
+    folder = out / "pushed" / "7"
+    assert _answers(folder, [[f" {item}\t" for item in items]]) == _answers(folder, [items])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 
 from modules import dataset
 from modules.configuration import FeatureOptions
+from modules.item_ids import vocabulary_holds
 from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME
 
 TRAIN = [
@@ -22,6 +23,20 @@ TRAIN = [
     ["a", "größe", "tab\tid", "größe"],
     ["once more", "c"],  # shrinks to one item
     ["[PAD]", "a", "[UNK]", "b"],
+    # What click_log.parse_rows rejects, and what it keeps though it looks alike.
+    ["carriage\rreturn", "a", "line\nfeed", "b"],
+    [
+        "[pad]",
+        " [UNK]",
+        "zero\0byte",
+        "a\x0bb\x1c",
+        "a\x85b",
+        "\ufeff",
+        '"',
+        "_SPACE_",
+        "-1",
+        "\\n",
+    ],
 ]
 EVAL = [["only in eval", "only in eval", "a"], ["d", "c", "d"]]
 TEST = [["only in test", "a", "red shoe", "only in test", "c"], ["only in test", "b"]]
@@ -47,7 +62,7 @@ def made(transform, tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 def _counts() -> collections.Counter[bytes]:
     ids = [item for session in TRAIN + EVAL for item in session]
-    return collections.Counter(item.encode() for item in ids if item not in ("[PAD]", "[UNK]"))
+    return collections.Counter(filter(vocabulary_holds, (item.encode() for item in ids)))
 
 
 def _rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
@@ -138,7 +153,7 @@ def test_windows_by_hand(made) -> None:
     }
     shoe, a, b, c, d = (index[item] for item in ("red shoe", "a", "b", "c", "d"))
     rows = _rows(made["all"], "train")
-    assert len(rows) == 3 + 6
+    assert len(rows) == 3 + 6 + 4
     assert ([shoe, b, a], [b, a, shoe]) in rows
     assert ([shoe, b, c], [b, c, d]) in rows
     assert ([d, 0, 0], [a, 0, 0]) in rows

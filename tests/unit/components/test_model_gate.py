@@ -343,6 +343,20 @@ def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int
             assert figures.value(name, column) == pytest.approx(sum(hits) / len(ranks)), name
 
 
+def test_the_model_must_know_every_item_of_its_data() -> None:
+    items = [b"a", b"b", b"c\xc3\xa9"]
+    check = decision.items_check(items, frozenset(items), ["train", "eval"])
+    assert (check.metric, check.verdict, check.n) == ("items = vocabulary", "passed", 3)
+    assert check.reason == "the model knows all 3 items of train and eval"
+    check = decision.items_check(items, frozenset([b"a", b"__SPACE__"]), ["train"])
+    assert check.verdict == "failed"
+    assert check.reason == (
+        "3 items in train, 2 known to the model: 2 are missing, such as 'b', 'cé'; 1 are not in "
+        "the data, such as '__SPACE__'. Transform's vocabulary must hold every item that is read"
+    )
+    assert decision.items_check(items, None, ["train"]).verdict == "skipped"
+
+
 def test_model_and_baselines_must_know_the_same_steps() -> None:
     table = make_table(candidate=[[1, 30], [2], [4, 5, 6]])
     same = make_table(popularity=[[9, 9], [9], [9, 9, 9]])

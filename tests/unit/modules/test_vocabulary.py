@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from modules.configuration import FeatureOptions
+from modules.item_ids import SPACE, vocabulary_holds
 from modules.vocabulary import catalogue_size, read_vocabulary
 
 COUNTS = np.array([9, 5, 5, 2, 1], np.int64)
@@ -74,8 +76,31 @@ def test_an_empty_catalogue_says_how_frequent_items_are() -> None:
 
 
 def test_a_vocabulary_without_items_is_an_empty_catalogue(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="catalogue is empty: none of 0 items"):
+    with pytest.raises(
+        ValueError, match="catalogue is empty: Transform's vocabulary holds no item"
+    ):
         read_vocabulary(_write(tmp_path, *RESERVED), FeatureOptions())
+
+
+def test_what_is_called_usable_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    """Transform writes `__SPACE__` for a space, which some ids would take for their own."""
+    draw = random.Random(8)
+    parts = [b"_", b"__", b" ", b"S", b"SPACE", b"PACE__", b"__SPACE", b"[", b"x"]
+    ids = {b"".join(draw.choices(parts, k=draw.randrange(1, 7))).strip() for _ in range(20_000)}
+    usable = sorted(item_id for item_id in ids if item_id and vocabulary_holds(item_id))
+    lines = [b"1 " + item_id.replace(b" ", SPACE) for item_id in usable]
+
+    vocabulary = read_vocabulary(_write(tmp_path, *RESERVED, *lines), FeatureOptions())
+
+    assert vocabulary.item_ids.tolist() == usable
+    refused = ids - set(usable) - {b""}
+    assert 10 < len(refused) < len(usable)
+    assert all(b"SPACE" in item_id for item_id in refused)
+
+
+@pytest.mark.parametrize("item_id", [b"[PAD]", b"[UNK]", b"a\rb", b"a\nb", b"a\r", SPACE])
+def test_what_transform_drops_or_changes_is_called_unusable(item_id: bytes) -> None:
+    assert not vocabulary_holds(item_id)
 
 
 @pytest.mark.parametrize(

@@ -421,6 +421,21 @@ def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> Non
     assert "nowhere.tsv" in problem
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_yaml_file_of_any_editor_is_read(folder: Path, end: str) -> None:
+    text = f"name: shop{end}trainer:{end}  epochs: 3{end}"
+    (folder / "own.yaml").write_bytes(text.encode("utf-8-sig"))
+    config = load_config("own.yaml", data=DataPaths(train="train.tsv", test="test.tsv"))
+    assert (config.name, config.trainer.epochs) == ("shop", 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_yaml_file_in_another_encoding_says_how_to_fix_it(folder: Path, encoding: str) -> None:
+    (folder / "own.yaml").write_bytes("name: größe\n".encode(encoding))
+    with pytest.raises(ConfigError, match=r"not readable as YAML: .*UTF-.*: write it as UTF-8"):
+        load_config("own.yaml")
+
+
 def test_own_data_has_a_preset_of_its_own() -> None:
     assert choose_preset(None, DataPaths()) == "sample"
     assert choose_preset(None, DataPaths(train="a.tsv")) == "custom"
