@@ -249,7 +249,7 @@ class CheckOptions:
         accepts half to one and a half times as many.
       max_session_length_change: largest relative change of the mean length of train sessions.
       max_copied_sessions: largest share of sessions that two input splits have in common, with the
-        same id, items and times, of the split that has fewer.
+        same id, items and seconds, of the split that has fewer.
       max_shared_sessions: largest share of a later input split's sessions whose id occurs in an
         earlier one too.
       max_time_overlap: largest share of a later split's sessions that start before the last

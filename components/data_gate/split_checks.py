@@ -90,7 +90,7 @@ def _shared(counts: Counts, early: str, late: str) -> Iterator[_Finding]:
         0,
         f"{_of(copied, total)} are in the files of split {early} too, with the same items and "
         "times",
-        f"{late} is not evaluated on new data; remove them from one of the files",
+        f"split {late} must be new to a model of split {early}: remove them from one of the files",
     )
     yield _Finding(
         "max_shared_sessions",

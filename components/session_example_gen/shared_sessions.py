@@ -35,11 +35,15 @@ def identities_by_bucket(
 
 
 def checksum(session: Session) -> int:
-    """Sums a session's events up; of equal times in any order, as lines may have been moved."""
-    times, items = session.event_times, session.item_ids
-    if len(set(times)) < len(times):
-        items = [item for _, item in sorted(zip(times, items, strict=True))]
-    return zlib.crc32(b"\n".join(items), zlib.crc32(packing.pack_ints(times)))
+    """Sums a session's events up, the same for another export of it.
+
+    Times count in whole seconds, as other formats have them; events of one second in any order, as
+    rows may have been sorted.
+    """
+    seconds, items = [time // 1000 for time in session.event_times], session.item_ids
+    if len(set(seconds)) < len(seconds):
+        items = [item for _, item in sorted(zip(seconds, items, strict=True))]
+    return zlib.crc32(b"\n".join(items), zlib.crc32(packing.pack_ints(seconds)))
 
 
 def count_shared(element: tuple[int, Iterable[Identities]]) -> Report:

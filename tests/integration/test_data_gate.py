@@ -16,6 +16,7 @@ from tfx.types import standard_artifacts
 from components.data_gate.component import DataGate
 from components.data_gate.executor import DataGateError
 from components.data_gate.latest_accepted import accepted_statistics
+from components.session_example_gen.report import Report
 from modules.configuration import CheckOptions
 
 SCHEMA = Path(__file__).parents[2] / "pipeline" / "schema" / "session_schema.pbtxt"
@@ -86,7 +87,11 @@ class World:
             for split, sessions in splits.items():
                 write_split(folder / name / f"Split-{split}", sessions)
 
-    def run(self, data, options=LIMITS):
+    def run(self, data, options=LIMITS, counts=None):
+        if counts is not None:
+            file = self.folder / data / "rejects" / "report.json"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(Report(counts).to_json())
         examples = Importer(
             source_uri=str(self.folder / data),
             artifact_type=standard_artifacts.Examples,
@@ -104,7 +109,8 @@ class World:
             schema=schema.outputs["schema"],
             previous_statistics=previous.outputs["statistics"],
             options=options,
-            source_digest="digest",
+            source_digest=f"digest of {counts}",
+            examples=None if counts is None else examples.outputs["result"],
         )
         behind = SchemaGen(statistics=statistics.outputs["statistics"]).with_id("Behind")
         behind.add_upstream_node(gate)
@@ -212,3 +218,18 @@ def test_tolerated_anomalies_are_in_the_report(world):
     world.run("broken", options=CheckOptions(stop_severities=()))
     anomalies = [c for c in world.report()["checks"] if c["option"] == "stop_severities"]
     assert {(c["split"], c["verdict"]) for c in anomalies} == {("test", "ok")}
+
+
+def test_leaks_are_warned_of_in_the_output_and_the_report_and_copies_stop_the_run(world, capsys):
+    read = {f"{split}.{name}": 400 for split in SPLITS for name in ("rows_read", "sessions")}
+    starts = {f"{split}.{end}_start": 10**12 for split in SPLITS for end in ("first", "last")}
+    counts = {**read, **starts, "test.sessions_also_in.train": 80}
+    world.run("good", CheckOptions(), counts)
+    (warning,) = [s for s in capsys.readouterr().out.splitlines() if s.startswith("Warning: ")]
+    assert warning.startswith("Warning: split test: 80 of 400 sessions (20.00%) have an id that is")
+    assert warning.endswith("[checks.max_shared_sessions]")
+    assert world.verdicts()["eval", "max_shared_sessions"] == "ok"
+    with pytest.raises(DataGateError) as stopped:
+        world.run("good", CheckOptions(), {**counts, "test.sessions_copied_from.train": 300})
+    assert "300 of 400 sessions (75.00%) are in the files of split train too" in str(stopped.value)
+    assert "[checks.max_copied_sessions: 0.5]" in str(stopped.value)

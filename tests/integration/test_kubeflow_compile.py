@@ -18,6 +18,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
+from components.session_example_gen.executor import tail_options
+from modules.time_splits import TailOptions
 from pipeline.config import Paths, load_config
 from pipeline.earlier_runs import from_metadata
 from pipeline.pipeline import create_pipeline
@@ -31,6 +33,7 @@ import examples  # noqa: E402
 from deployment import TARGETS, load_deployment  # noqa: E402
 from runtime_parameters import FLAG, apply_all, decode  # noqa: E402
 from spec_view import SpecView, read_view  # noqa: E402
+from tfx_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
 
 HERE = PROJECT / "kubeflow"
 
@@ -74,6 +77,17 @@ def test_both_targets_run_the_same_nodes_with_the_same_values(compiled: dict[str
         mine, theirs = dict(one.constants()), dict(other.constants())
         assert {k for k in mine if mine[k] != theirs[k]} <= moved, one.name
         assert one.arguments() == other.arguments(), one.name
+
+
+def test_one_file_is_enough_on_a_cluster() -> None:
+    deployment = load_deployment(HERE / "oss.yaml")
+    overrides = ["data.test=null", "data.test_days=2"]
+    config = load_cluster_config("custom", overrides, deployment.beam)
+    nodes = {node.id: node for node in create_cluster_pipeline(config, deployment).components}
+    properties = nodes["SessionExampleGen"].exec_properties
+    splits = json.loads(properties["input_config"])["splits"]
+    assert [(split["name"], split["pattern"]) for split in splits] == [("train", "train.tsv")]
+    assert tail_options(properties) == TailOptions(test_days=2)
 
 
 def test_every_container_asks_for_its_resources_example_gen_too(compiled: dict[str, str]) -> None:

@@ -321,9 +321,9 @@ def test_one_file_gives_all_three_splits_by_start_time(tmp_path):
 
 
 def test_copies_and_shared_ids_are_counted_across_files_pieces_and_buckets(tmp_path):
-    rows = [(b"s%d" % (n % 40), b"i%d" % n, NOW + n) for n in range(160)]
-    later = [(name, item, time + 1000) for name, item, time in rows if int(name[1:]) < 15]
-    new = [(b"t%d" % (n % 30), b"i", NOW + 2000 + n) for n in range(60)]
+    rows = [(b"s%d" % (n % 40), b"i%d" % n, NOW + 1000 * n) for n in range(160)]
+    later = [(name, item, time + 10**6) for name, item, time in rows if int(name[1:]) < 15]
+    new = [(b"t%d" % (n % 30), b"i", NOW + 10**7 + n) for n in range(60)]
     test = rows + new
     random.Random(5).shuffle(test)
     (tmp_path / "train.tsv").write_bytes(HEADER + rows_text(rows))

@@ -31,7 +31,7 @@ def test_ids_and_copies_are_counted_whatever_the_buckets():
     names = [b"s%d" % number for number in range(300)]
     sessions = {
         split: {
-            name: session(name, [b"a", b"b"], [5, draw.choice([6, 7])])
+            name: session(name, [b"a", b"b"], [5000, draw.choice([6000, 7000])])
             for name in draw.sample(names, 150)
         }
         for split in ("train", "eval", "test")
@@ -49,13 +49,19 @@ def test_ids_and_copies_are_counted_whatever_the_buckets():
 
 
 def test_a_copy_has_the_same_events_in_any_order_of_equal_times():
-    first = session(b"s", [b"a", b"b", b"c"], [1, 1, 2])
-    assert checksum(first) == checksum(session(b"s", [b"b", b"a", b"c"], [1, 1, 2]))
-    assert checksum(first) != checksum(session(b"s", [b"a", b"c", b"b"], [1, 1, 2]))
-    assert checksum(first) != checksum(session(b"s", [b"a", b"b", b"c"], [1, 1, 3]))
+    first = session(b"s", [b"a", b"b", b"c"], [1000, 1000, 2000])
+    assert checksum(first) == checksum(session(b"s", [b"b", b"a", b"c"], [1000, 1000, 2000]))
+    assert checksum(first) != checksum(session(b"s", [b"a", b"c", b"b"], [1000, 1000, 2000]))
+    assert checksum(first) != checksum(session(b"s", [b"a", b"b", b"c"], [1000, 1000, 3000]))
     assert checksum(session(b"s", [b"ab", b"c"], [1, 2])) != checksum(
         session(b"s", [b"a", b"bc"], [1, 2])
     )
+
+
+def test_a_copy_in_whole_seconds_is_one():
+    first = session(b"s", [b"b", b"a", b"c"], [1442004589039, 1442004589439, 1442004590001])
+    whole = session(b"s", [b"a", b"b", b"c"], [1442004589000, 1442004589000, 1442004590000])
+    assert checksum(first) == checksum(whole)
 
 
 def test_different_sessions_share_nothing():
