@@ -22,6 +22,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from deployment import DEFAULT, Deployment, Resources
+from executor_input import OUTPUTS
 from pipeline.config import Config, ConfigError
 from pipeline.yaml_values import Dumper
 from runtime_parameters import FLAG, TYPES, RuntimeParameter, encode
@@ -105,9 +106,15 @@ def _finish_node(spec: Spec, node: BaseNode, resources: Resources) -> None:
     # The backend ignores this hook of Vertex; the entrypoint runs our own driver on both.
     container.pop("lifecycle", None)
     container["resources"] = _resource_spec(resources)
-    container["args"] += ["--node", node.id]
+    container["args"] += ["--node", node.id, OUTPUTS, json.dumps(_declared_outputs(spec, node.id))]
     if node.driver_class is not BaseDriver:
         container["args"] += ["--driver_class_path", name_utils.get_full_name(node.driver_class)]
+
+
+def _declared_outputs(spec: Spec, node_id: str) -> list[str]:
+    """Returns the names by which the entrypoint tells the node's outputs from those KFP adds."""
+    definitions = spec["components"][node_id].get("outputDefinitions") or {}
+    return sorted({*definitions.get("artifacts", {}), *definitions.get("parameters", {})})
 
 
 def _resource_spec(resources: Resources) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What every container of the compiled pipeline runs: prepares KFP's message, then calls TFX.
 
     python kubeflow/entrypoint.py --executor_class_path CLASS --json_serialized_invocation_args JSON
-        --json_serialized_inputs_spec_args JSON --node ID [--driver_class_path CLASS]
-        [--runtime_parameters JSON] [Beam flags]
+        --json_serialized_inputs_spec_args JSON --node ID [--outputs JSON]
+        [--driver_class_path CLASS] [--runtime_parameters JSON] [Beam flags]
 
 The arguments are in the compiled specification; nobody types them. The environment variable
 SESSION_RETRIEVAL_POD_ROOT says where the launcher's folders /minio and /s3 are (default: /).
@@ -25,10 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import modules  # noqa: F401 (chooses Keras 2 before TensorFlow is imported)
 from executor_input import (
+    OUTPUTS,
     Json,
     check_copies,
     drop_absent,
     fill_types,
+    keep_own_outputs,
     map_strings,
     map_uris,
     output_uris,
@@ -46,6 +48,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parser.add_argument("--node", default="")
+    parser.add_argument(OUTPUTS, type=json.loads, help="names of the component's own outputs")
     parser.add_argument("--driver_class_path")
     parser.add_argument(FLAG, default="[]")
     return parser.parse_known_args(arguments)
@@ -63,7 +66,7 @@ def prepare(options: argparse.Namespace, pod_root: str) -> Json:
     inputs = message.setdefault("inputs", {})
     bindings = decode(getattr(options, FLAG.lstrip("-")))
     inputs["parameterValues"] = apply_all(bindings, inputs.get("parameterValues") or {})
-    message = drop_absent(message)
+    message = keep_own_outputs(drop_absent(message), options.outputs)
     local = map_uris(message, pod_root)
     check_copies(local, message)
     return local

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -17,6 +17,10 @@ Json = dict[str, Any]
 # The launcher copies input artifacts below these folders of a pod, and output artifacts from there.
 # gs:// is not among them: TFX reads and writes that itself, and remote Beam workers must.
 LOCAL_FOLDERS = {"minio://": "minio/", "s3://": "s3/"}
+# Argument of the entrypoint: JSON list of the outputs that the component declares.
+OUTPUTS = "--outputs"
+# KFP's own artifact types have names of this kind; no TFX type has.
+KFP_TYPES = "system."
 # Property of an artifact that stands for "there is none", see components/earlier_runs.
 FOUND = "found"
 
@@ -64,6 +68,34 @@ def fill_types(executor_input: Json, inputs_spec: Json) -> Json:
         if not _has_type(artifact) and name in types:
             artifact["type"] = copy.deepcopy(types[name]["artifactType"])
     return result
+
+
+def keep_own_outputs(executor_input: Json, own: Collection[str] | None) -> Json:
+    """Returns the message with the component's own outputs, without those that KFP added.
+
+    Since backend 2.5 the driver adds `executor-logs` to every task (driver.go, `provisionOutputs`):
+    a file that the launcher holds open while the container runs, and uploads afterwards
+    (launcher_v2.go, `getLogWriter`). TFX cannot import its type, and nobody may remove it.
+
+    Args:
+      executor_input: the message; a part that is empty may be missing in it.
+      own: names of the outputs that the component declares. None for a specification that was
+        compiled without them: then outputs of KFP's own types are taken for added ones.
+    """
+    result = copy.deepcopy(executor_input)
+    outputs = result.get("outputs") or {}
+    for kind in ("artifacts", "parameters"):
+        for name in list(outputs.get(kind) or {}):
+            added = _has_kfp_type(outputs[kind][name]) if own is None else name not in own
+            if added:
+                del outputs[kind][name]
+    return result
+
+
+def _has_kfp_type(output: Json) -> bool:
+    types = [artifact.get("type") or {} for artifact in output.get("artifacts") or []]
+    titles = [kind.get("schemaTitle") or kind.get("instanceSchema") or "" for kind in types]
+    return any(title.removeprefix("title: ").startswith(KFP_TYPES) for title in titles)
 
 
 def drop_absent(executor_input: Json) -> Json:

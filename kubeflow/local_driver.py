@@ -2,7 +2,7 @@
 
 Every container's command runs as a local process, with the ExecutorInput that KFP would build for
 it and with copies of its input artifacts and nothing else. What differs from a cluster: no
-images, no volumes (folders are this machine's), no cache, one node at a time.
+images, no volumes (folders are this machine's), no cache, no retries, one node at a time.
 """
 
 from __future__ import annotations
@@ -20,9 +20,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import run_values
 import spec_rules
 from executor_input import Json
-from local_pod import Node, NodeFailedError, run_node
+from local_message import Node
+from local_pod import NodeFailedError, Run, run_node
 from local_store import BackendError, Store
 from spec_view import read_view
+
+# Fields of a task that are emulated, or that change nothing on one machine.
+_EMULATED = {
+    "cachingOptions",
+    "componentRef",
+    "dependentTasks",
+    "inputs",
+    "retryPolicy",
+    "taskInfo",
+}
 
 
 def load_spec(file: Path) -> Json:
@@ -45,7 +56,7 @@ def read_nodes(spec: Json) -> list[Node]:
     """Returns the tasks in an order in which every one comes after those it needs.
 
     Raises:
-      BackendError: a task has no container, or tasks need each other.
+      BackendError: a task has no container or needs what is not emulated, or tasks need each other.
     """
     tasks = spec["root"]["dag"]["tasks"]
     executors = spec["deploymentSpec"]["executors"]
@@ -58,12 +69,22 @@ def read_nodes(spec: Json) -> list[Node]:
             raise BackendError(f"tasks wait for each other or for missing ones: {sorted(waiting)}")
         task = waiting.pop(ready[0])
         component = spec["components"][task["componentRef"]["name"]]
+        _check_emulated(ready[0], task, component)
         executor = executors[component["executorLabel"]]
         if "container" not in executor:
             kinds = ", ".join(sorted(executor))
             raise BackendError(f"{ready[0]} is no container but {kinds}, which is not implemented")
         nodes.append(Node(ready[0], task, component, executor["container"]))
     return nodes
+
+
+def _check_emulated(name: str, task: Json, component: Json) -> None:
+    """Refuses what would run differently here: iterators, conditions, output parameters."""
+    strange = sorted(field for field, value in task.items() if value and field not in _EMULATED)
+    if (component.get("outputDefinitions") or {}).get("parameters"):
+        strange.append("outputDefinitions.parameters")
+    if strange:
+        raise BackendError(f"{name}: {', '.join(strange)} is not emulated: run it on a cluster")
 
 
 def upstream(task: Json) -> set[str]:
@@ -88,7 +109,9 @@ def parameter_values(spec: Json, given: Json) -> Json:
     }
 
 
-def run_pipeline(spec: Json, given: Json, work: Path, pipeline_root: str = "") -> Store:
+def run_pipeline(
+    spec: Json, given: Json, work: Path, pipeline_root: str = "", publish_logs: bool = True
+) -> Store:
     """Runs all nodes; returns the store with their outputs.
 
     Args:
@@ -96,21 +119,26 @@ def run_pipeline(spec: Json, given: Json, work: Path, pipeline_root: str = "") -
       given: parameters in place of the defaults.
       work: folder of the object store, pods and logs.
       pipeline_root: in place of the specification's own.
+      publish_logs: every task has its log as an output, as KFP does unless told otherwise.
 
     Raises:
       NodeFailedError: a node failed; those after it did not run.
       BackendError: KFP would refuse the specification or a value.
     """
-    root = pipeline_root or spec["defaultPipelineRoot"]
-    run_root = f"{root}/{spec['pipelineInfo']['name']}/{uuid.uuid4()}"
-    values = parameter_values(spec, given)
-    store = Store(work / "store")
+    root = (pipeline_root or spec["defaultPipelineRoot"]).partition("?")[0].rstrip("/")
+    run = Run(
+        parameter_values(spec, given),
+        Store(work / "store"),
+        f"{root}/{spec['pipelineInfo']['name']}/{uuid.uuid4()}",
+        work,
+        publish_logs,
+    )
     nodes = read_nodes(spec)
     for number, node in enumerate(nodes, 1):
         print(f"[{number}/{len(nodes)}] {node.name} ... ", end="", flush=True)
-        seconds = run_node(node, values, store, run_root, work)
+        seconds = run_node(node, run)
         print(f"{seconds:.1f} s", flush=True)
-    return store
+    return run.store
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -120,6 +148,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
     run_values.add_option(parser)
     parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
+    parser.add_argument(
+        "--publish-logs",
+        choices=("true", "false"),
+        default="true",
+        help="KFP's PUBLISH_LOGS: whether a task's log is an output of it",
+    )
     return parser.parse_args(arguments)
 
 
@@ -130,7 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec = load_spec(options.spec)
         given = run_values.typed(spec, dict(options.parameter))
-        run_pipeline(spec, given, options.work.absolute(), options.pipeline_root)
+        run_pipeline(
+            spec,
+            given,
+            options.work.absolute(),
+            options.pipeline_root,
+            options.publish_logs == "true",
+        )
     except (NodeFailedError, BackendError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

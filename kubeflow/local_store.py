@@ -11,9 +11,37 @@ from typing import Any
 
 from executor_input import Json, to_local
 
+# Where artifacts are, as KFP's driver writes it down for every run: config/env.go
+# (`GetStoreSessionInfo`) with a ConfigMap kfp-launcher that names no `providers`, as installed.
+_STORES = {
+    "minio": {
+        "accessKeyKey": "accesskey",
+        "disableSSL": "true",
+        "endpoint": "seaweedfs.kubeflow:9000",
+        "fromEnv": "false",
+        "maxRetries": "5",
+        "region": "minio",
+        "secretKeyKey": "secretkey",
+        "secretName": "mlpipeline-minio-artifact",
+    },
+    "s3": {"fromEnv": "true"},
+    "gs": {"fromEnv": "true"},
+}
+
 
 class BackendError(Exception):
     """Says what KFP's driver or launcher would refuse."""
+
+
+def store_session_info(uri: str) -> str:
+    """Returns the JSON text that every artifact carries as metadata: provider and credentials.
+
+    A root of no provider, such as a folder of this machine, has none: KFP would refuse it.
+    """
+    provider = uri.partition("://")[0]
+    params = _STORES.get(provider)
+    info = {"Provider": provider, "Params": params} if params else None
+    return json.dumps(info, separators=(",", ":"))
 
 
 def metadata_after_a_round_trip(metadata: Json) -> Json:
@@ -87,7 +115,7 @@ class Store:
         """
         metadata = metadata_after_a_round_trip(artifact.get("metadata") or {})
         metadata.setdefault("display_name", output)
-        metadata.setdefault("store_session_info", "null")
+        metadata.setdefault("store_session_info", store_session_info(artifact["uri"]))
         self.outputs[task, output] = {
             "name": str(self._new_id()),
             "uri": artifact["uri"],

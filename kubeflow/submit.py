@@ -36,6 +36,7 @@ _STATUS_CURES = {
     401: "the token is missing or has expired: --token-file",
     403: "the account may not do this in the namespace: --namespace",
     404: "this is no address of Kubeflow Pipelines' API (2.0 or later): --host",
+    409: "the name is taken: give another one, --version or --name",
 }
 
 
@@ -112,15 +113,28 @@ def connect(options: argparse.Namespace) -> Any:
 
 
 def upload(client: Any, options: argparse.Namespace, spec: Json) -> str:
-    """Uploads the file, as a new version where the pipeline is known; returns what was made."""
+    """Uploads the file as a version, of a new pipeline if need be; returns what was made."""
     name = options.name or spec["pipelineInfo"]["name"]
-    version = options.version or time.strftime("%Y%m%d-%H%M%S")
-    known = client.get_pipeline_id(name)
-    if known:
-        client.upload_pipeline_version(str(options.file), version, pipeline_id=known)
-        return f"Version {version} of pipeline {name}"
-    client.upload_pipeline(str(options.file), name, namespace=options.namespace)
-    return f"Pipeline {name}"
+    pipeline_id = _pipeline_id(client, name, options.namespace)
+    version = options.version
+    if pipeline_id is None:
+        made = client.upload_pipeline(str(options.file), name, namespace=options.namespace)
+        # The server has named the pipeline's first version like the pipeline, and cannot be asked
+        # for another name: a version that the user has named is uploaded as a second one.
+        if version in (None, name):
+            return f"Version {name} of the new pipeline {name}"
+        pipeline_id = made.pipeline_id
+    version = version or time.strftime("%Y%m%d-%H%M%S")
+    client.upload_pipeline_version(str(options.file), version, pipeline_id=pipeline_id)
+    return f"Version {version} of pipeline {name}"
+
+
+def _pipeline_id(client: Any, name: str, namespace: str | None) -> str | None:
+    """Returns the id of a pipeline; the SDK's `get_pipeline_id` looks into no namespace."""
+    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    wanted = json.dumps({"predicates": [predicate]})
+    found = client.list_pipelines(filter=wanted, namespace=namespace).pipelines
+    return found[0].pipeline_id if found else None
 
 
 def _common(client: Any, options: argparse.Namespace, spec: Json) -> dict[str, Any]:
@@ -172,7 +186,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         command.add_argument("--namespace", help="of a multi-user installation")
         command.add_argument("--name", help="of the pipeline, or of the run")
         if name == "upload":
-            command.add_argument("--version", help="name of the version (default: the time)")
+            command.add_argument(
+                "--version",
+                help="name of the version (default: the time, "
+                "of a new pipeline's first version the pipeline's name)",
+            )
             continue
         command.add_argument("--experiment", default="session-retrieval")
         command.add_argument("--pipeline-root", help="in place of the specification's")

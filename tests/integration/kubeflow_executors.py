@@ -38,6 +38,14 @@ class Recording(BaseExecutor):
         model.set_string_custom_property("made_of", inputs["examples"][0].uri if inputs else "")
 
 
+class Silent(BaseExecutor):
+    """Has no outputs."""
+
+    def Do(self, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+        if outputs or properties != {"number": 3}:
+            raise ValueError(f"outputs {outputs}, properties {properties}")
+
+
 class Failing(BaseExecutor):
     """Writes half of its output and fails."""
 

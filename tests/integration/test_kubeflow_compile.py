@@ -31,6 +31,7 @@ import check  # noqa: E402
 import compile as compile_script  # noqa: E402
 import examples  # noqa: E402
 from deployment import TARGETS, load_deployment  # noqa: E402
+from executor_input import OUTPUTS  # noqa: E402
 from runtime_parameters import FLAG, apply_all, decode  # noqa: E402
 from spec_view import SpecView, read_view  # noqa: E402
 from tfx_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
@@ -96,6 +97,19 @@ def test_every_container_asks_for_its_resources_example_gen_too(compiled: dict[s
         wanted = deployment.resources_of(task.name)
         assert task.container["resources"]["cpuLimit"] == wanted.cpu, task.name
         assert task.container["resources"]["memoryLimit"] == wanted.memory_gb, task.name
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_container_knows_the_outputs_of_its_component(
+    compiled: dict[str, str], target: str
+) -> None:
+    named = {
+        task.name: json.loads(task.arguments()[OUTPUTS]) for task in _view(compiled, target).tasks()
+    }
+    assert named["StatisticsKeeper"] == []
+    assert named["Trainer"] == ["model", "model_run"]
+    for task in _view(compiled, target).tasks():
+        assert named[task.name] == sorted(task.definitions("output", "artifacts")), task.name
 
 
 def test_runtime_parameters_keep_their_defaults(compiled: dict[str, str]) -> None:

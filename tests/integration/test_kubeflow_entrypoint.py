@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ TESTS = Path(__file__).resolve().parent
 sys.path += [str(PROJECT / "kubeflow"), str(TESTS)]
 
 import entrypoint  # noqa: E402
+from executor_input import OUTPUTS  # noqa: E402
 from runtime_parameters import FLAG, Binding, encode  # noqa: E402
 
 EXAMPLES = "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
@@ -66,12 +68,14 @@ def _message(pod: Path, metadata: dict[str, Any] | None = None, **values: Any) -
     }
 
 
-def _arguments(executor: str, message: dict[str, Any], *more: str) -> list[str]:
+def _arguments(
+    executor: str, message: dict[str, Any], *more: str, own: tuple[str, ...] = ("model",)
+) -> list[str]:
     return [
         *("--executor_class_path", f"kubeflow_executors.{executor}"),
         *("--json_serialized_invocation_args", json.dumps(message)),
         *("--json_serialized_inputs_spec_args", json.dumps(SPEC)),
-        *("--node", "MyNode"),
+        *("--node", "MyNode", OUTPUTS, json.dumps(own)),
         *more,
         "--runner=DirectRunner",
     ]
@@ -102,6 +106,91 @@ def test_what_goes_back_to_kfp_has_uris_and_no_path_of_the_pod(pod: Path) -> Non
     (model,) = json.loads(text)["artifacts"]["model"]["artifacts"]
     assert model["uri"] == OUTPUT
     assert model["metadata"]["made_of"] == INPUT
+
+
+# The output that KFP's driver adds, from 2.5 on: named from 2.15 on, numbered from 2.16.1 on.
+LOGS = {
+    "2.5": {"uri": "minio://bucket/run/Node/2/executor-logs"},
+    "2.15": {"name": "executor-logs", "uri": "minio://bucket/run/Node/2/executor-logs"},
+    "2.17": {"name": "executor-logs", "uri": "minio://bucket/run/Node/2/executor-logs-0"},
+    "2.17, a retry": {"name": "executor-logs", "uri": "minio://bucket/run/Node/2/executor-logs-1"},
+}
+
+
+@contextlib.contextmanager
+def _log(pod: Path, message: dict[str, Any], backend: str) -> Iterator[None]:
+    """Opens a node's log as the launcher does, and checks afterwards that it is there and whole."""
+    log = {**LOGS[backend], "type": {"schemaTitle": "system.Artifact"}}
+    outputs = message["outputs"].setdefault("artifacts", {})
+    outputs["executor-logs"] = {"artifacts": [log]}
+    path = _place(pod, log["uri"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        print("the first words", file=file, flush=True)
+        yield
+        print("the last words", file=file)
+    assert path.read_text("utf-8") == "the first words\nthe last words\n"
+
+
+@pytest.mark.parametrize("backend", LOGS)
+@pytest.mark.parametrize("executor", ["Recording", "Failing"])
+def test_a_nodes_log_is_no_output_of_its_and_stays_open(
+    pod: Path, backend: str, executor: str
+) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    if backend != "2.17":
+        message["outputs"]["outputFile"] = str(pod / "kfp_outputs" / "output_metadata.json")
+    with _log(pod, message, backend):
+        # What a killed attempt left goes, the log stays.
+        _place(pod, OUTPUT).mkdir(parents=True)
+        status = entrypoint.main(_arguments(executor, message))
+    assert status == int(executor == "Failing")
+    if status:
+        assert not _place(pod, OUTPUT).exists()
+    else:
+        text = Path(message["outputs"]["outputFile"]).read_text("utf-8")
+        assert set(json.loads(text)["artifacts"]) == {"model"}
+        assert _seen(pod)["left_behind"] is False
+
+
+def test_a_specification_compiled_without_the_outputs_names_drops_the_log_too(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod)
+    with _log(pod, message, "2.17"):
+        arguments = _arguments("Recording", message)
+        at = arguments.index(OUTPUTS)
+        assert entrypoint.main(arguments[:at] + arguments[at + 2 :]) == 0
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_node_without_outputs_has_no_such_key_or_its_log_alone(
+    pod: Path, published: bool
+) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    message = _message(pod, number=3)
+    del message["outputs"]["artifacts"]
+    with _log(pod, message, "2.17") if published else contextlib.nullcontext():
+        assert entrypoint.main(_arguments("Silent", message, own=())) == 0
+    written = json.loads(Path(message["outputs"]["outputFile"]).read_text("utf-8"))
+    assert written == {}
+
+
+def test_a_node_without_inputs_has_no_such_keys(pod: Path) -> None:
+    message = _message(pod)
+    message["inputs"] = {}
+    assert entrypoint.main(_arguments("Recording", message)) == 0
+    assert (_seen(pod)["inputs"], _seen(pod)["properties"]) == ({}, {})
+
+
+def test_an_input_says_where_its_store_is_as_a_json_text(pod: Path) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    store = {"Provider": "minio", "Params": {"endpoint": "a:9000", "secretName": "keys"}}
+    text = json.dumps(store, separators=(",", ":"))
+    message = _message(pod, {"split_names": '["train"]', "store_session_info": text})
+    assert entrypoint.main(_arguments("Recording", message)) == 0
+    assert _seen(pod)["inputs"] == {"examples": ["Examples", str(_place(pod, INPUT))]}
+    assert text not in Path(message["outputs"]["outputFile"]).read_text("utf-8")
 
 
 def test_an_input_that_stands_for_none_does_not_reach_the_executor(pod: Path) -> None:
@@ -156,12 +245,14 @@ def test_a_value_that_cannot_be_used_is_reported_by_its_name(
 def test_a_pod_that_is_deleted_cleans_up_behind_itself(pod: Path) -> None:
     _place(pod, INPUT).mkdir(parents=True)
     message = _message(pod)
+    with _log(pod, message, "2.17"):
+        _delete_while_it_runs(pod, _arguments("Waiting", message))
+    assert not _place(pod, OUTPUT).exists()
+
+
+def _delete_while_it_runs(pod: Path, arguments: list[str]) -> None:
     process = subprocess.Popen(
-        [
-            sys.executable,
-            str(PROJECT / "kubeflow" / "entrypoint.py"),
-            *_arguments("Waiting", message),
-        ],
+        [sys.executable, str(PROJECT / "kubeflow" / "entrypoint.py"), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -176,7 +267,6 @@ def test_a_pod_that_is_deleted_cleans_up_behind_itself(pod: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert not _place(pod, OUTPUT).exists()
 
 
 @pytest.fixture(scope="module")
@@ -201,16 +291,17 @@ def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
     node = SessionExampleGen("/nowhere", example_gen_pb2.Input(splits=splits), SessionOptions())
     values = {k: v for k, v in node.exec_properties.items() if v is not None}
     message = _message(pod, **values, data_folder=str(days), span=span)
-    message["inputs"]["artifacts"] = {}
+    del message["inputs"]["artifacts"]
     (artifact,) = message["outputs"]["artifacts"].pop("model")["artifacts"]
     artifact["type"] = {"instanceSchema": EXAMPLES}
     message["outputs"]["artifacts"]["examples"] = {"artifacts": [artifact]}
     bindings = [Binding("data_folder", "input_base"), Binding("span", "range_config", form="span")]
-    arguments = _arguments("", message, FLAG, encode(bindings))
-    arguments[1] = "components.session_example_gen.executor.SessionExampleGenExecutor"
-    arguments[-1] = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
     driver = "components.session_example_gen.driver.SessionFilesDriver"
-    assert entrypoint.main([*arguments, "--driver_class_path", driver]) == 0
+    with _log(pod, message, "2.17"):
+        arguments = _arguments("", message, FLAG, encode(bindings), own=("examples",))
+        arguments[1] = "components.session_example_gen.executor.SessionExampleGenExecutor"
+        arguments[-1] = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+        assert entrypoint.main([*arguments, "--driver_class_path", driver]) == 0
     output = json.loads(Path(message["outputs"]["outputFile"]).read_text("utf-8"))
     (examples,) = output["artifacts"]["examples"]["artifacts"]
     metadata: dict[str, Any] = examples["metadata"]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,6 +33,7 @@ class StubServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.queries: list[tuple[str, dict[str, str]]] = []
         self.known_pipeline = False
         self.multi_user = False
         self.health: Any = None
@@ -59,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
+        self.server.queries.append((path, dict(urllib.parse.parse_qsl(query))))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.calls.append((self.command, path, headers, body))
         status = 403 if path.endswith(self.server.refused) else self.server.status
@@ -154,20 +157,52 @@ def test_a_schedule_runs_one_at_a_time_and_does_not_catch_up(
     assert sent["runtime_config"]["pipeline_root"].startswith("minio://")
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_an_upload_is_a_new_pipeline_or_a_new_version(
-    server: StubServer, tmp_path: Path, known: bool
+@pytest.mark.parametrize(
+    ("known", "version", "sent", "said"),
+    [
+        (False, "v7", ["upload sample", "upload_version v7"], "Version v7 of pipeline sample"),
+        (False, None, ["upload sample"], "Version sample of the new pipeline sample"),
+        # The server would refuse a second version of the name it has just given.
+        (False, "sample", ["upload sample"], "Version sample of the new pipeline sample"),
+        (True, "v7", ["upload_version v7"], "Version v7 of pipeline sample"),
+        (True, None, ["upload_version 20"], "Version 20"),
+    ],
+)
+def test_an_upload_is_a_version_of_a_known_or_a_new_pipeline(
+    server: StubServer, tmp_path: Path, known: bool, version: str | None, sent: list[str], said: str
 ) -> None:
     server.known_pipeline = known
+    named = ["--version", version] if version else []
+    done = _submit("upload", str(EXAMPLE), "--host", server.url, *named, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    posted = [
+        (path.rpartition("/")[2], query, body)
+        for (method, path, _, body), (_, query) in zip(server.calls, server.queries, strict=True)
+        if method == "POST"
+    ]
+    assert len(posted) == len(sent)
+    for (path, query, body), words in zip(posted, sent, strict=True):
+        assert f"{path} {query['name']}".startswith(words)
+        assert query.get("pipelineid") == ("p-1" if path == "upload_version" else None)
+        assert EXAMPLE.read_bytes()[:500] in body
+    assert said in done.stdout
+
+
+def test_an_upload_looks_for_the_pipeline_where_it_would_be_made(
+    server: StubServer, tmp_path: Path
+) -> None:
+    server.multi_user = True
     done = _submit(
-        *("upload", str(EXAMPLE), "--host", server.url, "--version", "v7"), home=tmp_path
+        *("upload", str(EXAMPLE), "--host", server.url, "--namespace", "team-a"),
+        *("--name", "mine"),
+        home=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    paths = [path for method, path, _, _ in server.calls if method == "POST"]
-    assert paths == [f"/apis/v2beta1/pipelines/upload{'_version' if known else ''}"]
-    (content,) = [body for method, _, _, body in server.calls if method == "POST"]
-    assert EXAMPLE.read_bytes()[:500] in content
-    assert ("Version v7 of pipeline sample" in done.stdout) is known
+    queries = {path.rpartition("/")[2]: query for path, query in server.queries}
+    assert queries["pipelines"]["namespace"] == queries["upload"]["namespace"] == "team-a"
+    (predicate,) = json.loads(queries["pipelines"]["filter"])["predicates"]
+    assert (predicate["key"], predicate["stringValue"]) == ("display_name", "mine")
+    assert queries["upload"]["name"] == "mine"
 
 
 @pytest.mark.parametrize(

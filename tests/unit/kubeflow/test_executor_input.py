@@ -41,13 +41,57 @@ def test_a_type_that_is_there_stays() -> None:
     assert _input(executor_input.fill_types(message, SPEC))["type"] == {"schemaTitle": "tfx.Model"}
 
 
-def test_a_message_without_inputs_passes_through_all_repairs() -> None:
+@pytest.mark.parametrize("inputs", [None, {}, {"parameterValues": {"n": 1}}])
+def test_a_message_without_artifacts_passes_through_all_repairs(inputs: dict | None) -> None:
     message: dict = {"outputs": {"outputFile": "/tmp/o.json"}}
+    message.update({} if inputs is None else {"inputs": inputs})
     assert executor_input.fill_types(message, {}) == message
     assert executor_input.drop_absent(message) == message
+    for own in (None, [], ["model"]):
+        assert executor_input.keep_own_outputs(message, own) == message
     assert executor_input.map_uris(message, "/") == message
     assert executor_input.output_uris(message) == []
     executor_input.check_copies(message, message)
+
+
+# What drivers and launchers of KFP add, or might: by name, type and form.
+LOGS = {"name": "executor-logs", "uri": "s3://bucket/run/executor-logs-0"}
+ADDED = [
+    ("executor-logs", {"artifacts": [{**LOGS, "type": {"schemaTitle": "system.Artifact"}}]}),
+    (
+        "metrics",
+        {"artifacts": [{"uri": "s3://b/m", "type": {"instanceSchema": "title: system.Metrics\n"}}]},
+    ),
+]
+UNTYPED = [("executor-logs", {"artifacts": [LOGS]}), ("later", {}), ("none", {"artifacts": []})]
+
+
+@pytest.mark.parametrize(("name", "added"), [*ADDED, *UNTYPED])
+def test_outputs_that_the_component_does_not_declare_are_dropped(name: str, added: dict) -> None:
+    message = _message()
+    message["outputs"]["artifacts"][name] = added
+    before = copy.deepcopy(message)
+    assert executor_input.keep_own_outputs(message, ["model"]) == _message()
+    assert message == before
+    message["outputs"]["artifacts"].pop("model")
+    alone = executor_input.keep_own_outputs(message, [])
+    assert executor_input.output_uris(alone) == []
+
+
+@pytest.mark.parametrize(("name", "added"), ADDED)
+def test_a_specification_that_names_no_outputs_keeps_those_of_tfx(name: str, added: dict) -> None:
+    message = _message()
+    message["outputs"]["artifacts"][name] = added
+    assert executor_input.keep_own_outputs(message, None) == _message()
+
+
+def test_output_parameters_that_the_component_does_not_declare_are_dropped() -> None:
+    message = _message()
+    files = {name: {"outputFile": f"/tmp/kfp/outputs/{name}"} for name in ("own", "added")}
+    message["outputs"]["parameters"] = files
+    kept = executor_input.keep_own_outputs(message, ["model", "own"])
+    assert kept["outputs"]["parameters"] == {"own": files["own"]}
+    assert kept["outputs"]["artifacts"] == message["outputs"]["artifacts"]
 
 
 @pytest.mark.parametrize(("found", "kept"), [(0, False), (0.0, False), (1.0, True), (None, True)])

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import local_driver
-import local_pod
+import local_message
+from local_message import LOGS
 from local_pod import NodeFailedError
 from local_store import BackendError, Store, merge_output, metadata_after_a_round_trip
 
@@ -42,7 +43,7 @@ assert open(path + "/data").read() == "kept"
 
 
 def _spec(
-    write: str = WRITE, read: str = READ, seen: str = "", extra: str = "{'rows': 3}"
+    write: str = WRITE, read: str = READ, seen: str = os.devnull, extra: str = "{'rows': 3}"
 ) -> dict[str, Any]:
     def container(code: str, *more: str) -> dict:
         return {"container": {"command": ["python", "-c", code], "args": ["{{$}}", *more]}}
@@ -89,8 +90,16 @@ def _spec(
     }
 
 
-def _run(spec: dict, work: Path, **given: Any) -> Store:
-    return local_driver.run_pipeline(spec, given, work)
+def _run(spec: dict, work: Path, publish_logs: bool = True, **given: Any) -> Store:
+    return local_driver.run_pipeline(spec, given, work, publish_logs=publish_logs)
+
+
+def _stored(work: Path) -> list[str]:
+    """Returns the objects in the store, each as NODE/FILE below the artifact."""
+    files = [file for file in (work / "store" / "minio").rglob("*") if file.is_file()]
+    # minio/BUCKET/PREFIX/PIPELINE/RUN/NODE/ATTEMPT/ARTIFACT...
+    parts = [file.relative_to(work / "store" / "minio").parts for file in files]
+    return sorted("/".join([part[4], *part[6:]]) for part in parts)
 
 
 def test_an_input_is_what_kfp_hands_over(tmp_path: Path) -> None:
@@ -101,32 +110,117 @@ def test_an_input_is_what_kfp_hands_over(tmp_path: Path) -> None:
     assert artifact["name"] == "1"
     assert artifact["uri"].startswith("minio://bucket/root/sample/")
     assert artifact["uri"].endswith("/examples") and "/Gen/" in artifact["uri"]
-    assert artifact["metadata"]["rows"] == 3.0
+    assert artifact["metadata"]["rows"] == 3
     assert artifact["metadata"]["display_name"] == "examples"
+    store = json.loads(artifact["metadata"]["store_session_info"])
+    assert store["Provider"] == "minio"
+    assert store["Params"]["secretName"] == "mlpipeline-minio-artifact"
+    assert "endpoint" in store["Params"]
+
+
+@pytest.mark.parametrize("publish_logs", [True, False])
+def test_what_is_empty_is_left_out_of_the_message(tmp_path: Path, publish_logs: bool) -> None:
+    seen = tmp_path / "seen.json"
+    _run(_spec(seen=str(seen)), tmp_path / "work", publish_logs)
+    message = json.loads(seen.read_text("utf-8"))
+    assert set(message["inputs"]) == {"artifacts"}
+    assert ("artifacts" in message["outputs"]) is publish_logs
+    assert set(message["outputs"]) - {"artifacts"} == {"outputFile"}
+    write = WRITE + f"\nopen({str(seen)!r}, 'w').write(sys.argv[1])"
+    _run(_spec(write), tmp_path / "work", publish_logs)
+    message = json.loads(seen.read_text("utf-8"))
+    assert message["inputs"] == {"parameterValues": {"n": 3}}
+    assert '"n": 3}' in seen.read_text("utf-8"), "Go writes no decimal point"
+    assert ("executor-logs" in message["outputs"]["artifacts"]) is publish_logs
+    assert set(message["outputs"]["artifacts"]) - {LOGS} == {"examples"}
+
+
+def test_every_task_has_its_log_as_an_output_that_is_open_while_it_runs(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.json"
+    look = (
+        WRITE
+        + f"""
+import time
+print("the log goes on", flush=True)
+log = message["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]
+path = log["uri"].replace("minio://", os.environ["SESSION_RETRIEVAL_POD_ROOT"] + "/minio/")
+for _ in range(500):
+    text = open(path).read()
+    if text:
+        break
+    time.sleep(.01)
+json.dump([log, text], open({str(seen)!r}, "w"))
+print("to its end")
+"""
+    )
+    store = _run(_spec(look), tmp_path / "work")
+    log, text = json.loads(seen.read_text("utf-8"))
+    assert text == "the log goes on\n"
+    assert set(log) == {"name", "type", "uri"}
+    assert (log["name"], log["type"]) == ("executor-logs", {"schemaTitle": "system.Artifact"})
+    examples = store.outputs["Gen", "examples"]["uri"]
+    assert log["uri"] == examples.removesuffix("examples") + "executor-logs-0"
+    assert store.outputs["Gen", LOGS]["uri"] == log["uri"]
+    kept = Path(log["uri"].replace("minio://", str(tmp_path / "work" / "store" / "minio") + "/"))
+    assert kept.read_text("utf-8") == "the log goes on\nto its end\n"
+    assert (tmp_path / "work" / "logs" / "Gen.log").read_bytes() == kept.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("harm", "word"),
+    [("os.remove(path)", "removed"), ("open(path, 'a').write('x' * 99)", "changed")],
+)
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_node_that_harms_its_own_log_is_refused(
+    tmp_path: Path, harm: str, word: str, fails: bool
+) -> None:
+    write = (
+        WRITE
+        + f"""
+log = message["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"]
+path = log.replace("minio://", os.environ["SESSION_RETRIEVAL_POD_ROOT"] + "/minio/")
+print("first words", flush=True)
+{harm}
+sys.exit({int(fails)})
+"""
+    )
+    with pytest.raises(NodeFailedError if fails else BackendError) as error:
+        _run(_spec(write), tmp_path)
+    assert "executor-logs-0, which the launcher holds open as the node's log" in str(error.value)
+    assert f"was {word}: KFP's interface would show" in str(error.value)
+
+
+def test_without_published_logs_there_is_no_such_output(tmp_path: Path) -> None:
+    store = _run(_spec(seen=str(tmp_path / "seen.json")), tmp_path / "work", publish_logs=False)
+    assert set(store.outputs) == {("Gen", "examples")}
+    assert _stored(tmp_path / "work") == ["Gen/examples/data"]
 
 
 def test_a_pod_sees_only_its_own_inputs(tmp_path: Path) -> None:
     _run(_spec(seen=str(tmp_path / "seen.json")), tmp_path / "work")
     assert list((tmp_path / "work" / "pods").iterdir()) == []
-    stored = [file for file in (tmp_path / "work" / "store" / "minio").rglob("*") if file.is_file()]
-    assert [file.name for file in stored] == ["data"]
+    assert _stored(tmp_path / "work") == [
+        "A-user/executor-logs-0",
+        "Gen/examples/data",
+        "Gen/executor-logs-0",
+    ]
 
 
 def test_ids_go_on_over_runs(tmp_path: Path) -> None:
     spec = _spec(seen=str(tmp_path / "seen.json"))
     first, second = _run(spec, tmp_path / "work"), _run(spec, tmp_path / "work")
-    assert first.outputs["Gen", "examples"]["name"] == "1"
-    assert second.outputs["Gen", "examples"]["name"] == "2"
+    names = [[artifact["name"] for artifact in run.outputs.values()] for run in (first, second)]
+    assert names == [["1", "2", "3"], ["4", "5", "6"]]
     assert first.outputs["Gen", "examples"]["uri"] != second.outputs["Gen", "examples"]["uri"]
 
 
-def test_a_failing_node_is_named_with_its_last_words_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failing_node_is_named_with_its_last_words_and_leaves_its_log(tmp_path: Path) -> None:
     write = WRITE + "\nsys.exit('the disk is full')"
     with pytest.raises(NodeFailedError) as error:
         _run(_spec(write), tmp_path)
     for word in ("Gen failed with exit status 1", "the disk is full", "Gen.log"):
         assert word in str(error.value)
-    assert not (tmp_path / "store" / "minio").exists()
+    assert _stored(tmp_path) == ["Gen/executor-logs-0"]
     assert not (tmp_path / "logs" / "A-user.log").exists()
 
 
@@ -136,7 +230,7 @@ def test_a_killed_node_is_told_from_a_failing_one(tmp_path: Path) -> None:
         NodeFailedError, match="Gen was killed by SIGKILL, as a pod is that exceeds"
     ):
         _run(_spec(write), tmp_path)
-    assert not (tmp_path / "store" / "minio").exists()
+    assert _stored(tmp_path) == ["Gen/executor-logs-0"]
 
 
 def test_what_a_killed_attempt_left_in_its_pod_is_gone_in_the_next(tmp_path: Path) -> None:
@@ -202,20 +296,55 @@ def test_parameters_are_checked_as_kfp_does(
         _run(_spec(), tmp_path, **given)
 
 
-def test_a_number_for_a_text_parameter_becomes_text() -> None:
-    node = local_pod.Node(
+def _node(source: dict[str, Any], **definition: Any) -> local_message.Node:
+    return local_message.Node(
         "Gen",
-        {"inputs": {"parameters": {"n": {"runtimeValue": {"constant": 3}}}}},
-        {"inputDefinitions": {"parameters": {"n": {"parameterType": "STRING"}}}},
+        {"inputs": {"parameters": {"n": source}}},
+        {"inputDefinitions": {"parameters": {"n": definition}}},
         {},
     )
-    assert local_pod.resolve_parameters(node, {}) == {"n": "3"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3, "3"), (3.0, "3"), (0.5, "0.5"), (True, "true"), ("3.0", "3.0")]
+)
+def test_a_value_for_a_text_parameter_becomes_text(value: Any, text: str) -> None:
+    node = _node({"runtimeValue": {"constant": value}}, parameterType="STRING")
+    assert local_message.resolve_parameters(node, {}) == {"n": text}
+
+
+def test_a_parameter_that_is_unset_is_left_out_defaulted_or_refused() -> None:
+    source = {"componentInputParameter": "given"}
+    optional = _node(source, parameterType="STRING", isOptional=True)
+    assert local_message.resolve_parameters(optional, {}) == {}
+    default = _node(source, parameterType="STRING", isOptional=True, defaultValue="a")
+    assert local_message.resolve_parameters(default, {"given": None}) == {"n": "a"}
+    with pytest.raises(BackendError, match=r"Gen\.n: the pipeline's parameter given is unset"):
+        local_message.resolve_parameters(_node(source, parameterType="STRING"), {})
+
+
+def test_numbers_travel_as_doubles_and_whole_ones_without_a_point() -> None:
+    sent = {"whole": 3.0, "large": 2**53 + 1, "part": 0.25, "yes": True, "list": [1.0, "1.0"]}
+    message = {"inputs": {"parameterValues": sent}, "outputs": {"outputFile": "/tmp/o.json"}}
+    written = json.dumps(local_message.as_protojson(message), sort_keys=True)
+    assert '"large": 9007199254740992, "list": [1, "1.0"], "part": 0.25' in written
+    assert '"whole": 3, "yes": true' in written
 
 
 def test_a_resolver_is_refused_as_the_backend_does() -> None:
     spec = _spec()
     spec["deploymentSpec"]["executors"]["Gen"] = {"resolver": {}}
     with pytest.raises(BackendError, match="Gen is no container but resolver"):
+        local_driver.read_nodes(spec)
+
+
+@pytest.mark.parametrize(
+    "field", ["parameterIterator", "artifactIterator", "iteratorPolicy", "triggerPolicy"]
+)
+def test_a_task_that_would_run_otherwise_on_a_cluster_is_refused(field: str) -> None:
+    spec = _spec()
+    spec["root"]["dag"]["tasks"]["Gen"][field] = {"condition": "inputs.x == 1"}
+    with pytest.raises(BackendError, match=f"Gen: {field} is not emulated: run it on a cluster"):
         local_driver.read_nodes(spec)
 
 
@@ -234,6 +363,17 @@ def test_the_command_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixt
     assert local_driver.main([str(file), "--work", str(tmp_path / "work")]) == 1
     assert "ValueError: no rows" in capsys.readouterr().err
     assert os.environ.get("SESSION_RETRIEVAL_POD_ROOT") is None
+
+
+@pytest.mark.parametrize(("choice", "published"), [([], True), (["--publish-logs=false"], False)])
+def test_the_command_publishes_logs_unless_told_otherwise(
+    tmp_path: Path, choice: list[str], published: bool
+) -> None:
+    file = tmp_path / "spec.json"
+    spec = _spec(seen=str(tmp_path / "seen.json"))
+    file.write_text(json.dumps({"pipelineSpec": spec}), "utf-8")
+    assert local_driver.main([str(file), "--work", str(tmp_path / "work"), *choice]) == 0
+    assert ("Gen/executor-logs-0" in _stored(tmp_path / "work")) is published
 
 
 def test_the_command_says_that_there_is_no_specification(
@@ -276,3 +416,19 @@ def test_a_driver_that_is_stopped_leaves_no_node_behind(
     while Path(f"/proc/{node}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{node}").exists()
+
+
+@pytest.mark.parametrize(
+    ("root", "folder"),
+    [("minio://b/r", "minio/b/r"), ("s3://b/r", "s3/b/r"), ("gs://b/r", "gcs/b/r")],
+)
+def test_the_launchers_folders_hold_logs_and_messages_of_every_kind_of_root(
+    tmp_path: Path, root: str, folder: str
+) -> None:
+    node = local_message.Node("Gen", {}, {}, {})
+    outputs = local_message.provision_outputs(node, root, tmp_path, True)
+    ((name, log),) = local_message.artifacts_of(outputs)
+    assert name == LOGS
+    task = local_message.local_path(log["uri"], tmp_path).parent
+    assert task.parent == tmp_path / folder / "Gen"
+    assert outputs["outputFile"] == str(task / "output_metadata.json")
