@@ -52,6 +52,21 @@ def test_baselines_learn_from_what_the_model_learns_from(
     assert len(properties["source_digest"]) == 64
 
 
+def test_without_a_test_split_no_node_reads_one(tmp_path: Path) -> None:
+    (tmp_path / "clicks.tsv").write_text("SessionId\tItemId\tTime\n")
+    overrides = ["evaluation.split=eval", "trainer.refit=false"]
+    config = load_config("custom", overrides, DataPaths(train=str(tmp_path / "clicks.tsv")))
+    for node in create_pipeline(config, Paths.under(tmp_path / "out")).components:
+        splits = {value for name, value in node.exec_properties.items() if "split" in name}
+        assert not any('test"' in str(value) or value == "test" for value in splits), node.id
+    assert "test" in str(_node(_pipeline(tmp_path), "ServingValidator").exec_properties["split"])
+
+
+def test_the_data_gate_sees_the_counts_of_the_sessions(tmp_path: Path) -> None:
+    node = _node(_pipeline(tmp_path), "DataGate")
+    assert node.inputs["examples"].producer_component_id == "SessionExampleGen"
+
+
 def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Path) -> None:
     pipeline = _pipeline(tmp_path, "trainer.epochs=3")
     node = _node(pipeline, "Report")

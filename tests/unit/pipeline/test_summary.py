@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from components.session_example_gen.transforms import ExampleEncoder
+from modules.sessions import Session
 from pipeline.data_warnings import data_warnings
 from pipeline.gate_record import read_verdict, verdict_part
 from pipeline.report import format_report
 from pipeline.run_record import NodeRecord, OutputArtifact, RunRecord, read_run
-from pipeline.summary import data_counts, read_summary, write_summary
+from pipeline.summary import data_counts, example_sessions, read_summary, write_summary
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -149,6 +152,18 @@ def test_warnings_come_from_the_report_of_the_data_gate(tmp_path: Path) -> None:
     assert data_warnings(run_of(tmp_path)) == ["split test: late: why [checks.max_time_gap]"]
     assert data_warnings(run_of(tmp_path / "gone")) == []
     assert data_warnings(RunRecord("run", {})) == []
+
+
+def test_example_sessions_are_of_the_evaluated_split(tmp_path: Path) -> None:
+    encode = ExampleEncoder().encode
+    for split, count in (("eval", 4), ("train", 9)):
+        (tmp_path / f"Split-{split}").mkdir()
+        items = [b"%s%d" % (split.encode(), number) for number in range(count)]
+        with tf.io.TFRecordWriter(str(tmp_path / f"Split-{split}" / "data.gz"), "GZIP") as file:
+            file.write(encode(Session(b"s", 1, items, list(range(count)))))
+    assert example_sessions(tmp_path, "eval") == [["eval0", "eval1", "eval2", "eval3"]]
+    assert example_sessions(tmp_path, "train") == []  # too long to read with ease
+    assert example_sessions(tmp_path, "test") == []
 
 
 def test_is_written_whole_and_reads_back(tmp_path: Path) -> None:
