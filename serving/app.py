@@ -17,6 +17,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
+from modules.quoting import quote
 from serving.client import MODEL_NAME
 from serving.limits import Limits
 from serving.model_store import ModelStore, ServedModel
@@ -74,7 +75,8 @@ class App:
         name, version = values.get("name", MODEL_NAME), values.get("version", model.version)
         if (name, version) != (MODEL_NAME, model.version):
             raise RequestError(
-                f"Served is {MODEL_NAME}, version {model.version}, not {name}, version {version}.",
+                f"Served is {MODEL_NAME}, version {model.version}, not {quote(name)}, version "
+                f"{version}.",
                 404,
             )
 
