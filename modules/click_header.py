@@ -100,6 +100,8 @@ def _header_hint(line: bytes, names: list[str], wanted: str, options: SessionOpt
             "The line is not UTF-8: write the file as UTF-8, for example with: "
             "iconv -f LATIN1 -t UTF-8 FILE > NEW."
         )
+    if line[:4].lower() == b"sep=":
+        return "It is Excel's note of the separator: delete the line."
     start = line.lstrip()[:1]
     if start in (b"{", b"["):
         return "It looks like JSON: write its rows as CSV or TSV text."

@@ -48,6 +48,7 @@ def open_unpacked(raw: IO[bytes], codec: str) -> IO[bytes]:
 
 def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[bytes]:
     member: _Decompressor | None = None
+    whole = 0
     while data := raw.read(_CHUNK_BYTES):
         while data:
             if member is None:
@@ -58,11 +59,13 @@ def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[byt
             try:
                 block = member.decompress(data)
             except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-                raise BrokenFileError(str(error)) from error
+                after = f", after {whole} compressed part{'s' * (whole > 1)}" if whole else ""
+                raise BrokenFileError(f"{error}{after}") from error
             yield block
             data = b""
             if member.eof:
                 data, member = member.unused_data, None
+                whole += 1
     if member is not None:
         raise BrokenFileError("it ends before its last compressed block does")
 

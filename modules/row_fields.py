@@ -52,7 +52,11 @@ def csv_fields(text: str, delimiter: str, width: int | None = None) -> list[str]
         fields = next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error:  # an open quote, or text behind a closing one
         fields = []
-    if '\\"' in text and (not fields or (width is not None and len(fields) != width)):
+    if (
+        delimiter != "\\"
+        and '\\"' in text
+        and (not fields or (width is not None and len(fields) != width))
+    ):
         return _backslash_fields(text, delimiter)
     return fields
 

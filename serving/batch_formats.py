@@ -25,7 +25,7 @@ class SessionAnswer(NamedTuple):
 def to_tsv(answers: Sequence[SessionAnswer]) -> bytes:
     """Writes a row for each item: session id, rank from 1, item id, score.
 
-    An id with a tab or a quote stands in quotes, as in the input.
+    An id with a tab or a quote stands in quotes, a quote in it is doubled, as in CSV.
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")

@@ -96,6 +96,7 @@ def test_how_quotes_are_read(header, path, options, expected):
         (b"SessionId|ItemId|Time", "a.tsv", {}, r"Split at '\|' it names all columns"),
         (b"Session\xe9\tItemId\tTime", "a.tsv", {}, "not UTF-8: .*iconv -f LATIN1"),
         (b'{"SessionId": 1, "ItemId": 2}', "a.tsv", {}, "looks like JSON"),
+        (b"sep=;", "a.csv", {}, "Excel's note of the separator: delete the line"),
         (b"<!DOCTYPE html>", "a.tsv", {}, "looks like HTML"),
         (b'"SessionId"\t"ItemId"', "a.tsv", {"quoting": "none"}, "set sessions.quoting=csv"),
         (b"sessionid\titemid\ttime", "a.tsv", {}, "capitals"),

@@ -4,8 +4,10 @@ import random
 
 import pytest
 
+from modules.characters import strip_blanks
 from modules.click_header import Columns
 from modules.click_log import REJECT_REASONS, parse_rows
+from modules.item_ids import vocabulary_holds
 
 COLUMNS = Columns("\t", 3, 0, 1, 2)
 
@@ -108,6 +110,28 @@ def test_other_ids_are_kept(item):
 
 def test_an_id_of_a_blank_beyond_ascii_is_empty():
     assert read_one("s\t\u00a0\t5".encode()) == "empty_id"
+
+
+@pytest.mark.parametrize("quoting", ["csv", "none", "letters"])
+@pytest.mark.parametrize("delimiter", ["\t", ",", " ", "|", "\\"])
+def test_every_id_that_is_kept_is_held_and_every_row_is_counted(delimiter, quoting):
+    draw = random.Random(f"{delimiter}{quoting}")
+    parts = [b"a", b"7", b" ", b"\r", b"\0", b'"', b'""', b'\\"', b"\xff", b"\xc2\xa0", b"\xc3\xa9"]
+    parts += [b"__SPACE__", b"SPACE__", b"__", b"[PAD]", b"[UNK]", b"\xef\xbb\xbf", b"\xe3\x80\x80"]
+    columns = Columns(delimiter, 3, 0, 1, 2, quoting)
+
+    def field() -> bytes:
+        return b"".join(draw.choices(parts, k=draw.randrange(4)))
+
+    lines = [delimiter.encode().join([field(), field(), b"5"]) for _ in range(4000)]
+    rows = parse_rows(b"\n".join(lines), 0, columns)
+    filled = sum(bool(line.strip(b"\r")) for line in lines)
+    assert len(rows.times) + len(rows.rejects) == filled
+    assert len(rows.times) > 200
+    assert all(map(vocabulary_holds, rows.item_ids))
+    for value in rows.session_ids + rows.item_ids:
+        assert strip_blanks(value) == value != b""
+        assert not set(value) & {0, 10, 13}
 
 
 @pytest.mark.parametrize("line", [b"s\ti\0\t5", b"s\ti\t5\0", b'"s\0"\t"i"\t5'])
