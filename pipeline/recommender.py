@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
-from modules.file_patterns import is_file
+from modules.file_patterns import is_file, is_plain
 from modules.item_ids import ITEM_LIST
 
 SIGNATURE = "recommend"
@@ -75,6 +75,11 @@ def check_loadable(folder: Path | str) -> None:
     Raises:
       NoModelError: it does not.
     """
+    if not is_plain(str(folder)):
+        raise NoModelError(
+            f"TensorFlow cannot load a model with one of * ? [ \\ in its path, got {folder}: "
+            "rename the folder, or name a link to it elsewhere."
+        )
     if not is_file(os.path.join(folder, "saved_model.pb")):
         raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
     if holds_index(str(folder)):

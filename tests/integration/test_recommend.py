@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,16 @@ def _recommend(*arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
+
+
+def test_a_path_that_tensorflow_takes_for_a_pattern_is_refused(out: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model [1]"
+    shutil.copytree(out / "pushed" / "10", folder)
+    with pytest.raises(recommender.NoModelError, match=r"got .*model \[1\]: rename the folder, or"):
+        recommender.load_model(folder)
+    (tmp_path / "link").symlink_to(folder)
+    model = recommender.load_model(tmp_path / "link")
+    assert [found.item_id for found in recommender.recommend(model, [["a"]], 2)[0]] == ["a", "b"]
 
 
 def test_asks_the_newest_model_quietly(out: Path) -> None:

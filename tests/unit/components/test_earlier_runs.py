@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ from tfx.types import Artifact, standard_artifacts
 
 from components.earlier_runs import executor
 from components.earlier_runs.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from tests import file_uris
+
+_named: Callable[[Path], str] = str
+
+
+@pytest.fixture(autouse=True, params=[str, file_uris.uri], ids=["paths", "URIs"])
+def _naming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs every test with paths, and with URIs of the same folders."""
+    monkeypatch.setattr(sys.modules[__name__], "_named", request.param)
 
 
 def _version(folder: Path, name: str, content: str, whole: bool = True) -> None:
@@ -29,7 +40,7 @@ def _do(node: type[BaseExecutor], inputs: dict, outputs: dict, **properties: str
 
 def _artifact(kind: type[Artifact], folder: Path) -> Artifact:
     artifact = kind()
-    artifact.uri = str(folder)
+    artifact.uri = _named(folder)
     return artifact
 
 
@@ -39,7 +50,7 @@ def _latest_model(push_folder: Path, place: Path) -> Artifact:
         executor.LatestPushedModelExecutor,
         {},
         {"model": model},
-        push_folder=str(push_folder),
+        push_folder=_named(push_folder),
     )
     return model
 
@@ -82,7 +93,7 @@ def _keep(folder: Path, source: Path, content: str) -> None:
         executor.StatisticsKeeperExecutor,
         {"statistics": statistics},
         {},
-        folder=str(folder),
+        folder=_named(folder),
     )
 
 
@@ -92,7 +103,7 @@ def _kept(folder: Path, place: Path) -> Artifact:
         executor.KeptStatisticsExecutor,
         {},
         {"statistics": statistics},
-        folder=str(folder),
+        folder=_named(folder),
     )
     return statistics
 
