@@ -146,7 +146,7 @@ log = message["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]
 path = log["uri"].replace("minio://", os.environ["SESSION_RETRIEVAL_POD_ROOT"] + "/minio/")
 for _ in range(500):
     text = open(path).read()
-    if text:
+    if text.endswith("on\\n"):
         break
     time.sleep(.01)
 json.dump([log, text], open({str(seen)!r}, "w"))
