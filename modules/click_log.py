@@ -30,7 +30,8 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
             "with iconv -f LATIN1 -t UTF-8 FILE > NEW."
         ),
         "field_count": (
-            "The row has more or fewer fields than the header: is sessions.delimiter right?"
+            "The row has more or fewer fields than the header: is sessions.delimiter right, and do "
+            "lines end in line feeds?"
         ),
         "quotes": (
             "A quote in the row: set sessions.quoting=none if quotes are letters like all others, "
@@ -99,6 +100,8 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
             rejects.append(("unusable_id", start, line))
             continue
         event_time = time_to_ms(fields[time], time_unit)
+        if event_time is None:  # blanks beyond ASCII around it are rare
+            event_time = time_to_ms(clean(fields[time]), time_unit)
         if event_time is None:
             rejects.append(("time", start, line))
             continue

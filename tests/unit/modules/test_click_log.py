@@ -74,6 +74,7 @@ def read_one(line: bytes, columns: Columns = COLUMNS) -> tuple[bytes, bytes, int
         b"s\t\x0bi\x0c\t1442004589439",
         "\u00a0s\t\u3000i\u2003\t1442004589439".encode(),
         "s\u2028\ti\x85\t1442004589439".encode(),
+        "s\ti\t\u00a01442004589439\u3000".encode(),
     ],
     ids=repr,
 )
