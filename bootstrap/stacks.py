@@ -103,7 +103,7 @@ def unsupported(stack: Stack) -> str:
 def check_own(folder: Path) -> None:
     """Refuse to make or change VENVS, or a folder in it, where a link makes it another checkout's.
 
-    The environment there runs that checkout's code, and making it anew here would take it away
+    The environment there runs that checkout's code, and rebuilding it here would take it away
     there. A link to a folder of this checkout alone, such as one on another disk, is fine.
 
     Raises:
