@@ -7,6 +7,7 @@ components as JSON (`custom_config`), where `from_json` builds them again.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ TARGETS = ("all", "last")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SPLITS = ("test", "eval")
 SEVERITIES = ("ERROR", "WARNING")
+_LARGEST = 10**15  # of counts and days that slices are cut at
 
 Options = TypeVar("Options")
 
@@ -38,6 +40,16 @@ def out_of_range(options: object, limits: Mapping[str, tuple[float, float]]) -> 
         if value is not None and not low <= value <= high:
             problems.append(f"{name} must be between {low:g} and {high:g}, got {value!r}")
     return problems
+
+
+def not_rising(options: object, *names: str) -> list[str]:
+    """Returns one message per list of inclusive upper bounds that does not rise from 0 or more."""
+    return [
+        f"{name} must rise from 0 or more, each below {_LARGEST:.0e}, got {list(bounds)}"
+        for name in names
+        if (bounds := getattr(options, name)) is not None
+        and any(low >= high for low, high in itertools.pairwise([-1, *bounds, _LARGEST]))
+    ]
 
 
 def not_among(options: object, choices: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -229,7 +241,9 @@ class EvaluationOptions:
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
-        return not_among(self, {"split": SPLITS})
+        return not_among(self, {"split": SPLITS}) + not_rising(
+            self, "context_length_buckets", "target_count_buckets"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -156,6 +156,7 @@ class Paths:
       metadata: SQLite file of ML Metadata.
       push_folder: one numbered folder per pushed model.
       checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
+      digests: folder of the artifacts' digests, taken when they were written, "" for none.
       schema: folder of the curated schema.
       modules: folder of the modules that TFX loads.
       rejects: file that gets all bad rows when they stop a run, "" for none.
@@ -168,6 +169,7 @@ class Paths:
     schema: str
     modules: str
     rejects: str = ""
+    digests: str = ""
 
     @property
     def index_push_folder(self) -> str:
@@ -186,6 +188,7 @@ class Paths:
             schema=str(PROJECT / "pipeline" / "schema"),
             modules=str(PROJECT / "modules"),
             rejects=str(folder / "rejects.jsonl"),
+            digests=str(folder / "digests"),
         )
 
 
@@ -235,7 +238,10 @@ def _known_keys() -> list[str]:
 
 def _gate_problems(config: Config) -> list[str]:
     """Returns a line per metric or baseline of the gate's options that nobody computes."""
-    known = known_names(slice_bounds(config.evaluation, config.gate))
+    try:
+        known = known_names(slice_bounds(config.evaluation, config.gate))
+    except ValueError:  # Their section reports bounds that do not rise; the defaults stand in.
+        known = known_names(slice_bounds(EvaluationOptions(), GateOptions()))
     problems = []
     for mistake, name in named_metrics(config.gate):
         if name in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -21,8 +21,10 @@ SPELLINGS = "spellings"
 
 
 def _convert_float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("a number")
+    if not abs(value) <= sys.float_info.max:
+        raise ValueError("a finite number")
     return float(value)
 
 

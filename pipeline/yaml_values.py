@@ -24,6 +24,8 @@ _FLOAT = (
 )
 _WORDS = ("yes", "no", "true", "false", "on", "off")
 _BOOL = "|".join(form for word in _WORDS for form in (word, word.title(), word.upper()))
+# A configuration is a page of text. Aliases of aliases could stand for more than any memory holds.
+_MAX_CHARACTERS, _MAX_DEPTH, _MAX_VALUES = 1_000_000, 20, 100_000
 _LINE_ENDS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _RESOLVERS = (
     ("int", _INT, "-+0123456789"),
@@ -88,8 +90,9 @@ class Dumper(yaml.SafeDumper):
         return self.represent_scalar(_TAG + "str", text, style)
 
 
-def _error(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
-    return yaml.constructor.ConstructorError("", None, problem, node.start_mark)
+def _error(problem: str, where: Any) -> yaml.constructor.ConstructorError:
+    """Returns the error of a problem at a node or an event."""
+    return yaml.constructor.ConstructorError("", None, problem, where.start_mark)
 
 
 for _name, _pattern, _first in _RESOLVERS:
@@ -105,9 +108,14 @@ def parse_yaml(text: str) -> Any:
     """Parses YAML text; unquoted scalars that are not text are `Plain`, duplicate keys are errors.
 
     Raises:
-      ValueError: the text is not valid YAML; the message has line and column.
+      ValueError: the text is not valid YAML, has tags, or is too large; the message has line and
+        column.
     """
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters are too many: at most {_MAX_CHARACTERS:,}")
     try:
+        _check_events(text)
+        _count(yaml.compose(text, Loader=_Loader), {})
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -115,6 +123,38 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"{where}{error.problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def _check_events(text: str) -> None:
+    """Refuses what options cannot hold, before anything is built of it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if tag := getattr(event, "tag", None):
+            raise _error(f"tags are not supported, got {tag}", event)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise _error(f"values are nested more than {_MAX_DEPTH} times", event)
+
+
+def _count(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Counts the values that a node stands for, with all that its aliases repeat.
+
+    Args:
+      node: to count; None for an empty text.
+      counted: what was found for each node already; 0 while that is counted.
+    """
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = 0
+        parts = [part for item in node.value for part in (item if type(item) is tuple else [item])]
+        counted[id(node)] = 1 + sum(_count(part, counted) for part in parts)
+    found = counted[id(node)]
+    if not 0 < found <= _MAX_VALUES:
+        problem = f"aliases repeat more than {_MAX_VALUES:,} values" if found else "holds itself"
+        raise _error(problem, node)
+    return found
 
 
 def quoted_text(text: str) -> str | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from modules.configuration import out_of_range
-from modules.step_slices import bucket_names
+from modules.configuration import not_rising, out_of_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +80,4 @@ class GateOptions:
                     f"change_thresholds[{name}] must be 0 or below, got {value!r}: an equal model "
                     "could never be blessed"
                 )
-        try:
-            bucket_names("item_age", self.item_age_buckets)
-        except ValueError as error:
-            problems.append(str(error))
-        return problems
+        return problems + not_rising(self, "item_age_buckets")

@@ -169,7 +169,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("trainer.epochs=true", "trainer.epochs must be a whole number, got True"),
         ("trainer.epochs=2.5", "trainer.epochs must be a whole number, got 2.5"),
         ("trainer.epochs=.inf", "trainer.epochs must be a whole number, got inf"),
-        ("trainer.learning_rate=.nan", "trainer.learning_rate must be a number, got nan"),
+        ("trainer.learning_rate=.nan", "trainer.learning_rate must be a finite number, got nan"),
         ("trainer.loss=7", "trainer.loss must be one of sampled, in_batch, full, got '7'"),
         (
             "trainer.loss=softmax",
