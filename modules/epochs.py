@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -51,10 +52,13 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         self._started = 0.0
         path = os.path.join(folder, _HISTORY)
         if tf.io.gfile.exists(path):
-            with tf.io.gfile.GFile(path, "r") as file:
-                self.history = json.loads(file.read())
+            try:
+                self.history = _read_history(path)
+            except ValueError as error:
+                self._start_afresh(error)
         elif tf.io.gfile.exists(folder):  # weights of epochs that nobody knows how good they were
             tf.io.gfile.rmtree(folder)
+        self._resumed = bool(self.history)
 
     @property
     def best_epoch(self) -> int:
@@ -73,6 +77,40 @@ class EpochKeeper(tf.keras.callbacks.Callback):
     def end(self) -> int:
         """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
         return len(self.history) if self.finished else self.epochs
+
+    def fit(self, train: Callable[[], TwoTower]) -> TwoTower:
+        """Trains a model and loads the weights of its best epoch.
+
+        Args:
+          train: makes a model and trains it up to epoch `end` with `callbacks()`; called again
+            where what an interrupted fit left turns out to be damaged.
+        """
+        try:
+            model = train()
+            self.restore_best(model)
+        except Exception as error:  # Damaged files raise many kinds, TensorFlow's and Python's.
+            if not self._may_be_damaged:
+                raise
+            self._start_afresh(error)
+            return self.fit(train)
+        return model
+
+    @property
+    def _may_be_damaged(self) -> bool:
+        """Whether an interrupted fit's files are read now: before the first epoch or at the end."""
+        return self._resumed and (not self._started or self.finished)
+
+    def _start_afresh(self, error: Exception) -> None:
+        """Forgets all epochs, since what an interrupted fit left of them cannot be used."""
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(
+            f"    what an interrupted run left in {self._folder} is damaged, training starts "
+            f"again: {reason}",
+            flush=True,
+        )
+        if tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
+        self.history, self._started, self._resumed = [], 0.0, False
 
     def callbacks(self) -> list[tf.keras.callbacks.Callback]:
         """Returns this keeper and the callback that saves and restores weights, in due order.
@@ -126,7 +164,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
     def _write_history(self) -> None:
         path = os.path.join(self._folder, _HISTORY)
         with tf.io.gfile.GFile(path + ".new", "w") as file:
-            file.write(json.dumps(self.history))
+            text = json.dumps(self.history)
+            file.write(f"{_checksum(text)} {text}")
         tf.io.gfile.rename(path + ".new", path, overwrite=True)
 
     def _print_epoch(self, epoch: int, seconds: float) -> None:
@@ -142,6 +181,25 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         if self._patience is None or not self.history:
             return False
         return len(self.history) - self.best_epoch >= self._patience
+
+
+def _read_history(path: str) -> list[dict[str, float]]:
+    """Reads what `_write_history` wrote.
+
+    Raises:
+      ValueError: the file is not as it was written.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        checksum, _, text = file.read().decode("utf-8", "replace").partition(" ")
+    if checksum != _checksum(text):
+        raise ValueError(f"{path} does not have the content that was written")
+    history: list[dict[str, float]] = json.loads(text)
+    return history
+
+
+def _checksum(text: str) -> str:
+    """One changed digit would make another epoch the best one."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextlib.contextmanager

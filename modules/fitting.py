@@ -118,7 +118,6 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
     patience = options.early_stopping_patience
     keeper = EpochKeeper(_checkpoints(job, name), options.epochs, patience, judge)
     model = fit(job, name, windows, keeper)
-    keeper.restore_best(model)
     scalars, recall, mrr = serving_scalars.choose(
         model.judged_steps(_evaluation_batches(windows.evaluation)),
         ScalarGrid().with_fixed(options),
@@ -133,7 +132,9 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
 
 
 def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
-    """Fits a new model; picks up where a killed run of the same job stopped.
+    """Returns a new model with the weights of its best epoch.
+
+    Picks up where a killed run of the same job stopped.
 
     Args:
       job: options and folders.
@@ -141,6 +142,10 @@ def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
       windows: to learn from.
       keeper: of this fit; judges its epochs, or not.
     """
+    return keeper.fit(lambda: _train(job, name, windows, keeper))
+
+
+def _train(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
     options = job.trainer
     tf.keras.utils.set_random_seed(options.seed)
     neighbors = _neighbors(job, windows)

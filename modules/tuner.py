@@ -35,7 +35,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
-    job = read_job(fn_args, train_files + eval_files)
+    job = read_job(fn_args, train_files, eval_files)
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     vocabulary = read_vocabulary(
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
@@ -60,19 +60,13 @@ class SessionTuner(base_tuner.BaseTuner):
           options: of the search.
         """
         self._job, self._windows, self._trials = job, windows, options.trials
-        space = keras_tuner.HyperParameters()
-        for name, choices in options.space.items():
-            space.Choice(name, list(choices))
-        oracle = {
-            "random": keras_tuner.oracles.RandomSearchOracle,
-            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-        }[options.search](
-            objective=keras_tuner.Objective(OBJECTIVE, "max"),
-            max_trials=options.trials,
-            hyperparameters=space,
-            seed=job.trainer.seed,
-        )
-        super().__init__(oracle, directory=job.checkpoints, project_name="search")
+        place = {"directory": job.checkpoints, "project_name": "search"}
+        try:
+            super().__init__(_oracle(options, job.trainer.seed), **place)
+        except Exception as error:  # Damaged files raise many kinds.
+            print(f"    what an interrupted search left is damaged, it starts again: {error}")
+            job.forget_progress()
+            super().__init__(_oracle(options, job.trainer.seed), **place)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs all trials; what a killed search would need goes when they are done."""
@@ -97,3 +91,20 @@ class SessionTuner(base_tuner.BaseTuner):
         best = self.oracle.get_best_trials(1)[0]
         named = "  ".join(f"{name} {value}" for name, value in best.hyperparameters.values.items())
         print(f"    best: {named}  ({OBJECTIVE} {best.score:.4f})", flush=True)
+
+
+def _oracle(options: TunerOptions, seed: int) -> keras_tuner.Oracle:
+    """Returns what chooses the values of trials."""
+    space = keras_tuner.HyperParameters()
+    for name, choices in options.space.items():
+        space.Choice(name, list(choices))
+    oracle = {
+        "random": keras_tuner.oracles.RandomSearchOracle,
+        "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+    }[options.search]
+    return oracle(
+        objective=keras_tuner.Objective(OBJECTIVE, "max"),
+        max_trials=options.trials,
+        hyperparameters=space,
+        seed=seed,
+    )

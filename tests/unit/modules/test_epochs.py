@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,13 @@ from modules.lazy_adam import LazyAdam
 
 
 def _history(folder: Path, *recalls: float) -> Path:
-    epochs = [{"val_recall@20": recall, "val_mrr@20": 0.1} for recall in recalls]
-    (folder / "history.json").write_text(json.dumps(epochs), "utf-8")
+    return _write_history(folder, [(recall, 0.1) for recall in recalls])
+
+
+def _write_history(folder: Path, metrics: Sequence[tuple[float, float]]) -> Path:
+    text = json.dumps([{"val_recall@20": recall, "val_mrr@20": mrr} for recall, mrr in metrics])
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "history.json").write_text(f"{checksum} {text}", "utf-8")
     return folder
 
 
@@ -33,10 +40,7 @@ def test_the_best_epoch_survives_a_kill(
 def test_mrr_counts_as_much_as_recall(tmp_path: Path) -> None:
     """The last epoch has the largest sum."""
     figures = ((0.30, 0.10), (0.34, 0.08), (0.28, 0.13), (0.45, 0.08))
-    history = [{"val_recall@20": recall, "val_mrr@20": mrr} for recall, mrr in figures]
-    (tmp_path / "history.json").write_text(json.dumps(history), "utf-8")
-
-    assert EpochKeeper(str(tmp_path), 10, 2).best_epoch == 3
+    assert EpochKeeper(str(_write_history(tmp_path, figures)), 10, 2).best_epoch == 3
 
 
 def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:
@@ -108,25 +112,29 @@ class Fit:
         kill: tuple[int, str, int] | None = None,
     ) -> None:
         """Fits; `kill` is (place among the keeper's callbacks, batch or epoch, number)."""
-        tf.keras.utils.set_random_seed(1)
-        self.model = Model()
-        # Eagerly: compiling the step would take longer than all its steps.
-        self.model.compile(optimizer=tf.keras.optimizers.Adam(0.1), run_eagerly=True)
 
         def judge(model: tf.keras.Model) -> tuple[float, float]:
             return recalls[len(self.keeper.history)], 0.1
 
         self.keeper = EpochKeeper(str(folder), epochs, patience, judge if recalls else None)
-        callbacks = self.keeper.callbacks()
-        if kill:
-            callbacks.insert(kill[0], _Kill(*kill[1:]))
-        batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
         try:
-            self.model.fit(batches, epochs=self.keeper.end, callbacks=callbacks, verbose=0)
+            self.keeper.fit(lambda: self._train(kill))
         except KeyboardInterrupt:
             assert kill
         else:
             assert not kill
+
+    def _train(self, kill: tuple[int, str, int] | None) -> Model:
+        tf.keras.utils.set_random_seed(1)
+        self.model = Model()
+        # Eagerly: compiling the step would take longer than all its steps.
+        self.model.compile(optimizer=tf.keras.optimizers.Adam(0.1), run_eagerly=True)
+        callbacks = self.keeper.callbacks()
+        if kill:
+            callbacks.insert(kill[0], _Kill(*kill[1:]))
+        batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
+        self.model.fit(batches, epochs=self.keeper.end, callbacks=callbacks, verbose=0)
+        return self.model
 
     def answers(self) -> np.ndarray:
         return self.model.query_tower(tf.eye(2)).numpy()
@@ -179,10 +187,83 @@ def test_a_killed_fit_goes_on_in_an_object_store(
     Fit(folder, recalls, patience=2, kill=(2, "batch", 3))
 
     resumed = Fit(folder, recalls, patience=2)
-    resumed.keeper.restore_best(resumed.model)
 
     assert "resumed after epoch 2\n" in capsys.readouterr().out
     np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage"),
+    [
+        ("history.json", _cut),
+        ("history.json", _flip),
+        ("best-*.data-*", Path.unlink),
+        ("best-*.index", _flip),
+        ("backup/chief/checkpoint", Path.unlink),
+        ("backup/chief/checkpoint", _flip),
+        ("backup/chief/*.data-*", _flip),
+        ("backup/chief/*.index", Path.unlink),
+    ],
+)
+def test_what_a_killed_fit_left_may_be_damaged(
+    tmp_path: Path,
+    whole: Fit,
+    capsys: pytest.CaptureFixture[str],
+    pattern: str,
+    damage: Callable[[Path], None],
+) -> None:
+    recalls = (0.1, 0.2, 0.3, 0.4)
+    Fit(tmp_path, recalls, patience=2, kill=(2, "batch", 3))
+    for path in tmp_path.glob(pattern):
+        damage(path)
+    capsys.readouterr()
+
+    again = Fit(tmp_path, recalls, patience=2)
+
+    output = capsys.readouterr().out
+    assert _epochs_printed(output)[-1] == "4/4"
+    assert again.keeper.best_epoch == 4
+    np.testing.assert_allclose(again.answers(), whole.answers(), atol=1e-6)
+    assert ("starts again" in output) or _epochs_printed(output)[0] in ("1/4", "3/4")
+
+
+def test_a_finished_fit_whose_best_weights_are_damaged_is_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recalls = (0.1, 0.4, 0.3, 0.2)
+    before = Fit(tmp_path, recalls, patience=2)
+    for path in tmp_path.glob("best-2.data-*"):
+        _flip(path)
+    capsys.readouterr()
+
+    again = Fit(tmp_path, recalls, patience=2)
+
+    output = capsys.readouterr().out
+    assert "training starts again" in output
+    assert _epochs_printed(output) == ["1/4", "2/4", "3/4", "4/4"]
+    np.testing.assert_allclose(again.answers(), before.answers(), atol=1e-6)
+
+
+def test_an_error_of_the_training_itself_is_not_taken_for_damage(tmp_path: Path) -> None:
+    Fit(tmp_path, kill=(2, "batch", 3))
+    keeper = EpochKeeper(str(tmp_path), 4, None)
+
+    def train() -> Any:
+        keeper.on_epoch_begin(3)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        keeper.fit(train)
 
 
 def test_a_fit_whose_history_is_lost_begins_anew(
@@ -222,22 +303,17 @@ def test_trains_on_while_it_gets_better(tmp_path: Path) -> None:
     assert fit.keeper.best_epoch == 4
 
 
-def test_the_weights_of_the_best_epoch_are_restored(tmp_path: Path) -> None:
+def test_the_weights_of_the_best_epoch_are_restored(tmp_path: Path, whole: Fit) -> None:
     recalls = (0.1, 0.4, 0.2, 0.3)
     fit = Fit(tmp_path / "long", recalls, patience=2)
-    last = fit.answers()
-
-    fit.keeper.restore_best(fit.model)
 
     two_epochs = Fit(tmp_path / "short", epochs=2).answers()
     np.testing.assert_allclose(fit.answers(), two_epochs, atol=1e-6)
-    assert np.abs(last - two_epochs).max() > 0.01
+    assert np.abs(whole.answers() - two_epochs).max() > 0.01
 
 
 def test_without_early_stopping_the_last_weights_stay(whole: Fit) -> None:
     before = whole.answers()
-
-    whole.keeper.restore_best(whole.model)
 
     np.testing.assert_array_equal(whole.answers(), before)
 
@@ -275,7 +351,6 @@ def test_an_epoch_that_runs_again_does_not_spoil_the_best_weights(tmp_path: Path
     Fit(tmp_path, (0.4, 0.9, 0.0, 0.0), patience=3, kill=(1, "epoch", 2))
 
     resumed = Fit(tmp_path, (0.4, 0.3, 0.2, 0.1), patience=3)
-    resumed.keeper.restore_best(resumed.model)
 
     one_epoch = Fit(tmp_path / "short", epochs=1).answers()
     np.testing.assert_allclose(resumed.answers(), one_epoch, atol=1e-6)
