@@ -17,7 +17,7 @@ from pipeline.data_files import DataPaths, describe_tail
 from pipeline.folders import output_folder
 from pipeline.metadata_file import check_metadata_file
 from pipeline.overrides import split_overrides
-from pipeline.progress import FAILED
+from pipeline.progress import DAMAGED, FAILED
 from pipeline.run_lock import STARTING, BusyError, exclusive
 from pipeline.tfx_commands import PROMPT
 
@@ -73,7 +73,7 @@ def prepare(config: Config, out: Path) -> None:
 class Screen:
     """Shows TFX's commands and what the pipeline prints; what TFX says before that is chatter."""
 
-    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
+    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED}|{DAMAGED})", re.MULTILINE)
 
     def __init__(self) -> None:
         """Shows nothing yet."""
@@ -100,13 +100,22 @@ class Screen:
 
 def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     """Registers the pipeline where needed and runs it; returns the exit status."""
-    log, screen = launch.new_log(out), Screen()
+    try:
+        log, screen = launch.new_log(out), Screen()
+    except OSError as error:
+        print(_not_writable(error), file=sys.stderr)
+        return 2
     commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
-    if launch.call_tfx(commands, environment, log, screen.show) != 0:
-        print(launch.failure_text(screen.shown, log), flush=True)
+    status = launch.call_tfx(commands, environment, log, screen.show)
+    if status:
+        print(launch.failure_text(screen.shown, log, status), flush=True)
         return 1
     print(f"\nSummary: {out / launch.SUMMARY_FILE}\nLog:     {log}")
     return 0
+
+
+def _not_writable(error: OSError) -> str:
+    return f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder."
 
 
 def execute_until_stopped(config: Config, out: Path) -> int:
@@ -141,10 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 2
         except OSError as error:
-            print(
-                f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder.",
-                file=sys.stderr,
-            )
+            print(_not_writable(error), file=sys.stderr)
             return 2
         return execute_until_stopped(config, out)
 

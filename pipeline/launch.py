@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 
 from components.index_builder.options import PQ
 from modules.compressed_index import FaissMissingError, require_faiss
+from modules.exit_status import describe_exit
 from pipeline.config import (
     DEFAULT_PRESET,
     PROJECT,
@@ -173,10 +174,12 @@ def is_registered(config: Config, out: Path, home: Path) -> bool:
         known = json.loads((home / config.name / "pipeline_args.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(
-        known.get("pipeline_root") == Paths.under(out).pipeline_root
-        and known.get("pipeline_dsl_path") == str(LOCAL_RUNNER)
-    )
+    wanted = {
+        "pipeline_name": config.name,
+        "pipeline_root": Paths.under(out).pipeline_root,
+        "pipeline_dsl_path": str(LOCAL_RUNNER),
+    }
+    return isinstance(known, dict) and wanted.items() <= known.items()
 
 
 def tfx_commands(config: Config, out: Path, home: Path) -> list[list[str]]:
@@ -198,12 +201,18 @@ def run_arguments(config: Config) -> list[str]:
 
 
 def new_log(out: Path) -> Path:
-    """Returns the path of a new log file and removes the oldest of many."""
+    """Makes a new log file and returns its path; removes the oldest of many.
+
+    Raises:
+      OSError: the folder cannot be written to.
+    """
     folder = out / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     for old in sorted(folder.glob("*.log"))[: -_KEPT_LOGS + 1 or None]:
         old.unlink(missing_ok=True)
-    return folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.log"
+    log = folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.log"
+    log.touch()
+    return log
 
 
 def call_tfx(
@@ -240,9 +249,14 @@ def _copy_output(
 ) -> None:
     assert process.stdout is not None
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    log_is_full = False
     while chunk := os.read(process.stdout.fileno(), 65536):
-        file.write(chunk)
-        file.flush()
+        try:
+            os.write(file.fileno(), chunk)
+        except OSError as error:  # The run itself may go on: it is no reason to end it.
+            if not log_is_full:
+                show(f"The log {file.name} ends here: {error.strerror}\n")
+            log_is_full = True
         show(decoder.decode(chunk))
 
 
@@ -257,12 +271,20 @@ def _end(process: subprocess.Popen[bytes], out: Path) -> None:
 
 
 def tail(log: Path) -> str:
-    """Returns the last lines of a log, for a process that died without a word."""
+    """Returns the last lines of a log, for a process that exited without an error message."""
     with open(log, encoding="utf-8", errors="replace") as file:
         return "".join(collections.deque(file, _TAIL_LINES)).rstrip()
 
 
-def failure_text(shown: str, log: Path) -> str:
-    """Returns the last words about a failed run: the cause, unless shown, and where the log is."""
-    cause = "" if f"{FAILED}" in shown else f"{FAILED}the run ended without a word:\n{tail(log)}\n"
-    return f"{cause}Full log: {log}"
+def failure_text(shown: str, log: Path, status: int) -> str:
+    """Returns the last words about a failed run: the cause, unless shown, and where the log is.
+
+    Args:
+      shown: what the run printed.
+      log: file of all its output.
+      status: exit status of TFX's command line, negative for a signal.
+    """
+    if FAILED in shown:
+        return f"Full log: {log}"
+    ending = describe_exit(status) if status < 0 else "exited without an error message"
+    return f"{FAILED}the run {ending}:\n{tail(log)}\nFull log: {log}"

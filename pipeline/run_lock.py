@@ -30,7 +30,10 @@ def holder(out: Path, lock: str = RUNNING) -> int | None:
     if not (out / lock).is_file():
         return None
     with open(out / lock, encoding="utf-8") as file:
-        return None if _lock(file) else int(file.read().strip() or 0) or None
+        if _lock(file):
+            return None
+        text = file.read().strip()
+        return int(text) if text.isdecimal() else None
 
 
 @contextlib.contextmanager

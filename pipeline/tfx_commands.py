@@ -7,8 +7,13 @@ own command line, and the commands are what a person would type.
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from modules.exit_status import describe_exit
+from pipeline.progress import FAILED
 
 PROMPT = "$ tfx "
 _SEPARATOR = "++"
@@ -40,9 +45,23 @@ def main(arguments: Sequence[str]) -> None:
     from tfx.tools.cli.cli_main import cli_group
 
     gc.enable()
+    _report_signals()
     for command in split_commands(arguments):
         print(f"{PROMPT}{' '.join(command)}", flush=True)
         cli_group.main(command, prog_name="tfx", standalone_mode=False)
+
+
+def _report_signals() -> None:
+    """Prints by which signal a subprocess ends; TFX's own words are only that it failed."""
+    call = subprocess.call
+
+    def reporting_call(*arguments: Any, **options: Any) -> int:
+        status = call(*arguments, **options)
+        if status < 0:
+            print(f"{FAILED}the run {describe_exit(status)}", flush=True)
+        return status
+
+    subprocess.call = reporting_call
 
 
 if __name__ == "__main__":

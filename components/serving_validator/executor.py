@@ -25,6 +25,7 @@ from components.serving_validator.checks import Check, check_answers
 from components.serving_validator.latency import PERCENTILES, percentiles
 from components.serving_validator.options import ServingOptions
 from modules.configuration import from_json
+from modules.exit_status import describe_exit
 from modules.recorded_answers import read_answers
 
 MODEL = "model"
@@ -147,10 +148,21 @@ def ask_process(
         asked, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
         asked.write_text(json.dumps(requests), encoding="utf-8")
         command = [sys.executable, *client_arguments, first, str(asked), str(answered), *rest]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, cwd=cwd or scratch
-        )
-        if done.returncode != 0:
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_LONGEST_SECONDS,
+                cwd=cwd or scratch,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ModelFailedError(f"gave no answer in {_LONGEST_SECONDS} s") from error
+        if done.returncode < 0:
+            # What libraries wrote before has nothing to do with it.
+            raise ModelFailedError(f"the process that loads it {describe_exit(done.returncode)}")
+        if done.returncode:
             raise ModelFailedError("\n".join(done.stderr.strip().splitlines()[-3:]))
         answers: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     return answers

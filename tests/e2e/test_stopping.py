@@ -83,12 +83,15 @@ def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
             done = int(found[1]) if found else done
             if done >= 3:
                 break
-    finally:
-        os.killpg(run.pid, signal.SIGKILL)
+        runner = holder(folder / "out")
+        assert runner not in (None, run.pid)
+        os.kill(runner, signal.SIGKILL)  # as the kernel does where memory is short
         rest, _ = run.communicate(timeout=60)
-    runner = holder(folder / "out")
-    if runner is not None:  # in a session of its own, so the kill of the group did not reach it
-        os.kill(runner, signal.SIGKILL)
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    assert run.returncode == 1
+    assert "Failed: the run was killed by SIGKILL (out of memory?)" in rest
     _wait_until_free(folder / "out")
     done += len(re.findall(r"^ +epoch \d+/40 ", rest, re.MULTILINE))
     assert 3 <= done < 40

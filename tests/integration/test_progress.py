@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from pipeline import launch
 from pipeline.progress import cause_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,9 +61,11 @@ def main(folder, text):
     )
     with console() as stream:
         try:
-            with watch_nodes(stream, len(pipeline.components)) as progress:
+            finished = []
+            with watch_nodes(stream, len(pipeline.components), finished.append) as progress:
                 LocalDagRunner().run(pipeline)
             print(sorted(progress.seconds), progress.cached)
+            assert finished == ["Exports", "Talks"]
         except Exception as error:
             report_failure(error)
             sys.exit(1)
@@ -139,3 +143,14 @@ def test_beams_report_of_a_failure_is_cut_to_the_message() -> None:
     assert lines[0] == "ValueError: bad row 7:"
     assert lines[1].startswith("it is seven")
     assert len(lines) == 2
+
+
+def test_a_full_log_ends_no_run(tmp_path: Path) -> None:
+    """What is written to /dev/full fails as on a full disk."""
+    shown: list[str] = []
+    environment = {**os.environ, launch.OUT_VARIABLE: str(tmp_path)}
+    status = launch.call_tfx([["--help"]], environment, Path("/dev/full"), shown.append)
+    text = "".join(shown)
+    assert status == 0, text
+    assert text.count("The log /dev/full ends here: No space left on device") == 1
+    assert "Usage: tfx" in text

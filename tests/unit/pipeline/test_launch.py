@@ -97,6 +97,7 @@ def test_registers_only_what_is_not_registered(config: Config, tmp_path: Path) -
     assert register[:3] == ["pipeline", "create", "--engine=local"]
     assert rest == [run]
     known = {
+        "pipeline_name": config.name,
         "pipeline_root": Paths.under(out).pipeline_root,
         "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
     }
@@ -110,19 +111,38 @@ def test_logs_are_new_and_few(tmp_path: Path) -> None:
     for day in range(30):
         (tmp_path / "logs" / f"2026-01-{day:02}-000000-1.log").write_text("")
     log = launch.new_log(tmp_path)
-    assert not log.exists()
-    kept = sorted(file.name for file in log.parent.iterdir())
+    kept = sorted(file.name for file in log.parent.iterdir() if file != log)
     assert kept == [f"2026-01-{day:02}-000000-1.log" for day in range(11, 30)]
 
 
-def test_a_process_that_dies_without_a_word_leaves_the_end_of_its_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(1, "exited without an error message"), (-9, "was killed by SIGKILL (out of memory?)")],
+)
+def test_a_process_that_says_nothing_leaves_the_end_of_its_log(
+    tmp_path: Path, status: int, ending: str
+) -> None:
     log = tmp_path / "a.log"
     log.write_text("".join(f"line {row}\n" for row in range(100)))
-    text = launch.failure_text("[1/2] Trainer ... ", log)
-    assert text.startswith("Failed: the run ended without a word")
+    text = launch.failure_text("[1/2] Trainer ... ", log, status)
+    assert text.startswith(f"Failed: the run {ending}")
     assert "line 99" in text and "line 80" not in text
     assert text.endswith(f"Full log: {log}")
-    assert launch.failure_text("Failed: Trainer: x\n", log) == f"Full log: {log}"
+    assert launch.failure_text("Failed: Trainer: x\n", log, status) == f"Full log: {log}"
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "", "null", "{", '"text"', '{"pipeline_root": 1}'])
+def test_a_damaged_registration_is_made_again(tmp_path: Path, content: str) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "pipeline_args.json").write_text(content)
+    commands = launch.tfx_commands(Config(name="shop"), tmp_path / "out", tmp_path)
+    assert [command[:2] for command in commands] == [["pipeline", "update"], ["run", "create"]]
+
+
+def test_a_log_that_cannot_be_made_is_an_error_of_the_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="logs"):
+        launch.new_log(tmp_path)
 
 
 def test_makes_the_sample_only_where_files_are_missing(tmp_path: Path) -> None:
