@@ -80,7 +80,7 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     counts = dataset.item_counts(windows, items + FIRST_ITEM)
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(config.features, config.model, trainer, folder, folder)
+        job = Job(config.features, config.model, trainer, "", folder, folder)
         evaluation = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
         parts = Windows(windows, counts, evaluation)
         keeper = EpochKeeper(f"{folder}/keeper", 2, None, epoch_judge(parts, trainer))

@@ -10,6 +10,7 @@ and no batch is ever frozen.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,6 +55,27 @@ def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:
     return records.batch(_RECORDS_PER_PARSE).map(
         lambda serialized: parse_windows(serialized, max_context), num_parallel_calls=_AUTOTUNE
     )
+
+
+def windows_digest(chunks: tf.data.Dataset) -> str:
+    """Returns a digest of windows, whatever their order and the bytes that hold them.
+
+    Transform writes the same windows in other bytes each time: features of an Example have no
+    order. Windows are hashed by themselves, and their hashes added up.
+
+    Args:
+      chunks: dataset of (context, target) windows.
+    """
+    sums, windows = np.zeros(2, np.uint64), 0
+    for parts in chunks.as_numpy_iterator():
+        rows = np.concatenate(parts, axis=1).astype(np.uint64)
+        factors = hashlib.shake_128(b"windows").digest(16 * rows.shape[1])
+        hashes = rows @ np.frombuffer(factors, np.uint64).reshape(-1, 2)
+        for shift, factor in ((33, 0xFF51AFD7ED558CCD), (29, 0xC4CEB9FE1A85EC53)):
+            hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
+        sums += hashes.sum(axis=0, dtype=np.uint64)
+        windows += len(rows)
+    return f"{windows} {sums.tobytes().hex()}"
 
 
 def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Dataset:

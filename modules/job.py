@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions, from_json
+from modules.dataset import window_chunks, windows_digest
 
 SEARCHED_SECTIONS = ("model", "trainer")
 
@@ -25,13 +26,15 @@ class Job:
       features: options of Transform.
       model: options of the towers.
       trainer: options of the fit.
-      checkpoints: folder that outlives a killed run; it belongs to this data, options and code.
+      digest: of data, options and code.
+      checkpoints: folder that outlives a killed run; it belongs to the digest.
       logs: folder for TensorBoard.
     """
 
     features: FeatureOptions
     model: ModelOptions
     trainer: TrainerOptions
+    digest: str
     checkpoints: str
     logs: str
 
@@ -46,7 +49,7 @@ def input_files(patterns: Sequence[str]) -> list[str]:
     return sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
 
 
-def read_job(fn_args: FnArgs, files: Sequence[str]) -> Job:
+def read_job(fn_args: FnArgs, *splits: Sequence[str]) -> Job:
     """Builds the job of a component's run.
 
     Args:
@@ -54,7 +57,7 @@ def read_job(fn_args: FnArgs, files: Sequence[str]) -> Job:
         `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder` and the
         `source_digest` of the code; values in `hyperparameters`, named `section.field`, win over
         them.
-      files: whose contents the fits depend on.
+      *splits: files of windows that the fits depend on, those of each split.
     """
     config = fn_args.custom_config
     sections = {name: dict(config[name]) for name in ("features", *SEARCHED_SECTIONS)}
@@ -63,13 +66,15 @@ def read_job(fn_args: FnArgs, files: Sequence[str]) -> Job:
     read = {**sections, "tuner": config.get("tuner")}
     digest = hashlib.sha256(json.dumps(read, sort_keys=True).encode())
     digest.update(config["source_digest"].encode())
-    for file in files:
-        with tf.io.gfile.GFile(file, "rb") as content:
-            digest.update(hashlib.sha256(content.read()).digest())
+    features = from_json(FeatureOptions, sections["features"])
+    for of_split in splits:
+        windows = window_chunks(of_split, features.max_context)
+        digest.update(windows_digest(windows).encode())
     return Job(
-        from_json(FeatureOptions, sections["features"]),
+        features,
         from_json(ModelOptions, sections["model"]),
         from_json(TrainerOptions, sections["trainer"]),
+        digest.hexdigest(),
         os.path.join(config["checkpoint_folder"], digest.hexdigest()[:16]),
         fn_args.model_run_dir or fn_args.working_dir,
     )

@@ -1,20 +1,30 @@
-"""What the files of an exported model tell: whether two are the same, and what one was made of."""
+"""What the files of an exported model tell: whether it is whole, and whether two are the same.
+
+A model carries a manifest of its own files wherever it is copied, so that whoever loads it, on
+whatever machine, can tell a damaged copy from a whole one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from modules import file_digests
 from modules.item_ids import ITEM_LIST
 
 # TensorFlow reserves `assets.extra` of a SavedModel for files that it does not read itself.
+SAVED_MODEL = "saved_model.pb"
 RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
-TRAINED_MODEL = "trained_model_sha256"
+MANIFEST = os.path.join("assets.extra", "manifest.json")
+_FILES, _LEARNED_FROM = "files", "learned_from"
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 
 def folder_digest(folder: str) -> str:
@@ -29,10 +39,72 @@ def folder_digest(folder: str) -> str:
     return digest.hexdigest()
 
 
-def trained_model_digest(folder: str) -> str:
-    """Returns the digest of the model as it was trained, also for one whose index was renewed."""
-    record = read_json(folder, RENEWAL_RECORD)
-    return folder_digest(folder) if record is None else str(record[TRAINED_MODEL])
+def write_manifest(folder: str, learned_from: str) -> None:
+    """Writes what all files of a model are known by into its folder; must come last.
+
+    Args:
+      folder: of the model.
+      learned_from: digest of the data, options and code that it was trained with; "" if unknown.
+    """
+    digests = file_digests.folder_digests(folder)
+    digests.pop(MANIFEST, None)
+    content = {_LEARNED_FROM: learned_from, _FILES: file_digests.as_json(digests)}
+    write_json(folder, MANIFEST, content)
+
+
+def model_damage(folder: str) -> str | None:
+    """Says which file of a model's folder is not as it was exported, and in what.
+
+    Returns:
+      None for a whole model, and for one without a manifest (exported before there was one) whose
+      graph is there.
+    """
+    if not tf.io.gfile.exists(os.path.join(folder, SAVED_MODEL)):
+        return f"{SAVED_MODEL} is missing"
+    try:
+        manifest = read_json(folder, MANIFEST)
+        written = {} if manifest is None else file_digests.from_json(manifest[_FILES])
+    except (ValueError, KeyError, TypeError):
+        return f"{MANIFEST} is not a manifest"
+    return file_digests.damage(folder, written)
+
+
+def learned_from(folder: str) -> str:
+    """Returns the digest of what a whole model was trained with, "" where it does not say."""
+    manifest = read_json(folder, MANIFEST)
+    return str(manifest[_LEARNED_FROM]) if manifest else ""
+
+
+def is_same_training(folder: str, other: str) -> bool:
+    """Tells whether two whole models were trained with the same data, options and code.
+
+    They may differ in the items on offer; and in their files, since TensorFlow draws ids for them.
+    """
+    digest = learned_from(folder)
+    return bool(digest) and digest == learned_from(other)
+
+
+def version_numbers(folder: str) -> list[int]:
+    """Returns the numbers of the pushed versions below a folder, whole or not."""
+    if not tf.io.gfile.exists(folder):
+        return []
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    return [int(name) for name in names if _VERSION.fullmatch(name)]
+
+
+def newest_version(folder: str) -> str | None:
+    """Returns the folder of the highest version below a folder, None if there is none."""
+    numbers = version_numbers(folder)
+    return os.path.join(folder, str(max(numbers))) if numbers else None
+
+
+def next_version(folder: str) -> str:
+    """Names a version by the time, as TFX does, but above all others whatever the clock says.
+
+    Servers answer with the highest version: a lower one would be pushed and never be served.
+    """
+    numbers = version_numbers(folder)
+    return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
 
 
 def known_items(folder: str) -> frozenset[bytes] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 
@@ -11,10 +12,13 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules import dataset, serving
 from modules.autograph import exempt_keras_from_autograph
 from modules.choices import write_choices
+from modules.file_digests import file_digest
 from modules.fitting import choose_and_refit
 from modules.item_ids import ITEM_LIST
-from modules.job import input_files, read_job
+from modules.job import Job, input_files, read_job
+from modules.model_files import write_manifest
 from modules.trainer_answers import write_answers
+from modules.versions import versions
 from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
 
 
@@ -28,11 +32,10 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
-    job = read_job(fn_args, train_files + eval_files)
+    job = read_job(fn_args, train_files, eval_files)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
-    vocabulary = read_vocabulary(
-        transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
-    )
+    known_items = transform_output.vocabulary_file_by_name(VOCABULARY_NAME)
+    vocabulary = read_vocabulary(known_items, job.features)
     fitted = choose_and_refit(job, vocabulary, train_files, eval_files)
     model, seen = fitted.model.for_serving(), fitted.scalars.seen
     folder = fn_args.serving_model_dir
@@ -49,4 +52,11 @@ def run_fn(fn_args: FnArgs) -> None:
     write_choices(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
     for contexts, _ in dataset.window_chunks(eval_files, job.features.max_context).take(1):
         write_answers(model, vocabulary, contexts.numpy(), seen, folder)
+    write_manifest(folder, learned_from(job, known_items))
     job.forget_progress()
+
+
+def learned_from(job: Job, vocabulary_file: str) -> str:
+    """Returns a digest of all that decides what the model is like, but for the machine."""
+    parts = [job.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -58,8 +58,18 @@ def load_model(folder: Path) -> Any:
     """
     check_loadable(folder)
     from modules.approximate_recommender import load_recommender
+    from modules.model_files import model_damage
 
-    model = load_recommender(str(folder))
+    damage = model_damage(str(folder))
+    if damage:
+        raise NoModelError(
+            f"{folder} is damaged, {damage}. `make run` with the same OUT pushes the model again; "
+            "or remove the folder, and the version before it is taken."
+        )
+    try:
+        model = load_recommender(str(folder))
+    except Exception as error:  # TensorFlow, protobuf and faiss raise many kinds for a damaged one.
+        raise NoModelError(f"{folder} cannot be loaded: {error}") from error
     if SIGNATURE not in model.signatures:
         found = ", ".join(sorted(model.signatures)) or "none"
         raise NoModelError(f"{folder} has no signature {SIGNATURE!r}, but {found}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
-from pipeline.metadata_file import open_store
+from pipeline.metadata_file import digest_after_changes, open_store
 from serving.renewal import Renewal
 
 TYPE = "IndexRenewal"
@@ -29,6 +29,11 @@ def record(metadata: Path, renewal: Renewal, items: Path) -> int:
       MetadataFileError: the file cannot be used.
     """
     store = open_store(metadata, can_write=True)
+    with digest_after_changes(metadata):
+        return _write(store, renewal, items)
+
+
+def _write(store: mlmd.MetadataStore, renewal: Renewal, items: Path) -> int:
     kind = mlmd_pb2.ExecutionType(name=TYPE)
     execution = mlmd_pb2.Execution(
         type_id=store.put_execution_type(kind, can_add_fields=True),

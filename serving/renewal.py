@@ -21,7 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.exact_index import offer_in, with_offer
-from modules.model_files import RENEWAL_RECORD, TRAINED_MODEL, trained_model_digest
+from modules.model_files import RENEWAL_RECORD, learned_from, next_version, write_manifest
 from modules.quoting import quote
 from modules.text_file import TextFileError, read_ids
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
@@ -90,7 +90,7 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
             f"--least-share.{_first_unknown(listed, ids)}"
         )
     was = _change(variables, offered, base)
-    version = _new_version(push_folder)
+    version = Path(next_version(str(push_folder)))
     unfinished = push_folder / f".unfinished-{version.name}"
     try:
         _write(base, unfinished, variables)
@@ -105,7 +105,6 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
         digest = hashlib.sha256(items.read_bytes()).hexdigest()
         record = {
             "base": str(base),
-            TRAINED_MODEL: trained_model_digest(str(base)),
             "items": str(items),
             "items_sha256": digest,
             **counts,
@@ -113,6 +112,7 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
         (unfinished / RENEWAL_RECORD).parent.mkdir(exist_ok=True)
         text = json.dumps(record, indent=2) + "\n"
         (unfinished / RENEWAL_RECORD).write_text(text, encoding="utf-8")
+        write_manifest(str(unfinished), learned_from(str(base)))
         unfinished.rename(version)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -161,12 +161,6 @@ def _change(
     missing = len(variables[popular]) - len(best)
     variables[popular] = np.pad(best, (0, missing), constant_values=-1)
     return was
-
-
-def _new_version(push_folder: Path) -> Path:
-    """Names a version above all others, by the time, as Pusher does."""
-    versions = [int(path.name) for path in push_folder.glob("[0-9]*") if path.name.isdigit()]
-    return push_folder / str(max(int(time.time()), *(version + 1 for version in versions), 1))
 
 
 def _write(base: Path, folder: Path, variables: Variables) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_metadata as mlmd
 from tfx import types
 from tfx.dsl.components.common import resolver
+from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
@@ -14,7 +15,7 @@ REPORT = "report"
 
 
 class LatestAcceptedStatistics(resolver.ResolverStrategy):
-    """Resolves the statistics named by the newest report of the data gate.
+    """Resolves the statistics named by the newest report of the data gate that are still there.
 
     A run that was stopped leaves statistics but no report. The newest statistics alone would make
     bad data the measure of the next run, which would then pass.
@@ -27,7 +28,7 @@ class LatestAcceptedStatistics(resolver.ResolverStrategy):
         statistics = {artifact.id: artifact for artifact in input_dict[STATISTICS]}
         for report in sorted(input_dict[REPORT], key=lambda artifact: artifact.id, reverse=True):
             found = statistics.get(report.get_int_custom_property(STATISTICS_ID))
-            if found is not None:
+            if found is not None and fileio.exists(found.uri):
                 return {STATISTICS: [found], REPORT: [report]}
         return {STATISTICS: [], REPORT: []}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from collections.abc import Callable
 from typing import Any
 
 from tfx import types
@@ -13,14 +13,16 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_constants
 
+from modules import file_digests
+from modules.file_digests import FileDigest
+from modules.model_files import model_damage, next_version, version_numbers
+
 MODEL = "model"
 STATISTICS = "statistics"
 PUSH_FOLDER = "push_folder"
 FOLDER = "folder"
 SOURCE_DIGEST = "source_digest"
-# Written last by TFX's Pusher and by TensorFlow, so that a version that has it is whole.
-SAVED_MODEL = "saved_model.pb"
-# Written last, for the same reason.
+# Written last into a folder of kept statistics, so that one that has it is whole.
 PROPERTIES = "artifact.json"
 # Orchestrators that give every output exactly one artifact cannot say "none" in another way; the
 # entrypoint of Kubeflow's containers leaves out inputs that have this property at 0.
@@ -28,13 +30,43 @@ FOUND = "found"
 KEPT = 3
 
 
-def versions(folder: str, last_file: str) -> list[str]:
-    """Returns the paths of the numbered subfolders that are whole, the newest last."""
-    if not fileio.exists(folder):
-        return []
-    names = [name.rstrip("/") for name in fileio.listdir(folder)]
-    paths = [os.path.join(folder, name) for name in sorted(filter(str.isdigit, names), key=int)]
-    return [path for path in paths if fileio.exists(os.path.join(path, last_file))]
+def newest_whole(folder: str, damage_of: Callable[[str], str | None]) -> str | None:
+    """Returns the newest numbered subfolder that is whole, None if there is none.
+
+    Args:
+      folder: of all versions.
+      damage_of: says what is wrong with a version, None if nothing is.
+    """
+    for number in sorted(version_numbers(folder), reverse=True):
+        path = os.path.join(folder, str(number))
+        damage = damage_of(path)
+        if damage is None:
+            return path
+        print(f"{path} is passed over: {damage}", flush=True)
+    return None
+
+
+def _read_properties(folder: str) -> tuple[str, dict[str, FileDigest]]:
+    """Reads the split names and the digests that StatisticsKeeper wrote.
+
+    Raises:
+      ValueError: they are damaged.
+    """
+    with fileio.open(os.path.join(folder, PROPERTIES), "r") as file:
+        content = json.load(file)
+    try:
+        return str(content["split_names"]), file_digests.from_json(content["files"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{PROPERTIES} lacks {error}") from error
+
+
+def _statistics_damage(folder: str) -> str | None:
+    if not fileio.exists(os.path.join(folder, PROPERTIES)):
+        return f"{PROPERTIES} is missing"
+    try:
+        return file_digests.damage(folder, _read_properties(folder)[1])
+    except ValueError as error:
+        return f"{PROPERTIES} is damaged: {error}"
 
 
 class LatestPushedModelExecutor(base_executor.BaseExecutor):
@@ -49,15 +81,15 @@ class LatestPushedModelExecutor(base_executor.BaseExecutor):
         """Copies the newest pushed version to where TFX expects a Model's SavedModel."""
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL])
-        found = versions(exec_properties[PUSH_FOLDER], SAVED_MODEL)
-        model.set_int_custom_property(FOUND, int(bool(found)))
-        if not found:
+        found = newest_whole(exec_properties[PUSH_FOLDER], model_damage)
+        model.set_int_custom_property(FOUND, int(found is not None))
+        if found is None:
             print(f"No model was pushed to {exec_properties[PUSH_FOLDER]} yet", flush=True)
             return
         place = os.path.join(model.uri, path_constants.SERVING_MODEL_DIR)
-        io_utils.copy_dir(found[-1], place)
-        model.set_string_custom_property("pushed_version", os.path.basename(found[-1]))
-        print(f"The last pushed model is {found[-1]}", flush=True)
+        io_utils.copy_dir(found, place)
+        model.set_string_custom_property("pushed_version", os.path.basename(found))
+        print(f"The last pushed model is {found}", flush=True)
 
 
 class KeptStatisticsExecutor(base_executor.BaseExecutor):
@@ -72,15 +104,14 @@ class KeptStatisticsExecutor(base_executor.BaseExecutor):
         """Copies the newest kept statistics."""
         self._log_startup(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(output_dict[STATISTICS])
-        found = versions(exec_properties[FOLDER], PROPERTIES)
-        statistics.set_int_custom_property(FOUND, int(bool(found)))
-        if not found:
+        found = newest_whole(exec_properties[FOLDER], _statistics_damage)
+        statistics.set_int_custom_property(FOUND, int(found is not None))
+        if found is None:
             print(f"No data were accepted in {exec_properties[FOLDER]} yet", flush=True)
             return
-        with fileio.open(os.path.join(found[-1], PROPERTIES), "r") as file:
-            statistics.split_names = json.load(file)["split_names"]
-        io_utils.copy_dir(found[-1], statistics.uri)
-        print(f"The last accepted data are {found[-1]}", flush=True)
+        statistics.split_names = _read_properties(found)[0]
+        io_utils.copy_dir(found, statistics.uri)
+        print(f"The last accepted data are {found}", flush=True)
 
 
 class StatisticsKeeperExecutor(base_executor.BaseExecutor):
@@ -96,10 +127,11 @@ class StatisticsKeeperExecutor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS])
         folder = exec_properties[FOLDER]
-        place = os.path.join(folder, str(int(time.time() * 1000)))
+        place = next_version(folder)
         io_utils.copy_dir(statistics.uri, place)
+        files = file_digests.as_json(file_digests.folder_digests(place))
         with fileio.open(os.path.join(place, PROPERTIES), "w") as file:
-            file.write(json.dumps({"split_names": statistics.split_names}))
-        for old in versions(folder, PROPERTIES)[:-KEPT]:
-            fileio.rmtree(old)
+            file.write(json.dumps({"split_names": statistics.split_names, "files": files}))
+        for old in sorted(version_numbers(folder))[:-KEPT]:
+            fileio.rmtree(os.path.join(folder, str(old)))
         print(f"These data are kept as {place}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -33,6 +34,7 @@ from components.serving_validator.executor import (
 from modules.approximate_export import OldModelError, export
 from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError
 from modules.configuration import from_json
+from modules.model_files import learned_from, write_manifest
 
 MODEL = "model"
 EXAMPLES = "examples"
@@ -67,6 +69,9 @@ class Executor(base_executor.BaseExecutor):
         records = read_sessions(examples, exec_properties[SPLIT])
         sessions = list(itertools.islice(records, options.sessions))
         checks, figures = build(exact, approximate, sessions, options)
+        if fileio.exists(approximate):
+            made_of = (learned_from(exact), options, exec_properties[SOURCE_DIGEST])
+            write_manifest(approximate, hashlib.sha256(repr(made_of).encode()).hexdigest())
         other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
         if other is not None:
             checks.append(_served_model(other))

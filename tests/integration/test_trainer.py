@@ -287,19 +287,23 @@ def test_only_the_same_job_finds_its_checkpoints(
     before = FnArgs(**fn_args(sample, tmp_path / "1"))
     after = FnArgs(**fn_args(sample, tmp_path / "2", **changes))
 
-    folders = {job.read_job(args, []).checkpoints for args in (before, after)}
+    folders = {job.read_job(args).checkpoints for args in (before, after)}
 
     assert (len(folders) == 1) is resumes
 
 
 def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None:
-    args, data = FnArgs(**fn_args(sample, tmp_path / "run")), tmp_path / "windows"
-    folders = set()
-    for content in (b"a", b"b", b"a"):
-        data.write_bytes(content)
-        folders.add(job.read_job(args, [str(data)]).checkpoints)
+    args = FnArgs(**fn_args(sample, tmp_path / "run"))
+    files = {split: job.input_files([sample.files(split)]) for split in ("train", "eval")}
+    as_they_are = job.read_job(args, files["train"], files["eval"])
 
-    assert len(folders) == 2
+    assert job.read_job(args, files["train"], files["eval"]).checkpoints == as_they_are.checkpoints
+    for splits in (
+        (files["eval"], files["train"]),
+        (files["train"], []),
+        (files["train"] + files["eval"], []),
+    ):
+        assert job.read_job(args, *splits).checkpoints != as_they_are.checkpoints
 
 
 class Child:

@@ -128,6 +128,33 @@ def test_statistics_that_were_not_kept_whole_do_not_count(tmp_path: Path) -> Non
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "whole"
 
 
+def test_versions_rise_and_the_newest_stay_whatever_the_clock_says(tmp_path: Path) -> None:
+    """A clock that was set back would else make the newest data the oldest, and remove them."""
+    for run in range(4):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
+        if run == 0:
+            (only,) = (tmp_path / "accepted").iterdir()
+            only.rename(only.with_name("4102444800"))  # the year 2100
+    _kept(tmp_path / "accepted", tmp_path / "found")
+    assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "3"
+
+
+@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", executor.PROPERTIES])
+@pytest.mark.parametrize("content", [None, "", "{}", "[1]"])
+def test_damaged_statistics_are_passed_over(
+    tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in range(2):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
+    newest = max((tmp_path / "accepted").iterdir(), key=lambda path: int(path.name))
+    (newest / file).unlink() if content is None else (newest / file).write_text(content)
+
+    _kept(tmp_path / "accepted", tmp_path / "found")
+
+    assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "0"
+    assert f"{newest} is passed over: " in capsys.readouterr().out
+
+
 def test_the_nodes_carry_folder_and_digest_as_properties() -> None:
     found = KeptStatistics("/accepted", "digest")
     assert found.exec_properties == {"folder": "/accepted", "source_digest": "digest"}

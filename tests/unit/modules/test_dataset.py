@@ -362,3 +362,28 @@ def test_a_sample_of_windows_has_all_lengths_and_is_the_same_every_time(chunks: 
 def test_few_windows_are_all_in_the_sample() -> None:
     windows = _many()
     assert dataset.sampled_windows(windows, 10**6) is windows
+
+
+def _digest(*chunks: list[list[int]]) -> str:
+    rows = [np.array(chunk, np.int32).reshape(-1, 6) for chunk in chunks]
+    parts = [(chunk[:, :3], chunk[:, 3:]) for chunk in rows]
+    spec = (tf.TensorSpec([None, 3], tf.int32),) * 2
+    return dataset.windows_digest(
+        tf.data.Dataset.from_generator(lambda: iter(parts), output_signature=spec)
+    )
+
+
+def test_a_digest_of_windows_knows_their_content_alone() -> None:
+    one, two, three = [2, 3, 0, 3, 4, 0], [3, 2, 0, 2, 4, 0], [5, 0, 0, 6, 0, 0]
+    digest = _digest([one, two], [three])
+    assert _digest([three, one, two]) == digest
+    others = [
+        _digest([one, two]),
+        _digest([one, two, three, three]),
+        _digest([one, one, three]),
+        _digest([one, two, [6, 0, 0, 5, 0, 0]]),
+        _digest([one, [3, 2, 0, 2, 5, 0], three]),
+        _digest([[2, 3, 0, 2, 4, 0], [3, 2, 0, 3, 4, 0], three]),  # targets exchanged
+        _digest([]),
+    ]
+    assert len({digest, *others}) == 1 + len(others)
