@@ -41,6 +41,9 @@ test-integration: python  ## Run the tests of single components.
 test-e2e: python  ## Run the tests of whole pipelines.
 	@$(PYTEST) tests/e2e $(ARGS)
 
+test-damage: python  ## Damage each file of a finished run in turn, and run again (half an hour).
+	@$(PYTEST) tests/e2e/test_damage.py -m "exhaustive or not exhaustive" $(ARGS)
+
 test-all-stacks: python  ## Run all tests on both stacks (needs root where the system is too old for one).
 	@failed=0; for stack in legacy current; do sh .ci/on-stack.sh $$stack make test || failed=1; done; \
 	  exit $$failed
@@ -79,5 +82,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run test test-unit test-integration test-e2e test-all-stacks lint format types env lock \
-  audit ci clean clean-env python
+.PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
+  types env lock audit ci clean clean-env python

@@ -33,18 +33,21 @@ def run(stream: Console) -> None:
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.pipeline import create_pipeline
+        from pipeline.recovery import recovered_outputs
         from pipeline.serving_record import forget_failed_check
-        from pipeline.summary import summarize, write_summary
+        from pipeline.summary import SUMMARY_FILE, summarize, write_summary
 
         gc.enable()
-        pipeline = create_pipeline(config, Paths.under(out))
-        with watch_nodes(stream, len(pipeline.components)) as nodes:
-            LocalDagRunner().run(pipeline)
-        if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
-            summary = summarize(config, out, nodes.seconds, began)
-            write_summary(summary, out)
-            forget_failed_check(read_run(Paths.under(out).metadata, config.name))
-            print(f"\n{format_report(summary)}")
+        paths = Paths.under(out)
+        pipeline = create_pipeline(config, paths)
+        with recovered_outputs(paths, out / SUMMARY_FILE) as digests:
+            with watch_nodes(stream, len(pipeline.components), digests.record) as nodes:
+                LocalDagRunner().run(pipeline)
+            if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
+                summary = summarize(config, out, nodes.seconds, began)
+                write_summary(summary, out)
+                forget_failed_check(read_run(paths.metadata, config.name))
+                print(f"\n{format_report(summary)}")
 
 
 if __name__ == "__main__":

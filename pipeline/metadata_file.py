@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 _VERSION_TABLE = "MLMDEnv"
-
-
 _FIX = (
-    "Put a copy of it back, name another folder with OUT=folder, or move the file away and the "
-    "folder artifacts beside it: the next run then runs every node again, and pushed models stay."
+    "Put a copy of it back, name another folder with OUT=folder, or remove the file: the next run "
+    "then runs every node again, and pushed models stay."
 )
 
 
@@ -32,8 +32,51 @@ def check_metadata_file(file: Path | str) -> None:
       MetadataFileError: it is no file, not a database, damaged, or of another version.
     """
     file = Path(file)
-    if file.exists() and _has_tables(file):
-        _connect(file, can_write=False)
+    if not holds_runs(file):
+        return
+    record = _record_of(file)
+    if record.is_file() and record.read_text("utf-8", errors="replace").strip() != _digest(file):
+        reason = (
+            f"it has other content than when the last run ended (if that is meant: rm {record})"
+        )
+        raise MetadataFileError(file, reason)
+    _connect(file, can_write=False)
+
+
+def holds_runs(file: Path | str) -> bool:
+    """Tells whether there is a file with anything in it.
+
+    Raises:
+      MetadataFileError: it is no file, not a database, damaged, or of something else.
+    """
+    return Path(file).exists() and _has_tables(Path(file))
+
+
+@contextlib.contextmanager
+def digest_after_changes(file: Path | str) -> Iterator[None]:
+    """Keeps a digest of the file as it is after the context, which alone may change it.
+
+    Whoever is killed within leaves no digest, and the file is taken as it is.
+    """
+    file = Path(file)
+    _record_of(file).unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if file.is_file():
+            _record_of(file).write_text(f"{_digest(file)}\n", "utf-8")
+
+
+def _record_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _digest(file: Path) -> str:
+    with open(file, "rb") as content:
+        digest = hashlib.sha256()
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def open_store(file: Path | str, can_write: bool = False) -> Any:

@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 FAILED = "Failed: "
+DAMAGED = "Damaged: "
 _BEAT_SECONDS = 10.0
 _MAX_CAUSE_LINES = 20
 # The runner's and the launcher's messages, before their arguments are filled in.
@@ -79,14 +80,15 @@ class NodeProgress(logging.Handler):
       current: the node that runs now, or that failed.
     """
 
-    def __init__(self, console: Console, total: int):
-        """Prints to `console`; `total` nodes are expected."""
+    def __init__(self, console: Console, total: int, finished: Callable[[str], None]):
+        """Prints to `console`; `total` nodes are expected; `finished` is called with each one."""
         super().__init__(logging.INFO)
         self.seconds: dict[str, float] = {}
         self.cached: list[str] = []
         self.current: str | None = None
         self._console = console
         self._total = total
+        self._finished = finished
         self._started = 0.0
         self._next_beat = _BEAT_SECONDS
 
@@ -117,6 +119,7 @@ class NodeProgress(logging.Handler):
         self._console.open_line(f"{self._head(node)} ... ")
 
     def _finish(self, node: str) -> None:
+        self._finished(node)
         seconds = time.monotonic() - self._started
         self._end("cached" if node in self.cached else f"{seconds:.1f} s")
         self.seconds[node] = round(seconds, 3)
@@ -152,8 +155,15 @@ def console() -> Iterator[Console]:
 
 
 @contextlib.contextmanager
-def watch_nodes(stream: Console, total: int) -> Iterator[NodeProgress]:
+def watch_nodes(
+    stream: Console, total: int, finished: Callable[[str], None]
+) -> Iterator[NodeProgress]:
     """Prints a line per node while the context lasts.
+
+    Args:
+      stream: to print to.
+      total: nodes that are expected.
+      finished: called with the id of each node when its outputs are there.
 
     Raises:
       NodeError: from any exception that comes while a node runs.
@@ -163,7 +173,7 @@ def watch_nodes(stream: Console, total: int) -> Iterator[NodeProgress]:
     logging.basicConfig(level=logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.setLevel(max(handler.level, logging.WARNING))
-    progress, ended = NodeProgress(stream, total), threading.Event()
+    progress, ended = NodeProgress(stream, total, finished), threading.Event()
     beats = threading.Thread(target=_beat_until, args=(ended, progress), daemon=True)
     # Not `setLevel` of the logger: saving a SavedModel puts back what absl itself knows.
     verbosity = absl_logging.get_verbosity()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.metadata_file import open_store
 
@@ -92,6 +92,28 @@ def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
         if nodes:
             return RunRecord(run.name, nodes)
     raise LookupError(f"{metadata} knows no run of pipeline {pipeline_name!r}")
+
+
+class PushedModel(NamedTuple):
+    """What a Pusher recorded of a push.
+
+    Attributes:
+      uri: of its own artifact.
+      destination: folder of the pushed version.
+    """
+
+    uri: str
+    destination: str
+
+
+def pushed_models(metadata: Path | str) -> list[PushedModel]:
+    """Returns all pushes that a SQLite file of ML Metadata knows."""
+    pushes = []
+    for artifact in open_store(metadata).get_artifacts_by_type("PushedModel"):
+        properties = _properties(artifact)
+        if properties.get("pushed") and properties.get("pushed_destination"):
+            pushes.append(PushedModel(artifact.uri, properties["pushed_destination"]))
+    return pushes
 
 
 def _read_nodes(store: Any, run: int, pipeline_name: str) -> dict[str, NodeRecord]:

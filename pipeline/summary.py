@@ -229,16 +229,16 @@ def _report(run: RunRecord) -> str | None:
 def _recommendations(
     run: RunRecord, push_folder: Path, out: Path, split: str
 ) -> dict[str, Any] | None:
-    """Calls the newest pushed model with sessions of the evaluated split; None without a model.
+    """Calls the newest pushed model with sessions of the evaluated split; None without a whole one.
 
     The answers of the run before are kept while model and sessions are the same.
     """
     examples = run.output("examples")
+    if examples is None:
+        return None
     try:
         model = recommender.newest_model([push_folder])
     except recommender.NoModelError:
-        return None
-    if examples is None:
         return None
     known = read_summary(out).get("recommendations") or {}
     asked = (str(model), examples.uri, split)
@@ -247,9 +247,11 @@ def _recommendations(
     sessions = example_sessions(examples.uri, split)
     if not sessions:
         return None
-    answers = recommender.recommend(
-        recommender.load_model(model), [items[:-1] for items in sessions], _EXAMPLE_ITEMS
-    )
+    try:
+        loaded = recommender.load_model(model)
+    except recommender.NoModelError:  # It was named before the nodes ran.
+        return None
+    answers = recommender.recommend(loaded, [items[:-1] for items in sessions], _EXAMPLE_ITEMS)
     return {
         "model": str(model),
         "examples": examples.uri,

@@ -15,7 +15,12 @@ from ml_metadata.proto import metadata_store_pb2
 
 import renew_index
 import run
-from pipeline.metadata_file import MetadataFileError, check_metadata_file, open_store
+from pipeline.metadata_file import (
+    MetadataFileError,
+    check_metadata_file,
+    digest_after_changes,
+    open_store,
+)
 from pipeline.run_record import read_run
 
 
@@ -86,7 +91,7 @@ def test_a_broken_file_is_named_with_the_fix(broken: tuple[Path, str]) -> None:
             look(file)
         message = str(error.value)
         assert message.startswith(f"The run's metadata {file} cannot be used: ")
-        assert words in message and "OUT=folder" in message and "move the file away" in message
+        assert words in message and "OUT=folder" in message and "remove the file" in message
 
 
 def test_a_run_stops_before_it_starts(
@@ -143,3 +148,41 @@ def test_a_locked_file_is_not_to_be_moved_away(good: Path, tmp_path: Path) -> No
         with pytest.raises(MetadataFileError) as error:
             check_metadata_file(file)
     assert str(error.value).endswith("another program has locked it. End that first.")
+
+
+def test_what_changed_since_the_last_run_is_not_relied_on(good: Path, tmp_path: Path) -> None:
+    """SQLite sees no damage where the bytes of a value are others."""
+    file = tmp_path / "metadata.sqlite"
+    shutil.copy(good, file)
+    with digest_after_changes(file):
+        _edit(file, "UPDATE Context SET name='run' WHERE id=1")
+    check_metadata_file(file)
+
+    file.write_bytes(file.read_bytes().replace(b"run 77", b"run 7x"))
+
+    with pytest.raises(MetadataFileError, match="other content than when the last run ended"):
+        check_metadata_file(file)
+    (tmp_path / "metadata.sqlite.sha256").unlink()
+    check_metadata_file(file)
+
+
+def test_what_a_killed_run_left_is_taken_as_it_is(good: Path, tmp_path: Path) -> None:
+    file = tmp_path / "metadata.sqlite"
+    shutil.copy(good, file)
+    with digest_after_changes(file):
+        pass
+    with digest_after_changes(file):  # its end is not reached by who is killed
+        _edit(file, "UPDATE Context SET name='run' WHERE id=1")
+        check_metadata_file(file)
+
+
+@pytest.mark.parametrize("content", ["", "\0\0", "no digest"])
+def test_a_damaged_digest_is_named_with_how_to_go_on(
+    good: Path, tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "metadata.sqlite"
+    shutil.copy(good, file)
+    record = tmp_path / "metadata.sqlite.sha256"
+    record.write_text(content)
+    with pytest.raises(MetadataFileError, match=f"rm {record}"):
+        check_metadata_file(file)

@@ -54,7 +54,8 @@ def test_a_second_open_line_starts_below_the_first() -> None:
 
 def test_counts_nodes_and_keeps_their_seconds() -> None:
     pipe = Pipe()
-    progress = NodeProgress(pipe.console, total=2)
+    finished: list[str] = []
+    progress = NodeProgress(pipe.console, total=2, finished=finished.append)
     _start(progress, "A")
     progress.emit(_record("A cached execution %d is used.", 3))
     _finish(progress, "A")
@@ -62,7 +63,7 @@ def test_counts_nodes_and_keeps_their_seconds() -> None:
     assert progress.current == "B"
     _finish(progress, "B")
     assert progress.cached == ["A"]
-    assert list(progress.seconds) == ["A", "B"]
+    assert list(progress.seconds) == finished == ["A", "B"]
     assert all(0 <= seconds < 10 for seconds in progress.seconds.values())
     assert pipe.text() == "[1/2] A ... cached\n[2/2] B ... 0.0 s\n"
 
@@ -73,13 +74,15 @@ def test_other_records_are_neither_shown_nor_formatted() -> None:
             raise AssertionError("formatted")
 
     pipe = Pipe()
-    NodeProgress(pipe.console, total=1).emit(_record("Going to run %s", Unprintable()))
+    NodeProgress(pipe.console, total=1, finished=print).emit(
+        _record("Going to run %s", Unprintable())
+    )
     assert pipe.text() == ""
 
 
 def test_a_beat_comes_only_after_a_while() -> None:
     pipe = Pipe()
-    progress = NodeProgress(pipe.console, total=1)
+    progress = NodeProgress(pipe.console, total=1, finished=print)
     progress.beat()
     _start(progress, "A")
     progress.beat()

@@ -1,0 +1,72 @@
+"""What a run does before its nodes: looks whether what earlier runs left is as they left it.
+
+Whatever a later node would read, or TFX's cache would offer, and that is damaged or gone, is named
+and put out of reach, so that the nodes that make it run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from modules.model_files import model_damage
+from pipeline.artifact_digests import ArtifactDigests
+from pipeline.config import Paths
+from pipeline.metadata_file import digest_after_changes, holds_runs
+from pipeline.progress import DAMAGED
+from pipeline.run_record import pushed_models
+
+
+@contextlib.contextmanager
+def recovered_outputs(paths: Paths, summary: Path) -> Iterator[ArtifactDigests]:
+    """Makes the outputs of earlier runs fit to go on from; prints what had to be done.
+
+    What this run leaves is recorded at its end, also if it fails.
+
+    Args:
+      paths: of the run; its metadata were checked.
+      summary: file that the last run wrote, and that this one reads.
+
+    Yields:
+      The digests, which record what the nodes of this run write.
+    """
+    digests = ArtifactDigests(Path(paths.pipeline_root), Path(paths.digests))
+    if holds_runs(paths.metadata):
+        _remove_damaged(paths, digests)
+    else:
+        _set_aside(paths)
+    if damage := digests.file_damage(summary):
+        summary.unlink()
+        print(f"{DAMAGED}{damage}. It is written again.", flush=True)
+    with digest_after_changes(paths.metadata):
+        yield digests
+    digests.record_file(summary)
+
+
+def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
+    for artifact in digests.remove_damaged():
+        place = artifact.folder.relative_to(Path(paths.pipeline_root).parent)
+        print(f"{DAMAGED}{place}: {artifact.what}. {artifact.node} runs again.", flush=True)
+    for pushed in pushed_models(paths.metadata):
+        lost = model_damage(pushed.destination)
+        if Path(pushed.uri).is_dir() and lost:
+            shutil.rmtree(pushed.uri)
+            print(f"{DAMAGED}{pushed.destination}: {lost}. Pusher runs again.", flush=True)
+
+
+def _set_aside(paths: Paths) -> None:
+    """Moves artifacts away that no metadata knows: new ones would get the same numbers, and mix."""
+    root = Path(paths.pipeline_root)
+    shutil.rmtree(paths.digests, ignore_errors=True)
+    if not root.is_dir() or not any(root.iterdir()):
+        return
+    place = root.with_name(f"{root.name}-without-metadata-{int(time.time())}")
+    root.rename(place)
+    print(
+        f"{DAMAGED}{paths.metadata} is missing: nothing of earlier runs can be used again. Their "
+        f"artifacts are in {place} now; delete them if nobody needs them.",
+        flush=True,
+    )
