@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modules.characters import BLANKS, is_not_utf8, without_marks
-from modules.file_kinds import what_is_wrong
+from modules.file_kinds import WRITE_AS_UTF8, is_binary, what_is_wrong
 from modules.quoting import quote
 from modules.row_fields import csv_fields, is_enclosed, quoting_of
 from modules.sessions import SessionDataError, SessionOptions
@@ -19,16 +19,15 @@ class Columns(NamedTuple):
     session: int
     item: int
     time: int
-    quoting: str = "csv"
+    quoting: str
 
 
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
-    """Finds the columns in a file's first line (byte-order mark, Windows line end tolerated).
+    """Finds the columns in a file's first line, as `check_text` returns it.
 
     Raises:
-      SessionDataError: a column is missing or named twice, or the file is no text.
+      SessionDataError: a column is missing or named twice.
     """
-    line = check_text(line, path)
     delimiter = options.delimiter or _delimiter_by_name(path)
     quoting = quoting_of(line, delimiter, options.quoting)
     names = _names(line, delimiter, quoting)
@@ -80,26 +79,27 @@ def _no_column(
     number = "no" if wanted not in names else "more than one"
     found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
     if not names:
-        found = f"nothing, since its quotes are not closed: {quote(line)}"
+        found = f"nothing, since its quotes are not those of CSV: {quote(line)}"
     text = (
         f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
         f"names {found}. "
     )
-    hint = _header_hint(line, names, wanted, options) if number == "no" else ""
+    hint = _header_hint(line, names, wanted, options, delimiter) if number == "no" else ""
     return text + (hint or f"Correct the header, or set sessions.{option} or sessions.delimiter.")
 
 
-def _header_hint(line: bytes, names: list[str], wanted: str, options: SessionOptions) -> str:
+def _header_hint(
+    line: bytes, names: list[str], wanted: str, options: SessionOptions, delimiter: str
+) -> str:
     """Returns how to fix a header that is evidently of another kind, "" if nothing is evident."""
     columns = {options.session_column, options.item_column, options.time_column}
     for other in ("\t", ",", ";", "|"):
         if columns <= set(_names(line, other, "csv")):
             return f"Split at {other!r} it names all columns: set sessions.delimiter to that."
     if is_not_utf8(line):
-        return (
-            "The line is not UTF-8: write the file as UTF-8, for example with: "
-            "iconv -f LATIN1 -t UTF-8 FILE > NEW."
-        )
+        if is_binary(line):
+            return "It is not text: write its rows as CSV or TSV text."
+        return f"It is not UTF-8: {WRITE_AS_UTF8}."
     if line[:4].lower() == b"sep=":
         return "It is Excel's note of the separator: delete the line."
     start = line.lstrip()[:1]
@@ -108,7 +108,9 @@ def _header_hint(line: bytes, names: list[str], wanted: str, options: SessionOpt
     if start == b"<":
         return "It looks like HTML or XML: write its rows as CSV or TSV text."
     if any(is_enclosed(name.encode()) for name in names):
-        return "Its names stand in quotes: set sessions.quoting=csv."
+        if quoting_of(line, delimiter, options.quoting) != "csv":
+            return "Its names stand in quotes: set sessions.quoting=csv."
+        return "Some names have quotes inside quotes, or other blanks than spaces before them."
     if wanted.casefold() in map(str.casefold, names):
         return "Names must match to the letter, capitals included."
     return ""

@@ -5,11 +5,13 @@ Works on bytes, so that a row keeps its place in the file and broken UTF-8 can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from modules.characters import (
+    BLANKS,
     BYTE_ORDER_MARK,
     holds_any,
     is_not_utf8,
@@ -19,15 +21,16 @@ from modules.characters import (
 )
 from modules.click_header import Columns
 from modules.event_times import time_to_ms
+from modules.file_kinds import WRITE_AS_UTF8
 from modules.item_ids import SUSPECT_TEXTS, vocabulary_holds
-from modules.row_fields import row_splitter
+from modules.row_fields import lines_of_row, row_splitter
 
 # Why a row cannot be used, and how to fix it.
 REJECT_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "encoding": (
-            "The row is not UTF-8 text, or holds a zero byte: write the file as UTF-8, for example "
-            "with iconv -f LATIN1 -t UTF-8 FILE > NEW."
+            "The row is not UTF-8 text, or holds a zero byte. If the file has another encoding, "
+            f"{WRITE_AS_UTF8}."
         ),
         "field_count": (
             "The row has more or fewer fields than the header: is sessions.delimiter right, and do "
@@ -35,8 +38,9 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
         ),
         "quotes": (
             "A quote in the row: set sessions.quoting=none if quotes are letters like all others, "
-            "or sessions.quoting=csv if they enclose fields as in CSV. A line end inside quotes "
-            "cannot be read either way: write a space for it, or leave the column out."
+            "or sessions.quoting=csv if they enclose fields as in CSV. Neither can read a line end "
+            "inside quotes (write a space for it, or leave the column out); CSV wants quotes right "
+            'beside the delimiters, closed, and inches (") doubled in a field in quotes.'
         ),
         "empty_id": "The session or item id is empty or blank.",
         "unusable_id": (
@@ -70,12 +74,13 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
     """Parses whole lines of a file; `offset` is where they begin in it. Blank lines are no rows."""
     rows = Rows([], [], [], [], [])
     session_ids, item_ids, times, offsets, rejects = rows
-    _, width, session, item, time, quoting = columns
+    delimiter, width, session, item, time, quoting = columns
     split = _line_splitter(text, columns)
     is_bad_text, clean, is_unusable = _encoding_check(text), _id_cleaner(text), _id_check(text)
     has_returns, has_quotes = b"\r" in text, b'"' in text and quoting != "none"
     has_marks = BYTE_ORDER_MARK in text  # files that were joined, as by `cat`
-    for line in text.split(b"\n"):
+    lines, first = iter(text.split(b"\n")), offset
+    for line in lines:
         start = offset
         offset += len(line) + 1
         if has_returns:
@@ -89,8 +94,12 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
             continue
         fields = split(line)
         if len(fields) != width:
-            reason = "quotes" if has_quotes and b'"' in line else "field_count"
-            rejects.append((reason, start, line))
+            if has_quotes and b'"' in line:
+                rejects.append(("quotes", start, line))
+                count = _lines_in_quotes(text, start - first, columns)
+                offset = _reject_lines(itertools.islice(lines, count), offset, rejects)
+            elif not _is_blank(line, delimiter):
+                rejects.append(("field_count", start, line))
             continue
         session_id, item_id = clean(fields[session]), clean(fields[item])
         if not session_id or not item_id:
@@ -110,6 +119,28 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
         times.append(event_time)
         offsets.append(start)
     return rows
+
+
+def _is_blank(line: bytes, delimiter: str) -> bool:
+    """Returns whether a line has nothing but blanks, which separate no fields."""
+    return not line.decode().strip(BLANKS.replace(delimiter, ""))
+
+
+def _lines_in_quotes(text: bytes, begin: int, columns: Columns) -> int:
+    """Counts the lines that belong to the bad row before them."""
+    if columns.quoting != "csv":
+        return 0
+    return lines_of_row(text, begin, columns.delimiter, columns.width) - 1
+
+
+def _reject_lines(
+    lines: Iterable[bytes], offset: int, rejects: list[tuple[str, int, bytes]]
+) -> int:
+    """Rejects lines inside quotes, also those that look like rows; returns where they end."""
+    for line in lines:
+        rejects.append(("quotes", offset, line.rstrip(b"\r")))
+        offset += len(line) + 1
+    return offset
 
 
 def _line_splitter(text: bytes, columns: Columns) -> Callable[[bytes], list[bytes]]:

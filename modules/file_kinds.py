@@ -9,6 +9,7 @@ _TAR_AT = 257
 _PACKED = "unpack it first"
 _TABLE = "write its rows as CSV or TSV text"
 _UTF8 = "write it as UTF-8, for example with: iconv -f {} -t UTF-8 FILE > NEW"
+WRITE_AS_UTF8 = _UTF8.format("LATIN1")
 
 
 class _Kind(NamedTuple):
@@ -41,6 +42,10 @@ _KINDS = (
     (b"ARROW1\0\0", _Kind("an Arrow file", _TABLE)),
     (b"FEA1\0", _Kind("a Feather file", _TABLE)),
     (b"SQLite format 3\0", _Kind("an SQLite database", _TABLE)),
+    (b"%PDF-", _Kind("a PDF document", _TABLE)),
+    (b"\x89PNG\r", _Kind("an image (PNG)", _TABLE)),
+    (b"\xff\xd8\xff", _Kind("an image (JPEG)", _TABLE)),
+    *((bytes([0x80, version]), _Kind("a pickle of Python", _TABLE)) for version in range(2, 6)),
     (b"\x89HDF\r\n", _Kind("an HDF5 file", _TABLE)),
     (b"\0\x05\x16\x07", _Kind("what macOS keeps beside a file (AppleDouble)", "remove it")),
     (
@@ -68,6 +73,19 @@ def what_is_wrong(sample: bytes) -> str | None:
     return f"is {kind.name}: {kind.how_to_fix}" if kind else None
 
 
+def holds_nul(content: bytes) -> str:
+    """Returns that a text holds a byte 0, which no text does; "" if it holds none."""
+    return f"not text: byte {content.index(0)} is 0" if b"\0" in content else ""
+
+
+def is_binary(line: bytes) -> bool:
+    """Returns whether a line that is not UTF-8 is not text in another encoding either.
+
+    Control characters tell, but for those that separate fields.
+    """
+    return any(byte < 32 and byte not in b"\t\v\f\r\x1c\x1d\x1e\x1f\x01" for byte in line)
+
+
 def _kind_of(sample: bytes) -> _Kind | None:
     for magic, kind in _KINDS:
         if sample.startswith(magic):
@@ -83,11 +101,11 @@ def _kind_of(sample: bytes) -> _Kind | None:
 
 
 def _kind_with_nul(sample: bytes) -> _Kind | None:
-    if b"\0" not in sample:
+    name = holds_nul(sample)
+    if not name:
         return None
     ends = sample[0:64:2], sample[1:64:2]
     for order, nul, text in (("LE", ends[1], ends[0]), ("BE", ends[0], ends[1])):
         if nul and not nul.strip(b"\0") and b"\0" not in text:
             return _Kind("UTF-16 text without a byte-order mark", _UTF8.format(f"UTF-16{order}"))
-    place = sample.index(b"\0")
-    return _Kind(f"no text: byte {place} is 0", "write its rows as UTF-8 text")
+    return _Kind(name, "write its rows as UTF-8 text")

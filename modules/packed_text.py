@@ -5,28 +5,62 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Protocol
 
 _CHUNK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 20
 
 
 class BrokenFileError(Exception):
     """A compressed file cannot be unpacked to its end; the message says why."""
 
+    def of(self, path: str | os.PathLike[str]) -> str:
+        """Returns the message with the file's name, as users see it."""
+        return f"{path} is broken, it cannot be unpacked to its end: {self}"
+
 
 class _Decompressor(Protocol):
     """Python's objects that unpack one member of a file; more may follow."""
 
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _GzipDecompressor:
+    """zlib's object, used as those of bz2 and xz are."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._member.unconsumed_tail and not self.eof
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._member.decompress(self._member.unconsumed_tail + data, max_length)
 
 
 _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
-    "gzip": lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS + 16),
+    "gzip": _GzipDecompressor,
     "bz2": bz2.BZ2Decompressor,
     "xz": lzma.LZMADecompressor,
 }
@@ -57,17 +91,23 @@ def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[byt
                     break
                 member = make()
             try:
-                block = member.decompress(data)
+                yield from _blocks_of(member, data)
             except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
                 after = f", after {whole} compressed part{'s' * (whole > 1)}" if whole else ""
                 raise BrokenFileError(f"{error}{after}") from error
-            yield block
             data = b""
             if member.eof:
                 data, member = member.unused_data, None
                 whole += 1
     if member is not None:
         raise BrokenFileError("it ends before its last compressed block does")
+
+
+def _blocks_of(member: _Decompressor, data: bytes) -> Iterator[bytes]:
+    """Yields what a part of a file unpacks to, in blocks: of equal lines it may be gigabytes."""
+    yield member.decompress(data, _BLOCK_BYTES)
+    while not (member.eof or member.needs_input):
+        yield member.decompress(b"", _BLOCK_BYTES)
 
 
 def _unpacked_zstd(raw: IO[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,13 @@ import os
 from typing import IO
 
 from modules.characters import BLANKS, is_not_utf8, without_marks
-from modules.file_kinds import SAMPLE_BYTES, codec_of, what_is_wrong
+from modules.file_kinds import (
+    SAMPLE_BYTES,
+    WRITE_AS_UTF8,
+    codec_of,
+    holds_nul,
+    what_is_wrong,
+)
 from modules.packed_text import BrokenFileError, open_unpacked
 
 
@@ -26,17 +32,12 @@ def read_text(path: str | os.PathLike[str]) -> str:
         with open(path, "rb") as raw:
             content = without_marks(_unpacked(raw))
     except BrokenFileError as error:
-        raise TextFileError(
-            f"{path} is broken, it cannot be unpacked to its end: {error}"
-        ) from error
+        raise TextFileError(error.of(path)) from error
     problem = what_is_wrong(content[:SAMPLE_BYTES])
-    if not problem and b"\0" in content:
-        problem = f"is not text: byte {content.index(0)} is 0"
+    if not problem and holds_nul(content):
+        problem = f"is {holds_nul(content)}"
     if not problem and is_not_utf8(content):
-        problem = (
-            "is not UTF-8 text: write it as UTF-8, for example with: "
-            "iconv -f LATIN1 -t UTF-8 FILE > NEW"
-        )
+        problem = f"is not UTF-8 text: {WRITE_AS_UTF8}"
     if problem:
         raise TextFileError(f"{path} {problem}")
     lines = content.decode().replace("\r\r\n", "\n").replace("\r\n", "\n")

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
+import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
@@ -95,15 +96,15 @@ def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSp
 
 
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
-    length = fileio.stat(path).length
     try:
+        length = fileio.stat(path).length
         codec = _codec(path)
         with open_text(path, codec) as text:
             header = text.readline(_HEADER_BYTES)
             rest = text.read(1)
-    except (OSError, BrokenFileError) as error:
+    except (OSError, BrokenFileError, tf.errors.OpError) as error:
         raise SessionDataError(f"{path} cannot be read: {error}") from error
-    check_text(header, path)
+    line = check_text(header, path)
     if len(header) == _HEADER_BYTES:
         raise SessionDataError(
             f"{path} has a first line of more than {_HEADER_BYTES:,} bytes, which begins "
@@ -115,7 +116,7 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
             f"{path} is empty: it holds {found}, expected a header line and rows. "
             "Remove the file from the pattern or write it again."
         )
-    return InputFile(path, rank, read_header(header, path, options), len(header), length, codec)
+    return InputFile(path, rank, read_header(line, path, options), len(header), length, codec)
 
 
 def _codec(path: str) -> str:

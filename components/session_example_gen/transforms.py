@@ -76,8 +76,7 @@ class ReadEvents(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
                 yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
         except BrokenFileError as error:
-            message = f"{piece.path} is broken, it cannot be unpacked to its end: {error}"
-            yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[message]))
+            yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[error.of(piece.path)]))
 
 
 def _rejects_of(rows: click_log.Rows, piece: input_files.Piece) -> list[Reject]:

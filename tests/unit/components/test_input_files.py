@@ -2,15 +2,20 @@
 
 import bz2
 import gzip
+import hashlib
+import io
 import lzma
 import random
+import tracemalloc
 
 import pyarrow as pa
 import pytest
 
 from components.session_example_gen import input_files
+from modules import packed_text
+from modules.file_kinds import codec_of
 from modules.packed_text import BrokenFileError
-from modules.sessions import SessionDataError
+from modules.sessions import SessionDataError, SessionOptions
 from tests import file_uris
 from tests.click_files import HEADER, find, rows_text
 
@@ -62,7 +67,7 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
             "{path} is compressed with `compress`: unpack it with: uncompress",
         ),
         ("a.tgz", gzip.compress(b"a.tsv".ljust(257, b"\0") + b"ustar"), "{path} is a tar archive"),
-        ("a.bin", b"a\tb\0\n1", "{path} is no text: byte 3 is 0"),
+        ("a.bin", b"a\tb\0\n1", "{path} is not text: byte 3 is 0"),
         ("mac.tsv", HEADER.replace(b"\n", b"\r") * 2, "{path} has lines that end in a carriage"),
         ("long.tsv", b"x" * (1 << 20) + b"\n", "{path} has a first line of more than 1,048,576"),
         ("none.tsv.gz", gzip.compress(b""), "{path} is empty: it holds 0 bytes"),
@@ -197,6 +202,31 @@ def test_joined_members_are_read_whole_and_damage_is_not_passed_over(tmp_path, p
         file.write_bytes(broken)
         with pytest.raises((BrokenFileError, SessionDataError)):
             read_all(tmp_path, "a.tsv")
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [gzip.compress, bz2.compress, lambda text: lzma.compress(text, preset=0), zstd],
+    ids=["gz", "bz2", "xz", "zst"],
+)
+def test_little_that_unpacks_to_much_is_unpacked_by_blocks(pack):
+    text = b"s\ti\t1\n" * 2_000_000
+    packed = io.BytesIO(pack(text))
+    tracemalloc.start()
+    with packed_text.open_unpacked(packed, codec_of(packed.getvalue()[:100])) as unpacked:
+        digest = hashlib.sha256()
+        while block := unpacked.read(1 << 16):
+            digest.update(block)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert digest.digest() == hashlib.sha256(text).digest()
+    assert most < len(text) / 3
+
+
+def test_a_file_that_is_removed_meanwhile_is_named(tmp_path):
+    path = str(tmp_path / "gone.tsv")
+    with pytest.raises(SessionDataError, match=r"gone\.tsv cannot be read: "):
+        input_files._inspect(path, 0, SessionOptions())
 
 
 def test_zeros_behind_a_gzip_file_are_padding(tmp_path):

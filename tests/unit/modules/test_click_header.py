@@ -2,8 +2,13 @@
 
 import pytest
 
-from modules.click_header import Columns, read_header
+from modules.click_header import Columns, check_text
+from modules.click_header import read_header as read_checked_header
 from modules.sessions import SessionDataError, SessionOptions
+
+
+def read_header(line, path, options):
+    return read_checked_header(check_text(line, path), path, options)
 
 
 def test_finds_columns_in_any_order_among_others():
@@ -30,7 +35,7 @@ def test_takes_the_delimiter_from_the_options_or_the_name(path, delimiter, expec
 
 def test_reads_quoted_header_and_own_column_names():
     options = SessionOptions(session_column="visit", item_column="sku", time_column="at")
-    assert read_header(b'"at","visit","sku"\n', "a.csv", options) == Columns(",", 3, 1, 2, 0)
+    assert read_header(b'"at","visit","sku"\n', "a.csv", options) == Columns(",", 3, 1, 2, 0, "csv")
 
 
 def test_a_missing_column_is_named_with_file_and_what_was_found():
@@ -83,6 +88,9 @@ def test_marks_blanks_and_line_ends_are_no_part_of_names(begin, end):
         (b"SessionId;ItemId;Time", "a.csv", {"delimiter": ";"}, "csv"),
         (b"SessionId,ItemId,Time", "a.csv", {"quoting": "none"}, "none"),
         (b'SessionId\tItemId\tTime\tthe "Title"', "a.tsv", {}, "letters"),
+        (b'SessionId, "ItemId", "Time"', "a.csv", {}, "csv"),
+        (b'"SessionId"\t "ItemId"\t "Time"', "a.tsv", {}, "csv"),
+        (b'SessionId,ItemId,Time,Size 5"', "a.csv", {}, "csv"),
     ],
 )
 def test_how_quotes_are_read(header, path, options, expected):
@@ -100,7 +108,13 @@ def test_how_quotes_are_read(header, path, options, expected):
         (b"<!DOCTYPE html>", "a.tsv", {}, "looks like HTML"),
         (b'"SessionId"\t"ItemId"', "a.tsv", {"quoting": "none"}, "set sessions.quoting=csv"),
         (b"sessionid\titemid\ttime", "a.tsv", {}, "capitals"),
-        (b'"SessionId,ItemId,Time', "a.csv", {}, "its quotes are not closed"),
+        (b'"SessionId,ItemId,Time', "a.csv", {}, "its quotes are not those of CSV"),
+        (b'SessionId,\t"ItemId",Time', "a.csv", {}, "other blanks than spaces before them"),
+        (b"%PDF-1.4", "a.csv", {}, "is a PDF document: write its rows"),
+        (b"%PDF-1.4\r%\xe2\xe3\r", "a.csv", {}, "is a PDF document: write its rows"),
+        (b"\x80\x04\x95\x11q\x01.", "a.tsv", {}, "is a pickle of Python: write its rows"),
+        (b"\x89PNG\r", "a.tsv", {}, r"is an image \(PNG\)"),
+        (b"\x93X\x04\x07\xf0", "a.tsv", {}, "It is not text: write its rows"),
     ],
 )
 def test_a_header_of_another_kind_says_how_to_fix_it(header, path, options, message):

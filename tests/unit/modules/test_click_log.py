@@ -9,7 +9,7 @@ from modules.click_header import Columns
 from modules.click_log import REJECT_REASONS, parse_rows
 from modules.item_ids import vocabulary_holds
 
-COLUMNS = Columns("\t", 3, 0, 1, 2)
+COLUMNS = Columns("\t", 3, 0, 1, 2, "csv")
 
 
 def test_rows_keep_their_offsets_and_windows_ends_and_blank_lines_do_not_matter():
@@ -41,7 +41,7 @@ def test_bad_rows_are_told_apart_and_keep_place_and_text():
 
 def test_quoted_fields_are_read_as_csv():
     text = b'"s,1","say ""hi""",5\ns2,"open,6\n'
-    rows = parse_rows(text, 0, Columns(",", 3, 0, 1, 2))
+    rows = parse_rows(text, 0, Columns(",", 3, 0, 1, 2, "csv"))
     assert (rows.session_ids, rows.item_ids) == ([b"s,1"], [b'say "hi"'])
     assert rows.rejects == [("quotes", text.index(b"s2"), b's2,"open,6')]
 
@@ -142,7 +142,7 @@ def test_a_zero_byte_is_no_text(line):
 
 LETTERS = COLUMNS._replace(width=4, quoting="letters")
 WITHOUT = COLUMNS._replace(width=4, quoting="none")
-CSV = Columns(",", 4, 0, 1, 2)
+CSV = Columns(",", 4, 0, 1, 2, "csv")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,7 @@ def test_quotes_of_a_tsv_are_letters(title, columns):
         b's\ti\t"5"\tx',
         b's\t"a\tb"\t5\tx',
         b's\ti\t5\t"a\tb"',
+        's\t\u00a0"i"\u3000\t5\tx'.encode(),
     ],
 )
 def test_a_tsv_does_not_take_quotes_around_an_id_for_letters_unasked(line):
@@ -182,16 +183,88 @@ def test_ids_keep_their_quotes_where_quotes_are_letters():
         (b's,"hi \\"",5,"x"', b'hi "'),
         (b's,"C:\\",5,x', b"C:\\"),
         (b's,"i",5,"%s"' % (b"x" * 200_000), b"i"),
+        (b's, "i",5,x', b"i"),
+        (b's,  "a, b", "5", "x"', b"a, b"),
+        (b's, "say \\"hi\\"", "5",x', b'say "hi"'),
+        (b's,"""i""",5,x', b'"i"'),
+        (b's,i,5,12" x 5"', b"i"),
+        (b's,i,5,x\ry, "z"'.replace(b", ", b" "), b"i"),
+        (b's,i,5,"x\ry"', b"i"),
     ],
 )
 def test_csv_is_read_with_quotes_doubled_or_behind_a_backslash(line, item):
     assert read_one(line, CSV) == (b"s", item, 5)
 
 
-@pytest.mark.parametrize("line", [b's,i,5,"two', b'lines"', b's,i,5,"x"y', b's,i,5,"x,y'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b's,i,5,"two',
+        b'lines"',
+        b's,i,5,"x"y',
+        b's,i,5,"x,y',
+        b's,i,5,5"',
+        b's,i,5,lines"',
+        b's,\t"i",5,x',
+        's,\u00a0"i",5,x'.encode(),
+        b's,i,\t"5",x',
+    ],
+)
 def test_a_row_with_a_quote_that_csv_does_not_know_names_the_quote(line):
     assert read_one(line, CSV) == "quotes"
     assert "sessions.quoting=none" in REJECT_REASONS["quotes"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b's,i,5,"Pans, pots', b'mugs,cups,1500,spoons"'],
+        [b's,i,5,"Pans', b"mugs,cups,1500,spoons", b'pots"'],
+        [b's,i,5,"Pans', b"", b"mugs,cups,1500,spoons", b'a ""b"",c,6,d', b'"'],
+        [b's,"i', b'a",5,"x', b'y"'],
+        [b's,i,5, "Pans \\"a\\"', b"mugs,cups,1500,spoons", b'"'],
+        [b's,i,5,"Pans \\"a', b'mugs,cups,1500,spoons\\""'],
+    ],
+)
+def test_a_line_end_inside_quotes_gives_no_event_of_its_own(parts, end):
+    text = end.join([b"a,b,5,", *parts, b"c,d,6,", b""])
+    rows = parse_rows(text, 3, CSV)
+    assert rows.session_ids == [b"a", b"c"]
+    assert rows.offsets == [3, 3 + text.index(b"c,d")]
+    assert [text for _, _, text in rows.rejects if text] == [part for part in parts if part]
+    assert {reason for reason, _, _ in rows.rejects} == {"quotes"}
+    assert all(text[offset - 3 :].startswith(line) for _, offset, line in rows.rejects)
+
+
+def test_a_quote_that_is_never_closed_spoils_its_own_row_alone():
+    text = b's,i,5,"two\nt,j,6,x\nu,k,7,5"x\nv,l,8,"x"y\nw,m,9,x\n'
+    rows = parse_rows(text, 0, CSV)
+    assert rows.session_ids == [b"t", b"w"]
+    assert [reason for reason, _, _ in rows.rejects] == ["quotes"] * 3
+
+
+@pytest.mark.parametrize(
+    "blank", [b"   ", b" \r", "\u00a0\u3000".encode(), b"\xef\xbb\xbf ", b"\x0b"]
+)
+@pytest.mark.parametrize("columns", [COLUMNS, CSV, LETTERS, COLUMNS._replace(delimiter="|")])
+def test_a_line_of_blanks_is_no_row(blank, columns):
+    rows = parse_rows(b"\n".join([blank, b"", blank]), 0, columns)
+    assert (rows.times, rows.rejects) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter", "reason"),
+    [(b"\t\t", "\t", "empty_id"), (b"  ", " ", "empty_id"), (b"\t", "\t", "field_count")],
+)
+def test_blanks_that_separate_fields_are_a_row(line, delimiter, reason):
+    rows = parse_rows(line, 0, COLUMNS._replace(delimiter=delimiter))
+    assert rows.rejects == [(reason, 0, line)]
+
+
+@pytest.mark.parametrize("line", [b's,a\rb,5,"x"', b's,"a\rb",5,x', b'a\rb,"i",5,"x"'])
+def test_a_carriage_return_in_an_id_is_named_also_beside_quotes(line):
+    assert read_one(line, CSV) == "unusable_id"
 
 
 def test_any_cut_of_the_text_at_a_line_end_gives_the_same_rows():

@@ -50,6 +50,8 @@ def test_quotes_around_some_ids_are_letters(tmp_path: Path) -> None:
         (TEXT.encode("utf-16-le"), "is UTF-16 text without a byte-order mark"),
         (TEXT.encode("latin-1"), "is not UTF-8 text: .*iconv -f LATIN1"),
         (b"1\n" * 5000 + b"\0\n", "is not text: byte 10000 is 0"),
+        (b"1\n\0\n", "is not text: byte 2 is 0"),
+        (b"%PDF-1.4\n%\xe2\xe3", "is a PDF document"),
         (b"PK\x03\x04\x14\0", "is a ZIP archive or an Excel workbook"),
         (b"PAR1\x15\x04", "is a Parquet file"),
         (gzip.compress(TEXT.encode())[:-9], "is broken, it cannot be unpacked to its end"),
