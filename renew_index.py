@@ -11,10 +11,11 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import PROJECT, Paths
 from pipeline.folders import local_folder
-from pipeline.metadata_file import MetadataFileError, check_metadata_file
+from pipeline.metadata_file import MetadataFileError, check_metadata_file, holds_runs
 from pipeline.recommender import NoModelError, newest_model
 
 
@@ -54,10 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"changed  {done.gone:,} gone, {done.back:,} back, in {done.seconds:.1f} s")
     if done.unknown:
         print(f"left out {done.unknown:,} items of the list that the model was not trained on")
-    if metadata.is_file():
-        from serving.lineage import record
+    return _record_lineage(metadata, done, options.items)
 
-        print(f"lineage  execution {record(metadata, done, options.items)} in {metadata}")
+
+def _record_lineage(metadata: Path, done: Any, items: Path) -> int:
+    """Writes the renewal into the run's metadata, if there are any; returns the exit status."""
+    try:
+        if holds_runs(metadata):
+            from serving.lineage import record
+
+            print(f"lineage  execution {record(metadata, done, items)} in {metadata}")
+    except MetadataFileError as error:
+        print(f"The version is pushed, its lineage is not recorded. {error}", file=sys.stderr)
+        return 1
     return 0
 
 

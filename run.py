@@ -73,7 +73,7 @@ def prepare(config: Config, out: Path) -> None:
 class Screen:
     """Shows TFX's commands and what the pipeline prints; what TFX says before that is chatter."""
 
-    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED}|{DAMAGED})", re.MULTILINE)
+    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
 
     def __init__(self) -> None:
         """Shows nothing yet."""
@@ -94,7 +94,7 @@ class Screen:
         self._has_started = bool(start)
         chatter, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
         *lines, self._waiting = chatter.split("\n")
-        commands = [f"{line}\n" for line in lines if line.startswith(PROMPT)]
+        commands = [f"{line}\n" for line in lines if line.startswith((PROMPT, DAMAGED))]
         return "".join([*commands, rest])
 
 

@@ -130,6 +130,8 @@ class EpochKeeper(tf.keras.callbacks.Callback):
         """Starts the clock; forgets epochs that are run again, and weights no longer the best."""
         if epoch and not self._started:
             print(f"    resumed after epoch {epoch}", flush=True)
+        elif self._resumed and not self._started:
+            print("    an interrupted fit's weights are gone, training starts again", flush=True)
         del self.history[epoch:]
         if self._patience is not None and self.history:
             # Only now: until this epoch's predecessor was backed up, it could have to run again.

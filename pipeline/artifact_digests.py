@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from modules import file_digests
 
+# Artifacts of an output whose content is compared, the newest ones.
+_COMPARED_WHOLE = 5
+
 
 class Damage(NamedTuple):
     """An artifact that is not as its node wrote it.
@@ -54,7 +57,11 @@ class ArtifactDigests:
                 self._write(record, file_digests.folder_digests(str(folder)))
 
     def remove_damaged(self) -> list[Damage]:
-        """Removes the artifacts that are not as they were written, and returns them."""
+        """Removes the artifacts that are not as they were written, and returns them.
+
+        Of an output's artifacts the newest are compared by content, older ones by the names and
+        lengths of their files: else a run's start would take longer with every run before it.
+        """
         found = [damage for damage in map(self._damage, self._recorded()) if damage]
         for damage in found:
             shutil.rmtree(damage.folder)
@@ -108,9 +115,13 @@ class ArtifactDigests:
             what: str | None = f"its record {record} is damaged"
         else:
             added = sorted(set(file_digests.file_names(str(folder))) - set(written))
-            what = file_digests.damage(str(folder), written)
+            what = file_digests.damage(str(folder), written, self._is_recent(folder))
             what = what or (f"{added[0]} was added later" if added else None)
         return Damage(folder.parts[-3], folder, what) if what else None
+
+    def _is_recent(self, folder: Path) -> bool:
+        numbers = sorted(int(other.name) for other in folder.parent.iterdir() if _is_number(other))
+        return not _is_number(folder) or int(folder.name) in numbers[-_COMPARED_WHOLE:]
 
     @staticmethod
     def _write(record: Path, digests: dict[str, file_digests.FileDigest]) -> None:
@@ -118,6 +129,10 @@ class ArtifactDigests:
         scratch = record.with_suffix(".new")
         scratch.write_text(json.dumps(file_digests.as_json(digests), indent=1), encoding="utf-8")
         scratch.replace(record)
+
+
+def _is_number(folder: Path) -> bool:
+    return folder.name.isdecimal()
 
 
 def _read(record: Path) -> dict[str, file_digests.FileDigest]:

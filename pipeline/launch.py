@@ -231,7 +231,8 @@ def call_tfx(
         words, then the pipeline's.
     """
     command = [sys.executable, "-m", "pipeline.tfx_commands", *join_commands(commands)]
-    with open(log, "ab") as file:
+    # Unbuffered: what a full disk did not take must not fail once more when the file is closed.
+    with open(log, "ab", buffering=0) as file:
         # In the checkout: `-m` looks into the working directory first.
         process = subprocess.Popen(
             command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, stderr=file
@@ -252,7 +253,7 @@ def _copy_output(
     log_is_full = False
     while chunk := os.read(process.stdout.fileno(), 65536):
         try:
-            os.write(file.fileno(), chunk)
+            file.write(chunk)
         except OSError as error:  # The run itself may go on: it is no reason to end it.
             if not log_is_full:
                 show(f"The log {file.name} ends here: {error.strerror}\n")

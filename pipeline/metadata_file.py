@@ -53,17 +53,22 @@ def holds_runs(file: Path | str) -> bool:
 
 
 @contextlib.contextmanager
-def digest_after_changes(file: Path | str) -> Iterator[None]:
-    """Keeps a digest of the file as it is after the context, which alone may change it.
+def digest_after_changes(file: Path | str, only_if_kept: bool = False) -> Iterator[None]:
+    """Keeps a digest of the file as it is after the context, within which it may change.
 
     Whoever is killed within leaves no digest, and the file is taken as it is.
+
+    Args:
+      file: of the metadata.
+      only_if_kept: keep none where there is none, as while another run is at work.
     """
     file = Path(file)
+    keeps = _record_of(file).exists() or not only_if_kept
     _record_of(file).unlink(missing_ok=True)
     try:
         yield
     finally:
-        if file.is_file():
+        if keeps and file.is_file():
             _record_of(file).write_text(f"{_digest(file)}\n", "utf-8")
 
 

@@ -58,14 +58,8 @@ def load_model(folder: Path) -> Any:
     """
     check_loadable(folder)
     from modules.approximate_recommender import load_recommender
-    from modules.model_files import model_damage
 
-    damage = model_damage(str(folder))
-    if damage:
-        raise NoModelError(
-            f"{folder} is damaged, {damage}. `make run` with the same OUT pushes the model again; "
-            "or remove the folder, and the version before it is taken."
-        )
+    check_whole(folder)
     try:
         model = load_recommender(str(folder))
     except Exception as error:  # TensorFlow, protobuf and faiss raise many kinds for a damaged one.
@@ -74,6 +68,25 @@ def load_model(folder: Path) -> Any:
         found = ", ".join(sorted(model.signatures)) or "none"
         raise NoModelError(f"{folder} has no signature {SIGNATURE!r}, but {found}.")
     return model
+
+
+def check_whole(folder: Path | str) -> None:
+    """Compares a model's files with its manifest.
+
+    Args:
+      folder: also a URI.
+
+    Raises:
+      NoModelError: one is damaged.
+    """
+    from modules.model_files import model_damage
+
+    damage = model_damage(str(folder))
+    if damage:
+        raise NoModelError(
+            f"{folder} is damaged, {damage}. `make run` with the same OUT pushes the model again; "
+            "or remove the folder, and the version before it is taken."
+        )
 
 
 def check_loadable(folder: Path | str) -> None:

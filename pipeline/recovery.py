@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from modules.model_files import model_damage
+from modules.model_files import model_damage, newest_version
 from pipeline.artifact_digests import ArtifactDigests
 from pipeline.config import Paths
 from pipeline.metadata_file import digest_after_changes, holds_runs
 from pipeline.progress import DAMAGED
-from pipeline.run_record import pushed_models
+from pipeline.run_record import PushedModel, pushed_models
 
 
 @contextlib.contextmanager
@@ -51,10 +51,23 @@ def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
         place = artifact.folder.relative_to(Path(paths.pipeline_root).parent)
         print(f"{DAMAGED}{place}: {artifact.what}. {artifact.node} runs again.", flush=True)
     for pushed in pushed_models(paths.metadata):
-        lost = model_damage(pushed.destination)
-        if Path(pushed.uri).is_dir() and lost:
+        if Path(pushed.uri).is_dir() and (lost := _push_damage(pushed)):
             shutil.rmtree(pushed.uri)
-            print(f"{DAMAGED}{pushed.destination}: {lost}. Pusher runs again.", flush=True)
+            # Who removes old versions knows it: their push is forgotten without a word.
+            if Path(pushed.destination).exists() or not _has_newer(pushed.destination):
+                node = Path(pushed.uri).parts[-3]
+                print(f"{DAMAGED}{pushed.destination}: {lost}. {node} runs again.", flush=True)
+
+
+def _push_damage(pushed: PushedModel) -> str | None:
+    if not Path(pushed.destination).exists():
+        return "the folder is missing"
+    return model_damage(pushed.destination)
+
+
+def _has_newer(version: str) -> bool:
+    newest = newest_version(str(Path(version).parent))
+    return newest is not None and int(Path(newest).name) > int(Path(version).name)
 
 
 def _set_aside(paths: Paths) -> None:
@@ -67,6 +80,6 @@ def _set_aside(paths: Paths) -> None:
     root.rename(place)
     print(
         f"{DAMAGED}{paths.metadata} is missing: nothing of earlier runs can be used again. Their "
-        f"artifacts are in {place} now; delete them if nobody needs them.",
+        f"artifacts are in {place} now; remove that folder if it is not needed.",
         flush=True,
     )

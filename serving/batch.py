@@ -27,6 +27,7 @@ from components.session_example_gen.report import Report, check_report, merge_re
 from components.session_example_gen.transforms import Batch, SessionsFromFiles
 from modules.approximate_recommender import load_recommender
 from modules.sessions import SessionDataError, SessionOptions
+from pipeline.recommender import check_whole
 from serving.batch_formats import FORMATS, SessionAnswer
 
 SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
@@ -125,9 +126,11 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
       The summary: counts, seconds, sessions per second.
 
     Raises:
+      NoModelError: the model is damaged.
       SessionDataError: the input is not fit for use.
       FileExistsError: the folder of the answers holds something, or is none.
     """
+    check_whole(job.model)
     if fileio.exists(job.out) and not (fileio.isdir(job.out) and not fileio.listdir(job.out)):
         raise FileExistsError(f"{job.out} is no empty folder: name another one, or remove it.")
     try:

@@ -29,7 +29,7 @@ def record(metadata: Path, renewal: Renewal, items: Path) -> int:
       MetadataFileError: the file cannot be used.
     """
     store = open_store(metadata, can_write=True)
-    with digest_after_changes(metadata):
+    with digest_after_changes(metadata, only_if_kept=True):
         return _write(store, renewal, items)
 
 

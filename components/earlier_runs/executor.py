@@ -55,9 +55,10 @@ def _read_properties(folder: str) -> tuple[str, dict[str, FileDigest]]:
     with fileio.open(os.path.join(folder, PROPERTIES), "r") as file:
         content = json.load(file)
     try:
-        return str(content["split_names"]), file_digests.from_json(content["files"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{PROPERTIES} lacks {error}") from error
+        # Versions of this package before there were digests kept none.
+        return str(content["split_names"]), file_digests.from_json(content.get("files", {}))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{PROPERTIES} is not a record of statistics: {error!r}") from error
 
 
 def _statistics_damage(folder: str) -> str | None:

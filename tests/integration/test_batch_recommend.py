@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,19 @@ def test_a_folder_with_something_in_it_stays_as_it_is(
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
     assert _run(log, tmp_path / "mine", trained) == 1
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_a_damaged_model_answers_nothing(
+    log: Path, trained: Any, tmp_path: Path, capsys: Any
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained.folder / "model", model)
+    items = model / "assets" / "item_ids.txt"
+    items.write_bytes(items.read_bytes()[::-1])
+    where = ["--sessions", str(log), "--to", str(tmp_path / "answers"), "--model", str(model)]
+    assert batch_recommend.main(where) == 1
+    assert "item_ids.txt has other content than was written" in capsys.readouterr().err
+    assert not (tmp_path / "answers").exists()
 
 
 def test_a_file_without_the_columns_stops_the_job(

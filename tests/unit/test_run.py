@@ -50,6 +50,14 @@ def test_shows_a_failure_before_the_first_node(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "Failed: ImportError: no module\n"
 
 
+def test_shows_damage_that_is_found_while_the_pipeline_is_registered_and_no_chatter_after_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen = Screen()
+    screen.show("$ tfx pipeline create\nCLI\nDamaged: a: cut.\nPipeline created.\n[1/2] A ... ")
+    assert capsys.readouterr().out == "$ tfx pipeline create\nDamaged: a: cut.\n[1/2] A ... "
+
+
 def test_a_folder_that_cannot_be_made_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,3 +113,19 @@ def test_a_damaged_record_of_a_single_file_says_nothing(
     digests.record_of_file(file).write_text("{")
     assert digests.file_damage(file) is None
     assert not digests.record_of_file(file).exists()
+
+
+def test_old_artifacts_are_compared_by_length_alone(tmp_path: Path) -> None:
+    """A year of runs must not be read again before each run."""
+    files = [tmp_path / "artifacts" / "Graph" / "graph" / str(n) / "data" for n in range(1, 10)]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text("written")
+    made = ArtifactDigests(tmp_path / "artifacts", tmp_path / "digests")
+    made.record("Graph")
+    for file in files:
+        file.write_text("Written")
+    assert [found.folder.name for found in made.remove_damaged()] == ["5", "6", "7", "8", "9"]
+
+    files[0].write_text("cut")
+    assert "1" in [found.folder.name for found in made.remove_damaged()]

@@ -186,3 +186,18 @@ def test_a_damaged_digest_is_named_with_how_to_go_on(
     record.write_text(content)
     with pytest.raises(MetadataFileError, match=f"rm {record}"):
         check_metadata_file(file)
+
+
+def test_who_writes_during_a_run_leaves_no_digest(good: Path, tmp_path: Path) -> None:
+    """The run may be killed afterwards, when its own changes are half done."""
+    file = tmp_path / "metadata.sqlite"
+    shutil.copy(good, file)
+    with digest_after_changes(file, only_if_kept=True):
+        _edit(file, "UPDATE Context SET name='renewed' WHERE id=1")
+    assert not (tmp_path / "metadata.sqlite.sha256").exists()
+    with digest_after_changes(file):
+        pass
+    with digest_after_changes(file, only_if_kept=True):
+        _edit(file, "UPDATE Context SET name='again' WHERE id=2")
+    check_metadata_file(file)
+    assert (tmp_path / "metadata.sqlite.sha256").exists()
