@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from modules.file_patterns import absolute
+from modules.file_patterns import absolute, check_scheme
 from modules.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
 from pipeline.folders import local_folder
@@ -60,12 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outs = [options.out] if options.out else sorted((PROJECT / "output").glob("*"))
     try:
         here = Path.cwd()
+        check_scheme(options.to)
         newest = None if options.model else newest_model(out / "pushed" for out in outs)
         model = absolute(str(options.model or newest), here)
         check_loadable(model)
         run = saved_config(newest.parents[1]) if newest else None
         overrides = [part for text in options.set for part in split_overrides(text)]
-        config = load_config(options.preset or run or "sample", overrides)
+        # The run's own data may be gone; only how rows are read is wanted here.
+        config = load_config(options.preset or run or "sample", overrides, data=None)
         from serving.batch import BatchJob, run_batch
 
         job = BatchJob(

@@ -12,6 +12,8 @@ import os
 import sys
 
 from pipeline.config import ConfigError, Paths
+from pipeline.data_files import describe_tail
+from pipeline.folders import FolderError
 from pipeline.launch import find_config, make_sample_if_missing, runner_environment, started
 from pipeline.metadata_file import MetadataFileError, check_metadata_file
 from pipeline.progress import FAILED, Console, console, report_failure, watch_nodes
@@ -26,6 +28,8 @@ def run(stream: Console) -> None:
     os.environ.update(runner_environment(os.environ))
     config, out, source = find_config(os.environ)
     print(f"Pipeline {config.name}, configured by {source}; its outputs are in {out}")
+    if cut := describe_tail(config.data):
+        print(cut)
     with exclusive(out):
         check_metadata_file(Paths.under(out).metadata)
         make_sample_if_missing(config)
@@ -54,7 +58,7 @@ if __name__ == "__main__":
     with console() as stream:
         try:
             run(stream)
-        except (ConfigError, BusyError, MetadataFileError) as error:
+        except (ConfigError, FolderError, BusyError, MetadataFileError) as error:
             print(f"{FAILED}{error}")
             sys.exit(2)
         except Exception as error:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from modules.characters import BLANKS
 from pipeline.config import PROJECT
 from pipeline.folders import local_folder
 from pipeline.recommender import (
@@ -96,7 +97,7 @@ def _ask_server(options: argparse.Namespace, items: Sequence[str]) -> list[Recom
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints one line per recommended item; returns the exit status."""
     options = parse_arguments(arguments)
-    items = [item.strip() for item in options.items.split(",") if item.strip()]
+    items = [item for text in options.items.split(",") if (item := text.strip(BLANKS))]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     try:

@@ -22,7 +22,9 @@ from pipeline.recommender import NoModelError, newest_model
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--items", type=Path, required=True, help="file of item ids, one a line")
+    parser.add_argument(
+        "--items", type=local_folder, required=True, help="file of item ids, one a line"
+    )
     parser.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
     parser.add_argument(
         "--least-share", type=float, default=0.5, help="of the catalogue that must stay (0.5)"

@@ -66,8 +66,8 @@ def prepare(config: Config, out: Path) -> None:
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Made the bundled sample data in {config.data.folder}", flush=True)
-    if config.data.tail:
-        print(describe_tail(config.data), flush=True)
+    if cut := describe_tail(config.data):
+        print(cut, flush=True)
 
 
 class Screen:

@@ -109,22 +109,37 @@ def check_own(folder: Path) -> None:
     Raises:
         SetupError: If it is another's, or nobody can tell whose; says how to fix it.
     """
-    links = [path for path in (VENVS, folder) if path.is_symlink()]
+    places = (VENVS, folder)
+    if in_the_way := [path for path in places if path.is_file() and not path.is_symlink()]:
+        raise SetupError(
+            f"{in_the_way[0]} is a file, where a folder of environments would be made. Move it "
+            "away and run the same command."
+        )
+    links = [path for path in places if path.is_symlink()]
     if not links:
         return
-    problem = _not_own(folder, Path(os.path.realpath(folder)), links[-1] == folder)
-    if problem:
-        raise SetupError(
-            f"{links[-1]} is a link to {os.path.realpath(links[-1])}, {problem}. Remove the link "
-            f"(`rm {links[-1]}`) and run the same command: it makes an environment for this "
-            "checkout."
-        )
+    for link in links:
+        if problem := _no_folder(Path(os.path.realpath(link))):
+            raise _refusal(link, problem)
+    if problem := _not_own(folder, Path(os.path.realpath(folder)), links[-1] == folder):
+        raise _refusal(links[-1], problem)
+
+
+def _refusal(link: Path, problem: str) -> SetupError:
+    return SetupError(
+        f"{link} is a link to {os.path.realpath(link)}, {problem}. Remove the link (`rm {link}`) "
+        "and run the same command: it makes an environment for this checkout."
+    )
+
+
+def _no_folder(real: Path) -> str:
+    if real.is_dir():
+        return ""
+    return "which is not a folder" if real.exists() else "which does not exist"
 
 
 def _not_own(folder: Path, real: Path, is_link: bool) -> str:
     """Return why a folder that is reached through a link is not this checkout's, "" if it is."""
-    if is_link and not real.exists():
-        return "which does not exist"
     for place in (*_targets(VENVS), *_targets(folder), real):
         checkouts = (path for path in place.parents if (path / "bootstrap/stacks.py").is_file())
         checkout = next(checkouts, ROOT)

@@ -54,6 +54,15 @@ def is_file(path: str) -> bool:
         raise FilePatternError(f"{path} cannot be looked up: {error}") from error
 
 
+def check_scheme(path: str) -> None:
+    """Looks whether files can be read and written where a path leads.
+
+    Raises:
+      FilePatternError: nothing here opens URIs of its scheme.
+    """
+    _place_of(path)
+
+
 def is_plain(path: str) -> bool:
     """Returns whether TensorFlow and Beam take a path as it stands also where they want patterns.
 
@@ -188,8 +197,8 @@ def _place_of(pattern: str) -> _Place:
     known = _readable_schemes()
     if uri["scheme"] not in known:
         raise FilePatternError(
-            f"{pattern}: {uri['scheme']}:// cannot be read here, but "
-            f"{', '.join(f'{scheme}://' for scheme in known)} and paths of this machine: copy the "
+            f"{pattern}: {uri['scheme']}:// cannot be opened here, but "
+            f"{', '.join(f'{scheme}://' for scheme in known)} and paths of this machine: keep the "
             "files there, or mount what holds them as a folder"
         )
     return _Elsewhere()

@@ -30,7 +30,13 @@ from modules.sessions import SessionOptions
 from modules.text_file import read_text
 from modules.tuner_options import TunerOptions
 from pipeline.beam_runners import in_this_process, runner_name
-from pipeline.data_files import DataOptions, DataPaths, resolve_data, without_preset_files
+from pipeline.data_files import (
+    DataOptions,
+    DataPaths,
+    resolve_data,
+    without_preset_files,
+    without_replaced_cut,
+)
 from pipeline.overrides import apply_override
 from pipeline.typed_values import build, convert, field_names, to_plain, unknown_key
 from pipeline.yaml_values import format_yaml, parse_yaml, unwrap
@@ -291,6 +297,7 @@ def load_config(
     problems: list[str] = []
     if file.parent == PRESETS:
         without_preset_files(values, data)
+    without_replaced_cut(values, data, overrides)
     for assignment in overrides:
         apply_override(values, assignment, _SECTIONS, _SCALARS, problems)
     known = _known_keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from modules.file_patterns import (
     what_is_there,
 )
 from modules.time_splits import SPLITS, TailOptions
+from pipeline.typed_values import NULL
 
 DEFAULT_TEST_FRACTION = 0.15
 _TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"
@@ -100,8 +102,11 @@ def _resolve_split(
     if generated and not own:
         return path, None
     problem = _missing(path)
-    way_out = f"say {split.upper()}=path" + ("" if own else " or DATA=folder")
-    return path, problem and f"data.{split}: {problem}: {way_out}"
+    fix = f"say {split.upper()}=path"
+    if not own:
+        can_be_cut = f", or SET=data.{split}=null to cut it from train" * (split != "train")
+        fix += f" or DATA=folder{can_be_cut}"
+    return path, problem and f"data.{split}: {problem}: {fix}"
 
 
 def _resolve_tail(
@@ -117,7 +122,8 @@ def _resolve_tail(
     if files["test"]:
         problems.append(
             f"data.{name} is {value:g}, which cuts split test from train, but data.test is "
-            f'{files["test"]}: remove one of them (SET="data.test=null", or no TEST=)'
+            f"{files['test']}: remove one of them (SET=data.{name}=null; or "
+            "SET=data.test=null, and no TEST=)"
         )
     elif files["eval"]:
         problems.append(
@@ -186,6 +192,30 @@ def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> Non
     section = values.get("data")
     if given and given.train and not given.folder and isinstance(section, dict):
         values["data"] = {k: v for k, v in section.items() if k not in ("eval", "test")}
+
+
+def without_replaced_cut(
+    values: dict[str, Any], given: DataPaths | None, overrides: Sequence[str]
+) -> None:
+    """Drops what a file says of how split test is cut, where the command line says it otherwise.
+
+    A run writes into its `config.yaml` also what nobody chose, so that it can be repeated; whoever
+    takes that file for a preset can still name another split test.
+
+    Args:
+      values: what the file says; changed in place.
+      given: from the command line.
+      overrides: likewise, `section.key=value` each.
+    """
+    section = values.get("data")
+    if not isinstance(section, dict):
+        return
+    said = {name for name, _, text in (each.partition("=") for each in overrides) if text != NULL}
+    if given and given.test:
+        said.add("data.test")
+    cuts = ("test_days", "test_fraction")
+    if said & {"data.test", *(f"data.{cut}" for cut in cuts)}:
+        values["data"] = {key: value for key, value in section.items() if key not in cuts}
 
 
 def describe_tail(data: DataOptions) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from modules.file_patterns import is_plain, is_uri
+from modules.file_patterns import absolute, is_plain, is_uri
 
 
 class FolderError(ValueError):
@@ -24,7 +24,7 @@ def output_folder(folder: str | Path) -> Path:
             "logs. Name another one with OUT=folder; kubeflow/README.md tells how to run with "
             "artifacts at gs://."
         )
-    path = Path(folder).absolute()
+    path = Path(absolute(str(folder), Path.cwd()))
     if not is_plain(str(path)):
         raise FolderError(
             f"OUT must have none of * ? [ \\ in its path, got {path}: TFX, Beam and TensorFlow "
@@ -35,13 +35,13 @@ def output_folder(folder: str | Path) -> Path:
 
 
 def local_folder(text: str) -> Path:
-    """Reads an option of a command that looks into a folder of this machine.
+    """Reads an option of a command that looks into a folder of this machine, or at a file of it.
 
     Raises:
       argparse.ArgumentTypeError: it is a URI.
     """
     if is_uri(text):
         raise argparse.ArgumentTypeError(
-            f"{text} is not on this machine: copy the folder here, and name the copy"
+            f"{text} is not on this machine: copy it here, and name the copy"
         )
-    return Path(text).expanduser()
+    return Path(absolute(text, Path.cwd()))

@@ -96,12 +96,13 @@ def find_config(environment: Mapping[str, str]) -> Choice:
       ConfigError: the configuration is not usable, or needs a package that is not there.
       FolderError: a run cannot work in the output folder.
     """
-    out = environment.get(OUT_VARIABLE)
-    saved = saved_config(Path(out)) if out else None
+    named = environment.get(OUT_VARIABLE)
+    out = output_folder(named) if named else None
+    saved = saved_config(out) if out else None
     source = saved or environment.get(PRESET_VARIABLE) or DEFAULT_PRESET
     config = load_config(source)
     check_packages(config)
-    return Choice(config, output_folder(out or default_out(config.name)), source)
+    return Choice(config, out or output_folder(default_out(config.name)), source)
 
 
 def started(environment: Mapping[str, str]) -> float:

@@ -430,3 +430,21 @@ def test_an_eval_cut_that_takes_all_says_so(tmp_path):
         SessionDataError, match=r"of its 5 sessions in .* nothing is left for train"
     ):
         report.check_report(counted, inputs, ["train", "eval"], SessionOptions())
+
+
+@pytest.mark.parametrize("rows", [b"\n", b"s\ti\tsoon\n"], ids=["a blank line", "a bad row"])
+def test_an_eval_without_a_usable_row_is_not_cut_from_train(tmp_path, rows):
+    (tmp_path / "train.tsv").write_bytes(
+        HEADER + rows_text(random_rows(random.Random(2), sessions=40))
+    )
+    (tmp_path / "eval.tsv").write_bytes(HEADER + rows)
+    patterns = {"train": "train.tsv", "eval": "eval.tsv"}
+    examples, counted, _ = run_graph(tmp_path, patterns)
+    assert examples["eval"] == []
+    with pytest.raises(SessionDataError, match=r"Split 'eval' has no session left\. Read from .*"):
+        report.check_report(
+            counted,
+            find(tmp_path, patterns),
+            ["train", "eval"],
+            SessionOptions(max_reject_fraction=1.0),
+        )

@@ -10,7 +10,7 @@ INPUTS = [InputSplit("train", "a.tsv", (InputFile("a.tsv", 0, (), 0, 0, ""),))]
 
 
 def counts_of(starts, options, tail):
-    found = timeline({"train": starts}, options, tail, NOW)
+    found = timeline({"train": starts}, ["train"], options, tail, NOW)
     parts = {"train": 0, "eval": 0, "test": 0}
     for start in starts:
         cuts = found.cuts

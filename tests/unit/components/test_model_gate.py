@@ -370,7 +370,9 @@ def test_model_and_baselines_must_know_the_same_steps() -> None:
     assert "differs in 2 of 6 steps: 6 and 3 steps are known to the model and 4 and 2" in (
         check.reason
     )
-    assert "the first that differs is step 0 of session b's1'" in check.reason
+    assert "the first that differs is step 0 of session 's1'," in check.reason
+    long = dataclasses.replace(table, session_ids=np.array([b"x" * 1000] * 3, object))
+    assert len(decision.steps_check(long, dataclasses.replace(same, known=known)).reason) < 600
     shorter = dataclasses.replace(same, context_length=same.context_length - 1)
     assert not decision.steps_check(table, shorter).passed
     counted = dataclasses.replace(same, target_count=same.target_count + 1)

@@ -87,8 +87,10 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
         "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
         *(f"  a.tsv at byte {100 * n}: time: 'row {n}'" for n in range(5)),
         f"empty_id: {REJECT_REASONS['empty_id']}",
-        "Times in column 'Time' are read as sessions.time_unit = auto; there are auto, "
-        "milliseconds, seconds, microseconds, nanoseconds, iso8601.",
+        "time: Write times in column 'Time' as ISO 8601, such as 2014-07-04 or "
+        "2014-07-04T10:51:09Z (not 04/07/2014, April or July?), or as numbers since 1970. They are "
+        "read as sessions.time_unit = auto; there are auto, milliseconds, seconds, microseconds, "
+        "nanoseconds, iso8601.",
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)
     report.check_report(merged, [file_split("train", "a.tsv")], ["train"], allowed)

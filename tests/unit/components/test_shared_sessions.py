@@ -2,11 +2,9 @@
 
 import random
 
-from components.session_example_gen.shared_sessions import (
-    checksum,
-    count_shared,
-    identities_by_bucket,
-)
+import pytest
+
+from components.session_example_gen.shared_sessions import count_shared, identities_by_bucket
 from modules.sessions import Session
 
 
@@ -48,20 +46,34 @@ def test_ids_and_copies_are_counted_whatever_the_buckets():
         assert count(lists, buckets) == expected
 
 
+def is_copy(first, second):
+    counts = count({"train": [first], "test": [second]}, 1)
+    assert counts["test.sessions_also_in.train"] == 1
+    return bool(counts["test.sessions_copied_from.train"])
+
+
 def test_a_copy_has_the_same_events_in_any_order_of_equal_times():
     first = session(b"s", [b"a", b"b", b"c"], [1000, 1000, 2000])
-    assert checksum(first) == checksum(session(b"s", [b"b", b"a", b"c"], [1000, 1000, 2000]))
-    assert checksum(first) != checksum(session(b"s", [b"a", b"c", b"b"], [1000, 1000, 2000]))
-    assert checksum(first) != checksum(session(b"s", [b"a", b"b", b"c"], [1000, 1000, 3000]))
-    assert checksum(session(b"s", [b"ab", b"c"], [1, 2])) != checksum(
-        session(b"s", [b"a", b"bc"], [1, 2])
-    )
+    assert is_copy(first, session(b"s", [b"b", b"a", b"c"], [1000, 1000, 2000]))
+    assert not is_copy(first, session(b"s", [b"a", b"c", b"b"], [1000, 1000, 2000]))
+    assert not is_copy(first, session(b"s", [b"a", b"b", b"c"], [1000, 1000, 3000]))
+    ab, a = session(b"s", [b"ab", b"c"], [1, 2]), session(b"s", [b"a", b"bc"], [1, 2])
+    assert not is_copy(ab, a)
 
 
-def test_a_copy_in_whole_seconds_is_one():
-    first = session(b"s", [b"b", b"a", b"c"], [1442004589039, 1442004589439, 1442004590001])
-    whole = session(b"s", [b"a", b"b", b"c"], [1442004589000, 1442004589000, 1442004590000])
-    assert checksum(first) == checksum(whole)
+@pytest.mark.parametrize(
+    "seconds",
+    [[1442004589, 1442004589, 1442004590], [1442004589, 1442004590, 1442004591]],
+    ids=["cut off", "rounded"],
+)
+def test_a_copy_in_whole_seconds_is_one(seconds):
+    first = session(b"s", [b"b", b"a", b"c"], [1442004589039, 1442004589739, 1442004590501])
+    items = [b"a", b"b", b"c"] if seconds[0] == seconds[1] else [b"b", b"a", b"c"]
+    whole = session(b"s", items, [second * 1000 for second in seconds])
+    assert is_copy(first, whole)
+    assert is_copy(whole, first)
+    other = session(b"s", items, [second * 1000 + 2000 for second in seconds])
+    assert not is_copy(first, other)
 
 
 def test_different_sessions_share_nothing():

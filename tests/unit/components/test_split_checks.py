@@ -17,7 +17,7 @@ NOW = 1_442_000_000_000
 
 def counts_of(starts, tail=TailOptions(), **options):  # noqa: B008
     """What SessionExampleGen counts of sessions with these start times, by input split."""
-    found = timeline(starts, SessionOptions(**options), tail, NOW)
+    found = timeline(starts, starts, SessionOptions(**options), tail, NOW)
     counts = {f"{split}.rows_read": 2 * len(times) for split, times in starts.items()}
     for source, times in starts.items():
         for time in times:
@@ -77,6 +77,25 @@ def test_a_few_copies_and_shared_ids_are_warned_of_with_counts():
     assert limited.verdict == FAILED
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "split"),
+    [
+        ("max_copied_sessions", "test.sessions_copied_from.train", "test"),
+        ("max_shared_sessions", "test.sessions_also_in.train", "test"),
+        ("max_implausible_times", "test.sessions_before_1990", "test"),
+        ("max_time_overlap", "test.sessions_before_end_of.eval", "test"),
+    ],
+)
+def test_one_session_of_millions_is_seen(option, name, split):
+    counts = counts_of({"train": days(0, 100), "test": days(100, 107)})
+    counts |= {"train.sessions": 3_000_000, "test.sessions": 3_000_000, name: 1}
+    check = checks_of(counts, **{option: 0})[option][split]
+    assert (check.verdict, check.value) == (FAILED, 1 / 3_000_000)
+    assert "1 of 3,000,000 sessions (below 0.01%)" in check.explanation
+    if option != "max_time_overlap":  # 1 % is ordinary there
+        assert checks_of(counts, **{option: None})[option][split].verdict == WARNING
+
+
 def test_sessions_cut_from_train_count_as_trains():
     counts = counts_of({"train": days(0, 100), "test": days(100, 200)}, eval_fraction=0.9)
     assert counts["train.sessions"] == 10
@@ -115,10 +134,21 @@ def test_one_session_of_a_wrong_clock_is_not_evaluated_alone(tail, options):
     assert found["max_implausible_times"]["train"].verdict == OK
 
 
+def test_a_wrong_clock_is_seen_after_many_years_too():
+    ten_years = [NOW - week * 7 * DAY for week in range(520)]
+    counts = counts_of({"train": ten_years, "test": [4_102_444_800_000]})
+    assert checks_of(counts)["max_time_gap"]["test"].verdict == FAILED
+    half_a_year = counts_of({"train": ten_years, "test": [NOW + 180 * DAY]})
+    assert checks_of(half_a_year)["max_time_gap"]["test"].verdict == OK
+
+
 def test_a_gap_is_measured_by_what_train_spans():
     counts = counts_of({"train": days(0, 11), "test": days(30, 40)})
     check = checks_of(counts)["max_time_gap"]["test"]
     assert (check.value, check.verdict) == (2.0, WARNING)
+    barely = {"test.first_start": days(20, 21)[0] + 1}
+    within = checks_of(counts | barely, max_time_gap=1)["max_time_gap"]["test"]
+    assert within.verdict == FAILED
     one_day = counts_of({"train": days(0, 1), "test": days(6, 7)})
     assert checks_of(one_day)["max_time_gap"]["test"].value == 6.0
 
@@ -126,7 +156,7 @@ def test_a_gap_is_measured_by_what_train_spans():
 def test_times_before_1990_and_after_tomorrow_are_warned_of_with_counts():
     counts = counts_of({"train": [0, 5, *days(0, 98)], "test": [NOW + 3 * DAY, NOW]})
     found = checks_of(counts)["max_implausible_times"]
-    assert (found["train"].verdict, found["train"].value) == (WARNING, 0.023529)
+    assert (found["train"].verdict, found["train"].value) == (WARNING, 2 / 85)
     assert found["train"].explanation.startswith(
         "2 of 85 sessions (2.35%) start before 1990 and 0 later than tomorrow"
     )
@@ -140,7 +170,7 @@ def test_a_cut_at_one_crowded_time_is_warned_of():
     dates = [NOW - 400 * DAY] * 20 + [NOW - 399 * DAY] * 80
     found = checks_of(counts_of({"train": dates}))["max_tied_sessions"]
     assert set(found) == {"eval"}
-    assert (found["eval"].verdict, found["eval"].value) == (WARNING, round(65 / 80, 6))
+    assert (found["eval"].verdict, found["eval"].value) == (WARNING, 65 / 80)
     assert "Give EVAL=path (data.eval) as a file" in found["eval"].explanation
 
 

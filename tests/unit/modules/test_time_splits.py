@@ -128,20 +128,35 @@ def test_only_train_is_cut():
 
 
 def test_given_splits_are_not_cut_but_counted():
-    found = timeline({"train": [3, 1], "eval": [2]}, SessionOptions(), TailOptions(), NOW)
+    found = timeline(
+        {"train": [3, 1], "eval": [2]}, ["train", "eval"], SessionOptions(), TailOptions(), NOW
+    )
     assert found.cuts is None
     assert found.counts["eval.sessions_before_end_of.train"] == 1
-    assert timeline({"test": [1]}, SessionOptions(), TailOptions(), NOW).cuts is None
+    assert timeline({"test": [1]}, ["test"], SessionOptions(), TailOptions(), NOW).cuts is None
+
+
+def test_a_given_eval_without_a_session_is_not_cut_from_train():
+    found = timeline({"train": [3, 1]}, ["train", "eval"], SessionOptions(), TailOptions(), NOW)
+    assert found.cuts is None
+    assert "eval.last_start" not in found.counts
+    assert found.counts["train.last_start"] == 3
 
 
 def test_the_timeline_counts_what_is_cut_off_by_equal_starts_alone():
     starts = [1, 2, 3, 7, 7, 7, 7, 9]
-    found = timeline({"train": starts}, SessionOptions(eval_fraction=0.25), TailOptions(), NOW)
+    found = timeline(
+        {"train": starts}, ["train"], SessionOptions(eval_fraction=0.25), TailOptions(), NOW
+    )
     assert found.cuts == Cuts(7)
     assert found.counts["train.distinct_starts"] == 5
     assert found.counts["eval.sessions_beyond_fraction"] == 3
     both = timeline(
-        {"train": starts}, SessionOptions(eval_fraction=0.3), TailOptions(test_fraction=0.25), NOW
+        {"train": starts},
+        ["train"],
+        SessionOptions(eval_fraction=0.3),
+        TailOptions(test_fraction=0.25),
+        NOW,
     )
     assert both.cuts == Cuts(3, 7)
     assert both.counts["test.sessions_beyond_fraction"] == 3
