@@ -142,3 +142,18 @@ def test_a_job_that_failed_leaves_no_answers_but_the_bad_rows(
     allowed = ["--set", "sessions.max_reject_fraction=0.6"]
     assert _run(bad, tmp_path / "answers", trained, *allowed) == 0
     assert "yesterday" in (tmp_path / "answers.rejects.jsonl").read_text()
+
+
+def test_a_run_whose_data_is_gone_still_says_how_rows_are_read(
+    log: Path, trained: Any, tmp_path: Path, expected: dict[str, list[str]]
+) -> None:
+    shutil.copytree(trained.folder / "model", tmp_path / "out" / "pushed" / "1")
+    saved = "data: {train: /gone/train.tsv}\nsessions: {item_column: sku}\n"
+    (tmp_path / "out" / "config.yaml").write_text(saved)
+    (tmp_path / "log.tsv").write_text(log.read_text().replace("ItemId", "sku"))
+    to = tmp_path / "answers"
+    where = ["--sessions", str(tmp_path / "log.tsv"), "--to", str(to), "-k", "7"]
+
+    assert batch_recommend.main([*where, "--out", str(tmp_path / "out")]) == 0
+
+    assert json.loads((to / "summary.json").read_text())["sessions"] == len(expected)

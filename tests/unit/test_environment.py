@@ -298,15 +298,15 @@ def make_environment(checkout: Path) -> Path:
     return python
 
 
-def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
-    """Run the set-up of a checkout's legacy environment; nothing in it can be downloaded."""
+def set_up(checkout: Path, stack: str = "legacy") -> subprocess.CompletedProcess[str]:
+    """Run the set-up of a checkout's environment; nothing in it can be downloaded."""
     return subprocess.run(
         [sys.executable, "environment.py", "setup"],
         cwd=checkout,
-        env=outer_environ(STACK="legacy", GPU="no", PIP_NO_INDEX="1", PATH=os.defpath),
+        env=outer_environ(STACK=stack, GPU="no", PIP_NO_INDEX="1", PATH=os.defpath),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -372,7 +372,11 @@ def test_a_link_that_two_checkouts_share_belongs_to_the_first(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("gone", "which does not exist"), ("project", "which holds something else")],
+    [
+        ("gone", "which does not exist"),
+        ("project", "which holds something else"),
+        ("project/pyvenv.cfg", "which is not a folder"),
+    ],
 )
 def test_a_link_to_what_set_up_did_not_make_is_refused(
     tmp_path: Path, target: str, words: str
@@ -388,6 +392,39 @@ def test_a_link_to_what_set_up_did_not_make_is_refused(
     assert done.returncode == 1
     assert words in done.stderr
     assert mine.read_text() == "home = /usr/bin\n"
+
+
+@pytest.mark.parametrize("stack", ["legacy", ""])
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("gone", "which does not exist"), ("file", "which is not a folder"), (".venv", "which does")],
+)
+def test_a_link_in_the_place_of_all_environments_leads_to_a_folder(
+    tmp_path: Path, target: str, words: str, stack: str
+) -> None:
+    here = copy_checkout(tmp_path / "here")
+    (tmp_path / "file").touch()
+    (here / ".venv").symlink_to(here / target if target == ".venv" else tmp_path / target)
+
+    done = set_up(here, stack)
+
+    assert done.returncode == 1
+    assert f"{here / '.venv'} is a link to" in done.stderr and words in done.stderr
+    assert f"Remove the link (`rm {here / '.venv'}`)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [".venv", ".venv/legacy"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    here = copy_checkout(tmp_path / "here")
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).touch()
+
+    done = set_up(here)
+
+    assert done.returncode == 1
+    assert f"{here / name} is a file, where a folder of environments would be" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_command_runs_as_in_an_activated_environment(checkout: Path) -> None:

@@ -144,8 +144,8 @@ def test_a_scheme_that_cannot_be_read_is_refused(uri):
     scheme = uri.partition("://")[0]
     with pytest.raises(FilePatternError) as caught:
         find_files(uri)
-    assert str(caught.value).startswith(f"{uri}: {scheme}:// cannot be read here, but ")
-    assert "copy the files there" in str(caught.value)
+    assert str(caught.value).startswith(f"{uri}: {scheme}:// cannot be opened here, but ")
+    assert "keep the files there" in str(caught.value)
 
 
 def test_paths_are_joined_and_uris_stay(tmp_path, monkeypatch):

@@ -312,8 +312,8 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
     data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
     assert _problems(data=data) == [
         f"data.train: no file matches {bucket}/none.tsv: say TRAIN=path",
-        "data.eval: s3://b/eval.tsv: s3:// cannot be read here, but file://, gs:// and paths of "
-        "this machine: copy the files there, or mount what holds them as a folder: say EVAL=path",
+        "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and paths of "
+        "this machine: keep the files there, or mount what holds them as a folder: say EVAL=path",
         f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: say TEST=path",
     ]
 
@@ -380,12 +380,41 @@ def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
     both = DataPaths(train="train.tsv", test="test.tsv")
     assert _problems("data.test_days=2", data=both) == [
         f"data.test_days is 2, which cuts split test from train, but data.test is "
-        f'{folder}/test.tsv: remove one of them (SET="data.test=null", or no TEST=)'
+        f"{folder}/test.tsv: remove one of them (SET=data.test_days=null; or SET=data.test=null, "
+        "and no TEST=)"
     ]
     assert load_config("custom", ["data.test=null", "data.test_days=2"]).data.test is None
     (problem,) = _problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
     assert problem.startswith("data.test is not set, and cannot be cut from train since data.eval")
     assert problem.endswith("Say TEST=path too, or leave EVAL out, so that both are cut")
+
+
+def test_a_missing_test_file_need_not_be_there(folder: Path) -> None:
+    (folder / "test.tsv").unlink()
+    given = DataPaths(folder=str(folder))
+    (problem,) = _problems(data=given)
+    assert problem.endswith("TEST=path or DATA=folder, or SET=data.test=null to cut it from train")
+    assert load_config("custom", ["data.test=null"], given).data.test_fraction == 0.15
+
+
+@pytest.mark.parametrize("written", [[], ["data.test_fraction=0.2"], ["data.test_days=3"]])
+def test_the_command_line_replaces_how_a_file_cuts_test(folder: Path, written: list[str]) -> None:
+    """A run writes its cut into `config.yaml`, also where nobody chose it."""
+    file = folder / "config.yaml"
+    write_config(load_config("custom", written, DataPaths(train="train.tsv")), file)
+    mine = str(folder / "test.tsv")
+
+    def cut(*overrides: str, **given: str) -> tuple[str | None, float | None, float | None]:
+        data = load_config(str(file), overrides, DataPaths(**given)).data
+        return data.test, data.test_days, data.test_fraction
+
+    assert cut(test="test.tsv") == cut("data.test=test.tsv") == (mine, None, None)
+    assert cut(test="test.tsv", eval="other.tsv") == (mine, None, None)
+    assert cut("data.test_days=7") == (None, 7, None)
+    assert cut("data.test_fraction=0.3") == (None, None, 0.3)
+    assert cut("data.test=null") == cut() != (None, None, None)
+    (both,) = _problems("data.test_days=7", preset=str(file), data=DataPaths(test="test.tsv"))
+    assert "data.test_days is 7" in both and "SET=data.test_days=null" in both
 
 
 def test_where_eval_is_evaluated_no_test_is_needed(folder: Path) -> None:
