@@ -269,7 +269,7 @@ class CheckOptions:
       max_time_overlap: largest share of a later split's sessions that start before the last
         session of an earlier one.
       max_time_gap: longest time between the end of train and the start of eval or test, as a
-        multiple of the time that train spans (at least one day).
+        multiple of the time that train spans (at least one day, at most 365 days).
       max_implausible_times: largest share of a split's sessions that start before 1990 or later
         than tomorrow.
       max_tied_sessions: largest share of a split that is cut from train beyond its fraction, since

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from modules.sessions import SessionOptions, is_number
@@ -123,6 +123,7 @@ def output_split(source: str, start_time: int, cuts: Cuts | None) -> str:
 
 def timeline(
     start_times: Mapping[str, Iterable[int]],
+    inputs: Collection[str],
     options: SessionOptions,
     tail: TailOptions,
     now: int,
@@ -131,13 +132,14 @@ def timeline(
 
     Args:
       start_times: of all sessions of each input split that has some, in any order.
+      inputs: names of all input splits, also of those without a session.
       options: how much becomes eval.
       tail: how much becomes test.
       now: the present, in ms.
     """
     ordered = {split: sorted(starts) for split, starts in start_times.items()}
     counts = {f"{split}.distinct_starts": _distinct(starts) for split, starts in ordered.items()}
-    if "train" not in ordered or "eval" in ordered:
+    if "train" not in ordered or "eval" in inputs:
         return Timeline(None, counts | time_counts(ordered, now))
     cuts = split_cuts(ordered["train"], options, tail)
     parts = _parts(ordered.pop("train"), cuts)

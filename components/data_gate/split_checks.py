@@ -14,6 +14,7 @@ Counts = Mapping[str, int]
 """Of SessionExampleGen: its README says which."""
 
 _DAY_MS = 86_400_000
+_YEAR_MS = 365 * _DAY_MS
 
 
 class _Finding(NamedTuple):
@@ -123,11 +124,12 @@ def _gap(counts: Counts, before: list[str], late: str) -> _Finding:
     first = counts.get(f"{before[0]}.first_start", 0)
     last = max(counts.get(f"{split}.last_start", 0) for split in before)
     start = counts.get(f"{late}.first_start", 0)
-    span, gap = max(last - first, _DAY_MS), max(start - last, 0)
+    # At most a year: after ten of them, one session in 2100 should still be far away.
+    span, gap = min(max(last - first, _DAY_MS), _YEAR_MS), max(start - last, 0)
     return _Finding(
         "max_time_gap",
         late,
-        round(gap / span, 4),
+        gap / span,
         1,
         f"the first of {_of(counts[f'{late}.sessions'])} starts on {_day(start)}, "
         f"{_days(gap)} after the last of split {' and '.join(before)}, which spans "
@@ -167,18 +169,19 @@ def _tied(counts: Counts, split: str) -> _Finding:
 
 
 def _share(part: int, total: int) -> float:
-    return round(part / total, 6) if total else 0.0
+    return part / total if total else 0.0
 
 
 def _of(part: int, total: int | None = None) -> str:
     """Writes counts of sessions.
 
-    >>> _of(5, 2000), _of(1)
-    ('5 of 2,000 sessions (0.25%)', '1 session')
+    >>> _of(5, 2000), _of(1), _of(1, 3000000)
+    ('5 of 2,000 sessions (0.25%)', '1 session', '1 of 3,000,000 sessions (below 0.01%)')
     """
     if total is None:
         return f"{part:,} session{'' if part == 1 else 's'}"
-    return f"{part:,} of {_of(total)} ({_share(part, total):.2%})"
+    share = f"{_share(part, total):.2%}"
+    return f"{part:,} of {_of(total)} ({'below 0.01%' if part and share == '0.00%' else share})"
 
 
 def _day(time_ms: int) -> str:

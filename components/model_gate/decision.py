@@ -78,7 +78,7 @@ def steps_check(table: RankTable, baselines: RankTable) -> Check:
         f"model and baselines do not know the same items, which differs in {differs.sum():,} of "
         f"{len(differs):,} steps: {_known(table)} steps are known to the model and "
         f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first that differs "
-        f"is step {table.step[first]} of session {session_id!r}, counted from 0"
+        f"is step {table.step[first]} of session {quote(session_id)}, counted from 0"
     )
     return verdict.failure(verdict.AGREEMENT, STEPS_AGREE, reason)
 

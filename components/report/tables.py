@@ -209,8 +209,12 @@ def _cell(name: str, count: int | None) -> int | str | None:
 
     >>> _cell("first_start", 1442004589439), _cell("sessions", 5)
     ('2015-09-11 20:49:49.439 UTC', 5)
+    >>> _cell("first_start", 0), _cell("first_start", None)
+    ('1970-01-01 00:00:00.000 UTC', None)
     """
-    return utc_text(count) if count and name in ("first_start", "last_start") else count
+    if count is None or name not in ("first_start", "last_start"):
+        return count
+    return utc_text(count)
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -19,8 +19,9 @@ PackedStarts = tuple[str, bytes]
 class CombineStarts(beam.CombineFn):
     """Combines packed start times into (cuts of train or None, counts), plain values both."""
 
-    def __init__(self, options: SessionOptions, tail: TailOptions) -> None:
-        """Takes how much of train becomes eval, and how much test."""
+    def __init__(self, inputs: list[str], options: SessionOptions, tail: TailOptions) -> None:
+        """Takes the names of all input splits, how much of train becomes eval, how much test."""
+        self._inputs = inputs
         self._options = options
         self._tail = tail
 
@@ -48,5 +49,5 @@ class CombineStarts(beam.CombineFn):
             split: packing.unpack_ints(b"".join(parts)) for split, parts in packed.items()
         }
         now = time.time_ns() // 1_000_000
-        found = timeline(start_times, self._options, self._tail, now)
+        found = timeline(start_times, self._inputs, self._options, self._tail, now)
         return (None if found.cuts is None else tuple(found.cuts)), found.counts

@@ -175,8 +175,9 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
 
 def _time_hint(options: SessionOptions) -> str:
     return (
-        f"Times in column {options.time_column!r} are read as sessions.time_unit = "
-        f"{options.time_unit}; there are {', '.join(TIME_UNITS)}."
+        f"time: Write times in column {options.time_column!r} as ISO 8601, such as 2014-07-04 or "
+        "2014-07-04T10:51:09Z (not 04/07/2014, April or July?), or as numbers since 1970. They are "
+        f"read as sessions.time_unit = {options.time_unit}; there are {', '.join(TIME_UNITS)}."
     )
 
 

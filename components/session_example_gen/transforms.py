@@ -262,10 +262,10 @@ class SessionsFromFiles(beam.PTransform):
                 main="sessions",
             )
         )
+        combine = CombineStarts([*self._buckets], self._options, self._tail)
         found = (
             built[BuildSessions.STARTS]
-            | "Timeline"
-            >> beam.CombineGlobally(CombineStarts(self._options, self._tail)).without_defaults()
+            | "Timeline" >> beam.CombineGlobally(combine).without_defaults()
         )
         cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
         encoded = built["sessions"] | "EncodeExamples" >> beam.ParDo(
