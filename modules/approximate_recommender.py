@@ -72,6 +72,18 @@ class ApproximateRecommender:
         return {"item_ids": tf.constant(self._ids[top]), "scores": tf.constant(scores)}
 
 
+def catalogue_size(model: Any) -> int:
+    """Returns how many items a loaded model can recommend, 0 if it does not say.
+
+    Args:
+      model: from `load_recommender`.
+    """
+    if isinstance(model, ApproximateRecommender):
+        return len(model._ids)
+    ids = getattr(getattr(model, "_items", None), "_catalogue_ids", None)
+    return 0 if ids is None else int(ids.shape[0])
+
+
 def load_recommender(folder: str) -> Any:
     """Loads a SavedModel, or a model with an approximate index, which is asked alike.
 

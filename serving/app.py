@@ -100,7 +100,7 @@ class App:
         if request.method != "POST":
             raise MethodNotAllowed(["POST"], "Recommendations are asked for with POST.")
         body = self._body(request)
-        return _json(predict(model.signatures, body, self._limits, len(model.item_ids)))
+        return _json(predict(model.signatures, body, self._limits, model.catalogue_size))
 
     def _body(self, request: Request) -> bytes:
         too_large = RequestError(

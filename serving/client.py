@@ -7,20 +7,30 @@ import ipaddress
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.recommender import SIGNATURE, Recommendation
 
 MODEL_NAME = "session-retrieval"
-# Of one request, so that servers answer it within the timeout and their limits (serving/limits.py):
-# sessions, and item ids with the padding to the longest session.
+# Of one request, so that servers answer it within the timeout and their limits (serving/limits.py),
+# which a large catalogue lowers: sessions, and item ids with the padding to the longest session.
 _ROWS, _CELLS = 500, 50_000
+_TOO_LARGE = 413  # HTTP's status
 
 
 class ServerError(Exception):
-    """The server did not answer, or not with recommendations; the message says which and why."""
+    """The server did not answer, or not with recommendations; the message says which and why.
+
+    Attributes:
+      status: HTTP's, of a server that answered with an error; else None.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """Keeps message and status."""
+        super().__init__(message)
+        self.status = status
 
 
 def is_this_machine(host: str) -> bool:
@@ -63,6 +73,7 @@ class Client:
         path = parts.path.rstrip("/") or f"/v1/models/{MODEL_NAME}"
         self.url = f"{parts.scheme}://{parts.netloc}{path}"
         self._timeout = timeout
+        self._rows = _ROWS
         self._opener = opener_for(parts.hostname)
 
     def recommend(
@@ -70,7 +81,8 @@ class Client:
     ) -> list[list[Recommendation]]:
         """Returns the best items for each session, best first, as `pipeline.recommender` does.
 
-        Many sessions are sent as several requests, one after the other.
+        Many sessions are sent as several requests, one after the other; smaller ones once the
+        server says that one was too large.
 
         Args:
           sessions: item ids each, in time order; unknown ones are ignored by the model.
@@ -79,7 +91,16 @@ class Client:
         Raises:
           ServerError: there is no such answer.
         """
-        return [row for part in _parts(sessions) for row in self._recommend(part, count)]
+        answers: list[list[Recommendation]] = []
+        while len(answers) < len(sessions):
+            part = _next_part(sessions[len(answers) : len(answers) + self._rows])
+            try:
+                answers += self._recommend(part, count)
+            except ServerError as error:
+                if error.status != _TOO_LARGE or len(part) == 1:
+                    raise
+                self._rows = len(part) // 2
+        return answers
 
     def _recommend(
         self, sessions: Sequence[Sequence[str]], count: int
@@ -94,10 +115,14 @@ class Client:
                     for item_id, score in list(zip(ids, scores, strict=True))[:count]
                     if item_id
                 ]
-                for ids, scores in zip(answer["item_ids"], answer["scores"], strict=True)
+                for _, ids, scores in zip(
+                    sessions, answer["item_ids"], answer["scores"], strict=True
+                )
             ]
         except (KeyError, TypeError, ValueError) as error:
-            raise ServerError(f"{self.url} answered without item_ids and scores.") from error
+            raise ServerError(
+                f"{self.url} answered without item_ids and scores for each session."
+            ) from error
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> Any:
         """Asks a signature, in the API's columnar form, and returns its `outputs`.
@@ -114,7 +139,9 @@ class Client:
                 return json.load(response)["outputs"]
         except urllib.error.HTTPError as error:
             reason = error.read().decode("utf-8", "replace")[:500]
-            raise ServerError(f"{request.full_url} answered {error.code}: {reason}") from error
+            raise ServerError(
+                f"{request.full_url} answered {error.code}: {reason}", error.code
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise ServerError(
                 f"{request.full_url} does not answer: {error}. Is a server running there? "
@@ -124,14 +151,11 @@ class Client:
             raise ServerError(f"{request.full_url} does not speak the predict API.") from error
 
 
-def _parts(sessions: Sequence[Sequence[str]]) -> Iterator[Sequence[Sequence[str]]]:
-    """Cuts sessions into parts of one request each."""
-    start, longest = 0, 0
-    for end, session in enumerate(sessions):
+def _next_part(sessions: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Returns the first of the sessions, as many as one request takes with their padding."""
+    longest = 0
+    for rows, session in enumerate(sessions):
         longest = max(longest, len(session))
-        rows = end - start
-        if rows and (rows == _ROWS or (rows + 1) * longest > _CELLS):
-            yield sessions[start:end]
-            start, longest = end, len(session)
-    if start < len(sessions):
-        yield sessions[start:]
+        if rows and (rows + 1) * longest > _CELLS:
+            return sessions[:rows]
+    return sessions

@@ -45,13 +45,14 @@ class Limits:
         if rows > self.rows:
             raise _too_many(rows, "rows", self.rows)
 
-    def check(self, signature: str, arrays: Mapping[str, Array], known_items: int) -> None:
+    def check(self, signature: str, arrays: Mapping[str, Array], catalogue_size: int) -> None:
         """Looks at the sizes of a request before anything is computed.
 
         Args:
           signature: its name.
           arrays: the inputs, by name.
-          known_items: of the model, 0 if it does not say; no answer is longer.
+          catalogue_size: items that the model can recommend, 0 if it does not say; no answer is
+            longer.
 
         Raises:
           RequestError: it asks for too much, with status 413.
@@ -66,10 +67,10 @@ class Limits:
         rows, what = len(lengths), "rows"
         if signature == _STEPS:
             rows, what = sum(lengths), "steps"
-        most = self._most_rows(signature, known_items)
+        most = self._most_rows(signature, catalogue_size)
         if rows > most:
             raise _too_many(rows, what, most)
-        k = longest if signature == _STEPS else _answers_per_row(arrays, known_items)
+        k = longest if signature == _STEPS else _answers_per_row(signature, arrays, catalogue_size)
         if len(lengths) * k > self.answers:
             raise _too_much(
                 f"{len(lengths):,} rows times {k:,} answers are too many for one request: at most "
@@ -77,11 +78,11 @@ class Limits:
                 "a smaller k where the signature has one."
             )
 
-    def _most_rows(self, signature: str, known_items: int) -> int:
+    def _most_rows(self, signature: str, catalogue_size: int) -> int:
         """Returns how many rows a signature takes; of a huge catalogue fewer."""
         if signature in _LOOK_UPS:
             return self.rows
-        return min(self.rows, max(1, self.scores // max(known_items, 1)))
+        return min(self.rows, max(1, self.scores // max(catalogue_size, 1)))
 
 
 def _too_many(rows: int, what: str, most: int) -> RequestError:
@@ -94,10 +95,12 @@ def _too_much(message: str) -> RequestError:
     return RequestError(message, 413)
 
 
-def _answers_per_row(arrays: Mapping[str, Array], known_items: int) -> int:
+def _answers_per_row(signature: str, arrays: Mapping[str, Array], catalogue_size: int) -> int:
     """Returns how long the answer for a row gets."""
+    if signature in _LOOK_UPS:
+        return 1
     k = int(arrays["k"]) if "k" in arrays else _ANSWERS
-    return min(k, known_items) if known_items else k
+    return min(k, catalogue_size) if catalogue_size else k
 
 
 def _session_lengths(arrays: Mapping[str, Array]) -> list[int]:

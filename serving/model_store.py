@@ -25,12 +25,14 @@ class ServedModel:
     Attributes:
       folder: of the SavedModel; its name is the version where it is a number.
       signatures: functions by name.
+      catalogue_size: items that it can recommend, 0 if it does not say.
       item_ids: of all known items, the most frequent first; empty if the model does not list them.
       known: the same as a set.
     """
 
     folder: Path
     signatures: Mapping[str, Any]
+    catalogue_size: int
     item_ids: tuple[str, ...]
     known: frozenset[str]
     _model: Any  # signatures do not keep alive what they read
@@ -49,10 +51,14 @@ def load(folder: Path) -> ServedModel:
     """
     import tensorflow as tf
 
+    from modules.approximate_recommender import catalogue_size
+
     model = load_model(folder)
     model.signatures[SIGNATURE](item_ids=tf.constant([[""]]))
     items = known_items(folder)
-    return ServedModel(folder, model.signatures, items, frozenset(items), model)
+    return ServedModel(
+        folder, model.signatures, catalogue_size(model), items, frozenset(items), model
+    )
 
 
 class ModelStore:

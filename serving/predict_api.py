@@ -29,7 +29,7 @@ def predict(
     signatures: Mapping[str, Any],
     body: bytes,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-    known_items: int = 0,
+    catalogue_size: int = 0,
 ) -> dict[str, Any]:
     """Answers the body of a predict request.
 
@@ -37,7 +37,7 @@ def predict(
       signatures: of a loaded SavedModel.
       body: JSON.
       limits: what one request may ask for.
-      known_items: of the model, 0 if it does not say.
+      catalogue_size: items that the model can recommend, 0 if it does not say.
 
     Returns:
       What goes back as JSON.
@@ -49,7 +49,8 @@ def predict(
     name = request.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str) or name not in signatures:
         there = ", ".join(sorted(signatures))
-        raise RequestError(f"No signature {quote(name)}; there are: {there}.")
+        found = quote(name) if isinstance(name, str) else shown(name)
+        raise RequestError(f"No signature {found}; there are: {there}.")
     function = signatures[name]
     specs = dict(sorted(function.structured_input_signature[1].items()))
     by_row = "instances" in request
@@ -57,8 +58,8 @@ def predict(
     values = by_name(values, list(specs))
     limits.check_rows(values)
     arrays = read_arrays(values, specs)
-    limits.check(name, arrays, known_items)
-    parts = [arrays] if name in _WHOLE else _parts(arrays, known_items)
+    limits.check(name, arrays, catalogue_size)
+    parts = [arrays] if name in _WHOLE else _parts(arrays, catalogue_size)
     outputs = _call(function, specs, parts)
     if not by_row:
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
@@ -117,9 +118,9 @@ def _call(
     return outputs
 
 
-def _parts(arrays: Mapping[str, Array], known_items: int) -> Iterator[dict[str, Array]]:
+def _parts(arrays: Mapping[str, Array], catalogue_size: int) -> Iterator[dict[str, Array]]:
     """Cuts the inputs into parts of a few rows; what is not by row goes into all of them."""
-    at_once = max(1, min(_ROWS_AT_ONCE, _SCORES_AT_ONCE // max(known_items, 1)))
+    at_once = max(1, min(_ROWS_AT_ONCE, _SCORES_AT_ONCE // max(catalogue_size, 1)))
     rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
     sizes = [len(example) for example in arrays.get("examples", ())]
     start = 0

@@ -77,9 +77,16 @@ def read_arrays(values: Mapping[str, Any], specs: Mapping[str, Any]) -> dict[str
 
 
 def shown(value: Any) -> str:
-    """Returns a part of a request as messages show it: as JSON, its first characters."""
-    text = json.dumps(value, ensure_ascii=False)
-    return with_rest(text[:MOST_CHARACTERS], len(text) - MOST_CHARACTERS)
+    """Returns a part of a request as messages show it: as JSON, its first characters.
+
+    Halves of surrogate pairs, which JSON may hold and UTF-8 cannot, are escaped.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # writing takes deeper calls than reading did
+        return "a value that is nested too deeply to be shown"
+    start = text[:MOST_CHARACTERS].encode(errors="backslashreplace").decode()
+    return with_rest(start, len(text) - MOST_CHARACTERS)
 
 
 def _array(name: str, value: Any, spec: Any) -> Array:

@@ -96,7 +96,7 @@ def _filtered(**changes: Any) -> dict[str, Any]:
         ({}, "either 'inputs' or 'instances'"),
         (b"[" * 100_000, "The body is not valid JSON"),
         ({"signature_name": "x", "inputs": []}, "No signature 'x'; there are: embed_items"),
-        ({"signature_name": ["x"], "inputs": []}, "No signature ['x']"),
+        ({"signature_name": ["x"], "inputs": []}, 'No signature ["x"]'),
         ({"signature_name": "recommend", "inputs": [["a"], ["a", "b"]]}, "rows of one length"),
         ({"signature_name": "recommend", "inputs": ["a"]}, "item_ids[0] must be a list"),
         (

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from modules import metrics, serving
+from modules.approximate_recommender import catalogue_size
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.model import TwoTower
 from modules.seen_items import SeenItemScores
@@ -66,6 +67,11 @@ def _example(session: list[str]) -> bytes:
     values = tf.train.BytesList(value=[item.encode() for item in session])
     feature = {"item_ids": tf.train.Feature(bytes_list=values)}
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def test_the_catalogue_is_smaller_than_the_known_items(signatures: dict) -> None:
+    assert catalogue_size(signatures["module"]) == ITEMS
+    assert catalogue_size(tf.Module()) == 0
 
 
 def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) -> None:

@@ -6,6 +6,7 @@ The model is a small one that tells what it was asked, so that nothing has to be
 from __future__ import annotations
 
 import base64
+import dataclasses
 import http.client
 import json
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import tensorflow as tf
 
 from modules.approximate_recommender import Signature
 from serving import app
-from serving.client import Client
+from serving.client import Client, ServerError
 from serving.limits import Limits
 from serving.model_store import ModelStore
 from serving.predict_api import predict
@@ -205,6 +206,33 @@ def test_a_huge_value_is_quoted_in_part(store: ModelStore) -> None:
     assert "more characters" in _refused(store, huge, [])
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"signature_name": "weigh", "inputs": "\\ud800"}', 'each a number, got "\\ud800".'),
+        ('{"signature_name": "weigh", "inputs": ["\\udc00"]}', 'a number, got "\\udc00".'),
+        ('{"instances": [{"\\ud800": 1}]}', 'must be a string, got {"\\ud800": 1}.'),
+        ('{"signature_name": "\\ud800", "inputs": 1}', "No signature '\\ud800'; there are"),
+        ('{"signature_name": ["\\ud800"], "inputs": 1}', 'No signature ["\\ud800"]; there are'),
+    ],
+)
+def test_what_json_can_hold_and_an_answer_cannot_is_refused_in_json(
+    server: Any, body: str, message: str
+) -> None:
+    status, answer = _post(server, body.encode())
+    assert status == 400 and message in answer["error"]
+
+
+def test_deeply_nested_values_are_refused_in_json(server: Any) -> None:
+    """Python reads JSON a little deeper than it writes it, how deep depends on its version."""
+    for depth in (100, *range(900, 1_000, 3), 3_000, 100_000):
+        nested = "[" * depth + "]" * depth
+        for name, inputs in (('"weigh"', f"[{nested}]"), (nested, "1")):
+            body = f'{{"signature_name": {name}, "inputs": {inputs}}}'
+            status, answer = _post(server, body.encode())
+            assert status == 400 and len(answer["error"]) < 500
+
+
 def test_many_rows_are_answered_a_part_at_a_time(store: ModelStore) -> None:
     sessions = [[f"a{number}", ""] for number in range(200)]
     found = _ask(store, "recommend", sessions)
@@ -274,7 +302,13 @@ def test_a_request_at_the_limits_is_answered(store: ModelStore) -> None:
 
 @pytest.mark.parametrize(
     ("signature", "rows", "status"),
-    [("recommend", 500, 200), ("recommend", 501, 413), ("embed_items", 1_000, 200)],
+    [
+        ("recommend", 500, 200),
+        ("recommend", 501, 413),
+        ("embed_items", 10_000, 200),
+        ("embed_query", 10_000, 200),
+        ("eval_features", 10_000, 200),
+    ],
 )
 def test_a_huge_catalogue_takes_fewer_rows_and_scores_few_at_once(
     signature: str, rows: int, status: int
@@ -289,7 +323,7 @@ def test_a_huge_catalogue_takes_fewer_rows_and_scores_few_at_once(
     signatures = {signature: Signature(tf.TensorSpec([None, 1], TEXT, "item_ids"), ask)}
     body = {"signature_name": signature, "inputs": [["a"]] * rows}
     try:
-        predict(signatures, json.dumps(body).encode(), known_items=1_000_000)
+        predict(signatures, json.dumps(body).encode(), catalogue_size=1_000_000)
     except RequestError as error:
         assert (error.status, seen) == (status, [])
         assert str(error).startswith(f"{rows:,} rows are too many for one request: at most 500.")
@@ -304,7 +338,7 @@ def test_what_tensorflow_says_is_cut(store: ModelStore) -> None:
 
 def test_no_answer_is_longer_than_the_catalogue(store: ModelStore) -> None:
     body = {"signature_name": "recommend_filtered", "inputs": _filtered(k=2**31 - 1)}
-    predict(store.current.signatures, json.dumps(body).encode(), LIMITS, known_items=800)
+    predict(store.current.signatures, json.dumps(body).encode(), LIMITS, catalogue_size=800)
 
 
 def _post(server: Any, body: bytes | Iterator[bytes]) -> tuple[int, Any]:
@@ -338,6 +372,28 @@ def test_a_request_beyond_the_limits_over_http(server: Any) -> None:
     status, answer = _post(server, json.dumps(body).encode())
     assert status == 413
     assert answer["error"].startswith("100,000 rows are too many for one request: at most 10,000.")
+
+
+@pytest.mark.parametrize("most_rows", [499, 3, 1])
+def test_the_client_sends_fewer_sessions_where_the_catalogue_is_huge(
+    store: ModelStore, most_rows: int
+) -> None:
+    served = ModelStore(lambda: store.current.folder)
+    served.current = dataclasses.replace(store.current, catalogue_size=600_000)
+    server = app.start(served, "localhost", 0, Limits(scores=600_000 * most_rows))
+    sessions = [[f"a{number}"] for number in range(601)]
+    client = Client(f"http://localhost:{server.server_port}")
+    try:
+        for _ in range(2):
+            answers = client.recommend(sessions, 1)
+            assert [[item.item_id for item in row] for row in answers] == sessions
+    finally:
+        server.shutdown()
+
+
+def test_the_client_says_that_a_single_session_is_too_long(server: Any) -> None:
+    with pytest.raises(ServerError, match=r"answered 413: .*A session of 10,001 items is too long"):
+        Client(f"http://localhost:{server.server_port}").recommend([["a"] * 10_001], 1)
 
 
 @pytest.mark.parametrize(("count", "length"), [(0, 1), (1, 60_000), (1_203, 1), (30, 9_000)])
