@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from modules.characters import BLANKS
 from modules.vocabulary import Vocabulary
+
+_BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"
+_BLANKS_AROUND = rf"\A{_BLANK}|{_BLANK}\z"  # as RE2 writes the start and the end of a text
 
 
 class ItemTable(tf.Module):
@@ -42,7 +46,9 @@ class ItemTable(tf.Module):
 
         Blanks around an id are no part of it, as in the log that the model learned from.
         """
-        return self._positions.lookup(tf.strings.strip(item_ids))
+        # tf.strings.strip knows ASCII's blanks alone, and takes as long.
+        bare = tf.strings.regex_replace(item_ids, _BLANKS_AROUND, "")
+        return self._positions.lookup(bare)
 
     def catalogue_positions(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns the position of each id, int64 of the same shape; -1 outside the catalogue."""

@@ -17,6 +17,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
+from modules.characters import BLANKS
 from modules.quoting import quote
 from serving.client import MODEL_NAME
 from serving.limits import Limits
@@ -82,7 +83,8 @@ class App:
 
     def _matching(self, request: Request, model: ServedModel) -> list[str]:
         if "is" in request.args:
-            return [item for item in request.args.getlist("is") if item in model.known]
+            asked = request.args.getlist("is")
+            return [item for item in asked if item.strip(BLANKS) in model.known]
         words = request.args.get("q", "").casefold()
         found = (item for item in model.item_ids if words in item.casefold())
         return [item for item, _ in zip(found, range(_SUGGESTED), strict=False)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modules.characters import BLANKS
 from modules.configuration import ModelOptions, TrainerOptions
 from modules.model import TwoTower
 from modules.seen_items import SeenItemScores
@@ -75,6 +76,26 @@ def test_k_items_are_answered_or_the_whole_catalogue(recommender: Recommender, k
 
     assert items == [row[:k] for row in everything]
     assert scores.shape == (len(SESSIONS), min(k, SIZE))
+
+
+@pytest.mark.parametrize("blanks", [*BLANKS, BLANKS, "\ufeff \u3000\t"])
+def test_blanks_around_an_id_are_no_part_of_it(recommender: Recommender, blanks: str) -> None:
+    """The same blanks as in the log: one rule for what is learned and what is asked."""
+    blank = blanks.encode()
+    plain, scores = _ask(recommender, SESSIONS, exclude=[[b"c c"]] * len(SESSIONS))
+    padded = [[blank + item + blank for item in row] for row in SESSIONS]
+
+    items, found = _ask(recommender, padded, exclude=[[blank + b"c c"]] * len(SESSIONS))
+
+    assert items == plain
+    np.testing.assert_array_equal(found, scores)
+
+
+def test_what_looks_like_a_blank_only_in_part_stays(recommender: Recommender) -> None:
+    """Bytes of a blank in UTF-8 are no blank alone, and a blank inside an id is a part of it."""
+    ids = [[b"a\xa0"], [b"a\x85"], [b"\xe2\x80a"], [b"a\x1f"], ["a\u200b".encode()], [b"cc"]]
+    (nothing_known,), _ = _ask(recommender, [[]])
+    assert _ask(recommender, ids)[0] == [nothing_known] * len(ids)
 
 
 def test_exclusions_are_those_of_their_row(recommender: Recommender) -> None:
