@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from typing import IO
 
-from modules.characters import BLANKS, is_not_utf8, without_marks
+from modules.characters import BLANKS, is_not_utf8, strip_blanks, without_marks
 from modules.file_kinds import (
     SAMPLE_BYTES,
     WRITE_AS_UTF8,
@@ -14,6 +15,7 @@ from modules.file_kinds import (
     what_is_wrong,
 )
 from modules.packed_text import BrokenFileError, open_unpacked
+from modules.row_fields import is_enclosed
 
 
 class TextFileError(ValueError):
@@ -50,16 +52,23 @@ def _unpacked(raw: IO[bytes]) -> bytes:
     return open_unpacked(raw, codec).read() if codec else raw.read()
 
 
-def read_ids(path: str | os.PathLike[str]) -> dict[bytes, None]:
+def read_ids(
+    path: str | os.PathLike[str], known: Container[bytes] = frozenset()
+) -> dict[bytes, None]:
     """Returns the ids of a list, one a line, without the blanks around them, in order.
 
-    Quotes around every single one are not part of them.
+    Quotes around every single one are not part of them, unless one is known with its quotes: they
+    were letters in the log, too.
+
+    Args:
+      path: of the list.
+      known: ids that the log had.
 
     Raises:
       TextFileError: the file is not UTF-8 text.
     """
-    ids = [line.strip(BLANKS) for line in read_text(path).split("\n")]
-    ids = [item_id for item_id in ids if item_id]
-    if all(len(item_id) > 1 and item_id[0] == item_id[-1] == '"' for item_id in ids):
-        ids = [item_id[1:-1].replace('""', '"') for item_id in ids]
-    return dict.fromkeys(item_id.encode() for item_id in ids)
+    lines = (line.strip(BLANKS) for line in read_text(path).split("\n"))
+    ids = [line.encode() for line in lines if line]
+    if all(map(is_enclosed, ids)) and not any(item_id in known for item_id in ids):
+        ids = [strip_blanks(item_id[1:-1].replace(b'""', b'"')) for item_id in ids]
+    return dict.fromkeys(item_id for item_id in ids if item_id)

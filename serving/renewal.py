@@ -81,7 +81,7 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
     load_model(base)
     variables = _read(base)
     ids = variables[_key(variables, _IDS, base)]
-    listed = _listed(items)
+    listed = _listed(items, frozenset(ids))
     offered = np.array([item in listed for item in ids], bool)
     if offered.mean() < least_share or not offered.any():
         raise RenewalError(
@@ -119,9 +119,9 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
     return Renewal(version, base, seconds=time.monotonic() - began, **counts)
 
 
-def _listed(items: Path) -> dict[bytes, None]:
+def _listed(items: Path, known: frozenset[bytes]) -> dict[bytes, None]:
     try:
-        return read_ids(items)
+        return read_ids(items, known)
     except TextFileError as error:
         raise RenewalError(f"{error}.") from error
 

@@ -44,6 +44,25 @@ def test_quotes_around_some_ids_are_letters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "known", "ids"),
+    [
+        ('"a"\n"b"\n', [b'"a"'], [b'"a"', b'"b"']),  # of a log with sessions.quoting=none
+        ('"a"\n"b"\n', [b"a", b"b"], [b"a", b"b"]),
+        ('"a"\n"b"\n', [], [b"a", b"b"]),
+        ('" i2 "\n"\u00a0i3"\n', [b"i2"], [b"i2", b"i3"]),
+        ('"a"\n""\n" "\n', [], [b"a"]),
+        ('"say ""a"""\n', [b'say "a"'], [b'say "a"']),
+        ('"\n', [], [b'"']),
+    ],
+)
+def test_quotes_of_a_list_are_read_as_those_of_the_log(
+    tmp_path: Path, lines: str, known: list[bytes], ids: list[bytes]
+) -> None:
+    (tmp_path / "items.txt").write_text(lines, encoding="utf-8")
+    assert list(read_ids(tmp_path / "items.txt", frozenset(known))) == ids
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (TEXT.encode("utf-16"), "is UTF-16 text: write it as UTF-8"),
