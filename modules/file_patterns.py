@@ -14,7 +14,7 @@ import fnmatch
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
@@ -42,12 +42,12 @@ def is_uri(path: str) -> bool:
 
 
 def is_file(path: str) -> bool:
-    """Returns whether there is a file, on this machine or at a URI.
+    """Returns whether there is a file, on this machine or at a URI that TensorFlow opens.
 
     Raises:
       FilePatternError: the place cannot be read, or a link leads nowhere.
     """
-    place = _place_of(path)
+    place = _place_of(path, _tensorflow_schemes)
     try:
         return place.is_file(path)
     except place.errors as error:
@@ -185,8 +185,12 @@ class _Elsewhere:
 _Place = _ThisMachine | _Elsewhere
 
 
-def _place_of(pattern: str) -> _Place:
+def _place_of(pattern: str, readable: Callable[[], tuple[str, ...]] | None = None) -> _Place:
     """Returns who knows the files of a pattern.
+
+    Args:
+      pattern: also a path.
+      readable: returns the schemes of URIs that can be read; by default, those of a log.
 
     Raises:
       FilePatternError: nobody does.
@@ -194,7 +198,7 @@ def _place_of(pattern: str) -> _Place:
     uri = _URI.match(pattern)
     if not uri:
         return _ThisMachine()
-    known = _readable_schemes()
+    known = (readable or _readable_schemes)()
     if uri["scheme"] not in known:
         raise FilePatternError(
             f"{pattern}: {uri['scheme']}:// cannot be opened here, but "
@@ -205,17 +209,24 @@ def _place_of(pattern: str) -> _Place:
 
 
 @functools.cache
-def _readable_schemes() -> tuple[str, ...]:
-    """Returns the schemes of URIs that both TensorFlow and Beam open."""
+def _tensorflow_schemes() -> tuple[str, ...]:
+    """Returns the schemes of URIs that TensorFlow opens, as it does those of models."""
     import tensorflow as tf
+
+    return tuple(sorted({*tf.io.gfile.get_registered_schemes()} - {""}))
+
+
+@functools.cache
+def _readable_schemes() -> tuple[str, ...]:
+    """Returns the schemes of URIs that both TensorFlow and Beam open, as they do logs."""
     from apache_beam.io.filesystems import FileSystems
 
     found = []
-    for scheme in tf.io.gfile.get_registered_schemes():
+    for scheme in _tensorflow_schemes():
         with contextlib.suppress(ValueError):  # of a scheme that Beam does not know
             FileSystems.get_filesystem(f"{scheme}://")
             found.append(scheme)
-    return tuple(sorted({*found} - {""}))
+    return tuple(found)
 
 
 def _check_name(path: str) -> None:

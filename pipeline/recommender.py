@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
-from modules.file_patterns import is_file, is_plain
+from modules.file_patterns import FilePatternError, is_file, is_plain
 from modules.item_ids import ITEM_LIST
 
 SIGNATURE = "recommend"
@@ -103,9 +103,14 @@ def check_loadable(folder: Path | str) -> None:
             f"TensorFlow cannot load a model with one of * ? [ \\ in its path, got {folder}: "
             "rename the folder, or name a link to it elsewhere."
         )
-    if not is_file(os.path.join(folder, "saved_model.pb")):
+    try:
+        is_there = is_file(os.path.join(folder, "saved_model.pb"))
+        needs_faiss = is_there and holds_index(str(folder))
+    except FilePatternError as error:
+        raise NoModelError(f"{error}.") from error
+    if not is_there:
         raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
-    if holds_index(str(folder)):
+    if needs_faiss:
         try:
             require_faiss()
         except FaissMissingError as error:
