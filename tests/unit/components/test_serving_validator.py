@@ -48,6 +48,11 @@ def test_a_limit_is_compared_with_the_figure_that_is_reported() -> None:
     assert failed == [False, True]
 
 
-def test_nothing_timed_has_no_latency() -> None:
-    first, _ = _latency([], max_p50_ms=25.0)
-    assert (first.passed, first.explanation) == (True, "no session to time, at most 25")
+def test_nothing_timed_keeps_no_limit() -> None:
+    first, second = _latency([], max_p50_ms=25.0)
+    assert not first.passed
+    assert first.explanation == (
+        "no session to time, at most 25: give the evaluation split sessions, or set "
+        "serving.max_p50_ms=null"
+    )
+    assert (second.passed, second.explanation) == (True, "no session to time")
