@@ -9,24 +9,27 @@ for URIs.
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from modules.file_places import (
+    URI,
+    FilePatternError,
+    Place,
+    ThisMachine,
+    place_of,
+    tensorflow_schemes,
+)
 
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
 _WILDCARDS = "*?["
-_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_START = re.compile(rf"{_URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
+_START = re.compile(rf"{URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 _ANY_DEPTH = "**"
-
-
-class FilePatternError(ValueError):
-    """A pattern, or a file that it names, cannot be used; the message says why."""
 
 
 class Match(NamedTuple):
@@ -38,7 +41,7 @@ class Match(NamedTuple):
 
 def is_uri(path: str) -> bool:
     """Returns whether a path names a place by a scheme, such as `gs://`."""
-    return bool(_URI.match(path))
+    return bool(URI.match(path))
 
 
 def is_file(path: str) -> bool:
@@ -47,7 +50,7 @@ def is_file(path: str) -> bool:
     Raises:
       FilePatternError: the place cannot be read, or a link leads nowhere.
     """
-    place = _place_of(path, _tensorflow_schemes)
+    place = place_of(path, tensorflow_schemes)
     try:
         return place.is_file(path)
     except place.errors as error:
@@ -60,7 +63,7 @@ def check_scheme(path: str) -> None:
     Raises:
       FilePatternError: nothing here opens URIs of its scheme.
     """
-    _place_of(path)
+    place_of(path)
 
 
 def is_plain(path: str) -> bool:
@@ -100,133 +103,42 @@ def find_files(pattern: str) -> list[str]:
 def find_matches(pattern: str) -> list[Match]:
     """Returns the files that a pattern names, with what its placeholders stand for.
 
+    A file with several names comes once for each text of the placeholders: a link may give the file
+    of one day to the next.
+
     Raises:
       FilePatternError: as `find_files`; or a placeholder occurs twice.
     """
     names = [name for name, _ in PLACEHOLDER.findall(pattern)]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise FilePatternError(f"{pattern} must have {{{repeated[0]}}} once, not repeatedly")
-    place = _place_of(pattern)
-    found: dict[str, Match] = {}
+    place = place_of(pattern)
+    found: dict[tuple[str, ...], Match] = {}
     try:
         for match in _expand(pattern, place):
             if place.is_file(match.path):
                 _check_name(match.path)
-                file = place.identity(match.path)
-                # Of several names of a file its own, else the shortest way to it.
-                found[file] = min(match, found.get(file, match), key=lambda m: _rank(m.path, file))
+                file = (place.identity(match.path), *match.values.values())
+                other = found.setdefault(file, match)
+                found[file] = min(match, other, key=_rank) if other is not match else match
     except place.errors as error:
         raise FilePatternError(f"{pattern} cannot be looked up: {error}") from error
     return sorted(found.values(), key=lambda match: match.path)
 
 
+def identity(path: str) -> str:
+    """Returns what is the same for all names of a file here, links of any kind; a URI as it is."""
+    return path if is_uri(path) else ThisMachine().identity(path)
+
+
 def what_is_there(pattern: str) -> str:
     """Says what a pattern matches that names no file: nothing, or what is none."""
-    place = _place_of(pattern)
+    place = place_of(pattern)
     for match in _expand(pattern, place):
         if place.is_folder(match.path):
             return f"only the folder {match.path}"
         return f"only {match.path}, which is a pipe or a device, not a file"
     return "nothing"
-
-
-class _ThisMachine:
-    """Files of this machine."""
-
-    errors: tuple[type[Exception], ...] = (OSError,)
-
-    def exists(self, path: str) -> bool:
-        return os.path.lexists(path)
-
-    def is_folder(self, path: str) -> bool:
-        return os.path.isdir(path or os.curdir)
-
-    def is_file(self, path: str) -> bool:
-        if os.path.islink(path) and not os.path.exists(path):
-            raise FilePatternError(
-                f"{path} is a link to {os.readlink(path)}, which does not exist: remove the link, "
-                "or put its file there"
-            )
-        return os.path.isfile(path)
-
-    def names(self, folder: str) -> list[str]:
-        return os.listdir(folder or os.curdir)
-
-    def identity(self, path: str) -> str:
-        return os.path.realpath(path)
-
-
-class _Elsewhere:
-    """Files at URIs, as TensorFlow knows them."""
-
-    def __init__(self) -> None:
-        import tensorflow as tf
-
-        self._files = tf.io.gfile
-        self.errors: tuple[type[Exception], ...] = (OSError, tf.errors.OpError)
-
-    def exists(self, path: str) -> bool:
-        return bool(self._files.exists(path))
-
-    def is_folder(self, path: str) -> bool:
-        return bool(self._files.isdir(path))
-
-    def is_file(self, path: str) -> bool:
-        return self.exists(path) and not self.is_folder(path)
-
-    def names(self, folder: str) -> list[str]:
-        names = (name.rstrip("/") for name in self._files.listdir(folder))
-        return [name for name in names if name]  # an object store may list the folder itself
-
-    def identity(self, path: str) -> str:
-        return path
-
-
-_Place = _ThisMachine | _Elsewhere
-
-
-def _place_of(pattern: str, readable: Callable[[], tuple[str, ...]] | None = None) -> _Place:
-    """Returns who knows the files of a pattern.
-
-    Args:
-      pattern: also a path.
-      readable: returns the schemes of URIs that can be read; by default, those of a log.
-
-    Raises:
-      FilePatternError: nobody does.
-    """
-    uri = _URI.match(pattern)
-    if not uri:
-        return _ThisMachine()
-    known = (readable or _readable_schemes)()
-    if uri["scheme"] not in known:
-        raise FilePatternError(
-            f"{pattern}: {uri['scheme']}:// cannot be opened here, but "
-            f"{', '.join(f'{scheme}://' for scheme in known)} and paths of this machine: keep the "
-            "files there, or mount what holds them as a folder"
-        )
-    return _Elsewhere()
-
-
-@functools.cache
-def _tensorflow_schemes() -> tuple[str, ...]:
-    """Returns the schemes of URIs that TensorFlow opens, as it does those of models."""
-    import tensorflow as tf
-
-    return tuple(sorted({*tf.io.gfile.get_registered_schemes()} - {""}))
-
-
-@functools.cache
-def _readable_schemes() -> tuple[str, ...]:
-    """Returns the schemes of URIs that both TensorFlow and Beam open, as they do logs."""
-    from apache_beam.io.filesystems import FileSystems
-
-    found = []
-    for scheme in _tensorflow_schemes():
-        with contextlib.suppress(ValueError):  # of a scheme that Beam does not know
-            FileSystems.get_filesystem(f"{scheme}://")
-            found.append(scheme)
-    return tuple(found)
 
 
 def _check_name(path: str) -> None:
@@ -237,13 +149,17 @@ def _check_name(path: str) -> None:
         raise FilePatternError(f"the name {path!r} is not valid UTF-8: rename the file") from error
 
 
-def _rank(path: str, file: str) -> tuple[bool, int, str]:
-    return path != file, path.count("/"), path
+def _rank(match: Match) -> tuple[bool, int, str]:
+    """Orders the names of a file: its own, before links to it; the shortest way to it."""
+    path = match.path
+    return os.path.realpath(path) != path, path.count("/"), path
 
 
-def _expand(pattern: str, place: _Place) -> list[Match]:
+def _expand(pattern: str, place: Place) -> list[Match]:
     """Returns everything that a pattern matches, folders too."""
     path, parts = _literal_start(pattern, place)
+    # Any number of folders below any number of folders: said once, looked up once.
+    parts = [p for n, p in enumerate(parts) if p != _ANY_DEPTH or parts[n - 1 : n] != [p]]
     if parts and parts[-1] == _ANY_DEPTH:
         parts = [*parts, "*"]
     found = {path: Match(path, {})}
@@ -253,7 +169,7 @@ def _expand(pattern: str, place: _Place) -> list[Match]:
     return [match for match in found.values() if parts or place.exists(match.path)]
 
 
-def _literal_start(pattern: str, place: _Place) -> tuple[str, list[str]]:
+def _literal_start(pattern: str, place: Place) -> tuple[str, list[str]]:
     """Returns the longest start of a pattern that is taken as it stands, and the parts behind."""
     start = _START.match(pattern)
     path = start[0] if start else ""
@@ -270,7 +186,7 @@ def _is_pattern(part: str) -> bool:
     return bool(PLACEHOLDER.search(part)) or any(character in part for character in _WILDCARDS)
 
 
-def _below(folder: Match, part: str, place: _Place) -> Iterator[Match]:
+def _below(folder: Match, part: str, place: Place) -> Iterator[Match]:
     """Yields what a part of a pattern matches in a folder."""
     if not place.is_folder(folder.path):
         return
@@ -287,7 +203,7 @@ def _below(folder: Match, part: str, place: _Place) -> Iterator[Match]:
                 yield Match(os.path.join(folder.path, name), {**folder.values, **values})
 
 
-def _folders(top: str, place: _Place) -> Iterator[str]:
+def _folders(top: str, place: Place) -> Iterator[str]:
     """Yields a folder and all below it, links followed, each once and none that is hidden."""
     waiting, seen = [top], set()
     while waiting:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from modules.file_patterns import (
-    FilePatternError,
     absolute,
     find_files,
     is_uri,
     join,
     what_is_there,
 )
+from modules.file_places import FilePatternError
 from modules.time_splits import SPLITS, TailOptions
 from pipeline.typed_values import NULL
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
-from modules.file_patterns import FilePatternError, is_file, is_plain
+from modules.file_patterns import is_file, is_plain
+from modules.file_places import FilePatternError
 from modules.item_ids import ITEM_LIST
 
 SIGNATURE = "recommend"

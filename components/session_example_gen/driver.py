@@ -15,7 +15,8 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import spans
-from modules.file_patterns import FilePatternError, find_files, is_uri, join
+from modules.file_patterns import find_files, is_uri, join
+from modules.file_places import FilePatternError
 from modules.sessions import SessionDataError
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 
 from components.session_example_gen.input_files import InputFile, InputSplit, open_text
+from modules.file_patterns import identity
 from modules.sessions import SessionDataError
 from modules.time_splits import split_pairs
 
@@ -42,18 +43,21 @@ def _pairs(splits: list[InputSplit]) -> Iterator[tuple[InputSplit, InputSplit]]:
 
 
 def _copies(early: InputSplit, late: InputSplit) -> Iterator[str]:
-    by_place = {_place(file.path): file for file in early.files}
-    by_length: dict[int, list[InputFile]] = defaultdict(list)
+    by_identity = {identity(file.path): file for file in early.files}
+    lengths = {file.length for file in early.files} & {file.length for file in late.files}
+    by_start: dict[bytes, list[InputFile]] = defaultdict(list)
     for file in early.files:
-        by_length[file.length].append(file)
+        if file.length in lengths:
+            by_start[_digest_of_start(file)].append(file)
     for file in late.files:
-        same = by_place.get(_place(file.path))
+        same = by_identity.get(identity(file.path))
         if same is not None:
             yield _sentence(early, late, file, same, "are the same file")
-            continue
-        copied = next((o for o in by_length[file.length] if _equal(o.path, file.path)), None)
-        if copied is not None:
-            yield _sentence(early, late, file, copied, "hold the same bytes")
+        elif file.length in lengths:
+            alike = by_start.get(_digest_of_start(file), [])
+            copied = next((other for other in alike if _equal(other.path, file.path)), None)
+            if copied is not None:
+                yield _sentence(early, late, file, copied, "hold the same bytes")
 
 
 def _sentence(
@@ -64,12 +68,10 @@ def _sentence(
     return f"{other.path} (split {early.name!r}) and {file.path} (split {late.name!r}) {what}"
 
 
-def _place(path: str) -> tuple[int, int] | str:
-    """Tells where a file lies, the same for all its links; a remote one by its name."""
-    if os.path.exists(path):
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-    return path
+def _digest_of_start(file: InputFile) -> bytes:
+    """Digests a file's length and first block: of many files few are then compared in pairs."""
+    with open_text(file.path, "") as text:
+        return hashlib.sha256(b"%d " % file.length + text.read(_BLOCK_BYTES)).digest()
 
 
 def _equal(path: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from tfx.proto import example_gen_pb2
 from modules import file_patterns
 from modules.click_header import Columns, check_text, read_header
 from modules.file_kinds import SAMPLE_BYTES, codec_of
+from modules.file_places import FilePatternError
 from modules.packed_text import BrokenFileError, open_unpacked
 from modules.quoting import quote
 from modules.sessions import SessionDataError, SessionOptions
@@ -83,7 +84,7 @@ def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSp
     pattern = file_patterns.join(input_base, split.pattern)
     try:
         paths = file_patterns.find_files(pattern)
-    except file_patterns.FilePatternError as error:
+    except FilePatternError as error:
         raise SessionDataError(f"Split {split.name!r}: {error}") from error
     if not paths:
         raise SessionDataError(

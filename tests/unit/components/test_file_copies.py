@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from components.session_example_gen import file_copies
 from components.session_example_gen.file_copies import check_copies
 from modules.sessions import SessionDataError
 from tests.click_files import HEADER, find
@@ -59,6 +60,29 @@ def test_a_linked_folder_is_seen_through(folder):
 
 def test_files_of_equal_length_that_differ_are_fine(folder):
     check_copies(find(folder, {"train": "train.tsv", "test": "other.tsv"}))
+
+
+def test_many_files_of_equal_length_are_not_opened_in_pairs(folder, monkeypatch):
+    for number in range(20):
+        (folder / f"a{number:02}.tsv").write_bytes(HEADER + ROWS.replace(b"j", b"%02d" % number))
+        (folder / f"b{number:02}.tsv").write_bytes(HEADER + ROWS.replace(b"i", b"%02d" % number))
+    opened = []
+    inputs = find(folder, {"train": "a*.tsv", "test": "b*.tsv"})
+    open_text = file_copies.open_text
+    monkeypatch.setattr(
+        file_copies, "open_text", lambda path, codec: opened.append(path) or open_text(path, codec)
+    )
+    check_copies(inputs)
+    assert len(opened) == 40
+
+
+def test_files_that_differ_behind_their_first_block_are_compared_whole(folder):
+    long = HEADER + ROWS * 200_000
+    (folder / "a.tsv").write_bytes(long + b"s\ti\t7\n")
+    (folder / "b.tsv").write_bytes(long + b"s\ti\t8\n")
+    check_copies(find(folder, {"train": "a.tsv", "test": "b.tsv"}))
+    shutil.copy(folder / "a.tsv", folder / "b.tsv")
+    assert "hold the same bytes" in refused(folder, train="a.tsv", test="b.tsv")
 
 
 def test_many_copies_are_counted(folder):

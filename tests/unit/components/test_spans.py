@@ -48,6 +48,14 @@ def test_the_newest_span_and_version_of_numbers_and_dates(tmp_path):
     )
 
 
+def test_a_span_that_is_a_link_to_another_one_is_read(tmp_path):
+    _touch(tmp_path, "day-1.tsv")
+    (tmp_path / "day-2.tsv").symlink_to("day-1.tsv")
+    patterns, filled = {"train": "day-{SPAN}.tsv"}, {"train": "day-2.tsv"}
+    assert _resolve(tmp_path, patterns) == (2, None, filled)
+    assert _resolve(tmp_path, patterns, span=2) == (2, None, filled)
+
+
 def test_zeros_before_a_number_stay(tmp_path):
     _touch(tmp_path, "day-007.tsv", "day-08.tsv", "day-old.tsv")
     assert _resolve(tmp_path, {"train": "day-{SPAN}.tsv"}) == (8, None, {"train": "day-08.tsv"})

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from modules.file_patterns import FilePatternError, absolute, find_files, find_matches, join
+from modules.file_patterns import absolute, find_files, find_matches, is_file, join
 from modules.file_patterns import what_is_there as there
+from modules.file_places import FilePatternError
 from tests import file_uris
 
 AT_DEPTHS = ("logs/c.tsv", "logs/2024/a.tsv", "logs/2024/01/b.tsv", "logs/2024/01/02/d.tsv")
@@ -117,6 +118,42 @@ def test_links_are_followed_and_a_file_with_several_names_is_read_once(tmp_path)
     assert _found(tmp_path, "logs/*.tsv") == ["logs/z.tsv"]
     assert _found(tmp_path, "logs/a.tsv") == ["logs/a.tsv"]
     assert _found(tmp_path, "logs/**/*.tsv") == ["logs/one/e.tsv", "logs/z.tsv"]
+
+
+def test_a_file_with_several_hard_links_is_read_once(tmp_path):
+    _write(str(tmp_path), "logs/t1.tsv", "b.tsv")
+    for name in ("t1hard.tsv", "latest.tsv"):
+        os.link(tmp_path / "logs" / "t1.tsv", tmp_path / "logs" / name)
+    (tmp_path / "logs" / "a.tsv").symlink_to("t1.tsv")
+    assert _found(tmp_path, "logs/*.tsv") == ["logs/latest.tsv"]
+    assert _found(tmp_path, "**/*.tsv") == ["b.tsv", "logs/latest.tsv"]
+    assert _found(tmp_path, "logs/[at]*.tsv") == ["logs/t1.tsv"]
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_link_may_give_one_days_file_to_the_next(tmp_path, link):
+    _write(str(tmp_path), "day-1.tsv")
+    for name in ("day-2.tsv", "day-2b.tsv"):
+        link(tmp_path / "day-1.tsv", tmp_path / name)
+    matches = find_matches(f"{tmp_path}/day-{{SPAN}}*.tsv")
+    assert [match.values["SPAN"] for match in matches] == ["1", "2"]
+    assert _found(tmp_path, "day-*.tsv") == ["day-1.tsv"]
+
+
+@pytest.mark.parametrize("pattern", ["**/**/*.tsv", "**/**/**", "**/**/**/**/a.tsv"])
+def test_any_depth_below_any_depth_looks_folders_up_once(tmp_path, monkeypatch, pattern):
+    _write(str(tmp_path), "/".join("abcdefghijkl") + "/a.tsv")
+    looked_up = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: looked_up.append(folder) or listdir(folder))
+    assert len(_found(tmp_path, pattern)) == 1
+    assert len(looked_up) <= 3 * 13
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "b", "none"])
+def test_whether_there_is_a_file(root, name):
+    _write(root, "a.tsv", "b/c.tsv")
+    assert is_file(f"{root}/{name}") == (name == "a.tsv")
 
 
 def test_what_would_be_read_by_halves_is_refused(tmp_path):

@@ -1,0 +1,131 @@
+"""Who knows the files of a path: this machine, or TensorFlow where it is a URI."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Callable
+
+URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class FilePatternError(ValueError):
+    """A pattern, or a file that it names, cannot be used; the message says why."""
+
+
+class ThisMachine:
+    """Files of this machine."""
+
+    errors: tuple[type[Exception], ...] = (OSError,)
+
+    def exists(self, path: str) -> bool:
+        """Returns whether there is anything."""
+        return os.path.lexists(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Returns whether there is a folder."""
+        return os.path.isdir(path or os.curdir)
+
+    def is_file(self, path: str) -> bool:
+        """Returns whether there is a file."""
+        if os.path.islink(path) and not os.path.exists(path):
+            raise FilePatternError(
+                f"{path} is a link to {os.readlink(path)}, which does not exist: remove the link, "
+                "or put its file there"
+            )
+        return os.path.isfile(path)
+
+    def names(self, folder: str) -> list[str]:
+        """Lists a folder."""
+        return os.listdir(folder or os.curdir)
+
+    def identity(self, path: str) -> str:
+        """Returns what is the same for all names of a file or folder."""
+        found = os.stat(path)
+        # Some network file systems number no files.
+        return f"{found.st_dev} {found.st_ino}" if found.st_ino else os.path.realpath(path)
+
+
+class Elsewhere:
+    """Files at URIs, as TensorFlow knows them."""
+
+    def __init__(self) -> None:
+        """Loads TensorFlow."""
+        import tensorflow as tf
+
+        self._files = tf.io.gfile
+        self._not_found = tf.errors.NotFoundError
+        self.errors: tuple[type[Exception], ...] = (OSError, tf.errors.OpError)
+
+    def exists(self, path: str) -> bool:
+        """Returns whether there is anything."""
+        return bool(self._files.exists(path))
+
+    def is_folder(self, path: str) -> bool:
+        """Returns whether there is a folder."""
+        return bool(self._files.isdir(path))
+
+    def is_file(self, path: str) -> bool:
+        """Returns whether there is a file."""
+        try:  # one request instead of two for each of maybe thousands of objects
+            return not self._files.stat(path).is_directory
+        except self._not_found:
+            return False
+
+    def names(self, folder: str) -> list[str]:
+        """Lists a folder."""
+        names = (name.rstrip("/") for name in self._files.listdir(folder))
+        return [name for name in names if name]  # an object store may list the folder itself
+
+    def identity(self, path: str) -> str:
+        """Returns what is the same for all names of a file or folder."""
+        return path
+
+
+Place = ThisMachine | Elsewhere
+
+
+def place_of(pattern: str, readable: Callable[[], tuple[str, ...]] | None = None) -> Place:
+    """Returns who knows the files of a pattern.
+
+    Args:
+      pattern: also a path.
+      readable: returns the schemes of URIs that can be read; by default, those of a log.
+
+    Raises:
+      FilePatternError: nobody does.
+    """
+    uri = URI.match(pattern)
+    if not uri:
+        return ThisMachine()
+    known = (readable or _readable_schemes)()
+    if uri["scheme"] not in known:
+        raise FilePatternError(
+            f"{pattern}: {uri['scheme']}:// cannot be opened here, but "
+            f"{', '.join(f'{scheme}://' for scheme in known)} and paths of this machine: keep the "
+            "files there, or mount what holds them as a folder"
+        )
+    return Elsewhere()
+
+
+@functools.cache
+def tensorflow_schemes() -> tuple[str, ...]:
+    """Returns the schemes of URIs that TensorFlow opens, as it does those of models."""
+    import tensorflow as tf
+
+    return tuple(sorted({*tf.io.gfile.get_registered_schemes()} - {""}))
+
+
+@functools.cache
+def _readable_schemes() -> tuple[str, ...]:
+    """Returns the schemes of URIs that both TensorFlow and Beam open, as they do logs."""
+    from apache_beam.io.filesystems import FileSystems
+
+    found = []
+    for scheme in tensorflow_schemes():
+        with contextlib.suppress(ValueError):  # of a scheme that Beam does not know
+            FileSystems.get_filesystem(f"{scheme}://")
+            found.append(scheme)
+    return tuple(found)
