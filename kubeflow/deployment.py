@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.file_patterns import is_plain
+from modules.quoting import quote
 from modules.text_file import read_text
 from pipeline.config import ConfigError
 from pipeline.typed_values import build, convert, field_names
@@ -80,15 +81,15 @@ class Deployment:
         """Returns one message per value that cannot be used."""
         problems = []
         if self.target not in TARGETS:
-            problems.append(f"target must be one of {', '.join(TARGETS)}, got {self.target!r}")
+            problems.append(f"target must be one of {', '.join(TARGETS)}, got {quote(self.target)}")
         for name in ("image", "pipeline_root", "data_folder", "push_folder", "state_folder"):
             value = getattr(self, name)
             if not value:
                 problems.append(f"{name} is not set")
             elif name.endswith(("_root", "_folder")) and not is_plain(value):
                 problems.append(
-                    f"{name} must have none of * ? [ \\ in it, got {value!r}: TFX takes them for "
-                    "patterns"
+                    f"{name} must have none of * ? [ \\ in it, got {quote(value)}: TFX takes "
+                    "them for patterns"
                 )
         return problems
 
@@ -103,7 +104,7 @@ def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     if not isinstance(values, dict):
-        problems.append(f"must hold a mapping, got {values!r}")
+        problems.append(f"must hold a mapping, got {quote(values)}")
         return {}
     return values
 
@@ -112,7 +113,7 @@ def _read_resources(values: Any, problems: list[str]) -> dict[str, Resources]:
     if unwrap(values) is None:
         return {}
     if not isinstance(values, dict):
-        problems.append(f"resources must be a mapping of node ids, got {values!r}")
+        problems.append(f"resources must be a mapping of node ids, got {quote(values)}")
         return {}
     return {
         node: build(
@@ -163,5 +164,7 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
     try:
         flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
     except ValueError as error:
-        raise ConfigError(file.name, [f"must hold a list of flags, got {arguments!r}"]) from error
+        raise ConfigError(
+            file.name, [f"must hold a list of flags, got {quote(arguments)}"]
+        ) from error
     return flags

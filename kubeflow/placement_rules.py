@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from deployment import COPIED_SCHEMES, ROOT_SCHEMES
+from modules.file_patterns import is_plain
+from modules.quoting import quote
 from pipeline.beam_runners import on_this_machine, runner_name
 from platform_config import FIELDS
 from spec_view import Problem, SpecView, Task
 
 FOLDER_SUFFIX = "_folder"
+_SET_ROOT = "set `pipeline_root` in the deployment file, or --pipeline-root for a run"
+_NOT_PLAIN = "must have none of * ? [ \\ in it, which TFX takes for patterns"
 
 Rule = Callable[[SpecView], Iterator[Problem]]
 
@@ -24,9 +28,11 @@ def pipeline_root(view: SpecView) -> Iterator[Problem]:
     if not root.startswith(schemes):
         yield Problem(
             "",
-            f"the pipeline root must start with {' or '.join(schemes)}, got {root!r}",
-            "set `pipeline_root` in the deployment file",
+            f"the pipeline root must start with {' or '.join(schemes)}, got {quote(root)}",
+            _SET_ROOT,
         )
+    if not is_plain(root):
+        yield Problem("", f"the pipeline root {_NOT_PLAIN}, got {quote(root)}", _SET_ROOT)
 
 
 def documents(view: SpecView) -> Iterator[Problem]:
@@ -83,8 +89,10 @@ def _folder(view: SpecView, task: Task, name: str, value: str) -> Iterator[Probl
         )
     elif not value.startswith(("/", "gs://")):
         yield Problem(
-            task.name, f"{name} must be an absolute path or gs://, got {value!r}", "set it so"
+            task.name, f"{name} must be an absolute path or gs://, got {quote(value)}", "set it so"
         )
+    if not is_plain(value):
+        yield Problem(task.name, f"{name} {_NOT_PLAIN}, got {quote(value)}", "name another folder")
 
 
 def machine_paths(view: SpecView) -> Iterator[Problem]:
@@ -207,7 +215,7 @@ def platform(view: SpecView) -> Iterator[Problem]:
             ):
                 yield Problem(
                     node,
-                    f"pvcMount must have mountPath and constant, got {mount!r}",
+                    f"pvcMount must have mountPath and constant, got {quote(mount)}",
                     "edit platform.yaml",
                 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from modules.quoting import quote, shorten
 from modules.text_file import read_text
 from pipeline.config import ConfigError
 from pipeline.typed_values import NULL, unknown_key
@@ -35,15 +36,21 @@ FIELDS: dict[str, type] = {
 }
 
 
-# Its fields that are no text; all other single values are, such as those of labels.
+# Its fields that are no text; all other single values are.
 _NO_TEXT = {
     *("activeDeadlineSeconds", "tolerationSeconds", "weight", "runAsUser", "runAsGroup"),
     *("optional", "anti", "runAsNonRoot", "defaultStorageClass"),
 }
+# Its mappings of users' own keys, whatever those are called, to texts.
+_OF_TEXTS = {"labels", "annotations", "matchPodLabels", "matchNamespaceLabels"}
 
 
 def _as_declared(value: Any, key: str = "") -> Any:
     """Returns a parsed value; a text is its source, since KFP refuses the label `gpu: true`."""
+    if key in _OF_TEXTS and isinstance(value, dict):
+        return {
+            name: text.text if isinstance(text, Plain) else text for name, text in value.items()
+        }
     if isinstance(value, Plain):
         is_none = value.value is None and value.text in ("", NULL)
         return value.value if is_none or key in _NO_TEXT else value.text
@@ -57,7 +64,7 @@ def _mapping(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        problems.append(f"{where} must be a mapping, got {values!r}")
+        problems.append(f"{where} must be a mapping, got {quote(values)}")
         return {}
     return values
 
@@ -70,7 +77,7 @@ def _check(where: str, given: Any, problems: list[str]) -> dict[str, Any]:
                 unknown_key(f"{where}.{key}", value, [f"{where}.{field}" for field in FIELDS])
             )
         elif not isinstance(value, FIELDS[key]):
-            problems.append(f"{where}.{key} must be a {FIELDS[key].__name__}, got {value!r}")
+            problems.append(f"{where}.{key} must be a {FIELDS[key].__name__}, got {quote(value)}")
     return values
 
 
@@ -102,7 +109,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
         for name, v in _mapping("nodes", values.get("nodes"), problems).items()
     }
     problems += [
-        f"nodes.{name} is no node of the pipeline: there are {', '.join(known)}"
+        f"nodes.{shorten(name)} is no node of the pipeline: there are {', '.join(known)}"
         for name in own
         if name not in known
     ]

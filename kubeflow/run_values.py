@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from modules.quoting import quote, shorten
 from runtime_parameters import FLAG, Binding, decode
 
 Json = dict[str, Any]
@@ -27,7 +28,7 @@ def assignment(text: str) -> tuple[str, str]:
     """
     name, separator, value = text.partition("=")
     if not separator:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {quote(text)}")
     return name, value
 
 
@@ -71,13 +72,13 @@ def problems(spec: Json, given: Mapping[str, Any]) -> list[str]:
     for name, value in given.items():
         if name not in wanted:
             known = ", ".join(sorted(wanted))
-            found.append(f"the pipeline has no parameter {name}: there are {known}")
+            found.append(f"the pipeline has no parameter {shorten(name)}: there are {known}")
             continue
         kind = wanted[name]["parameterType"]
         if not _is_of(kind, value):
             found.append(
                 f"the parameter {name} must be {KINDS.get(kind, 'of another type')} ({kind}), "
-                f"got {value!r}"
+                f"got {quote(value)}"
             )
             continue
         try:

@@ -3,7 +3,7 @@
 TFX can make a whole execution property a runtime parameter, but loses its default, and most of our
 values sit inside JSON. So a node gets the parameter as an input of its own, and its container's
 entrypoint puts it into the property before TFX sees it; what goes where is in the container's
-arguments. Nothing but the standard library is imported here: the entrypoint does so.
+arguments. Nothing slow is imported here: the entrypoint imports it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from modules.quoting import quote, shorten
 
 Value = str | int | float
 FLAG = "--runtime_parameters"
@@ -48,9 +50,11 @@ class Binding:
 
     def _check_number(self, value: Value) -> None:
         if isinstance(value, (str, bool)) or not float(value).is_integer():
-            raise ValueError(f"{self.parameter} must be a whole number, got {value!r}")
+            raise ValueError(f"{self.parameter} must be a whole number, got {quote(value)}")
         if self.minimum is not None and value < self.minimum:
-            raise ValueError(f"{self.parameter} must be at least {self.minimum}, got {value!r}")
+            raise ValueError(
+                f"{self.parameter} must be at least {self.minimum}, got {quote(value)}"
+            )
 
     def apply(self, properties: dict[str, Any], value: Value) -> None:
         """Puts the value into the properties.
@@ -78,20 +82,22 @@ class Binding:
         except ValueError as error:
             raise ValueError(
                 f'{self.parameter} must be JSON such as {{"honest/all/recall@20": 0.1}}, '
-                f"got {value!r}: {error}"
+                f"got {quote(value)}: {error}"
             ) from error
         if not isinstance(parsed, dict):
-            raise ValueError(f"{self.parameter} must be a JSON object, got {value!r}")
+            raise ValueError(f"{self.parameter} must be a JSON object, got {quote(value)}")
         for name, entry in parsed.items():
             if isinstance(entry, (str, bool)) or not _is_finite(entry):
-                raise ValueError(f"{self.parameter} must have a number for {name}, got {entry!r}")
+                raise ValueError(
+                    f"{self.parameter} must have a number for {shorten(name)}, got {quote(entry)}"
+                )
         return parsed
 
     def _check_kind(self, old: Any, new: Any) -> None:
         """Keeps a text out of the place of a number: nobody would read it as one later."""
         is_number = isinstance(old, (int, float)) and not isinstance(old, bool)
         if is_number and isinstance(new, str):
-            raise ValueError(f"{self.parameter} must be a number, got {new!r}")
+            raise ValueError(f"{self.parameter} must be a number, got {quote(new)}")
 
     def _put(self, properties: dict[str, Any], new: Any) -> None:
         if not self.path:

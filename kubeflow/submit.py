@@ -130,10 +130,20 @@ def upload(client: Any, options: argparse.Namespace, spec: Json) -> str:
 
 
 def _pipeline_id(client: Any, name: str, namespace: str | None) -> str | None:
-    """Returns the id of a pipeline; the SDK's `get_pipeline_id` looks into no namespace."""
+    """Returns the id of a pipeline; the SDK's `get_pipeline_id` looks into no namespace.
+
+    Raises:
+      SubmitError: several pipelines have the name.
+    """
     predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
     wanted = json.dumps({"predicates": [predicate]})
     found = client.list_pipelines(filter=wanted, namespace=namespace).pipelines
+    if found and len(found) > 1:
+        ids = ", ".join(pipeline.pipeline_id for pipeline in found)
+        raise SubmitError(
+            f"{len(found)} pipelines are called {name} ({ids}), and the version belongs to one: "
+            "give a name that one alone has by --name, or delete the others"
+        )
     return found[0].pipeline_id if found else None
 
 
@@ -202,13 +212,22 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def folder_problems(view: SpecView, given: Json) -> list[str]:
-    """Returns one line per node that could not reach a folder that is given for a run."""
+def placement_problems(view: SpecView, given: Json, root: str | None) -> list[str]:
+    """Returns one line per place, given for a run, that its nodes could not reach or use.
+
+    Args:
+      view: of the specification.
+      given: values of its parameters.
+      root: in place of the specification's own pipeline root; None for that.
+    """
     spec = copy.deepcopy(view.spec)
     for name, value in given.items():
         run_values.definitions(spec)[name]["defaultValue"] = value
+    if root is not None:
+        spec["defaultPipelineRoot"] = root
     chosen = dataclasses.replace(view, spec=spec)
-    return [str(problem) for problem in placement_rules.folders(chosen)]
+    rules = (placement_rules.pipeline_root, placement_rules.folders, placement_rules.beam)
+    return [str(problem) for rule in rules for problem in rule(chosen)]
 
 
 def submit(options: argparse.Namespace) -> str:
@@ -225,7 +244,9 @@ def submit(options: argparse.Namespace) -> str:
     view = read_view(options.file)
     spec = view.spec
     given = run_values.typed(spec, dict(getattr(options, "parameter", [])))
-    wrong = run_values.problems(spec, given) or folder_problems(view, given)
+    wrong = run_values.problems(spec, given) or placement_problems(
+        view, given, getattr(options, "pipeline_root", None)
+    )
     if wrong:
         raise SubmitError("\n".join(wrong))
     client = connect(options)

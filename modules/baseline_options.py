@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from modules.configuration import out_of_range
+from modules.quoting import quote
 
 BASELINE_NAMES = (
     "popularity",
@@ -55,12 +56,12 @@ class BaselineOptions:
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
         problems = [
-            f"names must be of {', '.join(BASELINE_NAMES)}, got {name!r}"
+            f"names must be of {', '.join(BASELINE_NAMES)}, got {quote(name)}"
             for name in self.names
             if name not in BASELINE_NAMES
         ]
         if len(set(self.names)) < len(self.names):
-            problems.append(f"names must each be given once, got {list(self.names)}")
+            problems.append(f"names must each be given once, got {quote(list(self.names))}")
         counts = dict.fromkeys(
             ("v_sknn_neighbors", "v_sknn_recent", "stan_neighbors", "stan_recent"), (1.0, 1e9)
         )

@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from modules.quoting import quote
+
 LOSSES = ("sampled", "in_batch", "full")
 OPTIMIZERS = ("lazy_adam", "adam", "adamw", "adagrad")
 REDUCTIONS = ("mean", "sum")
@@ -55,7 +57,7 @@ def not_rising(options: object, *names: str) -> list[str]:
 def not_among(options: object, choices: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Returns one message per value that is not one of its choices."""
     return [
-        f"{name} must be one of {', '.join(allowed)}, got {getattr(options, name)!r}"
+        f"{name} must be one of {', '.join(allowed)}, got {quote(getattr(options, name))}"
         for name, allowed in choices.items()
         if getattr(options, name) not in allowed
     ]
@@ -305,7 +307,7 @@ class CheckOptions:
             "max_tied_sessions": (0.0, 1.0),
         }
         problems = [
-            f"stop_severities must be of {', '.join(SEVERITIES)}, got {severity!r}"
+            f"stop_severities must be of {', '.join(SEVERITIES)}, got {quote(severity)}"
             for severity in self.stop_severities
             if severity not in SEVERITIES
         ]

@@ -25,6 +25,17 @@ def quote(value: object, most: int = MOST_CHARACTERS) -> str:
     return with_rest(shown, len(text) - most)
 
 
+def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Returns a name or a message as it stands, unless it is too long or not printable.
+
+    >>> shorten("trainer.epochs"), shorten("abcdef", most=3)
+    ('trainer.epochs', 'abc and 3 more characters')
+    """
+    if not text[:most].isprintable():
+        return quote(text, most)
+    return with_rest(text[:most], len(text) - most)
+
+
 def with_rest(shown: str, more: int) -> str:
     """Returns a part that is shown, followed by the number of characters that are not."""
     return f"{shown} and {more:,} more characters" if more > 0 else shown

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from modules.event_times import TIME_UNITS
+from modules.quoting import quote
 from modules.row_fields import QUOTING
 
 _MAX_HOURS = 1_000_000
@@ -68,7 +69,7 @@ class SessionOptions:
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
         return [
-            f"{name} must be {wanted}, got {getattr(self, name)!r}"
+            f"{name} must be {wanted}, got {quote(getattr(self, name))}"
             for name, (is_good, wanted) in self._rules().items()
             if not is_good
         ]

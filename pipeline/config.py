@@ -25,7 +25,7 @@ from modules.configuration import (
     ModelOptions,
     TrainerOptions,
 )
-from modules.quoting import quote
+from modules.quoting import quote, shorten
 from modules.sessions import SessionOptions
 from modules.text_file import read_text
 from modules.tuner_options import TunerOptions
@@ -132,11 +132,11 @@ class Config:
         if not _NAME.fullmatch(self.name):
             problems.append(
                 "name must have letters, digits and hyphens only (at most 63, no hyphen first), "
-                f"got {self.name!r}"
+                f"got {quote(self.name)}"
             )
         if self.user_code not in USER_CODE:
             problems.append(
-                f"user_code must be one of {', '.join(USER_CODE)}, got {self.user_code!r}"
+                f"user_code must be one of {', '.join(USER_CODE)}, got {quote(self.user_code)}"
             )
         flags = self.beam_pipeline_args
         if self.user_code == "module_file" and not in_this_process(flags):
@@ -260,8 +260,8 @@ def _gate_problems(config: Config) -> list[str]:
     for name in config.gate.beat_baselines:
         if name not in config.baselines.names:
             problems.append(
-                f"gate.beat_baselines: {name} is not among the baselines that are judged, "
-                f"{list(config.baselines.names)}: add it to baselines.names"
+                f"gate.beat_baselines: {shorten(name)} is not among the baselines that are judged, "
+                f"{quote(list(config.baselines.names))}: add it to baselines.names"
             )
     return problems
 

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from modules.quoting import quote
+from modules.quoting import quote, shorten
 from pipeline.typed_values import read_assigned
 
 # A shell drops such a backslash unless it is quoted, and makes a t of \t.
@@ -25,7 +25,7 @@ def split_overrides(text: str) -> list[str]:
     try:
         words = shlex.split(_KEPT_BACKSLASH.sub(_STAND_IN, text))
     except ValueError as error:
-        raise ValueError(f"SET={text}: {error}: check the quotes") from error
+        raise ValueError(f"SET={shorten(text)}: {error}: check the quotes") from error
     return [word.replace(_STAND_IN, "\\") for word in words]
 
 
@@ -55,7 +55,9 @@ def apply_override(
     try:
         value = read_assigned(text, _declared(hints, rest if section in sections else name))
     except ValueError as error:
-        problems.append(f"{name}: the value {quote(text)} is not readable as YAML: {error}")
+        problems.append(
+            f"{shorten(name)}: the value {quote(text)} is not readable as YAML: {error}"
+        )
         return
     if section not in sections:
         values[name] = value
@@ -66,7 +68,7 @@ def apply_override(
         values[section], rest, value, sections[section]
     ):
         problems.append(
-            f"override {quote(assignment)}: {name.rpartition('.')[0]} has no keys below it"
+            f"override {quote(assignment)}: {shorten(name.rpartition('.')[0])} has no keys below it"
         )
 
 

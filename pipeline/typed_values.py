@@ -10,7 +10,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from modules.quoting import quote
+from modules.quoting import quote, shorten
 from pipeline.yaml_values import Plain, parse_yaml, quoted_text, unwrap
 
 Options = TypeVar("Options")
@@ -106,8 +106,10 @@ def read_assigned(text: str, hint: Any) -> Any:
     """
     if _required(hint) is not str:
         value = parse_yaml(text)
+        if value is not None:
+            return value
         # Of `#5` YAML sees a comment and nothing else, but a command line has no comments.
-        return text if value is None and text.strip() else value
+        return text if text.strip() else Plain("", None)
     if is_optional(hint) and text == NULL:
         return None
     content = quoted_text(text)
@@ -154,7 +156,7 @@ def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
     section = name.rpartition(".")[0]
     siblings = [other for other in names if other.rpartition(".")[0] == section] or names
     way_out = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
-    return f"{name} is not a known key, got {quote(value)}: {way_out}"
+    return f"{shorten(name)} is not a known key, got {quote(value)}: {way_out}"
 
 
 def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:

@@ -13,11 +13,13 @@ from typing import Any
 
 import yaml
 
+from modules.quoting import quote, shorten
+
 _TAG = "tag:yaml.org,2002:"
 _BASES = {"0b": 2, "0o": 8, "0x": 16}
 # YAML 1.2's numbers and underscores. YAML 1.1, which PyYAML speaks, reads 010 as 8, 1:30 as 90 and
 # 1e-3 as text; people and YAML 1.2 read 10, text and a number. No option is a date.
-_INT = r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"
+_INT = r"[-+]?(0b_*[01][01_]*|0o_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*)"
 _FLOAT = (
     r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
@@ -49,7 +51,7 @@ class Plain:
 
     def __repr__(self) -> str:
         """Shows the value, as messages need it."""
-        return repr(self.value)
+        return repr(self.value) if self.text else "nothing"
 
 
 class _Loader(yaml.SafeLoader):
@@ -71,14 +73,17 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _error("a key must be text", key_node)
             if key in values:
-                raise _error(f"the key {key!r} is given twice", key_node)
+                raise _error(f"the key {quote(key)} is given twice", key_node)
             values[key] = self.construct_object(value_node, deep)
         return values
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Reads a whole number; a leading zero does not make it octal."""
         text = self.construct_scalar(node).replace("_", "").lower()
-        return int(text, _BASES.get(text.lstrip("-+")[:2], 10))
+        try:
+            return int(text, _BASES.get(text.lstrip("-+")[:2], 10))
+        except ValueError as error:  # Python converts some thousand digits at most.
+            raise _error(f"{quote(node.value)} is not a number that can be read", node) from error
 
 
 class Dumper(yaml.SafeDumper):
@@ -120,9 +125,9 @@ def parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"{where}{error.problem}") from error
+        raise ValueError(f"{where}{shorten(str(error.problem))}") from error
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(shorten(" ".join(str(error).split()))) from error
 
 
 def _check_events(text: str) -> None:
@@ -130,7 +135,7 @@ def _check_events(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if tag := getattr(event, "tag", None):
-            raise _error(f"tags are not supported, got {tag}", event)
+            raise _error(f"tags are not supported, got {shorten(tag)}", event)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:

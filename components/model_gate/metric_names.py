@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from components.model_gate.options import GateOptions
 from modules.configuration import EvaluationOptions
 from modules.metrics import STEPS, VIEWS, all_metric_names, count_name
+from modules.quoting import shorten
 from modules.step_slices import SESSION_LENGTH_BOUNDS, bucket_names
 
 NEW_ITEM = "item_age=new"
@@ -90,12 +91,12 @@ def named_metrics(options: GateOptions) -> list[tuple[str, str]]:
     }
     return [
         *(
-            (f"{field}.{name} is not a known metric, got {value}", name)
+            (f"{field}.{shorten(name)} is not a known metric, got {value}", name)
             for field, values in mappings.items()
             for name, value in values.items()
         ),
         *(
-            (f"{field} must be known metrics, got {name}", name)
+            (f"{field} must be known metrics, got {shorten(name)}", name)
             for field, names in lists.items()
             for name in names
         ),

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from modules.configuration import not_rising, out_of_range
+from modules.quoting import shorten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +78,7 @@ class GateOptions:
         for name, value in self.change_thresholds.items():
             if value > 0:
                 problems.append(
-                    f"change_thresholds[{name}] must be 0 or below, got {value!r}: an equal model "
-                    "could never be blessed"
+                    f"change_thresholds[{shorten(name)}] must be 0 or below, got {value!r}: an "
+                    "equal model could never be blessed"
                 )
         return problems + not_rising(self, "item_age_buckets")

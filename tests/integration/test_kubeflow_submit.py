@@ -34,7 +34,7 @@ class StubServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         self.queries: list[tuple[str, dict[str, str]]] = []
-        self.known_pipeline = False
+        self.known_pipelines: list[str] = []
         self.multi_user = False
         self.health: Any = None
         self.status = 200
@@ -81,8 +81,10 @@ class Handler(BaseHTTPRequestHandler):
             made = {"experiment_id": "e-1", "display_name": "session-retrieval"}
             return made if self.command == "POST" else {"experiments": []}
         if path.endswith("/pipelines") and self.command == "GET":
-            known = [{"pipeline_id": "p-1", "display_name": "sample"}]
-            return {"pipelines": known if self.server.known_pipeline else []}
+            known = self.server.known_pipelines
+            return {
+                "pipelines": [{"pipeline_id": each, "display_name": "sample"} for each in known]
+            }
         if path.endswith(("/upload", "/upload_version")):
             return {"pipeline_id": "p-1", "pipeline_version_id": "v-1"}
         if path.endswith("/runs"):
@@ -171,7 +173,7 @@ def test_a_schedule_runs_one_at_a_time_and_does_not_catch_up(
 def test_an_upload_is_a_version_of_a_known_or_a_new_pipeline(
     server: StubServer, tmp_path: Path, known: bool, version: str | None, sent: list[str], said: str
 ) -> None:
-    server.known_pipeline = known
+    server.known_pipelines = ["p-1"] if known else []
     named = ["--version", version] if version else []
     done = _submit("upload", str(EXAMPLE), "--host", server.url, *named, home=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -186,6 +188,17 @@ def test_an_upload_is_a_version_of_a_known_or_a_new_pipeline(
         assert query.get("pipelineid") == ("p-1" if path == "upload_version" else None)
         assert EXAMPLE.read_bytes()[:500] in body
     assert said in done.stdout
+
+
+def test_a_version_of_no_one_knows_which_pipeline_is_refused(
+    server: StubServer, tmp_path: Path
+) -> None:
+    server.known_pipelines = ["p-1", "p-2"]
+    done = _submit("upload", str(EXAMPLE), "--host", server.url, home=tmp_path)
+    assert done.returncode == 1
+    assert "2 pipelines are called sample (p-1, p-2)" in done.stderr and "--name" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for method, path, *_ in server.calls if method == "POST"]
 
 
 def test_an_upload_looks_for_the_pipeline_where_it_would_be_made(
@@ -278,11 +291,20 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
             ["--parameter", "data_folder=1e5"],
             "data_folder must be an absolute path or gs://, got '1e5'",
         ),
+        (
+            EXAMPLE,
+            ["--parameter", "push_folder=/mnt/session-retrieval/pushed[1]"],
+            "Pusher: push_folder must have none of * ? [",
+        ),
+        (EXAMPLE, ["--pipeline-root", "minio://b/[1]"], "the pipeline root must have none of"),
+        (EXAMPLE, ["--pipeline-root", "/mnt/b"], "the pipeline root must start with gs://"),
+        (EXAMPLE, ["--parameter", f"epochs={'x' * 5000}"], f"{'x' * 200}' and 4,800 more"),
         (EXAMPLE, ["--parameter", "epochs=1_0"], "epochs must be a whole number"),
         (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
     ):
         assert submit.main(["run", str(file), "--host", server.url, *more]) == 1
-        assert words in capsys.readouterr().err
+        errors = capsys.readouterr().err
+        assert words in errors and "x" * 201 not in errors
     assert server.calls == []
 
 

@@ -327,6 +327,12 @@ def _vertex() -> dict:
             "no accelerator of vertex",
         ),
         ("job/surprise", 1, "is no PipelineJob"),
+        (f"{ROOT_PARAMETER}/defaultValue", "gs://b/a*", "data_folder must have none of * ? ["),
+        (
+            "job/runtimeConfig/gcsOutputDirectory",
+            "gs://b/[1]",
+            "the pipeline root must have none of * ? [",
+        ),
     ],
 )
 def test_vertex_has_rules_of_its_own(path: str, value: Any, expected: str) -> None:

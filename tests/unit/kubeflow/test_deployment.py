@@ -145,6 +145,22 @@ def test_a_label_is_text_whatever_yaml_makes_of_it(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "place", ["nodeSelector.labels", "podMetadata.annotations", "podAffinity.matchPodLabels"]
+)
+def test_a_label_is_text_also_where_it_is_called_like_a_number(tmp_path: Path, place: str) -> None:
+    field, key = place.split(".")
+    labels = "{optional: true, weight: 5, anti: off, runAsUser: 0, empty: , none: null}"
+    value = f"{{{key}: {labels}}}"
+    is_list = platform_config.FIELDS[field] is list
+    text = f"all:\n  {field}: {f'[{value}]' if is_list else value}\n"
+    made = _executors(tmp_path / "p.yaml", text)["Pusher_executor"][field]
+    assert (made[0] if is_list else made)[key] == {
+        **{"optional": "true", "weight": "5", "anti": "off", "runAsUser": "0"},
+        **{"empty": "", "none": "null"},
+    }
+
+
 def test_parts_of_the_platform_file_may_be_left_empty(tmp_path: Path) -> None:
     assert _executors(tmp_path / "p.yaml", "all:\nnodes:\n  Trainer:\n") == {
         "Trainer_executor": {},

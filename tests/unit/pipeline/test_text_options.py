@@ -210,5 +210,46 @@ def test_a_huge_value_is_quoted_in_part(tmp_path: Path) -> None:
         _problems(_file(tmp_path, f"{huge}: 1\nname: [{huge}]\ntrainer: {{epochs: {huge}}}")),
         _problems("custom", f"trainer.epochs={huge}", f"trainer.x={huge}", huge),
         _problems("custom", f"trainer.epochs=[{huge}"),
+        _problems("custom", f"name={huge}", f"user_code={huge}", f"{huge}=1", f"{huge}.y=[", huge),
+        _problems("custom", f"gate.{huge}=1", f"trainer.epochs.{huge}=1", f"trainer.loss={huge}"),
+        _problems("custom", *(f"sessions.{key}={huge}" for key in ("delimiter", "time_unit"))),
+        _problems("custom", f"sessions.quoting={huge}", f"evaluation.split={huge}"),
+        _problems("custom", f"baselines.names=[{huge}]", f"checks.stop_severities=[{huge}]"),
+        _problems("custom", f"gate.beat_metrics=[{huge}]", f"gate.beat_baselines=[{huge}]"),
+        _problems("custom", f"gate.thresholds.{huge}=0", f"gate.change_thresholds.{huge}=1"),
+        _problems("custom", f"trainer.epochs=*{huge}", f"trainer.seed=!{huge} 1"),
+        _problems(_file(tmp_path, f"trainer: {{{huge}: 1, {huge}: 1}}")),
+        _problems(_file(tmp_path, f"trainer: *{huge}")),
     ):
-        assert all("x" * 201 not in problem.removeprefix(huge) for problem in problems), problems
+        assert all("x" * 201 not in problem for problem in problems), problems
+    with pytest.raises(ValueError) as error:
+        split_overrides(f"name='{huge}")
+    assert "x" * 201 not in str(error.value) and "check the quotes" in str(error.value)
+
+
+def test_where_no_value_stands_nothing_is_what_was_got(tmp_path: Path) -> None:
+    for problems in (
+        _problems("custom", "trainer.epochs="),
+        _problems(_file(tmp_path, "trainer:\n  epochs:\n")),
+    ):
+        assert problems == ["trainer.epochs must be a whole number, got nothing"]
+    (problem,) = _problems(_file(tmp_path, "data:\n  eval:\n"))
+    assert problem.startswith("data.eval must be a string") and problem.endswith("got nothing")
+    (problem,) = _problems("custom", "trainer.epochs=null")
+    assert problem == "trainer.epochs must be a whole number, got None"
+
+
+@pytest.mark.parametrize("text", ["0x_", "0b_", "0o__", "0x"])
+def test_digits_make_a_number(text: str, tmp_path: Path) -> None:
+    assert _load(f"sessions.item_column={text}").sessions.item_column == text
+    written = _file(tmp_path, f"sessions: {{item_column: {text}}}\ndata: {{train: a}}\n")
+    assert load_config(written, data=None).sessions.item_column == text
+    (problem,) = _problems("custom", f"trainer.epochs={text}")
+    assert problem == f"trainer.epochs must be a whole number, got '{text}'"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0x_1F", 31), ("-0b1_1", -3), ("0o_17_", 15), ("1__0", 10)]
+)
+def test_blanks_may_stand_among_digits(text: str, value: int) -> None:
+    assert unwrap(parse_yaml(text)) == value
