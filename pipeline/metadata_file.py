@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _VERSION_TABLE = "MLMDEnv"
+_LOCK_SECONDS = 5.0  # how long another program may hold the file
 _FIX = (
     "Put a copy of it back, name another folder with OUT=folder, or remove the file: the next run "
     "then runs every node again, and pushed models stay."
@@ -112,7 +113,7 @@ def _has_tables(file: Path) -> bool:
     try:
         # Not read-only: what a killed run left half done is taken back by whoever opens it next.
         with contextlib.closing(
-            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", _LOCK_SECONDS, uri=True)
         ) as db:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]

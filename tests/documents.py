@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+_SHELLS = ("", "sh", "bash", "shell")  # languages of blocks that hold commands
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_IN_A_SENTENCE = re.compile(r"`([^`]+)`")
+# As Markdown has it: as many backticks end it as began it.
+_IN_A_SENTENCE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 # What a command in a sentence begins with; a script's name, alone or with an option's, is not one.
-_BEGINNING = re.compile(r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\w+\.py) \S")
+_BEGINNING = re.compile(
+    r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\.|source|\w+\.py) \S"
+)
 _OPTION = re.compile(r"\w+\.py --[\w-]+")
 _PYTHON = re.compile(r"^(\.venv/\w+/bin/)?python3?(?= )")
 _PRESET_COMMAND = re.compile(r"^#   command:  (.*)$", re.MULTILINE)
@@ -33,7 +37,7 @@ class Command:
 
 
 def commands() -> list[Command]:
-    """All commands: lines of blocks without a language, what sentences quote, and the presets'."""
+    """All commands: lines of a shell's blocks, what sentences quote, and the presets'."""
     found = []
     for file in sorted((PROJECT / "pipeline" / "presets").glob("*.yaml")):
         (command,) = _PRESET_COMMAND.findall(file.read_text("utf-8"))
@@ -42,15 +46,22 @@ def commands() -> list[Command]:
         name = str(file.relative_to(PROJECT))
         if name.startswith((".", "output/", "build/")) or name == "CHANGELOG.md":
             continue
-        text = file.read_text("utf-8")
-        for language, block in _BLOCK.findall(text):
-            found += [Command(name, _named(line)) for line in _lines(block) if not language]
-        for quoted in _IN_A_SENTENCE.findall(_BLOCK.sub("", text)):
-            words = " ".join(quoted.split())
-            is_command = _BEGINNING.match(words) and not _OPTION.fullmatch(words)
-            if is_command and "..." not in words:
-                found.append(Command(name, _named(words)))
+        found += commands_of(name, file.read_text("utf-8"))
     return list(dict.fromkeys(found))
+
+
+def commands_of(name: str, text: str) -> list[Command]:
+    """The commands of one document."""
+    found = []
+    for language, block in _BLOCK.findall(text):
+        if language in _SHELLS:
+            found += [Command(name, _named(line)) for line in _lines(block)]
+    for _, quoted in _IN_A_SENTENCE.findall(_BLOCK.sub("", text)):
+        words = " ".join(quoted.split())
+        is_command = _BEGINNING.match(words) and not _OPTION.fullmatch(words)
+        if is_command and "..." not in words:
+            found.append(Command(name, _named(words)))
+    return found
 
 
 def _named(text: str) -> str:

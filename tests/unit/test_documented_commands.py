@@ -16,7 +16,7 @@ import pytest
 
 import run
 from pipeline.config import Config, load_config
-from tests.documents import PROJECT, Command, commands
+from tests.documents import PROJECT, Command, commands, commands_of
 
 CALLS = "tests/integration/test_documented_calls.py::"
 # Typed, with data of the test's own: how a command begins -> the test.
@@ -24,6 +24,7 @@ TYPED = {
     "export SESSION_RETRIEVAL_": "tests/e2e/test_pipeline.py::second",
     "tfx ": "tests/e2e/test_pipeline.py::second",
     "curl ": f"{CALLS}test_curl",
+    ". .venv/": "tests/unit/test_documented_commands.py::test_an_activated_environment_has_python",
     "python demo.py": "tests/integration/test_local_server.py::test_one_command_serves_and_ends",
     "python recommend.py ": f"{CALLS}test_scripts_do_as_documented",
     "python batch_recommend.py ": f"{CALLS}test_scripts_do_as_documented",
@@ -60,6 +61,41 @@ def test_every_command_is_on_one_of_the_lists() -> None:
     known = (*TYPED, *READ, *NOT_HERE)
     assert [text for text in ALL if not text.startswith(known)] == []
     assert [start for start in known if not any(text.startswith(start) for text in ALL)] == []
+
+
+@pytest.mark.parametrize("language", ["", "sh", "bash", "shell"])
+def test_commands_are_found_wherever_a_document_has_them(language: str) -> None:
+    text = f"""With ``a ` in it`` type `. .venv/legacy/bin/activate` or `source x`, or
+
+```{language}
+make run  # a comment
+python3 run.py --out x
+```
+
+```text
+make no command
+```
+"""
+    assert [command.text for command in commands_of("x.md", text)] == [
+        *("make run", "python run.py --out x", ". .venv/legacy/bin/activate", "source x")
+    ]
+
+
+def test_an_activated_environment_has_python() -> None:
+    """Of those that set-ups make, this environment's own name takes the place of the document's."""
+    (text,) = {text for text in ALL if text.startswith(". ")}
+    activate = re.sub(r"\.venv/\w+", sys.prefix, text.partition(" ")[2])
+    if not Path(activate).is_file():
+        pytest.skip(f"{sys.prefix} is no virtual environment")
+    done = subprocess.run(
+        ["sh", "-e", "-c", f". '{activate}'; command -v python"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.strip() == f"{sys.prefix}/bin/python"
 
 
 @pytest.mark.parametrize("test", sorted(set(TYPED.values())))

@@ -1,9 +1,12 @@
 """SECURITY.md is true to the lock files; what it says cannot run code does not."""
 
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +76,28 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
         parse_yaml(f"key: !!python/object/apply:builtins.open [{tmp_path}/ran, w]")
 
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_audit_that_is_stopped_leaves_no_folder(tmp_path: Path, number: signal.Signals) -> None:
+    python, folders = tmp_path / "python", tmp_path / "folders"
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 3600\n")
+    python.chmod(0o755)
+    folders.mkdir()
+    audit = subprocess.Popen(
+        ["sh", ".ci/audit.sh"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": str(python), "TMPDIR": str(folders)},
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(list(folders.iterdir())) == 1
+        os.killpg(audit.pid, number)  # as a terminal does
+        assert audit.wait(timeout=120) == 128 + number
+    finally:
+        audit.kill()
+        audit.wait()
+    assert list(folders.iterdir()) == []

@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 import renew_index
 import run
+from pipeline import metadata_file
 from pipeline.metadata_file import (
     MetadataFileError,
     check_metadata_file,
@@ -129,19 +132,24 @@ def test_good_files_are_used(good: Path, tmp_path: Path) -> None:
 def test_what_a_killed_run_left_half_done_is_taken_back(good: Path, tmp_path: Path) -> None:
     file = tmp_path / "a [b] %20 #?.sqlite"
     shutil.copy(good, file)
-    if os.fork() == 0:  # a process that dies inside a transaction, its journal left behind
-        db = sqlite3.connect(file, isolation_level=None)
-        db.execute("PRAGMA cache_size=1")
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("UPDATE Context SET name = name || hex(zeroblob(9000))")
-        os._exit(0)
-    os.wait()
+    dies = (  # inside a transaction, its journal left behind
+        "import os, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('PRAGMA cache_size=1')\n"
+        "db.execute('BEGIN IMMEDIATE')\n"
+        "db.execute('UPDATE Context SET name = name || hex(zeroblob(9000))')\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", dies, str(file)], check=True, timeout=300)
     assert Path(f"{file}-journal").stat().st_size > 0
     check_metadata_file(file)
     assert len(open_store(file).get_contexts()) == 200
 
 
-def test_a_locked_file_is_not_to_be_moved_away(good: Path, tmp_path: Path) -> None:
+def test_a_locked_file_is_not_to_be_moved_away(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_file, "_LOCK_SECONDS", 0.0)
     file = Path(shutil.copy(good, tmp_path))
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -55,7 +56,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _answers(url: str) -> bool:
-    return Client(url, timeout=5).recommend([["b"]], 1)[0][0].item_id == "a"
+    return Client(url, timeout=300).recommend([["b"]], 1)[0][0].item_id == "a"
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1", "127.9.8.7", "0.0.0.0"])
@@ -73,8 +74,17 @@ def test_other_hosts_are_asked_through_the_proxy(
     assert _answers("http://shop.invalid:8501")
     assert server.targets == ["http://shop.invalid:8501/v1/models/session-retrieval:predict"]
     monkeypatch.setenv("no_proxy", "shop.invalid")
+    looked_up: list[str] = []
+
+    def look_up(host: str, *_: object, **__: object) -> list[object]:
+        """Answers as a name server does that has no such host, but none is asked."""
+        looked_up.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with pytest.raises(ServerError, match=r"shop\.invalid"):
         _answers("http://shop.invalid:8501")
+    assert looked_up == ["shop.invalid"]
 
 
 @pytest.mark.parametrize(
