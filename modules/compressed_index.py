@@ -9,19 +9,18 @@ exactly than are answered. Needs NumPy, and faiss, which the extra `ann` holds.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from modules.file_patterns import is_file, is_uri
+from modules.file_patterns import is_file
+from modules.local_copies import local_copy
 
 # In a model's folder: TensorFlow reserves `assets.extra` for files that it does not read itself.
 INDEX_FOLDER = os.path.join("assets.extra", "index")
@@ -134,7 +133,9 @@ class CompressedIndex:
         require_faiss()
         import faiss
 
-        with _on_this_machine(folder) as here:
+        # A mapped file stays readable when its copy is removed.
+        with tempfile.TemporaryDirectory() as scratch:
+            here = local_copy(folder, scratch)
             with open(os.path.join(here, _SETTINGS), encoding="utf-8") as file:
                 options = CodeOptions(**json.load(file))
             vectors = np.asarray(np.load(os.path.join(here, _VECTORS), mmap_mode="r"))
@@ -190,23 +191,6 @@ def _best(values: FloatArray, k: int) -> IntArray:
 def holds_index(model_folder: str) -> bool:
     """Tells whether a model's folder, here or at a URI, has an approximate index in it."""
     return is_file(os.path.join(model_folder, INDEX_FOLDER, _SETTINGS))
-
-
-@contextlib.contextmanager
-def _on_this_machine(folder: str) -> Iterator[str]:
-    """Gives a folder whose files NumPy and faiss can open: a copy of one that is elsewhere.
-
-    A mapped file stays readable when the copy is removed.
-    """
-    if not is_uri(folder):
-        yield folder
-        return
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as copy:
-        for name in tf.io.gfile.listdir(folder):
-            tf.io.gfile.copy(os.path.join(folder, name), os.path.join(copy, name))
-        yield copy
 
 
 def _padded(vectors: FloatArray, options: CodeOptions) -> FloatArray:

@@ -26,6 +26,7 @@ from components.serving_validator.latency import PERCENTILES, percentiles
 from components.serving_validator.options import ServingOptions
 from modules.configuration import from_json
 from modules.exit_status import describe_exit
+from modules.local_copies import local_copy
 from modules.recorded_answers import read_answers
 
 MODEL = "model"
@@ -144,7 +145,7 @@ def ask_process(
       ModelFailedError: the process failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        first, *rest = (_local(path, scratch) for path in (folder, *others))
+        first, *rest = (local_copy(path, scratch) for path in (folder, *others))
         asked, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
         asked.write_text(json.dumps(requests), encoding="utf-8")
         command = [sys.executable, *client_arguments, first, str(asked), str(answered), *rest]
@@ -166,15 +167,6 @@ def ask_process(
             raise ModelFailedError("\n".join(done.stderr.strip().splitlines()[-3:]))
         answers: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     return answers
-
-
-def _local(folder: str, scratch: str) -> str:
-    """Returns a folder of this machine with the same files."""
-    if os.path.isdir(folder):
-        return folder
-    copy = tempfile.mkdtemp(dir=scratch)
-    io_utils.copy_dir(folder, copy)
-    return copy
 
 
 def read_sessions(examples: types.Artifact, split: str) -> Iterator[list[str]]:
