@@ -107,13 +107,17 @@ def next_version(folder: str) -> str:
     return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
 
 
-def known_items(folder: str) -> frozenset[bytes] | None:
-    """Returns the ids of all items that a model knows, None if it does not list them."""
+def known_items(folder: str) -> tuple[bytes, ...] | None:
+    """Returns the ids of all items that a model knows, the most frequent first.
+
+    Returns:
+      None if it does not list them.
+    """
     path = os.path.join(folder, "assets", ITEM_LIST)
     if not tf.io.gfile.exists(path):
         return None
     with tf.io.gfile.GFile(path, "rb") as file:
-        return frozenset(file.read().removesuffix(b"\n").split(b"\n"))
+        return tuple(file.read().removesuffix(b"\n").split(b"\n"))
 
 
 def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:

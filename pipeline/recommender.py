@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 from modules.compressed_index import FaissMissingError, holds_index, require_faiss
 from modules.file_patterns import is_file, is_plain
 from modules.file_places import FilePatternError
-from modules.item_ids import ITEM_LIST
 
 SIGNATURE = "recommend"
 # Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
 _AT_ONCE = 64
-_KNOWN_ITEMS = Path("assets") / ITEM_LIST
 
 
 class NoModelError(Exception):
@@ -152,10 +150,10 @@ def _recommend(
 
 def known_items(folder: Path) -> tuple[str, ...]:
     """Returns the ids that the model in the folder knows, the most frequent first, if it says."""
-    if not (folder / _KNOWN_ITEMS).is_file():
-        return ()
-    with open(folder / _KNOWN_ITEMS, encoding="utf-8", errors="replace", newline="\n") as file:
-        return tuple(line.rstrip("\n") for line in file)
+    from modules import model_files
+
+    known = model_files.known_items(str(folder)) or ()
+    return tuple(item_id.decode("utf-8", "replace") for item_id in known)
 
 
 def unknown_items(folder: Path, item_ids: Sequence[str]) -> list[str]:

@@ -50,7 +50,8 @@ class Model:
 
     def known_items(self) -> frozenset[bytes] | None:
         """Returns the ids of all items that it knows, None if it does not list them."""
-        return known_items(self._folder)
+        known = known_items(self._folder)
+        return None if known is None else frozenset(known)
 
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from modules.compressed_index import INDEX_FOLDER
-from pipeline.recommender import NoModelError, check_loadable
+from pipeline.recommender import NoModelError, check_loadable, known_items, unknown_items
 
 
 @pytest.mark.parametrize("name", ["saved_model.pb", f"{INDEX_FOLDER}/index.json"])
@@ -46,3 +46,11 @@ def test_looking_for_a_model_at_a_uri_does_not_load_beam(tmp_path: Path) -> None
         f"check_loadable('file://{tmp_path}'); sys.exit('apache_beam' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_known_items_are_listed_by_frequency(tmp_path: Path) -> None:
+    assert known_items(tmp_path) == () and unknown_items(tmp_path, ["b"]) == []
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "item_ids.txt").write_bytes(b"b\na\xe2\x80\xa8c\n\xff\n")
+    assert known_items(tmp_path) == ("b", "a\u2028c", "\ufffd")
+    assert unknown_items(tmp_path, ["b", "x", "a"]) == ["x", "a"]

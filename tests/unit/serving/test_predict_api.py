@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from werkzeug import test
 
 from modules.approximate_recommender import Signature
 from serving import app
@@ -231,6 +232,13 @@ def test_deeply_nested_values_are_refused_in_json(server: Any) -> None:
             body = f'{{"signature_name": {name}, "inputs": {inputs}}}'
             status, answer = _post(server, body.encode())
             assert status == 400 and len(answer["error"]) < 500
+
+
+def test_the_page_finds_known_items_whatever_blanks_are_around_them(store: ModelStore) -> None:
+    served = ModelStore(lambda: store.current.folder)
+    served.current = dataclasses.replace(store.current, known=frozenset({"a"}))
+    found = test.Client(app.App(served)).get("/items?is=%C2%A0a%EF%BB%BF&is=b")
+    assert found.get_json() == {"item_ids": ["\u00a0a\ufeff"]}
 
 
 def test_many_rows_are_answered_a_part_at_a_time(store: ModelStore) -> None:
