@@ -68,7 +68,7 @@ def build(
         Executor().Do(
             inputs,
             {name: [artifact] for name, artifact in outputs.items()},
-            {"split": "test", "options": json.dumps(chosen)},
+            {"split": "test", "options": json.dumps(chosen), "source_digest": ""},
         )
         return Built(read_verdict(verdict.uri), blessing, index)
 
