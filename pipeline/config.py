@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from modules.configuration import (
     ModelOptions,
     TrainerOptions,
 )
+from modules.file_patterns import absolute
 from modules.quoting import quote, shorten
 from modules.sessions import SessionOptions
 from modules.text_file import read_text
@@ -83,7 +85,7 @@ class ConfigError(Exception):
         """Keeps the problems; `source` is the file or argument that they are in."""
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"Config {source} is not usable:\n{lines}")
+        super().__init__(f"Config {shorten(source)} is not usable:\n{lines}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,12 +213,12 @@ def choose_preset(preset: str | None, data: DataPaths) -> str:
 def _preset_file(preset_or_path: str) -> Path:
     if preset_or_path in preset_names():
         return PRESETS / f"{preset_or_path}.yaml"
-    return Path(preset_or_path).absolute()
+    return Path(absolute(preset_or_path, Path.cwd()))
 
 
 def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
     file = _preset_file(preset_or_path)
-    if not file.is_file():
+    if not os.path.isfile(file):  # Path's own fails on a name that is too long for any file.
         names = ", ".join(preset_names())
         problem = f"no such preset and no such file: presets are {names}; else the path of a YAML"
         raise ConfigError(preset_or_path, [problem])

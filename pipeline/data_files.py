@@ -15,10 +15,12 @@ from modules.file_patterns import (
     what_is_there,
 )
 from modules.file_places import FilePatternError
+from modules.quoting import shorten
 from modules.time_splits import SPLITS, TailOptions
 from pipeline.typed_values import NULL
 
 DEFAULT_TEST_FRACTION = 0.15
+_MOST_OF_A_PATH = 1000  # characters of a message, so that no path in use is cut
 _TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"
 
 
@@ -101,7 +103,7 @@ def _resolve_split(
         path = join(folder, name) if is_uri(folder) else absolute(name, folder)
     if generated and not own:
         return path, None
-    problem = _missing(path)
+    problem = shorten(_missing(path), _MOST_OF_A_PATH)
     fix = f"say {split.upper()}=path"
     if not own:
         can_be_cut = f", or SET=data.{split}=null to cut it from train" * (split != "train")

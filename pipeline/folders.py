@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from modules.file_patterns import absolute, is_plain, is_uri
+from modules.quoting import shorten
 
 
 class FolderError(ValueError):
@@ -38,10 +40,18 @@ def local_folder(text: str) -> Path:
     """Reads an option of a command that looks into a folder of this machine, or at a file of it.
 
     Raises:
-      argparse.ArgumentTypeError: it is a URI.
+      argparse.ArgumentTypeError: it is a URI, or cannot be looked up.
     """
     if is_uri(text):
         raise argparse.ArgumentTypeError(
             f"{text} is not on this machine: copy it here, and name the copy"
         )
-    return Path(absolute(text, Path.cwd()))
+    path = absolute(text, Path.cwd())
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # What is missing there, the command itself says.
+    except OSError as error:
+        problem = f"{shorten(text)} cannot be looked up: {error.strerror}"
+        raise argparse.ArgumentTypeError(problem) from error
+    return Path(path)

@@ -15,7 +15,7 @@ import recommend
 import renew_index
 import run
 from pipeline import launch
-from pipeline.config import PROJECT
+from pipeline.config import PROJECT, load_config
 from pipeline.folders import FolderError, local_folder, output_folder
 
 ODD = ["[1]", "what?", "a*b", "back\\slash"]
@@ -126,6 +126,37 @@ def test_a_run_typed_by_hand_says_what_becomes_split_test(tmp_path: Path) -> Non
     assert (
         f"Split test: the sessions of {tmp_path}/t.tsv that start in the last 3 days" in done.stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("runner", "arguments"),
+    [
+        (recommend, ["--items", "a", "--model"]),
+        (demo, ["--out"]),
+        (renew_index, ["--items"]),
+        (batch_recommend, ["--sessions", "a.tsv", "--to", "b", "--out"]),
+    ],
+)
+def test_a_name_that_no_folder_can_have_is_refused(runner, arguments, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        runner.parse_arguments([*arguments, "x" * 5000])
+    errors = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "cannot be looked up: File name too long" in errors and "x" * 201 not in errors
+
+
+def test_a_preset_and_data_that_no_file_can_be_called_are_refused(tmp_path: Path, capsys) -> None:
+    for named in (["--preset", "x" * 5000], ["--train", "x" * 5000]):
+        assert run.main([*named, "--out", str(tmp_path)]) == 2
+        errors = capsys.readouterr().err
+        assert "is not usable:" in errors and "Cannot write" not in errors
+        assert "x" * 1001 not in errors
+
+
+def test_a_preset_is_found_at_home(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("data: {train: t.tsv}\n")
+    assert load_config("~/mine.yaml", data=None).name == "mine"
 
 
 def test_answers_are_refused_where_nobody_can_write(capsys: pytest.CaptureFixture[str]) -> None:
