@@ -138,7 +138,8 @@ def _reject_lines(
 ) -> int:
     """Rejects lines inside quotes, also those that look like rows; returns where they end."""
     for line in lines:
-        rejects.append(("quotes", offset, line.rstrip(b"\r")))
+        if line.strip():
+            rejects.append(("quotes", offset, line.rstrip(b"\r")))
         offset += len(line) + 1
     return offset
 

@@ -21,6 +21,7 @@ import pyarrow_hotfix  # noqa: F401
 from components.model_gate.metric_names import NEW_ITEM, Bounds, slice_names
 from modules import metrics
 from modules.metrics import BoolArray, IntArray
+from modules.quoting import quote
 from modules.step_slices import bucket_names
 
 CANDIDATE, LAST_BLESSED = "candidate", "last_blessed"
@@ -122,7 +123,7 @@ def _check_same_steps(table: RankTable, other: RankTable) -> None:
     if same_sessions and np.array_equal(table.offsets, other.offsets):
         return
     only = set(table.session_ids.tolist()) ^ set(other.session_ids.tolist())
-    example = f", such as session {min(only)!r}, which only one of them holds" if only else ""
+    example = f", such as session {quote(min(only))}, which only one of them holds" if only else ""
     raise TablesDifferError(
         f"rank tables of {table.offsets[-1]} and {other.offsets[-1]} steps in "
         f"{len(table.session_ids)} and {len(other.session_ids)} sessions do not hold the same "

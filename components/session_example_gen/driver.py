@@ -80,7 +80,12 @@ def files_digest(patterns: Mapping[str, str]) -> str:
         except FilePatternError as error:
             raise SessionDataError(f"Split {split!r}: {error}") from error
         for path in paths:
-            digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
+            try:
+                digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
+            except OSError as error:  # removed meanwhile
+                raise SessionDataError(
+                    f"Split {split!r}: {path} cannot be read: {error}"
+                ) from error
     return digest.hexdigest()[:16]
 
 

@@ -179,6 +179,12 @@ def test_only_tables_of_the_same_steps_are_joined() -> None:
     assert joined.ranks["popularity"].tolist() == [4, 5, 6]
     with pytest.raises(TablesDifferError, match="3 and 2 steps in 2 and 2 sessions"):
         table.joined(make_table(popularity=[[4], [6]]))
+    long = dataclasses.replace(table, session_ids=np.array([b"x" * 1000, b"y" * 1000], object))
+    with pytest.raises(TablesDifferError, match=r"such as session 's0', which only one"):
+        table.joined(long)
+    with pytest.raises(TablesDifferError, match="and 800 more characters") as caught:
+        long.joined(dataclasses.replace(table, session_ids=np.array([b"z1", b"z2"], object)))
+    assert len(str(caught.value)) < 600
 
 
 def test_figures_and_paired_differences_by_hand() -> None:
