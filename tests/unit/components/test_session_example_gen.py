@@ -6,7 +6,14 @@ import os
 import pytest
 from tfx.proto import example_gen_pb2
 
-from components.session_example_gen import input_files, output_files, packing, report, transforms
+from components.session_example_gen import (
+    driver,
+    input_files,
+    output_files,
+    packing,
+    report,
+    transforms,
+)
 from components.session_example_gen.component import SessionExampleGen
 from components.session_example_gen.driver import files_digest
 from components.session_example_gen.executor import sessions_options, tail_options
@@ -217,3 +224,9 @@ def test_the_digest_of_files_sees_names_lengths_and_times(tmp_path):
     digests.add(files_digest({"train": pattern}))
     digests.add(files_digest({"train": pattern, "test": pattern}))
     assert len(digests) == 6
+
+
+def test_a_file_that_is_removed_before_it_is_digested_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "find_files", lambda pattern: [str(tmp_path / "gone.tsv")])
+    with pytest.raises(SessionDataError, match=r"'train': .*gone\.tsv cannot be read: "):
+        files_digest({"train": str(tmp_path / "*.tsv")})
