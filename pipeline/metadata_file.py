@@ -113,7 +113,7 @@ def _has_tables(file: Path) -> bool:
     try:
         # Not read-only: what a killed run left half done is taken back by whoever opens it next.
         with contextlib.closing(
-            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", _LOCK_SECONDS, uri=True)
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=_LOCK_SECONDS, uri=True)
         ) as db:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
