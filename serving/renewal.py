@@ -21,7 +21,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.exact_index import offer_in, with_offer
-from modules.model_files import RENEWAL_RECORD, learned_from, next_version, write_manifest
+from modules.model_files import (
+    MANIFEST,
+    RENEWAL_RECORD,
+    learned_from,
+    next_version,
+    write_manifest,
+)
 from modules.quoting import quote
 from modules.text_file import TextFileError, read_ids
 from pipeline.recommender import SIGNATURE, NoModelError, load_model
@@ -164,10 +170,9 @@ def _change(
 
 
 def _write(base: Path, folder: Path, variables: Variables) -> None:
-    """Copies a SavedModel with other values of its variables."""
-    shutil.copytree(
-        base, folder, ignore=shutil.ignore_patterns("variables*", os.path.basename(RENEWAL_RECORD))
-    )
+    """Copies a SavedModel with other values of its variables, without what is said of its files."""
+    of_base = map(os.path.basename, (RENEWAL_RECORD, MANIFEST))
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("variables*", *of_base))
     (folder / "variables").mkdir()
     tf.raw_ops.SaveV2(
         prefix=str(folder / "variables" / "variables"),

@@ -21,7 +21,7 @@ from tfx.types import standard_artifacts
 import renew_index
 from components.pusher.executor import Executor
 from modules.metrics import UNRANKED
-from modules.model_files import RENEWAL_RECORD
+from modules.model_files import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
 from pipeline import recommender
 
 
@@ -76,6 +76,9 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
     renewed = recommender.newest_model([out / "pushed"])
     assert renewed != before
     assert json.loads((renewed / RENEWAL_RECORD).read_text())["gone"] == len(gone)
+    assert (
+        json.loads((renewed / MANIFEST).read_text())["files"] and model_damage(str(renewed)) is None
+    )
     assert "left out 1 items of the list" in capsys.readouterr().out
 
     for session, answer in zip(sessions, _answers(renewed, sessions), strict=True):
@@ -136,6 +139,7 @@ def test_another_model_is_pushed_over_a_renewed_one(out: Path, sample: Any) -> N
     other = shutil.copytree(out / "pushed" / "7", out / "other")
     (other / "assets.extra" / "note").parent.mkdir(exist_ok=True)
     (other / "assets.extra" / "note").write_text("another training", "utf-8")
+    write_manifest(str(other), "another training")
     renewed = recommender.newest_model([out / "pushed"])
     ahead = renewed.rename(renewed.with_name(str(int(time.time()) + 2)))  # of a hasty series
 
