@@ -123,7 +123,7 @@ def execute_until_stopped(config: Config, out: Path) -> int:
     try:
         return execute(config, out, launch.child_environment(os.environ, out))
     except KeyboardInterrupt:
-        print("\nStopped. The same command again continues where this run was.", file=sys.stderr)
+        print("\nStopped. Re-run the same command to resume.", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")

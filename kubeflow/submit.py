@@ -65,7 +65,7 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
         raise SubmitError(_refusal(host, error.code, error.reason, "")) from error
     except OSError as error:
         raise SubmitError(
-            f"Nobody answers at {host}: {error}. From outside the cluster, forward a port first: "
+            f"Could not connect to {host}: {error}. From outside the cluster, forward a port: "
             "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
         ) from error
     except ValueError as error:

@@ -257,7 +257,7 @@ def test_an_unreachable_host_is_one_sentence_with_the_way_out() -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(submit.SubmitError) as error:
         submit.check_host(url, None, None)
-    assert f"Nobody answers at {url}" in str(error.value) and "port-forward" in str(error.value)
+    assert f"Could not connect to {url}" in str(error.value) and "port-forward" in str(error.value)
 
 
 @pytest.mark.parametrize("host", ["", "localhost:8080", "ftp://x"])
