@@ -102,6 +102,7 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     """Registers the pipeline where needed and runs it; returns the exit status."""
     try:
         log, screen = launch.new_log(out), Screen()
+        Path(environment[launch.HOME_VARIABLE]).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(_not_writable(error), file=sys.stderr)
         return 2

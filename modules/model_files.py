@@ -25,6 +25,7 @@ RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
 MANIFEST = os.path.join("assets.extra", "manifest.json")
 _FILES, _LEARNED_FROM = "files", "learned_from"
 _VERSION = re.compile(r"[0-9]{1,18}")
+_LAST_VERSION = 10**18 - 1  # of 18 digits, which servers can count; a later one has room below it
 
 
 def folder_digest(folder: str) -> str:
@@ -89,7 +90,7 @@ def version_numbers(folder: str) -> list[int]:
     if not tf.io.gfile.exists(folder):
         return []
     names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
-    return [int(name) for name in names if _VERSION.fullmatch(name)]
+    return [int(name) for name in names if _VERSION.fullmatch(name) and int(name) < _LAST_VERSION]
 
 
 def newest_version(folder: str) -> str | None:

@@ -9,6 +9,7 @@ folder of a damaged artifact is removed, so that its node runs again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,8 +65,8 @@ class ArtifactDigests:
         """
         found = [damage for damage in map(self._damage, self._recorded()) if damage]
         for damage in found:
-            shutil.rmtree(damage.folder)
-            self._record_of(damage.folder).unlink()
+            _remove(damage.folder)
+            _remove(self._record_of(damage.folder))
         return found
 
     def record_file(self, file: Path) -> None:
@@ -81,8 +82,8 @@ class ArtifactDigests:
             return None
         try:
             written = _read(record)
-        except ValueError:
-            record.unlink()
+        except (ValueError, OSError):
+            _remove(record)
             return None
         return file_digests.damage(str(file.parent), written)
 
@@ -102,16 +103,19 @@ class ArtifactDigests:
         """Yields the recorded artifacts that are there; forgets the others."""
         for record in sorted(self._records.glob("*/*/*.json")):
             folder = self._root / record.relative_to(self._records).with_suffix("")
-            if folder.is_dir():
+            # A file in the folder's place too: TFX's cache only asks whether anything is there.
+            if os.path.lexists(folder):
                 yield folder
             else:
-                record.unlink()
+                _remove(record)
 
     def _damage(self, folder: Path) -> Damage | None:
         record = self._record_of(folder)
+        if not folder.is_dir():
+            return Damage(folder.parts[-3], folder, "it is not a folder")
         try:
             written = _read(record)
-        except ValueError:
+        except (ValueError, OSError):
             what: str | None = f"its record {record} is damaged"
         else:
             added = sorted(set(file_digests.file_names(str(folder))) - set(written))
@@ -129,6 +133,13 @@ class ArtifactDigests:
         scratch = record.with_suffix(".new")
         scratch.write_text(json.dumps(file_digests.as_json(digests), indent=1), encoding="utf-8")
         scratch.replace(record)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _is_number(folder: Path) -> bool:

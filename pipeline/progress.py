@@ -182,7 +182,7 @@ def watch_nodes(
     beats.start()
     try:
         yield progress
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # No node may end the run as if that were its end.
         progress.fail()
         if progress.current:
             raise NodeError(progress.current) from error

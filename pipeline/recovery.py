@@ -15,9 +15,10 @@ from pathlib import Path
 from modules.model_files import model_damage, newest_version
 from pipeline.artifact_digests import ArtifactDigests
 from pipeline.config import Paths
+from pipeline.folders import FolderError
 from pipeline.metadata_file import digest_after_changes, holds_runs
 from pipeline.progress import DAMAGED
-from pipeline.run_record import PushedModel, pushed_models
+from pipeline.run_record import PushedModel, last_execution, pushed_models
 
 
 @contextlib.contextmanager
@@ -32,18 +33,47 @@ def recovered_outputs(paths: Paths, summary: Path) -> Iterator[ArtifactDigests]:
 
     Yields:
       The digests, which record what the nodes of this run write.
+
+    Raises:
+      FolderError: something is in the way that no run left there.
     """
     digests = ArtifactDigests(Path(paths.pipeline_root), Path(paths.digests))
+    try:
+        _check_kinds(paths, summary)
+        _recover(paths, summary, digests)
+    except OSError as error:
+        raise FolderError(
+            f"What earlier runs left in {summary.parent} cannot be used: {error}. Remove what is "
+            "named there, or name another folder with OUT=folder."
+        ) from error
+    with digest_after_changes(paths.metadata):
+        yield digests
+    digests.record_file(summary)
+
+
+def _check_kinds(paths: Paths, summary: Path) -> None:
+    """Looks whether files are files and folders are folders.
+
+    Raises:
+      OSError: one is not.
+    """
+    for folder in map(Path, (paths.pipeline_root, paths.digests, paths.push_folder)):
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{folder} is not a folder")
+    for file in (summary, Path(f"{paths.metadata}.sha256")):
+        if file.is_dir():
+            raise IsADirectoryError(f"{file} is a folder")
+
+
+def _recover(paths: Paths, summary: Path, digests: ArtifactDigests) -> None:
     if holds_runs(paths.metadata):
+        _set_aside_newer(paths)
         _remove_damaged(paths, digests)
     else:
         _set_aside(paths)
     if damage := digests.file_damage(summary):
         summary.unlink()
         print(f"{DAMAGED}{damage}. It is written again.", flush=True)
-    with digest_after_changes(paths.metadata):
-        yield digests
-    digests.record_file(summary)
 
 
 def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
@@ -76,10 +106,37 @@ def _set_aside(paths: Paths) -> None:
     shutil.rmtree(paths.digests, ignore_errors=True)
     if not root.is_dir() or not any(root.iterdir()):
         return
-    place = root.with_name(f"{root.name}-without-metadata-{int(time.time())}")
+    place = _place_aside(root)
     root.rename(place)
     print(
         f"{DAMAGED}{paths.metadata} is missing: nothing of earlier runs can be used again. Their "
         f"artifacts are in {place} now; remove that folder if it is not needed.",
         flush=True,
     )
+
+
+def _set_aside_newer(paths: Paths) -> None:
+    """Moves artifacts away of executions that an older copy of the metadata does not know.
+
+    The executions to come get their numbers, and would find their files.
+    """
+    root, last = Path(paths.pipeline_root), last_execution(paths.metadata)
+    newer = [
+        folder
+        for folder in sorted(root.glob("*/[!.]*/*"))
+        if folder.name.isdecimal() and int(folder.name) > last
+    ]
+    place = _place_aside(root)
+    for folder in newer:
+        (place / folder.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(place / folder.relative_to(root))
+    if newer:
+        print(
+            f"{DAMAGED}{paths.metadata} is older than {len(newer)} artifacts, which are in {place} "
+            "now; remove that folder if it is not needed.",
+            flush=True,
+        )
+
+
+def _place_aside(root: Path) -> Path:
+    return root.with_name(f"{root.name}-without-metadata-{int(time.time())}")

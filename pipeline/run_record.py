@@ -94,6 +94,14 @@ def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
     raise LookupError(f"{metadata} knows no run of pipeline {pipeline_name!r}")
 
 
+def last_execution(metadata: Path | str) -> int:
+    """Returns the highest number of an execution, 0 without any."""
+    from ml_metadata.metadata_store import ListOptions, OrderByField
+
+    newest = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
+    return max((found.id for found in open_store(metadata).get_executions(newest)), default=0)
+
+
 class PushedModel(NamedTuple):
     """What a Pusher recorded of a push.
 

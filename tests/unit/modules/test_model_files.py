@@ -82,6 +82,11 @@ def test_no_version_is_pushed_yet(tmp_path: Path) -> None:
     assert newest_version(str(tmp_path / "missing")) is None
 
 
+def test_a_version_that_leaves_no_room_above_it_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / ("9" * 18)).mkdir()
+    assert abs(int(Path(next_version(str(tmp_path))).name) - time.time()) < 60
+
+
 @pytest.mark.parametrize("ahead", [-100, 5, 10**9])
 def test_versions_rise_whatever_the_clock_says(tmp_path: Path, ahead: int) -> None:
     now = int(time.time())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,26 @@ def test_old_artifacts_are_compared_by_length_alone(tmp_path: Path) -> None:
 
     files[0].write_text("cut")
     assert "1" in [found.folder.name for found in made.remove_damaged()]
+
+
+def test_a_file_in_the_place_of_an_artifact_is_damage(
+    outputs: Path, digests: ArtifactDigests
+) -> None:
+    """TFX's cache only asks whether there is anything."""
+    folder = outputs / "artifacts" / "Graph" / "graph" / "2"
+    shutil.rmtree(folder)
+    folder.write_text("mine")
+    (found,) = digests.remove_damaged()
+    assert (found.node, found.what) == ("Graph", "it is not a folder")
+    assert not folder.exists()
+
+
+def test_a_folder_in_the_place_of_a_record_is_damage(
+    outputs: Path, digests: ArtifactDigests
+) -> None:
+    record = outputs / "digests" / "Graph" / "graph" / "2.json"
+    record.unlink()
+    record.mkdir()
+    (found,) = digests.remove_damaged()
+    assert found.what == f"its record {record} is damaged"
+    assert not record.exists()

@@ -5,7 +5,14 @@ import os
 
 import pytest
 
-from pipeline.progress import Console, NodeError, NodeProgress, cause_of, report_failure
+from pipeline.progress import (
+    Console,
+    NodeError,
+    NodeProgress,
+    cause_of,
+    report_failure,
+    watch_nodes,
+)
 
 
 class Pipe:
@@ -122,3 +129,11 @@ def test_a_failure_goes_to_stdout_and_its_traceback_to_stderr(
         captured.out == "Failed: Trainer: OSError: disk full\nFailed: ValueError: before any node\n"
     )
     assert "Traceback (most recent call last)" in captured.err
+
+
+def test_a_node_that_exits_has_failed() -> None:
+    """Flags such as --help end a process well, in the middle of a run."""
+    pipe = Pipe()
+    with pytest.raises(NodeError, match="A"), watch_nodes(pipe.console, 1, print) as progress:
+        _start(progress, "A")
+        raise SystemExit(0)

@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from modules.model_files import write_manifest
 from pipeline.config import Paths
+from pipeline.folders import FolderError
 from pipeline.metadata_file import check_metadata_file
 from pipeline.recovery import recovered_outputs
 
@@ -21,6 +22,8 @@ def out(tmp_path: Path) -> Path:
     connection = metadata_store_pb2.ConnectionConfig()
     connection.sqlite.filename_uri = str(tmp_path / "metadata.sqlite")
     store = ml_metadata.MetadataStore(connection)
+    node = store.put_execution_type(metadata_store_pb2.ExecutionType(name="Pusher"))
+    store.put_executions([metadata_store_pb2.Execution(type_id=node) for _ in range(3)])
     kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="PushedModel"))
     for number in (1, 2, 3):
         version, own = tmp_path / "pushed" / f"10{number}", _own(tmp_path, number)
@@ -106,3 +109,33 @@ def test_a_damaged_summary_is_not_read_again(out: Path, capsys: pytest.CaptureFi
     _recover(out)
     assert not (out / "summary.json").exists()
     assert "Damaged: summary.json has other content" in capsys.readouterr().out
+
+
+def test_artifacts_newer_than_the_metadata_are_moved_aside(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where an older copy of the metadata was put back: numbers would be given twice."""
+    newer = out / "artifacts" / "Transform" / "transform_graph" / "4"
+    newer.mkdir(parents=True)
+
+    _recover(out)
+
+    assert _own(out, 3).is_dir() and not newer.exists()
+    (aside,) = out.glob("artifacts-without-metadata-*/Transform/transform_graph/4")
+    assert f"older than 1 artifacts, which are in {aside.parents[2]} now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["artifacts", "digests", "pushed"])
+def test_a_file_in_the_place_of_a_folder_is_named(out: Path, name: str) -> None:
+    if (out / name).is_dir():
+        shutil.rmtree(out / name)
+    (out / name).write_text("mine")
+    with pytest.raises(FolderError, match=f"{out / name} is not a folder. Remove what is named"):
+        _recover(out)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "metadata.sqlite.sha256"])
+def test_a_folder_in_the_place_of_a_file_is_named(out: Path, name: str) -> None:
+    (out / name).mkdir()
+    with pytest.raises(FolderError, match=f"{out / name} is a folder. Remove what is named"):
+        _recover(out)
