@@ -24,8 +24,10 @@ from modules.file_places import (
     place_of,
     tensorflow_schemes,
 )
+from modules.quoting import quote
 
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
+MOST_DIGITS = 19  # of the largest number that metadata can hold, 64 bits with a sign
 _WILDCARDS = "*?["
 _START = re.compile(rf"{URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
@@ -107,11 +109,9 @@ def find_matches(pattern: str) -> list[Match]:
     of one day to the next.
 
     Raises:
-      FilePatternError: as `find_files`; or a placeholder occurs twice.
+      FilePatternError: as `find_files`; or a placeholder occurs twice, or its width is none.
     """
-    names = [name for name, _ in PLACEHOLDER.findall(pattern)]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise FilePatternError(f"{pattern} must have {{{repeated[0]}}} once, not repeatedly")
+    _check_placeholders(pattern)
     place = place_of(pattern)
     found: dict[tuple[str, ...], Match] = {}
     try:
@@ -139,6 +139,20 @@ def what_is_there(pattern: str) -> str:
             return f"only the folder {match.path}"
         return f"only {match.path}, which is a pipe or a device, not a file"
     return "nothing"
+
+
+def _check_placeholders(pattern: str) -> None:
+    """Refuses a placeholder that occurs twice, and widths that no number of ours has."""
+    names = [name for name, _ in PLACEHOLDER.findall(pattern)]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise FilePatternError(f"{pattern} must have {{{repeated[0]}}} once, not repeatedly")
+    for found in PLACEHOLDER.finditer(pattern):
+        width = found["width"]
+        if width is not None and not (len(width) < 5 and 1 <= int(width) <= MOST_DIGITS):
+            raise FilePatternError(
+                f"{pattern} has {quote(found[0])}: a width is 1 to {MOST_DIGITS} digits, "
+                f"for example {{{found['name']}:3}}"
+            )
 
 
 def _check_name(path: str) -> None:

@@ -65,7 +65,9 @@ def _not_divided(
     files = [f"{split.upper()}=path (data.{split})" for split in cut_off]
     fixes = [f"give {' and '.join(files)}", "correct the times"]
     if starts > 1:
-        fixes.append(f"cut off less: {_sizes(cut_off, options, tail)}")
+        # Train comes first: where it has sessions, the period of the empty split is too short.
+        amount, sizes = ("less", cut_off) if name == "train" else ("more", [name])
+        fixes.append(f"cut off {amount}: {_sizes(sizes, options, tail)}")
     lines = [
         f"Split {name!r} has no session left: {' and '.join(cut_off)} "
         f"{'are' if len(cut_off) > 1 else 'is'} cut from the end of train by start time, and of "
@@ -94,6 +96,7 @@ def _sizes(cut_off: list[str], options: SessionOptions, tail: TailOptions) -> st
     if "test" in cut_off:
         name = "test_days" if tail.test_days is not None else "test_fraction"
         sizes.append(f"data.{name} = {getattr(tail, name):g}")
-    name = "eval_hours" if options.eval_hours is not None else "eval_fraction"
-    sizes.append(f"sessions.{name} = {getattr(options, name):g}")
+    if "eval" in cut_off:
+        name = "eval_hours" if options.eval_hours is not None else "eval_fraction"
+        sizes.append(f"sessions.{name} = {getattr(options, name):g}")
     return ", ".join(sizes)

@@ -19,8 +19,8 @@ def counts_of(starts, options, tail):
     return {**found.counts, **{f"{split}.sessions": n for split, n in parts.items()}}
 
 
-def message(starts, options=SessionOptions(), tail=TailOptions()):  # noqa: B008
-    return no_session_left(counts_of(starts, options, tail), "train", INPUTS, options, tail)
+def message(starts, options=SessionOptions(), tail=TailOptions(), name="train"):  # noqa: B008
+    return no_session_left(counts_of(starts, options, tail), name, INPUTS, options, tail)
 
 
 def test_one_start_time_is_named_with_eval_as_the_fix():
@@ -46,3 +46,11 @@ def test_few_start_times_and_long_periods_are_named():
     assert "cut off less: sessions.eval_hours = 24" in long
     days = message([5, 6, 7, 9], tail=TailOptions(test_days=30))
     assert "data.test_days = 30, sessions.eval_fraction = 0.15" in days
+
+
+def test_a_period_below_a_millisecond_is_too_short_not_too_long():
+    hours = message([5, 6, 7, 9], SessionOptions(eval_hours=1e-9), name="eval")
+    assert "or cut off more: sessions.eval_hours = 1e-09." in hours
+    days = message([5, 6, 7, 9], tail=TailOptions(test_days=1e-12), name="test")
+    assert "or cut off more: data.test_days = 1e-12." in days
+    assert "less" not in hours + days

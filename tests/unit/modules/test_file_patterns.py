@@ -197,3 +197,15 @@ def test_paths_are_joined_and_uris_stay(tmp_path, monkeypatch):
     assert absolute("~nobody-has-this-name", tmp_path) == f"{tmp_path}/~nobody-has-this-name"
     (tmp_path / "~").write_text("x")
     assert absolute("~", tmp_path) == f"{tmp_path}/~"
+
+
+@pytest.mark.parametrize("width", ["0", "20", "99999999999", "9" * 5000])
+def test_a_width_that_no_number_has_is_named(tmp_path, width):
+    (tmp_path / "1.tsv").write_text("x")
+    with pytest.raises(FilePatternError, match=r"a width is 1 to 19 digits, .* \{SPAN:3\}"):
+        find_files(f"{tmp_path}/{{SPAN:{width}}}.tsv")
+
+
+def test_the_widest_number_is_found(root):
+    _write(root, f"{7:019}.tsv")
+    assert _found(root, "{SPAN:19}.tsv") == [f"{7:019}.tsv"]
