@@ -1,85 +1,122 @@
-"""Refuses files that two splits read: the same file by any name, or a copy of it."""
+"""Refuses data that is read twice: the same file by any name, or a copy, packed or not."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import NamedTuple
 
 from components.session_example_gen.input_files import InputFile, InputSplit, open_text
 from modules.file_patterns import identity
+from modules.packed_text import BrokenFileError
 from modules.sessions import SessionDataError
-from modules.time_splits import split_pairs
+from modules.time_splits import SPLITS
 
 _BLOCK_BYTES = 1 << 20
+_SHOWN = 5
+
+
+class _Entry(NamedTuple):
+    """A file of a split."""
+
+    split: str
+    file: InputFile
+
+
+class _Copy(NamedTuple):
+    """Two files that hold the same, and how they do."""
+
+    first: _Entry
+    second: _Entry
+    what: str
+
+    def sentence(self) -> str:
+        """Says which files they are."""
+        (early, first), (late, second) = self.first, self.second
+        if early == late:
+            return f"{first.path} and {second.path} (split {early!r}) {self.what}"
+        if first.path == second.path:
+            return f"{first.path} is read for split {early!r} and for split {late!r}"
+        return f"{first.path} (split {early!r}) and {second.path} (split {late!r}) {self.what}"
 
 
 def check_copies(splits: list[InputSplit]) -> None:
-    """Refuses files that are read for two splits.
+    """Refuses files that are read for two splits, or twice for one.
 
     Raises:
       SessionDataError: names all of them, the first few of many.
     """
-    found = [line for pair in _pairs(splits) for line in _copies(*pair)]
-    if not found:
-        return
-    more = [f"... and {len(found) - 5} more"] if len(found) > 5 else []
-    raise SessionDataError(
-        "\n".join(
-            [
-                "A model must not be evaluated on data that it was trained or tuned on:",
-                *(f"  {line}" for line in [*found[:5], *more]),
-                "Narrow one of the patterns, or leave the copy out: without EVAL and TEST both are "
-                "cut from the end of TRAIN.",
-            ]
-        )
-    )
+    ordered = sorted(splits, key=lambda split: SPLITS.index(split.name))
+    copies = list(_copies([_Entry(split.name, file) for split in ordered for file in split.files]))
+    between = [copy for copy in copies if copy.first.split != copy.second.split]
+    within = [copy for copy in copies if copy.first.split == copy.second.split]
+    lines = []
+    if between:
+        lines += [
+            "A model must not be evaluated on data that it was trained or tuned on:",
+            *_listed(between),
+            "Narrow one of the patterns, or leave the copy out: without EVAL and TEST both are "
+            "cut from the end of TRAIN.",
+        ]
+    if within:
+        lines += [
+            "The same events must not be read twice for a split:",
+            *_listed(within),
+            "Narrow the pattern, or remove one of the two files.",
+        ]
+    if lines:
+        raise SessionDataError("\n".join(lines))
 
 
-def _pairs(splits: list[InputSplit]) -> Iterator[tuple[InputSplit, InputSplit]]:
-    by_name = {split.name: split for split in splits}
-    for early, late in split_pairs(by_name):
-        yield by_name[early], by_name[late]
+def _listed(copies: list[_Copy]) -> list[str]:
+    more = [f"  ... and {len(copies) - _SHOWN} more"] if len(copies) > _SHOWN else []
+    return [*(f"  {copy.sentence()}" for copy in copies[:_SHOWN]), *more]
 
 
-def _copies(early: InputSplit, late: InputSplit) -> Iterator[str]:
-    by_identity = {identity(file.path): file for file in early.files}
-    lengths = {file.length for file in early.files} & {file.length for file in late.files}
-    by_start: dict[bytes, list[InputFile]] = defaultdict(list)
-    for file in early.files:
-        if file.length in lengths:
-            by_start[_digest_of_start(file)].append(file)
-    for file in late.files:
-        same = by_identity.get(identity(file.path))
-        if same is not None:
-            yield _sentence(early, late, file, same, "are the same file")
-        elif file.length in lengths:
-            alike = by_start.get(_digest_of_start(file), [])
-            copied = next((other for other in alike if _equal(other.path, file.path)), None)
-            if copied is not None:
-                yield _sentence(early, late, file, copied, "hold the same bytes")
+def _copies(entries: list[_Entry]) -> Iterator[_Copy]:
+    """Yields every entry that holds what an earlier one holds, with that one."""
+    once = []
+    for same in _groups(entries, lambda entry: identity(entry.file.path), least=1):
+        once.append(same[0])
+        yield from (_Copy(same[0], other, "are the same file") for other in same[1:])
+    # Few files are read whole: those that are alike as far as the first block.
+    for alike in _groups(_comparable(once), lambda entry: _digest(entry.file, whole=False)):
+        for same in _groups(alike, lambda entry: _digest(entry.file, whole=True)):
+            for other in same[1:]:
+                packed = same[0].file.codec or other.file.codec
+                what = "hold the same text" if packed else "hold the same bytes"
+                yield _Copy(same[0], other, what)
 
 
-def _sentence(
-    early: InputSplit, late: InputSplit, file: InputFile, other: InputFile, what: str
-) -> str:
-    if file.path == other.path:
-        return f"{file.path} is read for split {early.name!r} and for split {late.name!r}"
-    return f"{other.path} (split {early.name!r}) and {file.path} (split {late.name!r}) {what}"
+def _comparable(entries: list[_Entry]) -> list[_Entry]:
+    """Leaves out what no other file can equal: a length alone tells, unless files are packed."""
+    if any(entry.file.codec for entry in entries):
+        return entries if len(entries) > 1 else []
+    lengths = Counter(entry.file.length for entry in entries)
+    return [entry for entry in entries if lengths[entry.file.length] > 1]
 
 
-def _digest_of_start(file: InputFile) -> bytes:
-    """Digests a file's length and first block: of many files few are then compared in pairs."""
-    with open_text(file.path, "") as text:
-        return hashlib.sha256(b"%d " % file.length + text.read(_BLOCK_BYTES)).digest()
+def _groups(
+    entries: Iterable[_Entry], key: Callable[[_Entry], Hashable], least: int = 2
+) -> list[list[_Entry]]:
+    """Puts entries with equal keys together, `least` and more; the key None equals nothing."""
+    groups: dict[Hashable, list[_Entry]] = defaultdict(list)
+    for number, entry in enumerate(entries):
+        found = key(entry)
+        groups[number if found is None else found].append(entry)
+    return [group for group in groups.values() if len(group) >= least]
 
 
-def _equal(path: str, other: str) -> bool:
-    """Compares files of equal length, up to the first block that differs."""
-    with open_text(path, "") as first, open_text(other, "") as second:
-        while True:
-            block = first.read(_BLOCK_BYTES)
-            if block != second.read(_BLOCK_BYTES):
-                return False
-            if not block:
-                return True
+def _digest(file: InputFile, whole: bool) -> bytes | None:
+    """Digests a file's text, or its first block; None if it cannot be unpacked, as reading says."""
+    digest = hashlib.sha256()
+    try:
+        with open_text(file.path, file.codec) as text:
+            while block := text.read(_BLOCK_BYTES):
+                digest.update(block)
+                if not whole:
+                    break
+    except BrokenFileError:
+        return None
+    return digest.digest()

@@ -1,6 +1,9 @@
-"""Files that two splits read, by any name."""
+"""Files that two splits read, or one reads twice, by any name."""
 
+import bz2
+import gzip
 import os
+import random
 import shutil
 
 import pytest
@@ -91,3 +94,55 @@ def test_many_copies_are_counted(folder):
     message = refused(folder, train="train.tsv", test="t?.tsv")
     assert message.count("hold the same bytes") == 5
     assert "... and 2 more" in message
+
+
+def pack(folder, name, how):
+    packed = folder / f"{name}.{'bz2' if how is bz2 else 'gz'}"
+    packed.write_bytes(how.compress((folder / name).read_bytes()))
+    return packed
+
+
+def test_a_second_download_within_a_split_is_refused(folder):
+    shutil.copy(folder / "train.tsv", folder / "train (1).tsv")
+    message = refused(folder, train="*.tsv")
+    assert (
+        f"{folder}/train (1).tsv and {folder}/train.tsv (split 'train') hold the same bytes"
+        in message
+    )
+    assert message.endswith("Narrow the pattern, or remove one of the two files.")
+    assert "evaluated" not in message
+
+
+@pytest.mark.parametrize("how", [gzip, bz2])
+def test_a_packed_copy_is_refused_within_a_split_and_between_two(folder, how):
+    packed = pack(folder, "train.tsv", how)
+    sentence = f"{folder}/train.tsv and {packed} (split 'train') hold the same text"
+    assert sentence in refused(folder, train="*")
+    message = refused(folder, train="train.tsv", test="*.tsv.*")
+    assert f"{packed} (split 'test') hold the same text" in message
+
+
+def test_two_packings_of_a_text_are_copies(folder):
+    pack(folder, "train.tsv", gzip)
+    pack(folder, "train.tsv", bz2)
+    assert "train.tsv.bz2 and" in refused(folder, train="train.tsv.*")
+
+
+def test_packed_files_with_other_rows_are_fine(folder):
+    pack(folder, "train.tsv", gzip)
+    check_copies(find(folder, {"train": "train.tsv.gz", "test": "other.tsv"}))
+
+
+def test_a_packed_file_that_is_cut_off_is_left_to_the_reader(folder):
+    draw = random.Random(5)
+    long = HEADER + b"".join(b"s%d\ti\t1\n" % draw.randrange(10**9) for _ in range(90_000))
+    for name in ("a.tsv.gz", "b.tsv.gz"):
+        (folder / name).write_bytes(gzip.compress(long)[:-9])
+    check_copies(find(folder, {"train": "*.gz"}))
+
+
+def test_copies_between_and_within_splits_are_named_at_once(folder):
+    shutil.copy(folder / "train.tsv", folder / "train (1).tsv")
+    message = refused(folder, train="train*.tsv", test="train.tsv")
+    assert "hold the same bytes" in message
+    assert "train.tsv is read for split 'train' and for split 'test'" in message
