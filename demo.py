@@ -8,15 +8,18 @@ A model that is pushed later takes over without a restart.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from modules.quoting import quote
 from pipeline.config import PROJECT
 from pipeline.folders import local_folder
 from pipeline.recommender import NoModelError, newest_model
@@ -27,25 +30,72 @@ _LIMITS = {
     "answers": "most rows times k of one request",
     "bytes": "most bytes of one request",
 }
+_LAST_PORT = 65_535
+_DAY = 86_400.0
+
+
+def _host(text: str) -> str:
+    """Returns a host that this machine can listen on; werkzeug would take any text, '' for all."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in text else socket.AF_INET) as listener:
+            listener.bind((text, 0))
+    except (OSError, TypeError, ValueError) as error:
+        reason = f" ({error})"
+    else:
+        reason = ""
+    if reason or not text:
+        raise argparse.ArgumentTypeError(
+            "must be a name or an address of this machine, such as localhost, or 0.0.0.0 for all "
+            f"of its addresses, got {quote(text)}{reason}"
+        )
+    return text
+
+
+def _port(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if 0 <= int(text) <= _LAST_PORT:
+            return int(text)
+    raise argparse.ArgumentTypeError(
+        f"must be a whole number from 0 to {_LAST_PORT}, got {quote(text)}"
+    )
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= _DAY:
+            return float(text)
+    raise argparse.ArgumentTypeError(
+        f"must be a number of seconds above 0 and at most {_DAY:.0f}, got {quote(text)}"
+    )
+
+
+def _at_least_one(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(
+        f"must be a whole number that is at least 1, got {quote(text)}"
+    )
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--host", default="localhost", help="address to listen on (localhost)")
-    parser.add_argument("--port", type=int, default=8501, help="8501; 0 takes a free one")
-    parser.add_argument("--look", type=float, default=2.0, help="seconds between looks for a push")
+    parser.add_argument(
+        "--host", type=_host, default="localhost", help="address to listen on (localhost)"
+    )
+    parser.add_argument("--port", type=_port, default=8501, help="8501; 0 takes a free one")
+    parser.add_argument(
+        "--look", type=_seconds, default=2.0, help="seconds between looks for a push"
+    )
     for name, what in _LIMITS.items():
         default = getattr(Limits, name)
-        parser.add_argument(f"--max-{name}", type=int, default=default, help=f"{what} ({default})")
+        help_text = f"{what} ({default})"
+        parser.add_argument(f"--max-{name}", type=_at_least_one, default=default, help=help_text)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--model", type=local_folder, help="folder of a SavedModel")
     place.add_argument("--out", type=local_folder, help="the run's OUT folder (default: output/*)")
-    options = parser.parse_args(arguments)
-    for name in _LIMITS:
-        if getattr(options, f"max_{name}") < 1:
-            parser.error(f"--max-{name} must be at least 1, got {getattr(options, f'max_{name}')}")
-    return options
+    return parser.parse_args(arguments)
 
 
 def _find_model(options: argparse.Namespace) -> Path:
@@ -69,7 +119,8 @@ def serve(options: argparse.Namespace) -> int:
         return 1
     store.watch(options.look)
     print(f"Model: {store.current.folder}")
-    print(f"Open http://{options.host}:{server.server_port} (Ctrl+C ends)", flush=True)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"Open http://{host}:{server.server_port} (Ctrl+C ends)", flush=True)
     try:
         while True:
             threading.Event().wait()

@@ -6,15 +6,18 @@ It is for one machine and few people: TensorFlow Serving is what serves a shop.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from modules.characters import BLANKS
@@ -23,8 +26,10 @@ from serving.client import MODEL_NAME
 from serving.limits import Limits
 from serving.model_store import ModelStore, ServedModel
 from serving.predict_api import predict
+from serving.request_body import read_body
 from serving.request_values import RequestError
 
+_LOG = logging.getLogger(__name__)
 _SUGGESTED = 30
 _PAGES = Path(__file__).with_name("pages")
 _URLS = Map(
@@ -54,10 +59,7 @@ class App:
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answers a request."""
-        request = Request(environ)
-        # One more than allowed: of a body in chunks, werkzeug reads so many bytes and says no more.
-        request.max_content_length = self._limits.bytes + 1
-        return self._answer(request)(environ, start_response)
+        return self._answer(Request(environ))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         model = self._store.current  # once: all of an answer is of one version
@@ -69,6 +71,11 @@ class App:
             answer = _json({"error": str(error)}, error.status)
         except HTTPException as error:
             answer = _json({"error": error.description}, error.code or 500)
+        except TimeoutError:  # the client is silent: the handler ends the connection
+            raise
+        except Exception:  # a fault of ours: clients read JSON, and the next request is answered
+            _LOG.exception("%s %s was not answered:", request.method, quote(request.path))
+            answer = _json({"error": "The server failed to answer; its log says why."}, 500)
         answer.headers["X-Model-Version"] = str(model.version)
         return answer
 
@@ -101,21 +108,8 @@ class App:
     def _predict(self, request: Request, model: ServedModel) -> Response:
         if request.method != "POST":
             raise MethodNotAllowed(["POST"], "Recommendations are asked for with POST.")
-        body = self._body(request)
+        body = read_body(request, self._limits.bytes)
         return _json(predict(model.signatures, body, self._limits, model.catalogue_size))
-
-    def _body(self, request: Request) -> bytes:
-        too_large = RequestError(
-            f"The body is too large: at most {self._limits.bytes:,} bytes. Send several requests.",
-            413,
-        )
-        try:
-            body = request.get_data()
-        except RequestEntityTooLarge as error:
-            raise too_large from error
-        if len(body) > self._limits.bytes:
-            raise too_large
-        return body
 
     def _page(self, request: Request, model: ServedModel) -> Response:
         text = self._template.render(
@@ -131,6 +125,33 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False), status, mimetype="application/json")
 
 
+class Handler(WSGIRequestHandler):
+    """Answers one connection, and ends it when nothing comes or is taken for `timeout` seconds."""
+
+    timeout = 60.0
+
+    def parse_request(self) -> bool:
+        """Reads the request line and the headers; a URL must be one before werkzeug takes it."""
+        if not super().parse_request():
+            return False
+        try:
+            urlsplit(self.path)
+        except ValueError as error:
+            self.send_error(400, f"{quote(self.path)} is not a valid URL: {error}")
+            return False
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Says in JSON what is wrong with a request that never reaches the application."""
+        content = json.dumps({"error": message or HTTPStatus(code).phrase}).encode()
+        self.send_response_only(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+
 def start(
     store: ModelStore,
     host: str,
@@ -141,7 +162,14 @@ def start(
 
     Returns:
       The server: `server_port` is its port, `shutdown` ends it.
+
+    Raises:
+      OSError: the port cannot be listened on.
     """
-    server = make_server(host, port, App(store, limits), threaded=True)
+    app = App(store, limits)
+    try:
+        server = make_server(host, port, app, threaded=True, request_handler=Handler)
+    except SystemExit as ended:  # werkzeug ends the process where the port is not to be had
+        raise OSError(f"Cannot listen on {host}, port {port}: {ended.__context__}") from ended
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     return server

@@ -40,7 +40,7 @@ class ServedModel:
     @property
     def version(self) -> int:
         """Number of the push, 0 for a folder of another name."""
-        return int(self.folder.name) if self.folder.name.isdigit() else 0
+        return int(self.folder.name) if self.folder.name.isdecimal() else 0
 
 
 def load(folder: Path) -> ServedModel:

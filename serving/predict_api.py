@@ -23,6 +23,7 @@ _CELLS_AT_ONCE = 1 << 20
 # Its answers are as wide as the longest session of all.
 _WHOLE = ("evaluate",)
 _MESSAGE = 1_000  # characters of what TensorFlow says; it repeats inputs
+_NODE = re.compile(r"^\s*\{\{function_node \w+\}\} ")
 
 
 def predict(
@@ -113,6 +114,10 @@ def _call(
             answer = function(**tensors)
         except tf.errors.InvalidArgumentError as error:
             raise RequestError(_assertion(error.message)) from error
+        except UnicodeDecodeError as error:
+            # Of TensorFlow's message, which repeats bytes of the request, and never got a type.
+            message = error.object.decode("utf-8", "backslashreplace")
+            raise RequestError(_assertion(message)) from error
         for name, tensor in answer.items():
             outputs.setdefault(name, []).extend(_encode(tensor.numpy().tolist()))
     return outputs
@@ -139,7 +144,7 @@ def _parts(arrays: Mapping[str, Array], catalogue_size: int) -> Iterator[dict[st
 
 def _assertion(message: str) -> str:
     """Returns what an assertion in the graph says, of all that TensorFlow says about it."""
-    lines = (line.strip() for line in message.splitlines())
+    lines = (_NODE.sub("", line).strip() for line in message.splitlines())
     said = next((line for line in lines if line.startswith("assertion failed: ")), "")
     parts = re.findall(r"\[(.*?)\](?= \[|$)", said)
     if len(parts) < 2:
