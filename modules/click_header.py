@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modules.characters import BLANKS, is_not_utf8, without_marks
-from modules.file_kinds import WRITE_AS_UTF8, is_binary, what_is_wrong
+from modules.file_kinds import USE_LINE_FEEDS, WRITE_AS_UTF8, is_binary, what_is_wrong
 from modules.quoting import quote
 from modules.row_fields import csv_fields, is_enclosed, quoting_of
 from modules.sessions import SessionDataError, SessionOptions
@@ -20,6 +20,8 @@ class Columns(NamedTuple):
     item: int
     time: int
     quoting: str
+    names: tuple[bytes, ...] = ()
+    """Of the session, the item and the time."""
 
 
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
@@ -38,7 +40,8 @@ def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
             raise SessionDataError(_no_column(line, path, names, option, options, delimiter))
         where.append(names.index(wanted))
     session, item, time = where
-    return Columns(delimiter, len(names), session, item, time, quoting)
+    used = tuple(names[at].encode() for at in where)
+    return Columns(delimiter, len(names), session, item, time, quoting, used)
 
 
 def check_text(line: bytes, path: str) -> bytes:
@@ -54,8 +57,8 @@ def check_text(line: bytes, path: str) -> bytes:
     line = line.rstrip(b"\r\n")
     if b"\r" in line:
         raise SessionDataError(
-            f"{path} has lines that end in a carriage return alone, as on old Macs: write line "
-            "feeds for them, for example with: tr '\\r' '\\n' < FILE > NEW."
+            f"{path} has lines that end in a carriage return alone, as on old Macs: "
+            f"{USE_LINE_FEEDS}."
         )
     return line
 

@@ -23,6 +23,7 @@ from modules.click_header import Columns
 from modules.event_times import time_to_ms
 from modules.file_kinds import WRITE_AS_UTF8
 from modules.item_ids import SUSPECT_TEXTS, vocabulary_holds
+from modules.joined_files import check_unpacked, is_second_header, rows_of_line
 from modules.row_fields import lines_of_row, row_splitter
 
 # Why a row cannot be used, and how to fix it.
@@ -71,12 +72,20 @@ class Rows(NamedTuple):
 
 
 def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "auto") -> Rows:
-    """Parses whole lines of a file; `offset` is where they begin in it. Blank lines are no rows."""
+    """Parses whole lines of a file; `offset` is where they begin in it.
+
+    Blank lines are no rows, nor is the header again, where files were joined.
+
+    Raises:
+      JoinedFilesError: a file that was joined to this one cannot be read with it.
+    """
     rows = Rows([], [], [], [], [])
     session_ids, item_ids, times, offsets, rejects = rows
-    delimiter, width, session, item, time, quoting = columns
+    delimiter, width, session, item, time, quoting, _ = columns
     split = _line_splitter(text, columns)
     is_bad_text, clean, is_unusable = _encoding_check(text), _id_cleaner(text), _id_check(text)
+    if is_bad_text is not None:
+        check_unpacked(text, offset)
     has_returns, has_quotes = b"\r" in text, b'"' in text and quoting != "none"
     has_marks = BYTE_ORDER_MARK in text  # files that were joined, as by `cat`
     lines, first = iter(text.split(b"\n")), offset
@@ -90,20 +99,21 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
         if not line:
             continue
         if is_bad_text is not None and is_bad_text(line):
-            rejects.append(("encoding", start, line))
+            rejects += _rejects_of(line, start, "encoding", columns)
             continue
         fields = split(line)
         if len(fields) != width:
             if has_quotes and b'"' in line:
-                rejects.append(("quotes", start, line))
+                rejects += _rejects_of(line, start, "quotes", columns)
                 count = _lines_in_quotes(text, start - first, columns)
-                offset = _reject_lines(itertools.islice(lines, count), offset, rejects)
-            elif not _is_blank(line, delimiter):
-                rejects.append(("field_count", start, line))
+                offset = _reject_lines(itertools.islice(lines, count), offset, rejects, columns)
+            elif not (_is_blank(line, delimiter) or is_second_header(fields, line, start, columns)):
+                rejects += _rejects_of(line, start, "field_count", columns)
             continue
         session_id, item_id = clean(fields[session]), clean(fields[item])
         if not session_id or not item_id:
-            rejects.append(("empty_id", start, line))
+            if not is_second_header(fields, line, start, columns):
+                rejects.append(("empty_id", start, line))
             continue
         if is_unusable is not None and is_unusable(session_id, item_id):
             rejects.append(("unusable_id", start, line))
@@ -112,13 +122,21 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
         if event_time is None:  # blanks beyond ASCII around it are rare
             event_time = time_to_ms(clean(fields[time]), time_unit)
         if event_time is None:
-            rejects.append(("time", start, line))
+            if not is_second_header(fields, line, start, columns):
+                rejects.append(("time", start, line))
             continue
         session_ids.append(session_id)
         item_ids.append(item_id)
         times.append(event_time)
         offsets.append(start)
     return rows
+
+
+def _rejects_of(
+    line: bytes, offset: int, reason: str, columns: Columns
+) -> list[tuple[str, int, bytes]]:
+    """Returns a line that is not one row of the file as rejects: it may hold several."""
+    return [(reason, *row) for row in rows_of_line(line, offset, columns)]
 
 
 def _is_blank(line: bytes, delimiter: str) -> bool:
@@ -134,18 +152,18 @@ def _lines_in_quotes(text: bytes, begin: int, columns: Columns) -> int:
 
 
 def _reject_lines(
-    lines: Iterable[bytes], offset: int, rejects: list[tuple[str, int, bytes]]
+    lines: Iterable[bytes], offset: int, rejects: list[tuple[str, int, bytes]], columns: Columns
 ) -> int:
     """Rejects lines inside quotes, also those that look like rows; returns where they end."""
     for line in lines:
         if line.strip():
-            rejects.append(("quotes", offset, line.rstrip(b"\r")))
+            rejects += _rejects_of(line.rstrip(b"\r"), offset, "quotes", columns)
         offset += len(line) + 1
     return offset
 
 
 def _line_splitter(text: bytes, columns: Columns) -> Callable[[bytes], list[bytes]]:
-    delimiter, width, *used, quoting = columns
+    delimiter, width, *used, quoting, _ = columns
     if b'"' in text:
         return row_splitter(delimiter, quoting, width, used)
     raw = delimiter.encode()

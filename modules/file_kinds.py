@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 SAMPLE_BYTES = 4096
@@ -10,6 +11,7 @@ _PACKED = "unpack it first"
 _TABLE = "write its rows as CSV or TSV text"
 _UTF8 = "write it as UTF-8, for example with: iconv -f {} -t UTF-8 FILE > NEW"
 WRITE_AS_UTF8 = _UTF8.format("LATIN1")
+USE_LINE_FEEDS = "write line feeds for them, for example with: tr '\\r' '\\n' < FILE > NEW"
 
 
 class _Kind(NamedTuple):
@@ -24,6 +26,8 @@ _CODECS = (
     (b"\x5d\0\0", "xz"),  # .lzma
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
+# The first bytes in full: enough to tell them among others.
+_PACKED_PART = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd")
 _KINDS = (
     (b"\xff\xfe\0\0", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
     (b"\0\0\xfe\xff", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
@@ -65,6 +69,15 @@ def codec_of(sample: bytes) -> str:
     if sample.startswith(b"BZh") and sample[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
         return "bz2"
     return next((codec for magic, codec in _CODECS if sample.startswith(magic)), "")
+
+
+def packed_part(text: bytes) -> tuple[int, str] | None:
+    """Returns where a text that is not UTF-8 throughout has a compressed part, and its codec.
+
+    .lzma is not looked for: text could have its few first bytes.
+    """
+    found = _PACKED_PART.search(text)
+    return (found.start(), codec_of(found[0])) if found else None
 
 
 def what_is_wrong(sample: bytes) -> str | None:

@@ -19,6 +19,7 @@ from components.session_example_gen.combine_starts import CombineStarts
 from components.session_example_gen.report import Reject, Report, merge_reports
 from modules import click_log
 from modules import sessions as sessions_lib
+from modules.joined_files import JoinedFilesError
 from modules.packed_text import BrokenFileError
 from modules.sessions import Session, SessionOptions
 from modules.time_splits import Cuts, TailOptions, output_split
@@ -63,8 +64,8 @@ class ReadEvents(beam.DoFn):
     def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
         """Yields (split, bucket) with packed events; lists of rejects; a report of counts.
 
-        Broken compression is reported, not raised: runners bury an exception's text, and would
-        try again.
+        Broken compression and joined files are reported, not raised: runners bury an exception's
+        text, and would try again.
         """
         piece = input_files.Piece(*element)
         try:
@@ -75,7 +76,7 @@ class ReadEvents(beam.DoFn):
                     yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
                 yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
                 yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
-        except BrokenFileError as error:
+        except (BrokenFileError, JoinedFilesError) as error:
             yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[error.of(piece.path)]))
 
 

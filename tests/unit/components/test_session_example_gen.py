@@ -1,5 +1,6 @@
 """The parts of SessionExampleGen that need no Beam: packing, files, messages, options."""
 
+import gzip
 import json
 import os
 
@@ -20,7 +21,7 @@ from components.session_example_gen.executor import sessions_options, tail_optio
 from modules.click_log import REJECT_REASONS
 from modules.sessions import Session, SessionDataError, SessionOptions
 from modules.time_splits import TailOptions
-from tests.click_files import input_config, read_records
+from tests.click_files import HEADER, find, input_config, read_records, rows_text
 
 
 def test_packing_keeps_sessions_and_events():
@@ -65,6 +66,30 @@ def test_what_an_earlier_attempt_left_is_removed(tmp_path):
     (tmp_path / "Split-train" / "data_tfrecord-00000-of-00009.gz").write_bytes(b"old")
     output_files.prepare(str(tmp_path), ["train"])
     assert list((tmp_path / "Split-train").iterdir()) == []
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("tail", "what"),
+    [
+        (rows_text([(b"s", b"i", 5)] * 180, end=b"\r"), "a carriage return alone"),
+        (gzip.compress(HEADER + b"s\ti\t5\n"), "a part compressed with gzip"),
+        (b"ItemId\tSessionId\tTime\ni\ts\t5\n", "a second header"),
+    ],
+    ids=["carriage returns", "gzip", "header"],
+)
+def test_files_joined_to_one_that_cannot_be_read_with_it_stop_the_run(tmp_path, tail, what, pack):
+    path = tmp_path / "clicks.tsv"
+    path.write_bytes(pack(HEADER + rows_text([(b"s", b"i", 5)] * 300) + tail))
+    inputs = find(tmp_path, {"train": "*"})
+    reader = transforms.ReadEvents(SessionOptions(), {"train": 1})
+    (piece,) = input_files.pieces(inputs)
+    found = [one.value for one in reader.process(tuple(piece)) if hasattr(one, "value")]
+    merged = report.merge_reports(one for one in found if isinstance(one, report.Report))
+    with pytest.raises(SessionDataError) as caught:
+        report.check_report(merged, inputs, ["train"], SessionOptions(max_reject_fraction=0.5))
+    assert f"{path} " in str(caught.value)
+    assert what in str(caught.value)
 
 
 def file_split(name, *paths):

@@ -13,7 +13,9 @@ def read_header(line, path, options):
 
 def test_finds_columns_in_any_order_among_others():
     header = b"\xef\xbb\xbfTime\tCategory\tItemId\tSessionId\r\n"
-    assert read_header(header, "a.tsv", SessionOptions()) == Columns("\t", 4, 3, 2, 0, "letters")
+    assert read_header(header, "a.tsv", SessionOptions()) == (
+        Columns("\t", 4, 3, 2, 0, "letters", (b"SessionId", b"ItemId", b"Time"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,9 @@ def test_takes_the_delimiter_from_the_options_or_the_name(path, delimiter, expec
 
 def test_reads_quoted_header_and_own_column_names():
     options = SessionOptions(session_column="visit", item_column="sku", time_column="at")
-    assert read_header(b'"at","visit","sku"\n', "a.csv", options) == Columns(",", 3, 1, 2, 0, "csv")
+    assert read_header(b'"at","visit","sku"\n', "a.csv", options) == (
+        Columns(",", 3, 1, 2, 0, "csv", (b"visit", b"sku", b"at"))
+    )
 
 
 def test_a_missing_column_is_named_with_file_and_what_was_found():
