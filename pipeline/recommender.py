@@ -38,7 +38,7 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
         version
         for folder in folders
         for version in folder.glob("[0-9]*")
-        if version.name.isdigit() and (version / "saved_model.pb").is_file()
+        if version.name.isdecimal() and (version / "saved_model.pb").is_file()
     ]
     if not versions:
         places = ", ".join(map(str, folders)) or "output/*/pushed"

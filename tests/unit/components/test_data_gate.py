@@ -175,9 +175,17 @@ def artifact_of(artifact_class, number, **properties):
     return artifact
 
 
-def resolve(statistics, reports):
+def statistics_artifact(folder, number, exist=True):
+    found = artifact_of(standard_artifacts.ExampleStatistics, number)
+    found.uri = str(folder / str(number))
+    if exist:
+        (folder / str(number)).mkdir()
+    return found
+
+
+def resolve(folder, statistics, reports, gone=()):
     inputs = {
-        "statistics": [artifact_of(standard_artifacts.ExampleStatistics, n) for n in statistics],
+        "statistics": [statistics_artifact(folder, n, n not in gone) for n in statistics],
         "report": [
             artifact_of(simple_artifacts.Metrics, number, **{STATISTICS_ID: of})
             for number, of in reports
@@ -198,8 +206,15 @@ def resolve(statistics, reports):
         ([1], [(4, 3), (2, 1)], [1]),
     ],
 )
-def test_the_newest_report_says_which_statistics_were_accepted(statistics, reports, expected):
-    assert resolve(statistics, reports) == expected
+def test_the_newest_report_says_which_statistics_were_accepted(
+    tmp_path, statistics, reports, expected
+):
+    assert resolve(tmp_path, statistics, reports) == expected
+
+
+@pytest.mark.parametrize(("gone", "expected"), [([3], [1]), ([1], [3]), ([1, 3], [])])
+def test_statistics_that_are_gone_are_passed_over(tmp_path, gone, expected):
+    assert resolve(tmp_path, [1, 3], [(4, 3), (2, 1)], gone) == expected
 
 
 def test_options_and_digest_are_part_of_the_cache_key():
