@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -128,9 +129,12 @@ def _called(text: str, folder: Path) -> list[str]:
     script = "import json, sys; print(json.dumps(sys.argv[1:]))"
     echo.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{script}' \"$@\"\n")
     echo.chmod(0o755)
+    # The tests may run below another make, whose flags would make this one talk.
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS", "STACK")
     done = subprocess.run(
         ["sh", "-e", "-c", f"{text} PYTHON={echo}"],
         cwd=PROJECT,
+        env={name: value for name, value in os.environ.items() if name not in outer},
         capture_output=True,
         text=True,
         timeout=60,
