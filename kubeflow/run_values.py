@@ -51,7 +51,7 @@ def definitions(spec: Json) -> Json:
 
 
 def typed(spec: Json, given: Mapping[str, str]) -> Json:
-    """Returns values of the declared types; text stays as typed, and so does what is no number."""
+    """Returns values of the declared types; text stays as typed, as does what is not a number."""
     kinds = {name: definition["parameterType"] for name, definition in definitions(spec).items()}
     return {
         name: text if kinds.get(name, "STRING") == "STRING" else _number(text)

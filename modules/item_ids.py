@@ -1,6 +1,6 @@
 """Which ids survive Transform's vocabulary file, one `count item_id` a line; neither TF nor Beam.
 
-Found by trying every byte and thousands of ids on both stacks: Transform drops, without a word, ids
+Found by trying every byte and thousands of ids on both stacks: Transform drops, silently, ids
 that hold a line end (a carriage return is one) and those that equal a reserved token; and it writes
 a space as `__SPACE__`, so that ids which hold this text come back as others. All else comes back.
 """

@@ -69,7 +69,7 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 def open_unpacked(raw: IO[bytes], codec: str) -> IO[bytes]:
     """Returns the text of a compressed file, to be read from its beginning.
 
-    Python's own file objects stop without a word where bz2 and xz are followed by what is neither,
+    Python's own file objects stop silently where bz2 and xz are followed by what is neither,
     be it a damaged second member: half a file would look like a whole one.
 
     Args:

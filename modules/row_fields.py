@@ -83,7 +83,7 @@ def _dialects(text: str, delimiter: str) -> list[Dialect]:
 
 @functools.cache
 def _dialect(delimiter: str, escapechar: str | None = None) -> Dialect:
-    """Returns Python's own object for a way to read: one made of keywords anew takes longer."""
+    """Returns Python's own object for a way to read: keywords each time take longer."""
     return csv.reader(
         [],
         delimiter=delimiter,

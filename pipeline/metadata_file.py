@@ -30,7 +30,7 @@ def check_metadata_file(file: Path | str) -> None:
     """Looks whether a run can use a file; one that is not there or empty yet is as good as any.
 
     Raises:
-      MetadataFileError: it is no file, not a database, damaged, or of another version.
+      MetadataFileError: it is not a file, not a database, damaged, or of another version.
     """
     file = Path(file)
     if not holds_runs(file):
@@ -48,7 +48,7 @@ def holds_runs(file: Path | str) -> bool:
     """Tells whether there is a file with anything in it.
 
     Raises:
-      MetadataFileError: it is no file, not a database, damaged, or of something else.
+      MetadataFileError: it is not a file, not a database, damaged, or of something else.
     """
     return Path(file).exists() and _has_tables(Path(file))
 

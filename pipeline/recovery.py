@@ -83,7 +83,7 @@ def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
     for pushed in pushed_models(paths.metadata):
         if Path(pushed.uri).is_dir() and (lost := _push_damage(pushed)):
             shutil.rmtree(pushed.uri)
-            # Who removes old versions knows it: their push is forgotten without a word.
+            # Who removes old versions knows it: their push is forgotten silently.
             if Path(pushed.destination).exists() or not _has_newer(pushed.destination):
                 node = Path(pushed.uri).parts[-3]
                 print(f"{DAMAGED}{pushed.destination}: {lost}. {node} runs again.", flush=True)
