@@ -41,7 +41,7 @@ test-integration: python  ## Run the tests of single components.
 test-e2e: python  ## Run the tests of whole pipelines.
 	@$(PYTEST) tests/e2e $(ARGS)
 
-test-damage: python  ## Damage each file of a finished run in turn, and run again (half an hour).
+test-damage: python  ## Damage each file of a finished run in turn, and run again (an hour or two).
 	@$(PYTEST) tests/e2e/test_damage.py -m "exhaustive or not exhaustive" $(ARGS)
 
 test-all-stacks: python  ## Run all tests on both stacks (needs root where the system is too old for one).
