@@ -12,13 +12,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from modules.file_patterns import absolute, check_scheme
-from modules.sessions import SessionDataError
+from modules.config.overrides import split_overrides
+from modules.files.folders import local_folder
+from modules.files.patterns import absolute, check_scheme
+from modules.sessions.sessions import SessionDataError
 from pipeline.config import LOCAL_BEAM, PROJECT, ConfigError, load_config
-from pipeline.folders import local_folder
-from pipeline.launch import saved_config
-from pipeline.overrides import split_overrides
-from pipeline.recommender import NoModelError, check_loadable, newest_model
+from pipeline.run.launch import saved_config
+from serving.pushed_models import NoModelError, check_loadable, newest_model
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

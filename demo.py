@@ -19,11 +19,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from modules.quoting import quote
+from modules.files.folders import local_folder
+from modules.messages.quoting import quote
 from pipeline.config import PROJECT
-from pipeline.folders import local_folder
-from pipeline.recommender import NoModelError, newest_model
 from serving.limits import Limits
+from serving.pushed_models import NoModelError, newest_model
 
 _LIMITS = {
     "rows": "most rows of one request",
@@ -107,13 +107,13 @@ def _find_model(options: argparse.Namespace) -> Path:
 
 def serve(options: argparse.Namespace) -> int:
     """Serves until a KeyboardInterrupt; returns the exit status where it cannot."""
-    from serving import app
+    from serving import rest_server
     from serving.model_store import ModelStore
 
     limits = Limits(options.max_bytes, options.max_rows, options.max_answers)
     try:
         store = ModelStore(lambda: _find_model(options))
-        server = app.start(store, options.host, options.port, limits)
+        server = rest_server.start(store, options.host, options.port, limits)
     except (NoModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

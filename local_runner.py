@@ -11,15 +11,15 @@ import gc
 import os
 import sys
 
+from modules.files.folders import FolderError
+from modules.files.metadata_file import MetadataFileError, check_metadata_file
 from pipeline.config import ConfigError, Paths
 from pipeline.data_files import describe_tail
-from pipeline.folders import FolderError
-from pipeline.launch import find_config, make_sample_if_missing, runner_environment, started
-from pipeline.metadata_file import MetadataFileError, check_metadata_file
-from pipeline.progress import FAILED, Console, console, report_failure, watch_nodes
-from pipeline.report import format_report
-from pipeline.run_lock import BusyError, exclusive
-from pipeline.run_record import read_run
+from pipeline.run.console_summary import format_report
+from pipeline.run.launch import find_config, make_sample_if_missing, runner_environment, started
+from pipeline.run.lock import BusyError, exclusive
+from pipeline.run.mlmd import read_run
+from pipeline.run.progress import FAILED, Console, console, report_failure, watch_nodes
 
 
 def run(stream: Console) -> None:
@@ -37,9 +37,9 @@ def run(stream: Console) -> None:
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.pipeline import create_pipeline
-        from pipeline.recovery import recovered_outputs
-        from pipeline.serving_record import forget_failed_check
-        from pipeline.summary import SUMMARY_FILE, summarize, write_summary
+        from pipeline.run.recovery import recovered_outputs
+        from pipeline.run.serving_summary import forget_failed_check
+        from pipeline.run.summary import SUMMARY_FILE, summarize, write_summary
 
         gc.enable()
         paths = Paths.under(out)

@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modules.characters import BLANKS
+from modules.files.characters import BLANKS
+from modules.files.folders import local_folder
 from pipeline.config import PROJECT
-from pipeline.folders import local_folder
-from pipeline.recommender import (
+from serving.client import Client, ServerError
+from serving.pushed_models import (
     NoModelError,
     Recommendation,
     load_model,
@@ -22,7 +23,6 @@ from pipeline.recommender import (
     recommend,
     unknown_items,
 )
-from serving.client import Client, ServerError
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

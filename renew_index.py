@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from modules.files.folders import local_folder
+from modules.files.metadata_file import MetadataFileError, check_metadata_file, holds_runs
 from pipeline.config import PROJECT, Paths
-from pipeline.folders import local_folder
-from pipeline.metadata_file import MetadataFileError, check_metadata_file, holds_runs
-from pipeline.recommender import NoModelError, newest_model
+from serving.pushed_models import NoModelError, newest_model
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         base = newest_model(out / "pushed" for out in outs).absolute()
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
-        from serving.renewal import RenewalError, renew
+        from serving.catalog_refresh import RenewalError, renew
 
         try:
             done = renew(base, options.items, base.parent, options.least_share)

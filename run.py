@@ -11,15 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline import launch
+from modules.config.overrides import split_overrides
+from modules.files.folders import output_folder
+from modules.files.metadata_file import check_metadata_file
 from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_tail
-from pipeline.folders import output_folder
-from pipeline.metadata_file import check_metadata_file
-from pipeline.overrides import split_overrides
-from pipeline.progress import DAMAGED, FAILED
-from pipeline.run_lock import STARTING, BusyError, exclusive
-from pipeline.tfx_commands import PROMPT
+from pipeline.run import launch
+from pipeline.run.lock import STARTING, BusyError, exclusive
+from pipeline.run.progress import DAMAGED, FAILED
+from pipeline.run.tfx_cli import PROMPT
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

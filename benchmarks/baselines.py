@@ -31,11 +31,12 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from modules.baseline_options import BASELINE_NAMES  # noqa: E402
-from modules.baselines import IndexedSplits, make_baseline  # noqa: E402
-from modules.metrics import UNRANKED, IntArray, metrics_from_rank_histograms  # noqa: E402
-from modules.neighbors import VSkNN  # noqa: E402
-from modules.steps import IndexedSessions  # noqa: E402
+from modules.array_types import IntArray  # noqa: E402
+from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
+from modules.baselines.session_knn import VSkNN  # noqa: E402
+from modules.config.baselines import BASELINE_NAMES  # noqa: E402
+from modules.evaluation.metrics import UNRANKED, metrics_from_rank_histograms  # noqa: E402
+from modules.evaluation.prediction_steps import IndexedSessions  # noqa: E402
 
 DATA, PEER = "(data alone)", "plain V-SkNN"
 ITEMS_PER_SESSION = 36_600 / 187_000
@@ -123,7 +124,7 @@ def load(arguments: argparse.Namespace) -> IndexedSplits:
 
 
 class PlainVSkNN:
-    """V-SkNN by dicts and sets; the same ranks, but for ties, as `modules.neighbors.VSkNN`."""
+    """V-SkNN by dicts and sets; the same ranks, but for ties, as `session_knn.VSkNN`."""
 
     def __init__(self, settings: VSkNN) -> None:
         """Takes the settings of the baseline that it is a peer of."""

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules import dataset, serving
-from modules.autograph import exempt_keras_from_autograph
-from modules.configuration import ModelOptions, TrainerOptions
-from modules.lazy_adam import LazyAdam
-from modules.model import TwoTower
-from modules.seen_items import SeenItemScores
-from modules.vocabulary import FIRST_ITEM, Vocabulary
+from modules.config.options import ModelOptions, TrainerOptions
+from modules.data import batching
+from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.model.lazy_adam import LazyAdam
+from modules.model.tf_keras_compat import exempt_keras_from_autograph
+from modules.model.two_tower import TwoTower
+from modules.serving import recommender
+from modules.serving.score_adjustments import SeenItemScores
 
 MAX_CONTEXT = 20
 DEFAULT_SHAPE = ModelOptions()
@@ -89,7 +90,7 @@ def learned_model(items: int, cache: Path, shape: ModelOptions = DEFAULT_SHAPE) 
     model.candidate_tower.popularity_weight.assign(POPULARITY_WEIGHT)
     vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)
     folder = cache / f"model-{name}"
-    serving.export(model, vocabulary, MAX_CONTEXT, f"{folder}.txt", str(folder), SEEN)
+    recommender.export(model, vocabulary, MAX_CONTEXT, f"{folder}.txt", str(folder), SEEN)
     return LearnedModel(folder, positions[draw_sessions(items, 2_000, seed=1)])
 
 
@@ -127,7 +128,7 @@ def _trained(
     rows = sessions[: items * _SESSIONS_PER_ITEM] + FIRST_ITEM
     rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
     windows = tf.data.Dataset.from_tensors((rows[:, :-1], rows[:, 1:]))
-    batches = dataset.training_batches(windows, options.batch_targets, not is_large, 1)
+    batches = batching.training_batches(windows, options.batch_targets, not is_large, 1)
     model.fit(batches, epochs=_EPOCHS[is_large], verbose=2)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(cache, *(variable.numpy() for variable in variables))

@@ -13,7 +13,7 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
 import tensorflow_recommenders as tfrs  # isort: skip
-from modules.dataset import Windows  # isort: skip
+from modules.data.batching import Windows  # isort: skip
 
 _DIM = 32
 _BATCH = 5_000

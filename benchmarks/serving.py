@@ -33,12 +33,12 @@ import tensorflow_recommenders as tfrs  # isort: skip
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
 
 from benchmarks.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
-from components.index_builder.options import IndexOptions  # isort: skip
-from components.serving_validator.latency import percentiles  # isort: skip
-from modules.approximate_export import export  # isort: skip
-from modules.approximate_recommender import load_recommender  # isort: skip
-from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError  # isort: skip
-from modules.exact_index import ExactIndex  # isort: skip
+from modules.config.index import IndexOptions  # isort: skip
+from modules.serving.latency import percentiles  # isort: skip
+from modules.ann.export import export  # isort: skip
+from modules.ann.recommender import load_recommender  # isort: skip
+from modules.ann.pq_index import CodeOptions, CompressedIndex, FaissMissingError  # isort: skip
+from modules.serving.exact_index import ExactIndex  # isort: skip
 
 K = 100
 SESSION_LENGTH = 10

@@ -32,14 +32,14 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
 from benchmarks import notebook  # isort: skip
-from modules import dataset, features  # isort: skip
-from modules.autograph import exempt_keras_from_autograph  # isort: skip
-from modules.configuration import FeatureOptions, TrainerOptions  # isort: skip
-from modules.epochs import EpochKeeper  # isort: skip
-from modules.fitting import Windows, fit, epoch_judge  # isort: skip
-from modules.job import Job  # isort: skip
+from modules.data import batching, windowing  # isort: skip
+from modules.model.tf_keras_compat import exempt_keras_from_autograph  # isort: skip
+from modules.config.options import FeatureOptions, TrainerOptions  # isort: skip
+from modules.training.epoch_callbacks import EpochKeeper  # isort: skip
+from modules.training.fitting import Windows, fit, epoch_judge  # isort: skip
+from modules.training.run_context import Job  # isort: skip
 from modules.preprocessing import CONTEXT, TARGET  # isort: skip
-from modules.vocabulary import FIRST_ITEM  # isort: skip
+from modules.data.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -64,9 +64,9 @@ def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(drawn + FIRST_ITEM, lengths)
 
 
-def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> dataset.Windows:
+def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> batching.Windows:
     """Cuts sessions into windows as Transform does."""
-    cut = features.step_windows if options.targets == "all" else features.last_step_window
+    cut = windowing.step_windows if options.targets == "all" else windowing.last_step_window
     context, target = (
         tf.reshape(tf.cast(column.flat_values, tf.int32), [-1, options.max_context])
         for column in cut(sessions, options.max_context)
@@ -77,7 +77,7 @@ def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> dataset.
 def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) -> float:
     """Fits two epochs and returns the throughput of the second."""
     windows = tf.data.Dataset.from_tensors(make_windows(sessions, config.features))
-    counts = dataset.item_counts(windows, items + FIRST_ITEM)
+    counts = batching.item_counts(windows, items + FIRST_ITEM)
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(config.features, config.model, trainer, "", folder, folder)
@@ -96,7 +96,7 @@ def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
     return notebook.targets_per_second(windows, items + FIRST_ITEM)
 
 
-def write_windows(windows: dataset.Windows, path: str) -> None:
+def write_windows(windows: batching.Windows, path: str) -> None:
     """Writes windows as Transform's gzipped TFRecords, one Example each."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for row in zip(*(column.numpy() for column in windows), strict=True):
@@ -110,7 +110,7 @@ def write_windows(windows: dataset.Windows, path: str) -> None:
 
 def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float:
     """Returns how many context events the batches of an epoch bring, without training."""
-    batches = dataset.training_batches(
+    batches = batching.training_batches(
         chunks, options.batch_targets, options.reversed_sessions, options.seed
     )
     _count(batches)  # fills caches and threads
@@ -119,7 +119,7 @@ def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float
     return events / (time.perf_counter() - begin)
 
 
-def _count(batches: Iterable[dataset.Windows]) -> int:
+def _count(batches: Iterable[batching.Windows]) -> int:
     return sum(int(np.count_nonzero(context)) for context, _ in batches)
 
 
@@ -147,7 +147,7 @@ def main() -> None:
         write_windows(windows, file)
         options = TrainerOptions()
         in_memory = events_per_second(tf.data.Dataset.from_tensors(windows), options)
-        streamed = dataset.window_chunks([file], FeatureOptions().max_context)
+        streamed = batching.window_chunks([file], FeatureOptions().max_context)
         print(f"{'input pipeline, in memory':<45}{in_memory:>10,.0f} events/s")
         from_files = events_per_second(streamed, options)
         print(f"{'input pipeline, streamed':<45}{from_files:>10,.0f} events/s")

@@ -1,53 +1,14 @@
-"""Check compiled specifications against the rules of the backends."""
+"""Check compiled specifications: `python kubeflow/check.py --help`."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
+# The project first: a package named kubeflow exists on PyPI, and this folder is none.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import placement_rules
-import spec_rules
-from spec_view import Problem, SpecView, read_view
-
-
-def find_problems(view: SpecView) -> list[Problem]:
-    """Returns all problems of a specification, each once."""
-    found = list(spec_rules.strict_parse(view))
-    for rule in (*spec_rules.RULES, *placement_rules.RULES):
-        try:
-            found += rule(view)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            # Rules read what the protos allow; of anything else the parser has said enough.
-            if not found:
-                raise
-    return list(dict.fromkeys(found))
-
-
-def report(file: Path) -> list[str]:
-    """Returns one line per problem of a file."""
-    try:
-        return [str(problem) for problem in find_problems(read_view(file))]
-    except (OSError, ValueError) as error:
-        return [str(error)]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Checks files; returns 0 where all are usable, else 1 with one line per problem."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, help=".yaml for Kubeflow, .json for Vertex")
-    status = 0
-    for file in parser.parse_args(arguments).files:
-        lines = report(file)
-        print(f"{file}: {'ok' if not lines else 'not usable'}")
-        for line in lines:
-            print(f"  {line}")
-        status = max(status, int(bool(lines)))
-    return status
-
+from pipeline.cluster.lint import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,105 +1,14 @@
-"""Compile the pipeline for Kubeflow Pipelines v2 or for Vertex AI Pipelines, and check it."""
+"""Compile the pipeline: `python kubeflow/compile.py --help`."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+# The project first: a package named kubeflow exists on PyPI, and this folder is none.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import check  # noqa: E402
-import modules  # noqa: E402, F401 (chooses Keras 2 before TensorFlow is imported)
-from deployment import TARGETS, Deployment, load_deployment  # noqa: E402
-from pipeline.config import DEFAULT_PRESET, ConfigError  # noqa: E402
-from pipeline.overrides import split_overrides  # noqa: E402
-
-# By which check.py and the local driver tell the targets apart.
-SUFFIXES = {"oss": ".yaml", "vertex": ".json"}
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", choices=TARGETS, help="use the bundled deployment file of it")
-    parser.add_argument("--deployment", type=Path, help="deployment file, in place of --target")
-    parser.add_argument("--preset", default=DEFAULT_PRESET, help="preset, or path of a YAML file")
-    parser.add_argument("--set", action="append", default=[], metavar="'SECTION.KEY=VALUE ...'")
-    parser.add_argument("--output", type=Path, help=".yaml for Kubeflow, .json for Vertex")
-    return parser.parse_args(arguments)
-
-
-def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequence[str]) -> str:
-    """Returns the text of a compiled specification.
-
-    Args:
-      deployment: where it runs.
-      folder: that the deployment's platform file is relative to.
-      preset: what is computed.
-      overrides: `section.key=value` each.
-
-    Raises:
-      ConfigError: something in the configuration cannot be used.
-    """
-    # Imports of TFX and kfp take seconds; mistakes on the command line are reported before.
-    import compiled_spec
-    from platform_config import load_platform
-    from tfx_pipeline import load_cluster_config
-
-    config = load_cluster_config(preset, overrides, deployment.beam)
-    spec = compiled_spec.compile_pipeline(config, deployment)
-    if deployment.target == "vertex":
-        return compiled_spec.to_vertex_json(spec, deployment)
-    platform = None
-    if deployment.platform:
-        platform = load_platform(folder / deployment.platform, spec["components"])
-    return compiled_spec.to_yaml(spec, platform)
-
-
-def choose_output(wanted: Path | None, target: str) -> Path:
-    """Returns the file to write.
-
-    Raises:
-      ValueError: it cannot be written, or its name says another target.
-    """
-    suffix = SUFFIXES[target]
-    output = wanted or Path(f"pipeline{suffix}")
-    if output.suffix != suffix:
-        raise ValueError(f"--output {output} must end in {suffix} for the target {target}")
-    if not output.parent.is_dir():
-        raise ValueError(f"--output {output}: there is no folder {output.parent}: make it first")
-    return output
-
-
-def write(options: argparse.Namespace) -> tuple[Path, str]:
-    """Compiles; returns the file that was written and the target that it is for.
-
-    Raises:
-      ConfigError, ValueError: something in the configuration cannot be used.
-      OSError: the result cannot be written.
-    """
-    file = options.deployment or HERE / f"{options.target or TARGETS[0]}.yaml"
-    overrides = [part for text in options.set for part in split_overrides(text)]
-    deployment = load_deployment(file)
-    output = choose_output(options.output, deployment.target)
-    text = render(deployment, file.parent, options.preset, overrides)
-    output.write_text(text, encoding="utf-8")
-    return output, deployment.target
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compiles and checks; returns 0, 1 for a result with problems, 2 where there is no result."""
-    options = parse_arguments(arguments)
-    try:
-        output, target = write(options)
-    except (ConfigError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"Wrote {output} for {target}")
-    return check.main([str(output)])
-
+from pipeline.cluster.compile import main
 
 if __name__ == "__main__":
     sys.exit(main())

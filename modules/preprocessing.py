@@ -7,10 +7,10 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from modules import features
-from modules.configuration import FeatureOptions, from_json
-from modules.item_ids import RESERVED_TOKENS
-from modules.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
+from modules.config.options import FeatureOptions, from_json
+from modules.data import windowing
+from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
+from modules.sessions.item_ids import RESERVED_TOKENS
 
 CONTEXT = "context_item_index"
 TARGET = "target_item_index"
@@ -32,7 +32,7 @@ def preprocessing_fn(
     """
     options = from_json(FeatureOptions, custom_config["features"])
     item_index = _catalogue_index(inputs["item_ids"], options)
-    windows = features.step_windows if options.targets == "all" else features.last_step_window
+    windows = windowing.step_windows if options.targets == "all" else windowing.last_step_window
     context, target = windows(item_index, options.max_context)
     return {CONTEXT: context.to_sparse(), TARGET: target.to_sparse()}
 
@@ -50,7 +50,7 @@ def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.R
             top_k=options.max_catalogue,
         )
         in_catalogue = cut.values > OUT_OF_VOCABULARY
-    return features.keep_items(item_index, in_catalogue)
+    return windowing.keep_items(item_index, in_catalogue)
 
 
 def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.RaggedTensor:
@@ -62,4 +62,4 @@ def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.Ra
         vocab_filename=name,
         **cut,
     )
-    return features.rows_of(indices)
+    return windowing.rows_of(indices)

@@ -9,17 +9,17 @@ import tempfile
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import dataset, serving
-from modules.autograph import exempt_keras_from_autograph
-from modules.choices import write_choices
-from modules.file_digests import file_digest
-from modules.fitting import choose_and_refit
-from modules.item_ids import ITEM_LIST
-from modules.job import Job, input_files, read_job
-from modules.model_files import write_manifest
-from modules.trainer_answers import write_answers
-from modules.versions import versions
-from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.data import batching
+from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.files.file_digests import file_digest
+from modules.files.model_metadata import ITEM_LIST, write_manifest
+from modules.model.tf_keras_compat import exempt_keras_from_autograph
+from modules.serving import recommender
+from modules.serving.reference_predictions import write_answers
+from modules.training.fitting import choose_and_refit
+from modules.training.library_versions import versions
+from modules.training.run_context import Job, input_files, read_job
+from modules.training.selection_record import write_choices
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -41,7 +41,7 @@ def run_fn(fn_args: FnArgs) -> None:
     folder = fn_args.serving_model_dir
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
-        serving.export(
+        recommender.export(
             model,
             vocabulary,
             job.features.max_context,
@@ -50,7 +50,7 @@ def run_fn(fn_args: FnArgs) -> None:
             seen,
         )
     write_choices(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
-    for contexts, _ in dataset.window_chunks(eval_files, job.features.max_context).take(1):
+    for contexts, _ in batching.window_chunks(eval_files, job.features.max_context).take(1):
         write_answers(model, vocabulary, contexts.numpy(), seen, folder)
     write_manifest(folder, learned_from(job, known_items))
     job.forget_progress()

@@ -15,13 +15,13 @@ from keras_tuner.engine import base_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from modules.autograph import exempt_keras_from_autograph
-from modules.configuration import from_json
-from modules.fitting import Windows, choose, choosing_windows
-from modules.job import Job, input_files, read_job, with_hyperparameters
-from modules.selection import selection_score
-from modules.tuner_options import TunerOptions
-from modules.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.config.options import from_json
+from modules.config.tuner import TunerOptions
+from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.evaluation.selection_metric import selection_score
+from modules.model.tf_keras_compat import exempt_keras_from_autograph
+from modules.training.fitting import Windows, choose, choosing_windows
+from modules.training.run_context import Job, input_files, read_job, with_hyperparameters
 
 OBJECTIVE = "selection_score"
 

@@ -14,23 +14,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.index_builder.options import IndexOptions
-from components.model_gate.metric_names import known_names, named_metrics, slice_bounds
-from components.model_gate.options import GateOptions
-from components.serving_validator.options import ServingOptions
-from modules.baseline_options import BaselineOptions
-from modules.configuration import (
+from modules.config.baselines import BaselineOptions
+from modules.config.gate import GateOptions
+from modules.config.index import IndexOptions
+from modules.config.options import (
     CheckOptions,
     EvaluationOptions,
     FeatureOptions,
     ModelOptions,
     TrainerOptions,
 )
-from modules.file_patterns import absolute
-from modules.quoting import quote, shorten
-from modules.sessions import SessionOptions
-from modules.text_file import read_text
-from modules.tuner_options import TunerOptions
+from modules.config.overrides import apply_override
+from modules.config.parsing import build, convert, field_names, to_plain, unknown_key
+from modules.config.serving import ServingOptions
+from modules.config.tuner import TunerOptions
+from modules.config.yaml_text import format_yaml, parse_yaml, unwrap
+from modules.evaluation.metric_names import known_names, named_metrics, slice_bounds
+from modules.files.patterns import absolute
+from modules.files.text_file import read_text
+from modules.messages.quoting import quote, shorten
+from modules.sessions.sessions import SessionOptions
 from pipeline.beam_runners import in_this_process, runner_name
 from pipeline.data_files import (
     DataOptions,
@@ -39,9 +42,6 @@ from pipeline.data_files import (
     without_preset_files,
     without_replaced_cut,
 )
-from pipeline.overrides import apply_override
-from pipeline.typed_values import build, convert, field_names, to_plain, unknown_key
-from pipeline.yaml_values import format_yaml, parse_yaml, unwrap
 
 PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"

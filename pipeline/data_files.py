@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules.file_patterns import (
+from modules.config.parsing import NULL
+from modules.files.file_systems import FilePatternError
+from modules.files.patterns import (
     absolute,
     find_files,
     is_uri,
     join,
     what_is_there,
 )
-from modules.file_places import FilePatternError
-from modules.quoting import shorten
-from modules.time_splits import SPLITS, TailOptions
-from pipeline.typed_values import NULL
+from modules.messages.quoting import shorten
+from modules.sessions.time_splits import SPLITS, TailOptions
 
 DEFAULT_TEST_FRACTION = 0.15
 _MOST_OF_A_PATH = 1000  # characters of a message, so that no path in use is cut

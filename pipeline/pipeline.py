@@ -31,12 +31,12 @@ from components.report.component import Report
 from components.schema_import.component import ImportSchemaGen
 from components.serving_validator.component import ServingValidator
 from components.session_example_gen.component import SessionExampleGen
-from modules.evaluation import eval_config
+from modules.config.parsing import to_plain
+from modules.evaluation.tfma_metrics import eval_config
+from pipeline.code_fingerprint import PROJECT, file_digest, source_digest
 from pipeline.config import Config, Paths
-from pipeline.earlier_runs import EarlierRuns, from_metadata
+from pipeline.previous_run import EarlierRuns, from_metadata
 from pipeline.pushing import create_index_nodes, create_pusher
-from pipeline.source_digest import PROJECT, file_digest, source_digest
-from pipeline.typed_values import to_plain
 
 SCHEMA_FILE = "session_schema.pbtxt"
 # What the report shows is made by this code and its own. An edit of it makes a new page in any
@@ -47,7 +47,7 @@ _REPORTED_CODE = (
     "modules.preprocessing",
     "components.baseline_evaluator.component",
     "modules.trainer",
-    "modules.evaluation",
+    "modules.evaluation.tfma_metrics",
     "components.model_gate.component",
     "components.serving_validator.component",
     "components.report.component",
@@ -193,7 +193,9 @@ def _evaluator(config: Config, examples: Channel, trainer: Trainer) -> Evaluator
         examples=examples,
         example_splits=[config.evaluation.split],
         model=trainer.outputs["model"],
-        eval_config=eval_config(config.evaluation, source_digest("modules.evaluation")),
+        eval_config=eval_config(
+            config.evaluation, source_digest("modules.evaluation.tfma_metrics")
+        ),
     )
     # Without thresholds it blesses nobody, but TFX would record an empty blessing in every run; the
     # gate's is the only one. No baseline model either: one that no longer loads would end the run.

@@ -11,8 +11,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import Channel
 
 from components.index_builder.component import IndexBuilder
-from components.index_builder.options import NONE
 from components.pusher.executor import Executor as PusherExecutor
+from modules.config.index import NONE
 from pipeline.config import Config, Paths
 
 INDEX_PUSHER_ID = "IndexPusher"

@@ -22,13 +22,13 @@ from tensorflow.core.example import example_pb2
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
-from components.session_example_gen import input_files, output_files
-from components.session_example_gen.report import Report, check_report, merge_reports
-from components.session_example_gen.transforms import Batch, SessionsFromFiles
-from modules.approximate_recommender import load_recommender
-from modules.sessions import SessionDataError, SessionOptions
-from pipeline.recommender import check_whole
+from modules.ann.recommender import load_recommender
+from modules.ingest import input_files, output_files
+from modules.ingest.beam_sessions import Batch, SessionsFromFiles
+from modules.ingest.counts import Report, check_report, merge_reports
+from modules.sessions.sessions import SessionDataError, SessionOptions
 from serving.batch_formats import FORMATS, SessionAnswer
+from serving.pushed_models import check_whole
 
 SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
 SIGNATURE = "serving_default"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.recommender import SIGNATURE, Recommendation
+from serving.pushed_models import SIGNATURE, Recommendation
 
 MODEL_NAME = "session-retrieval"
 # Of one request, so that servers answer it within the timeout and their limits (serving/limits.py),
@@ -79,7 +79,7 @@ class Client:
     def recommend(
         self, sessions: Sequence[Sequence[str]], count: int
     ) -> list[list[Recommendation]]:
-        """Returns the best items for each session, best first, as `pipeline.recommender` does.
+        """Returns the best items for each session, best first, as `pushed_models` does.
 
         Many sessions are sent as several requests, one after the other; smaller ones once the
         server says that one was too large.

@@ -7,8 +7,8 @@ from pathlib import Path
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
-from pipeline.metadata_file import digest_after_changes, open_store
-from serving.renewal import Renewal
+from modules.files.metadata_file import digest_after_changes, open_store
+from serving.catalog_refresh import Renewal
 
 TYPE = "IndexRenewal"
 _MODEL = "PushedModel"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.recommender import SIGNATURE, known_items, load_model
+from serving.pushed_models import SIGNATURE, known_items, load_model
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def load(folder: Path) -> ServedModel:
     """
     import tensorflow as tf
 
-    from modules.approximate_recommender import catalogue_size
+    from modules.ann.recommender import catalogue_size
 
     model = load_model(folder)
     model.signatures[SIGNATURE](item_ids=tf.constant([[""]]))

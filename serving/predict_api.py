@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from modules.quoting import quote, with_rest
+from modules.messages.quoting import quote, with_rest
 from serving.limits import Limits
 from serving.request_values import Array, RequestError, by_name, read_arrays, shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
-from modules.quoting import quote
+from modules.messages.quoting import quote
 from serving.request_values import RequestError
 
 

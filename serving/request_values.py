@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.quoting import MOST_CHARACTERS, quote, with_rest
+from modules.messages.quoting import MOST_CHARACTERS, quote, with_rest
 
 Array = np.ndarray[Any, Any]
 

@@ -1,15 +1,16 @@
 """Specification of the BaselineEvaluator node.
 
-It fits simple recommenders (`modules/baselines.py`) on the sessions that the model learns from and
-ranks the target of every step of the judged split with each, by the protocol that the model is
-judged by. It needs the data alone, so TFX's cache keeps its result while models change.
+It fits simple recommenders (`modules/baselines/registry.py`) on the sessions that the model learns
+from and ranks the target of every step of the judged split with each, by the protocol that the
+model is judged by. It needs the data alone, so TFX's cache keeps its result while models change.
 
 Its output, of the standard type `Metrics`, holds two files:
 
 * `ranks.parquet`: a row per step; the columns are those of `rank_table.py`. A comparison joins it
   with a model's ranks on session id and step.
-* `metrics.json`: by the baseline's name, every metric and count of steps of `modules/metrics.py` by
-  full name (null over no step), and `fit_seconds` and `judge_seconds`.
+* `metrics.json`: by the baseline's name, every metric and count of steps of
+  `modules/evaluation/metrics.py` by full name (null over no step), and `fit_seconds` and
+  `judge_seconds`.
 
 A judged split without a session gives a table without rows, for others to refuse; training splits
 without one are an error.
@@ -27,7 +28,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator import executor
-from modules.baseline_options import BaselineOptions
+from modules.config.baselines import BaselineOptions
 
 
 class BaselineEvaluatorSpec(component_spec.ComponentSpec):

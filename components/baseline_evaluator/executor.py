@@ -16,13 +16,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.baseline_evaluator import rank_table, session_reader
+from components.baseline_evaluator import session_reader
 from components.baseline_evaluator.session_reader import Sessions
-from modules import metrics
-from modules.baseline_options import BaselineOptions
-from modules.baselines import IndexedSplits, make_baseline
-from modules.configuration import from_json
-from modules.metrics import IntArray
+from modules.array_types import IntArray
+from modules.baselines import rank_table as baseline_rank_table
+from modules.baselines.registry import IndexedSplits, make_baseline
+from modules.config.baselines import BaselineOptions
+from modules.config.options import from_json
+from modules.evaluation import metrics
 
 EXAMPLES = "examples"
 BASELINE_RANKS = "baseline_ranks"
@@ -74,7 +75,7 @@ def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Ju
     for name in options.names:
         ranks[name], figures[name] = _judge_one(name, steps, options)
         print(_line(name, figures[name]), flush=True)
-    return Judgement(rank_table.rank_table(judged.session_ids, steps, ranks), figures)
+    return Judgement(baseline_rank_table.rank_table(judged.session_ids, steps, ranks), figures)
 
 
 def _judge_one(
@@ -106,7 +107,7 @@ def _write(uri: str, found: Judgement) -> None:
     fileio.makedirs(uri)
     buffer = pa.BufferOutputStream()
     pq.write_table(found.ranks, buffer, compression="zstd")
-    with fileio.open(os.path.join(uri, rank_table.FILE_NAME), "wb") as file:
+    with fileio.open(os.path.join(uri, baseline_rank_table.FILE_NAME), "wb") as file:
         file.write(buffer.getvalue().to_pybytes())
     content = {name: _without_nan(figures) for name, figures in found.figures.items()}
     with fileio.open(os.path.join(uri, METRICS_NAME), "w") as file:

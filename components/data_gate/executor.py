@@ -20,8 +20,9 @@ from tfx.utils import io_utils
 from components.data_gate import checks
 from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
-from components.session_example_gen.output_files import read_report
-from modules.configuration import CheckOptions, from_json
+from modules.config.options import CheckOptions, from_json
+from modules.gate.report_files import DATA_REPORT
+from modules.ingest.output_files import read_report
 
 EXAMPLES = "examples"
 STATISTICS = "statistics"
@@ -31,7 +32,6 @@ PREVIOUS_STATISTICS = "previous_statistics"
 REPORT = "report"
 OPTIONS = "options"
 SOURCE_DIGEST = "source_digest"
-REPORT_NAME = "report.json"
 
 
 class DataGateError(Exception):
@@ -148,7 +148,7 @@ def _write_report(
         "checks": [dataclasses.asdict(check) for check in results],
     }
     fileio.makedirs(report.uri)
-    with fileio.open(os.path.join(report.uri, REPORT_NAME), "w") as file:
+    with fileio.open(os.path.join(report.uri, DATA_REPORT), "w") as file:
         file.write(json.dumps(content, indent=2))
 
 

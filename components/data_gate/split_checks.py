@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from components.data_gate.checks import FAILED, OK, WARNING, Check
-from modules.configuration import CheckOptions
-from modules.time_splits import SPLITS, split_pairs
+from modules.config.options import CheckOptions
+from modules.sessions.time_splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]
 """Of SessionExampleGen: its README says which."""

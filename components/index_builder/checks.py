@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from components.index_builder.options import IndexOptions
-from components.serving_validator.checks import FOREIGN, Check, loads_alone, well_formed
-from components.serving_validator.latency import percentiles
+from modules.config.index import IndexOptions
+from modules.serving.answer_checks import FOREIGN, Check, loads_alone, well_formed
+from modules.serving.latency import percentiles
 
 CUTOFFS = (20, 100)
 EXACT, APPROXIMATE = "exact", "approximate"
 # Unlike the exact model, the index is asked by this project's own code.
 _FOREIGN = tuple(name for name in FOREIGN if name != "modules")
-_NEEDED = "TensorFlow, faiss and modules.approximate_recommender load"
+_NEEDED = "TensorFlow, faiss and modules.ann.recommender load"
 
 
 def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures that the gate judges.
 
     Args:
-      answers: what `components.index_builder.client.compare` returned.
+      answers: what `components.index_builder.latency_probe.compare` returned.
 
     Returns:
       `recall@20` and `recall@100` of the exact answers, `sessions`, and for `exact` and

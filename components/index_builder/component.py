@@ -11,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.index_builder import executor
-from components.index_builder.options import IndexOptions
+from modules.config.index import IndexOptions
 
 
 class IndexBuilderSpec(component_spec.ComponentSpec):

@@ -20,21 +20,18 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.index_builder import client
+from components.index_builder import latency_probe
 from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
-from components.index_builder.options import IndexOptions
 from components.index_builder.verdict import VERDICT_NAME, summary_line
-from components.serving_validator.checks import Check
-from components.serving_validator.executor import (
-    ModelFailedError,
-    ask_process,
-    bless,
-    read_sessions,
-)
-from modules.approximate_export import OldModelError, export
-from modules.compressed_index import CodeOptions, CompressedIndex, FaissMissingError
-from modules.configuration import from_json
-from modules.model_files import learned_from, write_manifest
+from modules.ann.export import OldModelError, export
+from modules.ann.pq_index import CodeOptions, CompressedIndex, FaissMissingError
+from modules.config.index import IndexOptions
+from modules.config.options import from_json
+from modules.files.model_metadata import learned_from, write_manifest
+from modules.serving.answer_checks import Check
+from modules.serving.infra_blessing import bless, is_blessed
+from modules.serving.probe import ModelFailedError, ask_process
+from modules.sessions.session_batches import read_sessions
 
 MODEL = "model"
 EXAMPLES = "examples"
@@ -46,7 +43,7 @@ SPLIT = "split"
 OPTIONS = "options"
 SOURCE_DIGEST = "source_digest"
 # The folder that holds the packages `components` and `modules`.
-_SOURCES = str(Path(client.__file__).parents[2])
+_SOURCES = str(Path(latency_probe.__file__).parents[2])
 
 
 class Executor(base_executor.BaseExecutor):
@@ -110,7 +107,7 @@ def build(
     try:
         index = _export(exact, approximate, options)
         build_seconds = time.monotonic() - began
-        command, requests = ["-m", client.__name__], {"real": list(sessions)}
+        command, requests = ["-m", latency_probe.__name__], {"real": list(sessions)}
         answers = ask_process(command, requests, exact, approximate, cwd=_SOURCES)
     except (FaissMissingError, OldModelError, ModelFailedError) as error:
         return [Check("loads", False, str(error))], {}
@@ -139,6 +136,6 @@ def _megabytes(folder: str) -> float:
 
 
 def _served_model(blessing: types.Artifact) -> Check:
-    passed = bool(blessing.get_int_custom_property("blessed"))
+    passed = is_blessed(blessing)
     text = "the exact model " + ("passed" if passed else "did not pass") + " its serving check"
     return Check("model", passed, text)

@@ -17,14 +17,12 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.model_gate import decision, model_card, verdict
-from components.model_gate.beyond_accuracy import K, Tally, sampled
-from components.model_gate.evaluation_record import read_evaluation
-from components.model_gate.item_history import ItemHistory, item_history
-from components.model_gate.judging import Model, UnusableModelError, judge, prefixes
-from components.model_gate.metric_names import slice_bounds, slice_names
-from components.model_gate.options import GateOptions
-from components.model_gate.rank_table import (
+from modules.config.gate import GateOptions
+from modules.config.options import EvaluationOptions, from_json
+from modules.evaluation.beyond_accuracy import K, Tally, sampled
+from modules.evaluation.item_history import ItemHistory, item_history
+from modules.evaluation.metric_names import slice_bounds, slice_names
+from modules.evaluation.rank_table import (
     CANDIDATE,
     FILE_NAME,
     LAST_BLESSED,
@@ -33,11 +31,13 @@ from components.model_gate.rank_table import (
     read_table,
     write_table,
 )
-from components.model_gate.sessions import SessionBatch, read_batches
-from components.model_gate.verdict import Check
-from components.model_gate.verdict_text import format_verdict
-from modules.configuration import EvaluationOptions, from_json
-from modules.model_files import folder_digest
+from modules.evaluation.tfma_results import read_evaluation
+from modules.files.model_metadata import folder_digest
+from modules.gate import checks, model_card, verdict
+from modules.gate.checks import Check
+from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
+from modules.gate.verdict_table import format_verdict
+from modules.sessions.session_batches import SessionBatch, read_batches
 
 EXAMPLES = "examples"
 EVALUATION = "evaluation"
@@ -130,21 +130,21 @@ class Gate:
             self._recommend(model, tally, table)
         except UnusableModelError as error:
             reason = f"the candidate {error}"
-            self._checks.append(verdict.failure(verdict.MODEL, CANDIDATE, reason))
+            self._checks.append(checks.failure(checks.MODEL, CANDIDATE, reason))
             table = empty_table([CANDIDATE])
         else:
             table = self._add_baselines(self._add_last_blessed(table, history))
-        comparison = decision.Comparison(table, self._options, self._bounds)
+        comparison = verdict.Comparison(table, self._options, self._bounds)
         self._checks += comparison.checks()
-        self._checks += decision.limit_checks(tally, self._options)
-        content = decision.content(
+        self._checks += verdict.limit_checks(tally, self._options)
+        content = verdict.content(
             comparison,
             self._checks,
             self._options,
             split=self._evaluation.split,
             candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
             last_blessed=self._last_blessed,
-            training_data=decision.training_data(history, self._fit_splits),
+            training_data=verdict.training_data(history, self._fit_splits),
             beyond_accuracy=tally.figures(
                 self._options.resamples, self._options.seed, self._options.confidence
             ),
@@ -165,9 +165,9 @@ class Gate:
     def _judge_candidate(self, model: Model, history: ItemHistory) -> RankTable:
         table = judge(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
-        self._checks.append(decision.agreement_check(table, metrics))
+        self._checks.append(verdict.agreement_check(table, metrics))
         known = model.known_items()
-        self._checks.append(decision.items_check(history.positions, known, self._fit_splits))
+        self._checks.append(verdict.items_check(history.positions, known, self._fit_splits))
         return table
 
     def _recommend(self, model: Model, tally: Tally, table: RankTable) -> None:
@@ -179,7 +179,7 @@ class Gate:
             item_ids, scores = model.recommend(asked.items, K)
             in_slices = slices[:, table.rows(asked.session_id, asked.step)]
             tally.add(asked.session, asked.items, asked.target, item_ids, scores, in_slices)
-        self._checks.append(decision.finite_check(tally.not_finite, tally.prefixes))
+        self._checks.append(verdict.finite_check(tally.not_finite, tally.prefixes))
 
     def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
         """Adds the last blessed model's ranks; one that cannot be used is no obstacle."""
@@ -199,7 +199,7 @@ class Gate:
             self._last_blessed |= {"status": "unusable", "message": str(error)}
             named = f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}"
             required = self._options.require_last_blessed
-            self._checks.append(verdict.lost_model(LAST_BLESSED, named, required))
+            self._checks.append(checks.lost_model(LAST_BLESSED, named, required))
             return table
 
     def _add_baselines(self, table: RankTable) -> RankTable:
@@ -212,9 +212,9 @@ class Gate:
             joined = table.joined(baselines)
         except ValueError as error:
             reason = f"the baselines' ranks cannot be used: {error}"
-            self._checks.append(verdict.failure(verdict.AGREEMENT, decision.STEPS_AGREE, reason))
+            self._checks.append(checks.failure(checks.AGREEMENT, verdict.STEPS_AGREE, reason))
             return table
-        self._checks.append(decision.steps_check(table, baselines))
+        self._checks.append(verdict.steps_check(table, baselines))
         return joined
 
 
@@ -232,7 +232,7 @@ def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
     with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
         file.write(buffer.getvalue().to_pybytes())
     for name, text in (
-        (verdict.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
+        (checks.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
         (model_card.FILE_NAME, model_card.model_card(content)),
     ):
         with fileio.open(os.path.join(uri, name), "w") as file:

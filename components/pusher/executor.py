@@ -11,7 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from modules.model_files import (
+from modules.files.model_metadata import (
     SAVED_MODEL,
     is_same_training,
     model_damage,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from components.report.svg import COLOURS, inline
-from modules.metrics import IntArray
+from modules.array_types import IntArray
 
 # Inches; a phone shows the whole width, so letters stay readable.
 WIDTH = 5.4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tfx import types
 from tfx.utils import path_utils
 
-from modules.model_files import folder_digest
+from modules.files.model_metadata import folder_digest
 
 _FINGERPRINT = "input_fingerprint"
 

@@ -13,9 +13,9 @@ import markdown
 import markupsafe
 from absl import logging
 
-from components.model_gate.verdict_text import number
 from components.report import svg, tables
 from components.report.session_facts import MOST_SESSIONS
+from modules.gate.verdict_table import number
 
 _FOLDER = Path(__file__).resolve().parent
 _TITLE = re.compile(r"^\s*# .*\n")

@@ -12,14 +12,13 @@ from absl import logging
 from tfx import types
 from tfx.dsl.io import fileio
 
-from components.data_gate.executor import REPORT_NAME as DATA_REPORT_NAME
-from components.model_gate import model_card, verdict
 from components.report import charts, curves, lineage, sources, tables
 from components.report.page import card_html
 from components.report.session_facts import SplitFacts
-from components.serving_validator.executor import REPORT_NAME as SERVING_REPORT_NAME
-from modules.versions import versions
-from modules.vocabulary import Vocabulary
+from modules.data.vocabulary import Vocabulary
+from modules.gate import checks, model_card
+from modules.gate.report_files import DATA_REPORT, SERVING_REPORT
+from modules.training.library_versions import versions
 
 _NO_INPUT = "the run has no such artifact"
 
@@ -78,14 +77,14 @@ class RunParts:
         return os.path.join(artifact.uri, *path) if artifact else None
 
     def _judgement(self) -> None:
-        found = self._add("verdict", read_json, self._file("verdict", verdict.FILE_NAME))
+        found = self._add("verdict", read_json, self._file("verdict", checks.FILE_NAME))
         self._add("metric_charts", metric_charts, found)
         self._add("metric_groups", lambda value: tables.metric_groups(value["metrics"]), found)
         self._add("heat_tables", lambda value: tables.heat_tables(value["slices"]), found)
         beyond = found.get("beyond_accuracy") if found else None
         self._add("beyond_table", tables.beyond_accuracy_table, beyond)
         self._add("card", _read_card, self._file("verdict", model_card.FILE_NAME))
-        self._add("serving", read_json, self._file("serving_report", SERVING_REPORT_NAME))
+        self._add("serving", read_json, self._file("serving_report", SERVING_REPORT))
 
     def _training(self) -> None:
         found = self._add("curves", curves.read_curves, self._file("model_run"))
@@ -99,7 +98,7 @@ class RunParts:
     def _data(self) -> None:
         examples = self._inputs.get("examples")
         self._add("counts", sources.data_counts, examples)
-        self._add("anomalies", read_json, self._file("data_report", DATA_REPORT_NAME))
+        self._add("anomalies", read_json, self._file("data_report", DATA_REPORT))
         vocabulary: Vocabulary | None = self._add(
             "vocabulary",
             sources.vocabulary,

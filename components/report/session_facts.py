@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modules.metrics import IntArray
+from modules.array_types import IntArray
 
 # Enough for plots and rates, and read within seconds.
 MOST_SESSIONS = 50_000

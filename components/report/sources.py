@@ -11,9 +11,6 @@ from tfx import types
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.model_gate import rank_table
-from components.model_gate.judging import Model
-from components.model_gate.sessions import read_batches
 from components.report.session_facts import (
     MOST_SESSIONS,
     Sessions,
@@ -22,10 +19,13 @@ from components.report.session_facts import (
     split_facts,
 )
 from components.report.tables import data_counts as count_table
-from components.session_example_gen.output_files import read_report
-from modules.configuration import FeatureOptions, from_json
-from modules.metrics import UNRANKED
-from modules.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.config.options import FeatureOptions, from_json
+from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.evaluation import rank_table
+from modules.evaluation.metrics import UNRANKED
+from modules.gate.model_ranks import Model
+from modules.ingest.output_files import read_report
+from modules.sessions.session_batches import read_batches
 
 RECOMMENDED = 10
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.model_gate.metric_names import NEW_ITEM
-from components.model_gate.rank_table import CANDIDATE, LAST_BLESSED
-from components.model_gate.verdict import SLICE_CHANGE
 from components.report.session_facts import SplitFacts
-from modules.event_times import utc_text
-from modules.metrics import IntArray
-from modules.time_splits import SPLITS
+from modules.array_types import IntArray
+from modules.evaluation.metric_names import NEW_ITEM
+from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
+from modules.gate.checks import SLICE_CHANGE
+from modules.sessions.event_times import utc_text
+from modules.sessions.time_splits import SPLITS
 
 SLICED_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
 SHOWN_METRICS = (

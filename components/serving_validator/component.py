@@ -11,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator import executor
-from components.serving_validator.options import ServingOptions
+from modules.config.serving import ServingOptions
 
 
 class ServingValidatorSpec(component_spec.ComponentSpec):

@@ -12,8 +12,8 @@ from tfx.proto import example_gen_pb2
 
 from components.session_example_gen import driver
 from components.session_example_gen.executor import SessionExampleGenExecutor
-from modules.sessions import SessionOptions
-from modules.time_splits import SPLITS, TailOptions
+from modules.sessions.sessions import SessionOptions
+from modules.sessions.time_splits import SPLITS, TailOptions
 
 
 class SessionExampleGen(example_gen.FileBasedExampleGen):

@@ -15,9 +15,9 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import spans
-from modules.file_patterns import find_files, is_uri, join
-from modules.file_places import FilePatternError
-from modules.sessions import SessionDataError
+from modules.files.file_systems import FilePatternError
+from modules.files.patterns import find_files, is_uri, join
+from modules.sessions.sessions import SessionDataError
 
 
 class SessionFilesDriver(driver.FileBasedDriver):

@@ -14,15 +14,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.session_example_gen import (
-    file_copies,
-    input_files,
-    output_files,
-    report,
-    transforms,
-)
-from modules.sessions import SessionDataError, SessionOptions
-from modules.time_splits import TailOptions
+from components.session_example_gen import file_copies
+from modules.ingest import beam_sessions, input_files, output_files
+from modules.ingest import counts as ingest_counts
+from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.time_splits import TailOptions
 
 
 class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -38,12 +34,12 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         """Returns serialized tf.Examples by output split."""
         options, tail = sessions_options(exec_properties), tail_options(exec_properties)
         inputs = find_input(exec_properties, options)
-        sessions: transforms.SessionBatches = pipeline | transforms.SessionsFromFiles(
+        sessions: beam_sessions.SessionBatches = pipeline | beam_sessions.SessionsFromFiles(
             inputs, options, tail=tail
         )
         return {
             name: sessions.batches | f"Split[{name}]" >> beam.FlatMap(_examples_of, name)
-            for name in transforms.output_splits([split.name for split in inputs], tail)
+            for name in beam_sessions.output_splits([split.name for split in inputs], tail)
         }
 
     def Do(
@@ -67,22 +63,24 @@ class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor
         options, tail = sessions_options(exec_properties), tail_options(exec_properties)
         inputs = find_input(exec_properties, options)
         file_copies.check_copies(inputs)
-        outputs = transforms.output_splits([split.name for split in inputs], tail)
+        outputs = beam_sessions.output_splits([split.name for split in inputs], tail)
         examples.split_names = artifact_utils.encode_split_names(outputs)
         output_files.prepare(examples.uri, outputs)
         with self._make_beam_pipeline() as pipeline:
-            result = pipeline | transforms.SessionsFromFiles(inputs, options, tail=tail)
+            result = pipeline | beam_sessions.SessionsFromFiles(inputs, options, tail=tail)
             _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
             _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
             _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
         counted = output_files.read_report(examples.uri)
         try:
-            report.check_report(counted, inputs, outputs, options, tail)
+            ingest_counts.check_report(counted, inputs, outputs, options, tail)
         except SessionDataError as error:
             kept = output_files.keep_rejects(examples.uri, kept_rejects(exec_properties))
             raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
-        for name, count in report.artifact_properties(counted.counts, inputs, outputs).items():
+        for name, count in ingest_counts.artifact_properties(
+            counted.counts, inputs, outputs
+        ).items():
             examples.set_int_custom_property(name, count)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
@@ -126,5 +124,5 @@ def _custom_values(exec_properties: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _examples_of(batch: transforms.Batch, split: str) -> list[bytes]:
+def _examples_of(batch: beam_sessions.Batch, split: str) -> list[bytes]:
     return batch.examples if batch.split == split else []

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
-from components.session_example_gen.input_files import InputFile, InputSplit, open_text
-from modules.file_patterns import identity
-from modules.packed_text import BrokenFileError
-from modules.sessions import SessionDataError
-from modules.time_splits import SPLITS
+from modules.files.compression import BrokenFileError
+from modules.files.patterns import identity
+from modules.ingest.input_files import InputFile, InputSplit, open_text
+from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import SPLITS
 
 _BLOCK_BYTES = 1 << 20
 _SHOWN = 5

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tfx.components.example_gen import input_processor, utils
 
-from modules import file_patterns
+from modules.files import patterns
 
 
 class _Taken(NamedTuple):
@@ -52,11 +52,11 @@ class SpanProcessor(input_processor.FileBasedInputProcessor):
     def _newest(self, pattern: str) -> _Taken:
         if not (self._is_match_span or self._is_match_date):
             return _Taken(0, -1, pattern)
-        place = file_patterns.join(self._input_base_uri, pattern)
+        place = patterns.join(self._input_base_uri, pattern)
         wanted = self._wanted_span()
         taken = {
             _Taken(_span(match), int(match.values.get("VERSION", -1)), _filled(pattern, match))
-            for match in file_patterns.find_matches(place)
+            for match in patterns.find_matches(place)
         }
         taken = {one for one in taken if wanted in (None, one.span)}
         if not taken:
@@ -74,7 +74,7 @@ class SpanProcessor(input_processor.FileBasedInputProcessor):
         return None
 
 
-def _span(match: file_patterns.Match) -> int:
+def _span(match: patterns.Match) -> int:
     if "SPAN" in match.values:
         return int(match.values["SPAN"])
     try:
@@ -84,5 +84,5 @@ def _span(match: file_patterns.Match) -> int:
         raise ValueError(f"{match.path} names no date: {error}") from error
 
 
-def _filled(pattern: str, match: file_patterns.Match) -> str:
-    return file_patterns.PLACEHOLDER.sub(lambda found: match.values[found["name"]], pattern)
+def _filled(pattern: str, match: patterns.Match) -> str:
+    return patterns.PLACEHOLDER.sub(lambda found: match.values[found["name"]], pattern)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from modules.model_files import model_damage
-from pipeline.sample_data import write_sample
+from modules.files.model_metadata import model_damage
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = (

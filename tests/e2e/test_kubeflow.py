@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.sample_data import write_sample
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 # All nodes that there are: with a search, and with an approximate index for which the sample is too
@@ -70,7 +70,7 @@ def _run(
     }
     work = folder / "work"
     done = _call(
-        *("local_driver.py", str(folder / spec), "--work", str(work), "--pipeline-root", ROOT),
+        *("run_locally.py", str(folder / spec), "--work", str(work), "--pipeline-root", ROOT),
         *("--publish-logs", publish_logs),
         *(part for name, value in given.items() for part in ("--parameter", f"{name}={value}")),
     )
@@ -199,7 +199,7 @@ def test_tfxs_own_entrypoint_fails_at_the_first_node_with_inputs(
     _only(folder, {"SessionExampleGen", "StatisticsGen"}, "few.yaml", STOCK if stock else None)
     # A root that both can open: only what is to be shown shall differ.
     done = _call(
-        *("local_driver.py", str(folder / "few.yaml"), "--work", str(tmp_path / "work")),
+        *("run_locally.py", str(folder / "few.yaml"), "--work", str(tmp_path / "work")),
         *("--pipeline-root", str(tmp_path / "root")),
         # It dies on a published log already.
         *("--publish-logs", "false" if stock else "true"),
@@ -222,7 +222,7 @@ def test_a_bucket_that_lost_an_artifact_is_reported_by_the_node_that_needs_it(
         "command": ["true"]
     }
     (folder / "lost.yaml").write_text(yaml.safe_dump(spec), "utf-8")
-    done = _call("local_driver.py", str(folder / "lost.yaml"), "--work", str(tmp_path / "work"))
+    done = _call("run_locally.py", str(folder / "lost.yaml"), "--work", str(tmp_path / "work"))
     assert done.returncode == 1
     assert (
         "Node StatisticsGen failed: MissingInputError: input 'examples' is missing" in done.stderr

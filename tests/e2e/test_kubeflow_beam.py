@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.sample_data import write_sample
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 NODES = {"ImportSchemaGen", "SessionExampleGen", "StatisticsGen", "Transform"}
@@ -122,7 +122,7 @@ def test_example_gen_to_transform_run_on_a_job_server(
     write_sample(tmp_path / "data", sessions=500)
     done = subprocess.run(
         [
-            *(sys.executable, str(PROJECT / "kubeflow" / "local_driver.py"), str(file)),
+            *(sys.executable, str(PROJECT / "kubeflow" / "run_locally.py"), str(file)),
             # Workers elsewhere see a shared folder as they would see gs://.
             *("--work", str(tmp_path / "work"), "--pipeline-root", str(tmp_path / "root")),
             *("--parameter", f"data_folder={tmp_path / 'data'}"),

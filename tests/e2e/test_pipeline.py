@@ -17,10 +17,10 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from modules.config.overrides import split_overrides
 from pipeline.config import load_config, write_config
 from pipeline.data_files import DataPaths
-from pipeline.overrides import split_overrides
-from pipeline.sample_data import write_sample
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs" / "configuration.md"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run_lock import holder
-from pipeline.sample_data import write_sample
+from pipeline.run.lock import holder
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 

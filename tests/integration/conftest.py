@@ -21,12 +21,13 @@ from tfx.types import Artifact, standard_artifacts
 from tfx.utils import json_utils
 
 from components.pusher.executor import Executor as Pusher
-from modules import preprocessing, serving, trainer
-from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
-from modules.model import TwoTower
-from modules.seen_items import SeenItemScores
-from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
-from pipeline.sample_data import generate_sessions
+from modules import preprocessing, trainer
+from modules.config.options import FeatureOptions, ModelOptions, TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.model.two_tower import TwoTower
+from modules.serving import recommender
+from modules.serving.score_adjustments import SeenItemScores
+from pipeline.sample.generate import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
 MODEL = ModelOptions(members=1, embedding_dim=8, gru_units=8)
@@ -179,14 +180,14 @@ class Trained:
 def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Trainer's run on `sample`."""
     folder, exported = tmp_path_factory.mktemp("trained") / "run", []
-    export = serving.export
+    export = recommender.export
 
     def watched(model: TwoTower, *arguments: Any) -> None:
         exported.append((model, arguments[-1]))
         export(model, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "export", watched)
+        patch.setattr(recommender, "export", watched)
         trainer.run_fn(FnArgs(**_fn_args(sample, folder)))
     return Trained(folder, *exported[0])
 

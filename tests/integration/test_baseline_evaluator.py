@@ -19,12 +19,12 @@ from tfx.types.experimental import simple_artifacts
 from components.baseline_evaluator.component import BaselineEvaluator
 from components.baseline_evaluator.executor import Executor
 from components.session_example_gen.component import SessionExampleGen
-from modules.baseline_options import BASELINE_NAMES, BaselineOptions
-from modules.baselines import evaluate_baseline, make_baseline
-from modules.metrics import UNRANKED, metrics_from_rank_histograms, rank_histograms
-from modules.sessions import SessionOptions
+from modules.baselines.registry import evaluate_baseline, make_baseline
+from modules.config.baselines import BASELINE_NAMES, BaselineOptions
+from modules.evaluation.metrics import UNRANKED, metrics_from_rank_histograms, rank_histograms
+from modules.sessions.sessions import SessionOptions
 from pipeline.config import LOCAL_BEAM
-from pipeline.sample_data import generate_sessions, write_sample
+from pipeline.sample.generate import generate_sessions, write_sample
 
 SESSIONS = 1_500
 COLUMNS = {

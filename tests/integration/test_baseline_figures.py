@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from modules.baseline_options import BaselineOptions
-from modules.baselines import IndexedSplits, make_baseline
-from modules.metrics import metrics_from_rank_histograms
+from modules.baselines.registry import IndexedSplits, make_baseline
+from modules.config.baselines import BaselineOptions
+from modules.evaluation.metrics import metrics_from_rank_histograms
 
 DATA = Path(os.environ.get("SESSION_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FILES = {

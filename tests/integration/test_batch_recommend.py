@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import batch_recommend
-from pipeline import recommender
+from serving import pushed_models
 from tests import file_uris
 
 SESSIONS = 60
@@ -42,8 +42,8 @@ def log(sessions: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def expected(sessions: dict[str, list[str]], trained: Any) -> dict[str, list[str]]:
-    model = recommender.load_model(trained.folder / "model")
-    answers = recommender.recommend(model, list(sessions.values()), count=7)
+    model = pushed_models.load_model(trained.folder / "model")
+    answers = pushed_models.recommend(model, list(sessions.values()), count=7)
     return {
         session: [item.item_id for item in answer]
         for session, answer in zip(sessions, answers, strict=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import recommender
-from serving import app
+from serving import pushed_models, rest_server
 from serving.model_store import ModelStore
 from tests.integration.browser import Browser
 
@@ -21,7 +20,7 @@ COUNT = 20
 
 @pytest.fixture(scope="module")
 def url(trained: Any) -> Iterator[str]:
-    server = app.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
 
@@ -34,8 +33,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def _expected(trained: Any, session: list[str]) -> list[str]:
-    model = recommender.load_model(trained.folder / "model")
-    return [item.item_id for item in recommender.recommend(model, [session], COUNT)[0]]
+    model = pushed_models.load_model(trained.folder / "model")
+    return [item.item_id for item in pushed_models.recommend(model, [session], COUNT)[0]]
 
 
 def _is(browser: Browser, expression: str, values: list[str]) -> None:
@@ -101,7 +100,7 @@ def test_an_unknown_item_is_marked_and_markup_is_only_text(url: str, browser: Br
 
 
 def test_typing_finds_items(url: str, browser: Browser, trained: Any) -> None:
-    item = recommender.known_items(trained.folder / "model")[-1]
+    item = pushed_models.known_items(trained.folder / "model")[-1]
     browser.open(url)
     browser.click("#item")
     browser.type(item)

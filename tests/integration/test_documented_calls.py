@@ -26,9 +26,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import pipeline.config
-from pipeline import recommender
 from pipeline.config import load_config, write_config
-from serving import app
+from serving import pushed_models, rest_server
 from serving.model_store import ModelStore
 from tests.documents import PROJECT, Command, commands
 
@@ -73,7 +72,7 @@ def grpc_port(saved_model: Any) -> Iterator[int]:
 
 @pytest.fixture
 def rest_port(trained: Any) -> Iterator[int]:
-    server = app.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
     yield server.server_port
     server.shutdown()
 
@@ -92,7 +91,7 @@ def _with_items(code: str, items: list[str]) -> str:
 
 
 def _recommended(model: Any, session: list[str], count: int) -> list[str]:
-    (answer,) = recommender.recommend(model, [session], count)
+    (answer,) = pushed_models.recommend(model, [session], count)
     return [item.item_id for item in answer]
 
 

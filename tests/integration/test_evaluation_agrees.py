@@ -17,8 +17,8 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from modules import evaluation, metrics
-from modules.configuration import EvaluationOptions
+from modules.config.options import EvaluationOptions
+from modules.evaluation import metrics, tfma_metrics
 from tests.integration.test_evaluator import BEAM_ARGS, write_examples
 
 # Beside the sample's test sessions: nothing known, something known too late, windows exceeded.
@@ -76,7 +76,7 @@ def found(trained, sessions, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         examples=examples.outputs["result"],
         model=model_node.outputs["result"],
         example_splits=["test"],
-        eval_config=evaluation.eval_config(EvaluationOptions()),
+        eval_config=tfma_metrics.eval_config(EvaluationOptions()),
     )
     LocalDagRunner().run(
         pipeline.Pipeline(

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from components.model_gate.evaluation_record import read_evaluation
+from modules.evaluation.tfma_results import read_evaluation
 
 
 def _record(values: dict[str, float], slice_key: str = "") -> Any:

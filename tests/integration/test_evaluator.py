@@ -14,8 +14,8 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from modules import evaluation, metrics, step_slices
-from modules.configuration import EvaluationOptions
+from modules.config.options import EvaluationOptions
+from modules.evaluation import metrics, slices, tfma_metrics
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -152,7 +152,7 @@ class World:
                 examples=examples.outputs["result"],
                 model=model.outputs["result"],
                 example_splits=[options.split],
-                eval_config=evaluation.eval_config(options, source_digest),
+                eval_config=tfma_metrics.eval_config(options, source_digest),
             ).with_id(name)
             for name, options in cases.items()
         ]
@@ -223,7 +223,7 @@ def test_step_slices_are_written_for_every_session_slice(world):
     }
     for slice_key in ((), (("session_length_bucket", b"long"),)):
         found = world.values("First", slice_key=slice_key)
-        assert set(found) == set(step_slices.metric_names(bounds))
+        assert set(found) == set(slices.metric_names(bounds))
 
 
 def test_an_evaluation_of_nothing_gives_no_metrics_but_an_artifact(world):

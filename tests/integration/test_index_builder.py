@@ -18,11 +18,11 @@ from tfx.types.experimental import simple_artifacts
 
 import batch_recommend
 from components.index_builder.executor import Executor
-from components.index_builder.options import IndexOptions
 from components.index_builder.verdict import read_verdict
-from pipeline.recommender import NoModelError, load_model, recommend
+from modules.config.index import IndexOptions
 from serving.model_store import load
 from serving.predict_api import predict
+from serving.pushed_models import NoModelError, load_model, recommend
 
 pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
 # A machine that runs other things too must not decide a test.

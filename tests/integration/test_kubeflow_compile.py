@@ -19,43 +19,46 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
 from components.session_example_gen.executor import tail_options
-from modules.time_splits import TailOptions
+from modules.sessions.time_splits import TailOptions
 from pipeline.config import Paths, load_config
-from pipeline.earlier_runs import from_metadata
 from pipeline.pipeline import create_pipeline
+from pipeline.previous_run import from_metadata
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.append(str(PROJECT / "kubeflow"))
 
-import check  # noqa: E402
-import compile as compile_script  # noqa: E402
-import examples  # noqa: E402
-from deployment import TARGETS, load_deployment  # noqa: E402
-from executor_input import OUTPUTS  # noqa: E402
-from runtime_parameters import FLAG, apply_all, decode  # noqa: E402
-from spec_view import SpecView, read_view  # noqa: E402
-from tfx_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
+import update_golden  # noqa: E402
+
+from pipeline.cluster import compile as compile_script  # noqa: E402
+from pipeline.cluster import lint  # noqa: E402
+from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
+from pipeline.cluster.deployment import TARGETS, load_deployment  # noqa: E402
+from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
+from pipeline.cluster.lint_view import SpecView, read_view  # noqa: E402
+from pipeline.cluster.runtime_parameters import FLAG, apply_all, decode  # noqa: E402
 
 HERE = PROJECT / "kubeflow"
 
 
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, str]:
-    return {target: examples.compile_example(target) for target in TARGETS}
+    return {target: update_golden.compile_example(target) for target in TARGETS}
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_checked_in_example_is_what_is_compiled_now(
     compiled: dict[str, str], target: str
 ) -> None:
-    checked_in = examples.FILES[target].read_text("utf-8")
-    assert compiled[target] == checked_in, "if this is meant: python kubeflow/examples.py --update"
+    checked_in = update_golden.FILES[target].read_text("utf-8")
+    assert compiled[target] == checked_in, (
+        "if this is meant: python kubeflow/update_golden.py --update"
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_example_breaks_no_rule_and_names_no_path_of_this_machine(target: str) -> None:
-    file = examples.FILES[target]
-    assert check.report(file) == []
+    file = update_golden.FILES[target]
+    assert lint.report(file) == []
     text = file.read_text("utf-8")
     assert "&id" not in text, "YAML anchors, which not every reader of the file knows"
     assert str(PROJECT) not in text and str(Path.home()) not in text.replace("/root/", "")
@@ -173,7 +176,7 @@ def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
 
     assert compile_script.main(arguments) == 0
 
-    assert check.report(output) == []
+    assert lint.report(output) == []
     tasks = {task.name: task for task in read_view(output).tasks()}
     models = tasks["IndexPusher"].inputs("artifacts")
     assert set(models) == {"model", "model_blessing", "infra_blessing"}
@@ -327,7 +330,7 @@ def _raw(schema_2_1: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize("schema_2_1", [False, True])
 def test_what_tfx_alone_compiles_is_refused(schema_2_1: bool) -> None:
-    lines = [str(problem) for problem in check.find_problems(SpecView(_raw(schema_2_1)))]
+    lines = [str(problem) for problem in lint.find_problems(SpecView(_raw(schema_2_1)))]
     for words in (
         "Accepted_Statistics: Argo takes letters, digits and hyphens",
         "Accepted_Statistics: its executor is a resolver",

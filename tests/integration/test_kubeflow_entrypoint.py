@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
 
-from pipeline.sample_data import write_sample
+from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 TESTS = Path(__file__).resolve().parent
-sys.path += [str(PROJECT / "kubeflow"), str(TESTS)]
+sys.path.append(str(TESTS))
 
-import entrypoint  # noqa: E402
-from executor_input import OUTPUTS  # noqa: E402
-from runtime_parameters import FLAG, Binding, encode  # noqa: E402
+from pipeline.cluster import entrypoint  # noqa: E402
+from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
+from pipeline.cluster.runtime_parameters import FLAG, Binding, encode  # noqa: E402
 
 EXAMPLES = "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
 MODEL = "title: tfx.Model\ntype: object\n"
@@ -282,7 +282,7 @@ def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
     from tfx.proto import example_gen_pb2
 
     from components.session_example_gen.component import SessionExampleGen
-    from modules.sessions import SessionOptions
+    from modules.sessions.sessions import SessionOptions
 
     splits = [
         example_gen_pb2.Input.Split(name=name, pattern=f"day-{{SPAN}}/{name}.tsv")

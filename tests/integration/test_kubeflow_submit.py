@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path.append(str(PROJECT / "kubeflow"))
+from pipeline.cluster import submit
 
-import submit  # noqa: E402
+PROJECT = Path(__file__).resolve().parents[2]
 
 SCRIPT = PROJECT / "kubeflow" / "submit.py"
 EXAMPLE = PROJECT / "kubeflow" / "examples" / "sample-oss.yaml"

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import recommender
-from serving import app
+from serving import pushed_models, rest_server
 from serving.client import Client, ServerError
 from serving.limits import Limits
 from serving.model_store import ModelStore
@@ -31,7 +30,7 @@ PREDICT = "/v1/models/session-retrieval:predict"
 
 @pytest.fixture(scope="module")
 def url(trained: Any) -> Iterator[str]:
-    server = app.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
 
@@ -53,7 +52,7 @@ def _post(url: str, content: Any) -> tuple[int, Any]:
 def test_the_client_gets_what_the_model_answers(url: str, saved_model: Any, sample: Any) -> None:
     sessions = [list(ids) for ids in sample.sessions["test"][:20]] + [[], ["never seen"]]
     answers = Client(url).recommend(sessions, 7)
-    expected = recommender.recommend(saved_model, sessions, 7)
+    expected = pushed_models.recommend(saved_model, sessions, 7)
     assert [[i.item_id for i in row] for row in answers] == [
         [i.item_id for i in row] for row in expected
     ]
@@ -169,8 +168,8 @@ def test_a_newer_model_takes_over_and_no_request_fails(
 ) -> None:
     model = trained.folder / "model"
     _push(model, tmp_path, 1)
-    store = ModelStore(lambda: recommender.newest_model([tmp_path]))
-    server = app.start(store, "localhost", 0)
+    store = ModelStore(lambda: pushed_models.newest_model([tmp_path]))
+    server = rest_server.start(store, "localhost", 0)
     url = f"http://localhost:{server.server_port}{PREDICT}"
     body = json.dumps({"signature_name": "recommend", "inputs": [session]}).encode()
     failures: list[str] = []
@@ -211,7 +210,7 @@ def test_a_broken_push_changes_nothing_and_a_whole_one_mends_it(
 ) -> None:
     model = trained.folder / "model"
     _push(model, tmp_path, 1)
-    store = ModelStore(lambda: recommender.newest_model([tmp_path]))
+    store = ModelStore(lambda: pushed_models.newest_model([tmp_path]))
     (tmp_path / "2").mkdir()
     shutil.copy(model / "saved_model.pb", tmp_path / "2")
     for _ in range(4):

@@ -1,7 +1,8 @@
 """Our metrics against those of ir-measures (trec_eval, MS MARCO) on the same rankings.
 
 Its sources break ties each in a way of its own, by names. So they are given rankings without ties,
-in which the target comes after the items that it ties with, as it does in `modules/metrics.py`.
+in which the target comes after the items that it ties with, as it does in
+`modules/evaluation/metrics.py`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modules import metrics
-from modules.baselines import STAN, IndexedSplits
-from modules.metrics import K_VALUES, STEPS, VIEWS, metric_name
-from pipeline.sample_data import generate_sessions
+from modules.baselines.registry import STAN, IndexedSplits
+from modules.evaluation import metrics
+from modules.evaluation.metrics import K_VALUES, STEPS, VIEWS, metric_name
+from pipeline.sample.generate import generate_sessions
 
 MEASURES = {
     f"{metric}@{k}": measure @ k

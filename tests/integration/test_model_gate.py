@@ -18,13 +18,13 @@ from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator import executor as baseline_executor
 from components.model_gate import executor
-from components.model_gate.decision import STEPS_AGREE
-from components.model_gate.options import GateOptions
-from components.model_gate.rank_table import read_table
-from modules import metrics
-from modules.baseline_options import BaselineOptions
-from modules.configuration import EvaluationOptions
-from modules.metrics import UNRANKED
+from modules.config.baselines import BaselineOptions
+from modules.config.gate import GateOptions
+from modules.config.options import EvaluationOptions
+from modules.evaluation import metrics
+from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.rank_table import read_table
+from modules.gate.verdict import STEPS_AGREE
 
 ITEMS = 60
 DAY = 86_400_000

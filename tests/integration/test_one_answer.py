@@ -15,10 +15,10 @@ import pytest
 import tensorflow as tf
 
 import batch_recommend
-from modules.features import latest_right_padded
-from modules.seen_items import adjust_scores
-from modules.vocabulary import FIRST_ITEM
-from serving import app
+from modules.data.vocabulary import FIRST_ITEM
+from modules.data.windowing import latest_right_padded
+from modules.serving.score_adjustments import adjust_scores
+from serving import rest_server
 from serving.client import Client
 from serving.model_store import ModelStore
 from tests.integration.browser import Browser
@@ -124,7 +124,7 @@ def test_all_ways_to_ask_give_the_same_items(
 
     assert in_a_fresh_process(model, sessions) == expected
     assert in_a_batch_job(model, sessions, tmp_path) == expected
-    server = app.start(ModelStore(lambda: model), "localhost", 0)
+    server = rest_server.start(ModelStore(lambda: model), "localhost", 0)
     try:
         url = f"http://localhost:{server.server_port}"
         answers = Client(url).recommend(list(sessions.values()), COUNT)

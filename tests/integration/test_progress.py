@@ -13,8 +13,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import launch
-from pipeline.progress import cause_of
+from pipeline.run import launch
+from pipeline.run.progress import cause_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 # A program of its own: TFX imports the nodes' functions by name, and the log is the process's.
@@ -31,7 +31,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types.standard_artifacts import Model, Schema
 
-from pipeline.progress import console, report_failure, watch_nodes
+from pipeline.run.progress import console, report_failure, watch_nodes
 
 
 @component

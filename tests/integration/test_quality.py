@@ -11,10 +11,11 @@ import tensorflow as tf
 import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import metrics, trainer
-from modules.baselines import Popularity, SequentialRules, evaluate_baseline
-from modules.configuration import FeatureOptions, ModelOptions, TrainerOptions
-from pipeline.sample_data import generate_sessions
+from modules import trainer
+from modules.baselines.registry import Popularity, SequentialRules, evaluate_baseline
+from modules.config.options import FeatureOptions, ModelOptions, TrainerOptions
+from modules.evaluation import metrics
+from pipeline.sample.generate import generate_sessions
 
 PRESET = yaml.safe_load(
     (Path(__file__).resolve().parents[2] / "pipeline" / "presets" / "sample.yaml").read_text()

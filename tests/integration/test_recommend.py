@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from pipeline import recommender
+from serving import pushed_models
 
 PROJECT = Path(__file__).resolve().parents[2]
 CATALOGUE = ["a", "b", "ö", "d"]
@@ -57,11 +57,13 @@ def _recommend(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_path_that_tensorflow_takes_for_a_pattern_is_refused(out: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model [1]"
     shutil.copytree(out / "pushed" / "10", folder)
-    with pytest.raises(recommender.NoModelError, match=r"got .*model \[1\]: rename the folder, or"):
-        recommender.load_model(folder)
+    with pytest.raises(
+        pushed_models.NoModelError, match=r"got .*model \[1\]: rename the folder, or"
+    ):
+        pushed_models.load_model(folder)
     (tmp_path / "link").symlink_to(folder)
-    model = recommender.load_model(tmp_path / "link")
-    assert [found.item_id for found in recommender.recommend(model, [["a"]], 2)[0]] == ["a", "b"]
+    model = pushed_models.load_model(tmp_path / "link")
+    assert [found.item_id for found in pushed_models.recommend(model, [["a"]], 2)[0]] == ["a", "b"]
 
 
 def test_asks_the_newest_model_quietly(out: Path) -> None:
@@ -101,13 +103,13 @@ def test_a_friendly_error(arguments: list[str], words: str) -> None:
 
 
 def test_a_model_that_cannot_recommend(out: Path) -> None:
-    with pytest.raises(recommender.NoModelError, match="has no signature 'recommend', but none"):
-        recommender.load_model(out / "mute")
+    with pytest.raises(pushed_models.NoModelError, match="has no signature 'recommend', but none"):
+        pushed_models.load_model(out / "mute")
 
 
 def test_many_sessions_at_once_are_padded(out: Path) -> None:
-    model = recommender.load_model(out / "pushed" / "10")
-    answers = recommender.recommend(model, [["a"], ["a", "b", "d"], []], count=2)
+    model = pushed_models.load_model(out / "pushed" / "10")
+    answers = pushed_models.recommend(model, [["a"], ["a", "b", "d"], []], count=2)
     assert [[tuple(item) for item in answer] for answer in answers] == [
         [("a", 1.0), ("b", 0.0)],
         [("a", 3.0), ("b", 2.0)],

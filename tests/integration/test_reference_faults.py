@@ -17,13 +17,14 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from modules import dataset, serving
-from modules.configuration import ModelOptions, TrainerOptions
-from modules.features import last_step_window
-from modules.metrics import UNRANKED
-from modules.model import MRR, RECALL, TwoTower
-from modules.sessions import SessionOptions, is_sampled
-from modules.vocabulary import Vocabulary
+from modules.config.options import ModelOptions, TrainerOptions
+from modules.data import batching
+from modules.data.vocabulary import Vocabulary
+from modules.data.windowing import last_step_window
+from modules.evaluation.metrics import UNRANKED
+from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.serving import recommender
+from modules.sessions.sessions import SessionOptions, is_sampled
 
 PRESET = yaml.safe_load(
     (Path(__file__).resolve().parents[2] / "pipeline" / "presets" / "notebook.yaml").read_text()
@@ -152,7 +153,7 @@ class TestFault5PositionsForItems:
         vocabulary = Vocabulary(ids, np.arange(ITEMS, 0, -1), ITEMS)
         options = ModelOptions(embedding_dim=4, gru_units=4)
         model = TwoTower(COUNTS, options, TrainerOptions())
-        module = serving.Recommender(model, vocabulary, 3, str(tmp_path / "item_ids"))
+        module = recommender.Recommender(model, vocabulary, 3, str(tmp_path / "item_ids"))
         answers = module.recommend(tf.constant([["1", "0"], ["0", "1"], ["unknown", ""]]))
         one, other, popular = answers["scores"].numpy()
         assert popular.tolist() == [-position for position in range(ITEMS)]
@@ -192,9 +193,9 @@ class TestFault7FrozenBatches:
 
     def test_every_epoch_has_the_same_windows_in_other_batches(self, sample) -> None:
         width = sample.features.max_context
-        chunks = dataset.window_chunks(sorted(glob.glob(sample.files("train"))), width)
-        batches = dataset.training_batches(
-            dataset.in_one_chunk(chunks, 100), 64, reversed_sessions=False, seed=1
+        chunks = batching.window_chunks(sorted(glob.glob(sample.files("train"))), width)
+        batches = batching.training_batches(
+            batching.in_one_chunk(chunks, 100), 64, reversed_sessions=False, seed=1
         )
 
         def epoch() -> tuple[Counter[bytes], list[tuple[bytes, ...]]]:

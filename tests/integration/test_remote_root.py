@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-from modules.approximate_recommender import load_recommender
-from modules.compressed_index import holds_index
+from modules.ann.pq_index import holds_index
+from modules.ann.recommender import load_recommender
 from pipeline.config import Config, Paths, load_config
 from pipeline.data_files import DataPaths
 from pipeline.pipeline import create_pipeline
-from pipeline.run_record import RunRecord, read_run
-from pipeline.sample_data import write_sample
+from pipeline.run.mlmd import RunRecord, read_run
+from pipeline.sample.generate import write_sample
 from tests import file_uris
 
 # What is learned does not matter here, only that all is read and written.

@@ -20,9 +20,9 @@ from tfx.types import standard_artifacts
 
 import renew_index
 from components.pusher.executor import Executor
-from modules.metrics import UNRANKED
-from modules.model_files import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
-from pipeline import recommender
+from modules.evaluation.metrics import UNRANKED
+from modules.files.model_metadata import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
+from serving import pushed_models
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def out(trained: Any, tmp_path: Path) -> Path:
 
 @functools.lru_cache
 def _load(folder: Path) -> Any:
-    return recommender.load_model(folder)
+    return pushed_models.load_model(folder)
 
 
 def _catalogue(out: Path, sample: Any) -> list[str]:
@@ -54,7 +54,7 @@ def _renew(out: Path, items: list[str], *more: str) -> int:
 
 def _answers(folder: Path, sessions: list[list[str]]) -> list[list[str]]:
     model = _load(folder)
-    return [[item.item_id for item in row] for row in recommender.recommend(model, sessions, 100)]
+    return [[item.item_id for item in row] for row in pushed_models.recommend(model, sessions, 100)]
 
 
 def _filtered(folder: Path, session: list[str], **changes: Any) -> list[str]:
@@ -70,10 +70,10 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
     gone = catalogue[::3]
     left = [item for item in catalogue if item not in gone]
     sessions = [list(ids) for ids in sample.sessions["test"][:12]] + [[]]
-    before = recommender.newest_model([out / "pushed"])
+    before = pushed_models.newest_model([out / "pushed"])
 
     assert _renew(out, [*left, "brand new"]) == 0
-    renewed = recommender.newest_model([out / "pushed"])
+    renewed = pushed_models.newest_model([out / "pushed"])
     assert renewed != before
     assert json.loads((renewed / RENEWAL_RECORD).read_text())["gone"] == len(gone)
     assert (
@@ -91,7 +91,7 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
             )
 
     assert _renew(out, catalogue) == 0
-    again = recommender.newest_model([out / "pushed"])
+    again = pushed_models.newest_model([out / "pushed"])
     record = json.loads((again / RENEWAL_RECORD).read_text())
     assert (record["gone"], record["back"]) == (0, len(gone))
     assert _answers(again, sessions) == _answers(before, sessions)
@@ -100,7 +100,7 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
 def test_fewer_items_than_an_answer_holds(out: Path, sample: Any) -> None:
     few = _catalogue(out, sample)[40:47]
     assert _renew(out, few, "--least-share", "0") == 0
-    folder = recommender.newest_model([out / "pushed"])
+    folder = pushed_models.newest_model([out / "pushed"])
     for answer in _answers(folder, [[], few[:2]]):
         assert sorted(answer) == sorted(few)
 
@@ -108,7 +108,7 @@ def test_fewer_items_than_an_answer_holds(out: Path, sample: Any) -> None:
 def test_an_empty_session_is_judged_as_it_is_answered(out: Path, sample: Any) -> None:
     catalogue = _catalogue(out, sample)
     assert _renew(out, catalogue[:2] + catalogue[5:]) == 0
-    folder = recommender.newest_model([out / "pushed"])
+    folder = pushed_models.newest_model([out / "pushed"])
     answer = _answers(folder, [[]])[0]
     for target, rank in ((answer[0], 1), (answer[4], 5), (catalogue[3], UNRANKED)):
         assert _rank_after_unknown(folder, target) == rank
@@ -140,12 +140,12 @@ def test_another_model_is_pushed_over_a_renewed_one(out: Path, sample: Any) -> N
     (other / "assets.extra" / "note").parent.mkdir(exist_ok=True)
     (other / "assets.extra" / "note").write_text("another training", "utf-8")
     write_manifest(str(other), "another training")
-    renewed = recommender.newest_model([out / "pushed"])
+    renewed = pushed_models.newest_model([out / "pushed"])
     ahead = renewed.rename(renewed.with_name(str(int(time.time()) + 2)))  # of a hasty series
 
     _push(other, out)
 
-    newest = recommender.newest_model([out / "pushed"])
+    newest = pushed_models.newest_model([out / "pushed"])
     assert int(newest.name) > int(ahead.name)
     assert (newest / "assets.extra" / "note").is_file()
 
@@ -185,7 +185,7 @@ def test_lineage_is_kept(out: Path, sample: Any) -> None:
     }
     assert ends[first.id, kind.INPUT] == str(out / "pushed" / "7")
     assert ends[first.id, kind.OUTPUT] == ends[second.id, kind.INPUT]
-    assert ends[second.id, kind.OUTPUT] == str(recommender.newest_model([out / "pushed"]))
+    assert ends[second.id, kind.OUTPUT] == str(pushed_models.newest_model([out / "pushed"]))
 
 
 def test_a_list_of_a_spreadsheet_is_read_or_refused_by_name(

@@ -21,13 +21,13 @@ from tfx.types.experimental import simple_artifacts
 from components.baseline_evaluator import executor as baseline_executor
 from components.data_gate.checks import Check
 from components.model_gate import executor as gate_executor
-from components.model_gate.options import GateOptions
 from components.report import executor, page
-from components.session_example_gen.report import Reject, Report
-from modules import metrics
-from modules.baseline_options import BaselineOptions
-from modules.configuration import EvaluationOptions
-from pipeline import recommender
+from modules.config.baselines import BaselineOptions
+from modules.config.gate import GateOptions
+from modules.config.options import EvaluationOptions
+from modules.evaluation import metrics
+from modules.ingest.counts import Reject, Report
+from serving import pushed_models
 from tests.integration.browser import Browser
 from tests.integration.test_model_gate import ITEMS
 from tests.integration.test_model_gate import World as GateWorld
@@ -200,7 +200,7 @@ def test_needs_no_network_and_runs_no_script(text: str) -> None:
 
 
 def test_examples_are_what_the_model_recommends(text: str, world: World) -> None:
-    model = recommender.load_model(world.trained.folder / "model")
+    model = pushed_models.load_model(world.trained.folder / "model")
     shown = re.findall(
         r"<span>seen</span><span class=\"ids\">(.*?)</span>.*?<span>answer</span>"
         r"<span class=\"ids\">(.*?)</span></div>",
@@ -211,7 +211,7 @@ def test_examples_are_what_the_model_recommends(text: str, world: World) -> None
     for seen, answer in shown:
         if "&lt;img" in seen:
             continue
-        found = recommender.recommend(model, [seen.split(" → ")], 10)[0]
+        found = pushed_models.recommend(model, [seen.split(" → ")], 10)[0]
         items = [re.sub("<.*?>| ✓", "", item) for item in answer.split(", ")]
         assert items == [item.item_id for item in found]
 

@@ -13,8 +13,8 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.executor import Executor
-from components.serving_validator.options import ServingOptions
-from modules.recorded_answers import FILE
+from modules.config.serving import ServingOptions
+from modules.serving.recorded_predictions import FILE
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingOptions(sessions=20, max_p50_ms=10_000.0)

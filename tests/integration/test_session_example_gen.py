@@ -15,9 +15,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.session_example_gen.component import SessionExampleGen
-from modules.click_log import REJECT_REASONS
-from modules.sessions import SessionDataError, SessionOptions
-from modules.time_splits import TailOptions
+from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.time_splits import TailOptions
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",

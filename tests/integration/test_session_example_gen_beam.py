@@ -12,10 +12,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 
-from components.session_example_gen import input_files, output_files, packing, report, transforms
-from modules.click_log import REJECT_REASONS
-from modules.sessions import Session, SessionDataError, SessionOptions
-from modules.time_splits import TailOptions, output_split, split_cuts
+from modules.ingest import beam_sessions, input_files, output_files, packing
+from modules.ingest import counts as ingest_counts
+from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.sessions import Session, SessionDataError, SessionOptions
+from modules.sessions.time_splits import TailOptions, output_split, split_cuts
 from tests.click_files import HEADER, NOW, find, read_records, rows_text
 
 NO_TAIL = TailOptions()
@@ -38,7 +39,7 @@ def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), tail=NO_TAIL, **option
     out = folder / "out"
     output_files.prepare(str(out), ["train", "eval", "test"])
     with TestPipeline(runner=FnApiRunner()) as pipeline:
-        sessions = pipeline | transforms.SessionsFromFiles(
+        sessions = pipeline | beam_sessions.SessionsFromFiles(
             inputs, SessionOptions(**options), *sizes, tail=tail
         )
         _ = sessions.batches | beam.ParDo(output_files.WriteBatch(str(out)))
@@ -85,8 +86,10 @@ def test_read_events_packs_rows_and_reports_bad_ones(tmp_path):
         (rejects,) = elements
         path = str(tmp_path / "a.tsv")
         assert rejects == [
-            report.Reject("test", 0, text.index(b"s1\ti2"), path, "field_count", "s1\ti2"),
-            report.Reject("test", 0, text.index(b"s2\t\xff"), path, "encoding", "s2\t\\xff\t7"),
+            ingest_counts.Reject("test", 0, text.index(b"s1\ti2"), path, "field_count", "s1\ti2"),
+            ingest_counts.Reject(
+                "test", 0, text.index(b"s2\t\xff"), path, "encoding", "s2\t\\xff\t7"
+            ),
         ]
 
     def check_report(elements):
@@ -101,8 +104,8 @@ def test_read_events_packs_rows_and_reports_bad_ones(tmp_path):
         outputs = (
             pipeline
             | beam.Create([tuple(piece) for piece in input_files.pieces(inputs)])
-            | beam.ParDo(transforms.ReadEvents(options, {"test": 1})).with_outputs(
-                transforms.ReadEvents.REJECTS, transforms.ReadEvents.REPORT, main="events"
+            | beam.ParDo(beam_sessions.ReadEvents(options, {"test": 1})).with_outputs(
+                beam_sessions.ReadEvents.REJECTS, beam_sessions.ReadEvents.REPORT, main="events"
             )
         )
         assert_that(outputs.events, check_events, "events")
@@ -142,10 +145,10 @@ def test_build_sessions_orders_shuffled_batches():
         outputs = (
             pipeline
             | beam.Create([(("train", 4), batches)])
-            | beam.ParDo(transforms.BuildSessions(SessionOptions(), 5)).with_outputs(
-                transforms.BuildSessions.STARTS,
-                transforms.BuildSessions.IDENTITIES,
-                transforms.BuildSessions.REPORT,
+            | beam.ParDo(beam_sessions.BuildSessions(SessionOptions(), 5)).with_outputs(
+                beam_sessions.BuildSessions.STARTS,
+                beam_sessions.BuildSessions.IDENTITIES,
+                beam_sessions.BuildSessions.REPORT,
                 main="sessions",
             )
         )
@@ -193,8 +196,8 @@ def test_encode_examples_cuts_caps_and_serializes():
         outputs = (
             pipeline
             | beam.Create([(("train", 1), packing.pack_sessions(sessions))])
-            | beam.ParDo(transforms.EncodeExamples(options, {"train": 3}), (8, 9)).with_outputs(
-                transforms.EncodeExamples.REPORT, main="batches"
+            | beam.ParDo(beam_sessions.EncodeExamples(options, {"train": 3}), (8, 9)).with_outputs(
+                beam_sessions.EncodeExamples.REPORT, main="batches"
             )
         )
         assert_that(outputs.batches, check_batches, "batches")
@@ -414,7 +417,7 @@ def test_a_packed_file_that_breaks_off_is_reported(tmp_path):
     (tmp_path / "train.tsv.gz").write_bytes(text[: len(text) // 2])
     _, counted, _ = run_graph(tmp_path, {"train": "train.tsv.gz"})
     with pytest.raises(SessionDataError) as caught:
-        report.check_report(counted, [], [], SessionOptions())
+        ingest_counts.check_report(counted, [], [], SessionOptions())
     assert str(caught.value) == (
         f"{tmp_path}/train.tsv.gz is broken, it cannot be unpacked to its end: it ends before its "
         "last compressed block does"
@@ -429,7 +432,7 @@ def test_an_eval_cut_that_takes_all_says_so(tmp_path):
     with pytest.raises(
         SessionDataError, match=r"of its 5 sessions in .* nothing is left for train"
     ):
-        report.check_report(counted, inputs, ["train", "eval"], SessionOptions())
+        ingest_counts.check_report(counted, inputs, ["train", "eval"], SessionOptions())
 
 
 @pytest.mark.parametrize("rows", [b"\n", b"s\ti\tsoon\n"], ids=["a blank line", "a bad row"])
@@ -442,7 +445,7 @@ def test_an_eval_without_a_usable_row_is_not_cut_from_train(tmp_path, rows):
     examples, counted, _ = run_graph(tmp_path, patterns)
     assert examples["eval"] == []
     with pytest.raises(SessionDataError, match=r"Split 'eval' has no session left\. Read from .*"):
-        report.check_report(
+        ingest_counts.check_report(
             counted,
             find(tmp_path, patterns),
             ["train", "eval"],

@@ -19,11 +19,12 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import fitting, job, trainer
-from modules.choices import read_choices
-from modules.seen_items import SeenItemScores
-from modules.selection import selection_score
-from modules.vocabulary import FIRST_ITEM
+from modules import trainer
+from modules.data.vocabulary import FIRST_ITEM
+from modules.evaluation.selection_metric import selection_score
+from modules.serving.score_adjustments import SeenItemScores
+from modules.training import fitting, run_context
+from modules.training.selection_record import read_choices
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -216,7 +217,7 @@ class TestRefit:
 
         def watched(job, name, windows, keeper):
             seen[name] = {"windows": windows, "keeper": keeper}
-            return fit(job, name, windows, keeper)
+            return fit(run_context, name, windows, keeper)
 
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
@@ -287,23 +288,26 @@ def test_only_the_same_job_finds_its_checkpoints(
     before = FnArgs(**fn_args(sample, tmp_path / "1"))
     after = FnArgs(**fn_args(sample, tmp_path / "2", **changes))
 
-    folders = {job.read_job(args).checkpoints for args in (before, after)}
+    folders = {run_context.read_job(args).checkpoints for args in (before, after)}
 
     assert (len(folders) == 1) is resumes
 
 
 def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None:
     args = FnArgs(**fn_args(sample, tmp_path / "run"))
-    files = {split: job.input_files([sample.files(split)]) for split in ("train", "eval")}
-    as_they_are = job.read_job(args, files["train"], files["eval"])
+    files = {split: run_context.input_files([sample.files(split)]) for split in ("train", "eval")}
+    as_they_are = run_context.read_job(args, files["train"], files["eval"])
 
-    assert job.read_job(args, files["train"], files["eval"]).checkpoints == as_they_are.checkpoints
+    assert (
+        run_context.read_job(args, files["train"], files["eval"]).checkpoints
+        == as_they_are.checkpoints
+    )
     for splits in (
         (files["eval"], files["train"]),
         (files["train"], []),
         (files["train"] + files["eval"], []),
     ):
-        assert job.read_job(args, *splits).checkpoints != as_they_are.checkpoints
+        assert run_context.read_job(args, *splits).checkpoints != as_they_are.checkpoints
 
 
 class Child:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import tensorflow_transform as tft
 
-from modules import dataset
-from modules.configuration import FeatureOptions
-from modules.item_ids import vocabulary_holds
-from modules.vocabulary import FIRST_ITEM, VOCABULARY_NAME
+from modules.config.options import FeatureOptions
+from modules.data import batching
+from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME
+from modules.sessions.item_ids import vocabulary_holds
 
 TRAIN = [
     ["red shoe", "b", "a", "red shoe", "b", "c", "d", "a"],  # longer than two windows
@@ -70,7 +70,7 @@ def _rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
     files = sorted(glob.glob(made_one.files(split)))
     return sorted(
         (context, target)
-        for windows in dataset.window_chunks(files, made_one.features.max_context)
+        for windows in batching.window_chunks(files, made_one.features.max_context)
         for context, target in zip(*(part.numpy().tolist() for part in windows), strict=True)
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules import fitting, job, trainer, tuner
+from modules import trainer, tuner
+from modules.training import fitting, run_context
 
 TUNER = {
     "enabled": True,
@@ -72,7 +73,7 @@ def test_goes_on_after_a_kill(
 def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> None:
     values = {"model.gru_units": 5, "trainer.epochs": 1}
     found = FnArgs(**arguments, hyperparameters={"space": [], "values": values})
-    with_values, without = (job.read_job(args) for args in (found, FnArgs(**arguments)))
+    with_values, without = (run_context.read_job(args) for args in (found, FnArgs(**arguments)))
 
     assert (with_values.model.gru_units, with_values.trainer.epochs) == (5, 1)
     assert with_values.trainer.learning_rate == without.trainer.learning_rate
@@ -82,6 +83,6 @@ def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> No
 
 
 def test_another_search_does_not_go_on_where_the_first_was(arguments) -> None:
-    one = job.read_job(FnArgs(**arguments))
+    one = run_context.read_job(FnArgs(**arguments))
     arguments["custom_config"]["tuner"] = {**TUNER, "space": {"model.gru_units": [16]}}
-    assert job.read_job(FnArgs(**arguments)).checkpoints != one.checkpoints
+    assert run_context.read_job(FnArgs(**arguments)).checkpoints != one.checkpoints

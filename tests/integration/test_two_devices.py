@@ -18,8 +18,8 @@ CODE = textwrap.dedent(
     import numpy as np
     import modules
     import tensorflow as tf
-    from modules.configuration import ModelOptions, TrainerOptions
-    from modules.model import TwoTower
+    from modules.config.options import ModelOptions, TrainerOptions
+    from modules.model.two_tower import TwoTower
 
     cpu, = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -40,8 +40,8 @@ READ = {
     "make ": "tests, checks of style and set-ups, which CI makes",
     "python environment.py ": "it installs packages",
     "python benchmarks/": "minutes of training and measuring",
-    "python kubeflow/examples.py ": "it writes into the checkout",
-    "python kubeflow/local_driver.py ": "a whole run; tests/e2e/test_kubeflow.py makes one",
+    "python kubeflow/update_golden.py ": "it writes into the checkout",
+    "python kubeflow/run_locally.py ": "a whole run; tests/e2e/test_kubeflow.py makes one",
     "python kubeflow/submit.py ": "it needs a cluster; test_kubeflow_submit.py plays its API",
 }
 # Neither: how a command begins -> why.

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bootstrap.stacks import ROOT, STACKS
-from pipeline.typed_values import parse_yaml
+from modules.config.parsing import parse_yaml
 
 ADVISORY = re.compile(r"(?:CVE-\d{4}-\d{4,}|PYSEC-\d{4}-\d+|GHSA(?:-[0-9a-z]{4}){3})")
 
@@ -63,7 +63,7 @@ def test_a_rank_table_runs_no_code_that_it_brings(tmp_path: Path) -> None:
     schema = pa.schema([pa.field("session_id", pa.int32(), metadata=pickled)])
     pq.write_table(pa.table([pa.array([1], pa.int32())], schema=schema), table)
     # In a process of its own: Beam, where it is imported, protects the whole process.
-    code = f"from components.model_gate import rank_table; rank_table.read_table({str(table)!r})"
+    code = f"from modules.evaluation import rank_table; rank_table.read_table({str(table)!r})"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 

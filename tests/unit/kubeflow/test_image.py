@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployment import load_beam_arguments
+from pipeline.cluster.deployment import load_beam_arguments
 
 PROJECT = Path(__file__).resolve().parents[3]
 DOCKERFILE = PROJECT / "kubeflow" / "Dockerfile"

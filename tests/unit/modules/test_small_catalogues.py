@@ -19,15 +19,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules import evaluation, fitting, metrics, ranking, serving, serving_scalars
-from modules.baselines import BASELINES, IndexedSplits, make_baseline
-from modules.configuration import ModelOptions, TrainerOptions
-from modules.exact_index import with_offer
-from modules.model import MRR, RECALL, TwoTower
-from modules.seen_items import SeenItemScores
-from modules.serving_scalars import JudgedSteps, ScalarGrid
-from modules.sparse_baseline import SparseBaseline
-from modules.vocabulary import FIRST_ITEM, Vocabulary
+from modules.baselines.base import SparseBaseline
+from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
+from modules.config.options import ModelOptions, TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.evaluation import metrics, tf_ranks, tfma_metrics
+from modules.evaluation.prediction_steps import JudgedSteps
+from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.serving import recommender as serving
+from modules.serving.exact_index import with_offer
+from modules.serving.score_adjustments import SeenItemScores
+from modules.training import fitting, score_adjustment_search
+from modules.training.score_adjustment_search import ScalarGrid
 
 SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
 NAN, INF = float("nan"), float("inf")
@@ -129,7 +132,9 @@ def test_the_arithmetic(size: int) -> None:
 def test_the_evaluators_combiner(size: int) -> None:
     sessions = _random_steps(size)
     rank, known = _padded(sessions)
-    combiner = evaluation.RankHistogramCombiner("", {"context_length": (1,), "target_count": (0,)})
+    combiner = tfma_metrics.RankHistogramCombiner(
+        "", {"context_length": (1,), "target_count": (0,)}
+    )
     row = np.stack([rank, known, known, known], axis=1)
     found = combiner.extract_output((combiner.create_accumulator()[0], list(row)))
 
@@ -159,7 +164,7 @@ def test_ranks_of_numpy_and_tensorflow(size: int) -> None:
     def as_given(product: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.constant(scores), rows) + product
 
-    ranks = ranking.conservative_rank(
+    ranks = tf_ranks.conservative_rank(
         queries, candidates, tf.constant(target), tf.constant(allowed), as_given
     )
     withdrawn = np.flatnonzero(~allowed).tolist()
@@ -252,7 +257,7 @@ def test_the_choice_of_scalars(size: int) -> None:
     grid = ScalarGrid((0.0, 2.0), (0.0, 1.5), (0.0, 0.5))
     block = JudgedSteps(scores, indices, target + FIRST_ITEM, np.arange(size, dtype=np.float32))
 
-    _, recall, mrr = serving_scalars.choose([block], grid)
+    _, recall, mrr = score_adjustment_search.choose([block], grid)
 
     reached = []
     for weight, penalty, boost in itertools.product((0.0, 0.5), (0.0, 2.0), (0.0, 1.5)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from modules.config.overrides import split_overrides
 from pipeline.config import (
     LOCAL_BEAM,
     PRESETS,
@@ -20,7 +21,6 @@ from pipeline.config import (
     write_config,
 )
 from pipeline.data_files import DataOptions, DataPaths, describe_tail
-from pipeline.overrides import split_overrides
 from tests import file_uris
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from tfx.orchestration.pipeline import Pipeline
 
-from modules.baselines import BASELINES
+from modules.baselines.registry import BASELINES
 from pipeline import pipeline as pipeline_module
+from pipeline.code_fingerprint import PACKAGES, PROJECT, source_digest
 from pipeline.config import Paths, load_config
 from pipeline.data_files import DataPaths
 from pipeline.pipeline import SCHEMA_FILE, create_pipeline
-from pipeline.source_digest import PACKAGES, PROJECT, source_digest
 
 
 def _pipeline(folder: Path, *overrides: str) -> Pipeline:
@@ -119,19 +119,19 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
 @pytest.mark.parametrize(
     ("file", "users"),
     [
-        ("modules/losses.py", {"Trainer", "Report"}),
+        ("modules/model/losses.py", {"Trainer", "Report"}),
         ("modules/tuner.py", set()),
         ("modules/preprocessing.py", {"Transform", "Trainer", "Report"}),
-        ("modules/sessions.py", {"SessionExampleGen", "DataGate", "Report"}),
-        ("modules/evaluation.py", {"Evaluator", "Report"}),
-        ("modules/neighbors.py", {"BaselineEvaluator", "Report"}),
+        ("modules/sessions/sessions.py", {"SessionExampleGen", "DataGate", "Report"}),
+        ("modules/evaluation/tfma_metrics.py", {"Evaluator", "Report"}),
+        ("modules/baselines/session_knn.py", {"BaselineEvaluator", "Report"}),
         ("components/data_gate/checks.py", {"DataGate", "Report"}),
-        ("components/model_gate/verdict.py", {"ModelGate", "Report"}),
-        ("components/serving_validator/client.py", {"ServingValidator", "Report"}),
+        ("modules/gate/checks.py", {"ModelGate", "Report"}),
+        ("modules/serving/isolated_probe.py", {"ServingValidator", "Report"}),
         ("components/report/charts.py", {"Report"}),
         (f"pipeline/schema/{SCHEMA_FILE}", {"ImportSchemaGen"}),
         ("pipeline/pipeline.py", set()),
-        ("pipeline/summary.py", set()),
+        ("pipeline/run/summary.py", set()),
     ],
 )
 def test_an_edit_reruns_the_nodes_that_use_it(copied: Copied, file: str, users: set[str]) -> None:

@@ -17,8 +17,8 @@ import pytest
 import tensorflow as tf
 from werkzeug import test
 
-from modules.approximate_recommender import Signature
-from serving import app
+from modules.ann.recommender import Signature
+from serving import rest_server
 from serving.client import Client, ServerError
 from serving.limits import Limits
 from serving.model_store import ModelStore
@@ -90,7 +90,7 @@ def store(folder: Path) -> ModelStore:
 
 @pytest.fixture(scope="module")
 def server(store: ModelStore) -> Iterator[Any]:
-    server = app.start(store, "localhost", 0)
+    server = rest_server.start(store, "localhost", 0)
     yield server
     server.shutdown()
 
@@ -242,7 +242,7 @@ def test_deeply_nested_values_are_refused_in_json(server: Any) -> None:
 def test_the_page_finds_known_items_whatever_blanks_are_around_them(store: ModelStore) -> None:
     served = ModelStore(lambda: store.current.folder)
     served.current = dataclasses.replace(store.current, known=frozenset({"a"}))
-    found = test.Client(app.App(served)).get("/items?is=%C2%A0a%EF%BB%BF&is=b")
+    found = test.Client(rest_server.App(served)).get("/items?is=%C2%A0a%EF%BB%BF&is=b")
     assert found.get_json() == {"item_ids": ["\u00a0a\ufeff"]}
 
 
@@ -388,7 +388,7 @@ def test_the_client_sends_fewer_sessions_where_the_catalogue_is_huge(
 ) -> None:
     served = ModelStore(lambda: store.current.folder)
     served.current = dataclasses.replace(store.current, catalogue_size=600_000)
-    server = app.start(served, "localhost", 0, Limits(scores=600_000 * most_rows))
+    server = rest_server.start(served, "localhost", 0, Limits(scores=600_000 * most_rows))
     sessions = [[f"a{number}"] for number in range(601)]
     client = Client(f"http://localhost:{server.server_port}")
     try:
@@ -408,7 +408,7 @@ def test_the_client_says_that_a_single_session_is_too_long(server: Any) -> None:
 def test_the_client_sends_many_sessions_as_several_requests(
     store: ModelStore, count: int, length: int
 ) -> None:
-    server = app.start(store, "localhost", 0, Limits(rows=500, session_items=60_000))
+    server = rest_server.start(store, "localhost", 0, Limits(rows=500, session_items=60_000))
     sessions = [[f"a{number}"] * (length if number % 7 == 0 else 1) for number in range(count)]
     try:
         answers = Client(f"http://localhost:{server.server_port}").recommend(sessions, 1)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from serving import app
+from serving import rest_server
 from serving.limits import Limits
 from serving.model_store import ModelStore, ServedModel
 
@@ -34,7 +34,7 @@ class Store:
 
 def _start(signatures: Any) -> Any:
     store = cast(ModelStore, Store(signatures))
-    return app.start(store, "localhost", 0, Limits(bytes=LIMIT))
+    return rest_server.start(store, "localhost", 0, Limits(bytes=LIMIT))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_client_that_stops_sending_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(app.Handler, "timeout", 0.2)
+    monkeypatch.setattr(rest_server.Handler, "timeout", 0.2)
     with caplog.at_level(logging.WARNING), _connect(server, start) as connection:
         while connection.recv(1_000):
             pass
@@ -163,7 +163,7 @@ def test_a_fault_of_the_server_is_answered_in_json_and_logged(
 def test_a_place_that_cannot_be_listened_on_is_named(server: Any) -> None:
     store = cast(ModelStore, Store({}))
     with pytest.raises(OSError, match=f"localhost, port {server.server_port}: .*in use"):
-        app.start(store, "localhost", server.server_port)
+        rest_server.start(store, "localhost", server.server_port)
 
 
 def test_a_folder_whose_name_is_a_digit_to_nobody_has_no_version() -> None:

@@ -1,0 +1,103 @@
+"""Makes a model with an approximate index of one that `modules.serving.recommender` exported.
+
+It shares the towers and id tables, and has not what needs the scores of all items.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from modules.ann.pq_index import INDEX_FOLDER, CodeOptions, CompressedIndex, require_faiss
+from modules.ann.recommender import STATE, STATE_OF_EXAMPLES, Answer
+from modules.sessions.examples import parse_sessions
+
+_PARTS = ("session_state", "_items", "_scorer")
+_TOWER = "_served_tower"  # of the scorer
+_ITEMS_PER_REQUEST = 65_536
+
+
+class OldModelError(Exception):
+    """The SavedModel has not the parts that an index is made of; the message says what to do."""
+
+
+class SessionStates(tf.Module):
+    """What an index has to know of sessions, of a loaded SavedModel without its exact index."""
+
+    def __init__(self, model: Any) -> None:
+        """Takes over the parts of a SavedModel that `serving.export` wrote.
+
+        Raises:
+          OldModelError: the model was exported by an older version of this package.
+        """
+        super().__init__(name="session_states")
+        _check(model)
+        self._items = model._items
+        self.catalogue_ids = model._items._catalogue_ids
+        self._session_state = model.session_state
+        # Tracked, since the function reads it; the scorer itself holds the exact index too.
+        self._served_tower = model._scorer._served_tower
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
+    def state(self, item_ids: tf.Tensor) -> Answer:
+        """Gives `SessionScorer.state` of sessions of raw ids; '' is padding."""
+        return self._session_state(item_ids)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def state_of_examples(self, examples: tf.Tensor) -> Answer:
+        """Gives the same of serialized tf.Examples, string `[batch]`."""
+        return self._session_state(parse_sessions(examples).to_tensor(""))
+
+
+def export(model_folder: str, folder: str, options: CodeOptions) -> CompressedIndex:
+    """Writes the model with an approximate index, for `ApproximateRecommender` to load.
+
+    Args:
+      model_folder: SavedModel as Trainer exported it, with all of its catalogue on offer.
+      folder: where the new one goes, on this machine.
+      options: of the index.
+
+    Returns:
+      The index.
+
+    Raises:
+      FaissMissingError: faiss is not installed.
+      OldModelError: the model was exported by an older version of this package.
+    """
+    require_faiss()
+    model = tf.saved_model.load(model_folder)
+    states = SessionStates(model)
+    signatures = {STATE: states.state, STATE_OF_EXAMPLES: states.state_of_examples}
+    tf.saved_model.save(states, folder, signatures=signatures)
+    index = CompressedIndex.build(catalogue_vectors(model), options)
+    index.save(os.path.join(folder, INDEX_FOLDER))
+    return index
+
+
+def catalogue_vectors(model: Any) -> npt.NDArray[np.float32]:
+    """Returns the candidate vectors of a loaded SavedModel, float32 `[catalogue, dim]`.
+
+    Raises:
+      OldModelError: the model was exported by an older version of this package.
+    """
+    _check(model)
+    ids = model._items._catalogue_ids
+    embed = model.signatures["embed_items"]
+    blocks = range(0, ids.shape[0], _ITEMS_PER_REQUEST)
+    parts = [embed(item_ids=ids[at : at + _ITEMS_PER_REQUEST])["embedding"] for at in blocks]
+    return np.concatenate([part.numpy() for part in parts])
+
+
+def _check(model: Any) -> None:
+    missing = [part for part in _PARTS if not hasattr(model, part)]
+    if "_scorer" not in missing and not hasattr(model._scorer, _TOWER):
+        missing.append(_TOWER)
+    if missing:
+        raise OldModelError(
+            f"The model has no {', '.join(missing)}: it was exported by an older version of this "
+            "package. Train it again."
+        )

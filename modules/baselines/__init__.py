@@ -1,0 +1,1 @@
+"""Recommenders without a neural network that a model has to beat."""

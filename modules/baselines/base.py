@@ -1,0 +1,73 @@
+"""What a baseline is, and ranks over a catalogue of which only few items have a score.
+
+Everything works on the arrays of `modules.evaluation.prediction_steps`; what grows with the
+catalogue is sparse.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+
+from modules.array_types import IntArray
+from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.prediction_steps import IndexedSessions, Steps
+
+
+class Baseline(Protocol):
+    """What every baseline can do."""
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Learns from training sessions over a catalogue of so many items, all of them known."""
+
+    def ranks(self, steps: Steps) -> IntArray:
+        """Returns the target's conservative rank at each step, int64 `[steps]`."""
+
+
+class SparseBaseline(ABC):
+    """A baseline that scores few items at each step, and recommends no other."""
+
+    items = 0
+
+    @abstractmethod
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Learns from training sessions and sets `items`, the size of the catalogue."""
+
+    @abstractmethod
+    def scores(self, steps: Steps) -> sparse.csr_matrix:
+        """Returns the scored items of each step, `[steps, items]`; what is stored is scored."""
+
+    def cost(self, steps: Steps) -> IntArray:
+        """Returns about how many entries in memory each step needs, int64 `[steps]`."""
+        return steps.end - steps.first
+
+    def ranks(self, steps: Steps) -> IntArray:
+        """Returns the target's conservative rank at each step, int64 `[steps]`."""
+        blocks = [
+            rank_among_scored(self.scores(block), block.target)
+            for block in steps.blocks(self.cost(steps))
+        ]
+        return np.concatenate([np.empty(0, dtype=np.int64), *blocks])
+
+
+def rank_among_scored(scores: sparse.csr_matrix, target: IntArray) -> IntArray:
+    """Ranks each target by `metrics.conservative_rank`'s rule, where most items have no score.
+
+    Args:
+      scores: sparse `[n, items]`; items that are not stored have no score.
+      target: positions among the items, int64 `[n]`.
+
+    Returns:
+      int64 `[n]`; a target without a score (not stored, NaN, -inf) gets rank `UNRANKED`.
+    """
+    rows = scores.shape[0]
+    row = np.repeat(np.arange(rows), np.diff(scores.indptr))
+    is_target = scores.indices == target[row]
+    of_target = np.full(rows, np.nan)
+    of_target[row[is_target]] = scores.data[is_target]
+    below = np.bincount(row[scores.data < of_target[row]], minlength=rows)
+    stored = np.diff(scores.indptr)
+    return np.where(of_target > -np.inf, stored - below, UNRANKED)

@@ -1,0 +1,188 @@
+"""Baselines that need counts of items and of pairs of items alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from modules.array_types import FloatArray, IntArray
+from modules.baselines.base import SparseBaseline
+from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
+
+
+class Popularity:
+    """Recommends the items with most training events, whatever the session holds."""
+
+    def __init__(self) -> None:
+        """Makes an unfitted baseline."""
+        self._rank = np.empty(0, dtype=np.int64)
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Counts the events of each item."""
+        counts = np.bincount(sessions.items, minlength=items)
+        self._rank = items - np.searchsorted(np.sort(counts), counts, side="left")
+
+    def ranks(self, steps: Steps) -> IntArray:
+        """Returns how many items have at least as many events as the target."""
+        return self._rank[steps.target]
+
+
+class SessionPopularity:
+    """Recommends the items that the session holds most often, then the most popular ones.
+
+    An item with v visits in the session and e training events scores v + e / (1 + e), so that
+    visits decide and training events break ties (S-POP of Hidasi et al., 2016).
+    """
+
+    def __init__(self) -> None:
+        """Makes an unfitted baseline."""
+        self._events = np.empty(0, dtype=np.int64)
+        self._popularity = Popularity()
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Counts the events of each item."""
+        self._events = np.bincount(sessions.items, minlength=items)
+        self._popularity.fit(sessions, items)
+
+    def ranks(self, steps: Steps) -> IntArray:
+        """Returns how many items score at least as much as the target, itself included."""
+        seen = last_visits(steps, len(self._events))
+        target = steps.target[seen.step]
+        visits = np.zeros(len(steps), dtype=np.int64)
+        is_target = seen.item == target
+        visits[seen.step[is_target]] = seen.times[is_target]
+        more_events = self._events[seen.item] >= self._events[target]
+        of_target = visits[seen.step]
+        before = (seen.times > of_target) | ((seen.times == of_target) & more_events)
+        # Of a target not in the session, those with more events are in its popularity rank already.
+        before = np.where(of_target > 0, before, ~more_events)
+        among_seen = np.bincount(seen.step[before], minlength=len(steps))
+        rank: IntArray = among_seen + np.where(visits > 0, 0, self._popularity.ranks(steps))
+        return rank
+
+
+@dataclass
+class ItemCooccurrence(SparseBaseline):
+    """Recommends the items that share most training sessions with the current item.
+
+    An item scores (sessions with both) / (sessions with it + regularization) ** damping: the
+    item-to-item similarity of Linden et al. (2003) and of Hidasi et al. (2016), in which the
+    current item's own count is the same for all and left out. The current item has no score.
+
+    Attributes:
+      damping: how much popular items are held back; 0 counts sessions, 0.5 is the cosine.
+      regularization: added to an item's sessions, so that rare items do not win by chance.
+    """
+
+    damping: float = 0.5
+    regularization: float = 20.0
+    _sessions: sparse.csr_matrix = field(init=False, repr=False)
+    _with_item: sparse.csr_matrix = field(init=False, repr=False)
+    _reach: IntArray = field(init=False, repr=False)
+    _weight: FloatArray = field(init=False, repr=False)
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Lists the distinct items of each session, and the sessions of each item."""
+        self.items = items
+        shape = (len(sessions.offsets) - 1, items)
+        once = np.ones(len(sessions.items), dtype=np.int64)
+        self._sessions = sparse.csr_matrix((once, sessions.items, sessions.offsets), shape=shape)
+        self._sessions.sum_duplicates()
+        self._sessions.data[:] = 1
+        self._with_item = self._sessions.T.tocsr()
+        self._reach = self._with_item @ np.diff(self._sessions.indptr)
+        session_count = np.diff(self._with_item.indptr)
+        self._weight = (session_count + self.regularization) ** -self.damping
+
+    def cost(self, steps: Steps) -> IntArray:
+        """Returns how many items the sessions with the current item hold."""
+        reach: IntArray = self._reach[steps.items[np.maximum(steps.end - 1, 0)]]
+        return reach
+
+    def scores(self, steps: Steps) -> sparse.csr_matrix:
+        """Returns the items that share a session with the current one."""
+        has_prefix = np.flatnonzero(steps.end > steps.first)
+        current, of_step = np.unique(steps.items[steps.end[has_prefix] - 1], return_inverse=True)
+        # Per block, and not once for the whole catalogue: memory stays that of the sessions.
+        shared = (self._with_item[current] @ self._sessions).tocoo()
+        other = shared.col != current[shared.row]
+        value = shared.data[other] * self._weight[shared.col[other]]
+        shape = (len(current), self.items)
+        scores = sparse.csr_matrix((value, (shared.row[other], shared.col[other])), shape=shape)
+        pick = sparse.csr_matrix(
+            (np.ones(len(has_prefix)), (has_prefix, of_step)), shape=(len(steps), len(current))
+        )
+        return pick @ scores
+
+
+@dataclass
+class SequentialRules(SparseBaseline):
+    """Counts which items come after the current one, and remembers what the session has seen.
+
+    A pair of items `gap` events apart in a training session (gap 1 to `window`) adds 1 / gap to the
+    rule from the first to the second (Kamehkhosh et al., 2017; Ludewig and Jannach, 2018). An item
+    that the session opened `age` events before the current one gets `seen_bonus * seen_decay **
+    age` on top.
+
+    Attributes:
+      window: largest gap of a rule.
+      seen_bonus: score of an item just seen; 0 switches the memory off.
+      seen_decay: factor per event of age.
+      repeats: whether the current item itself may be recommended: rules from an item to itself, and
+        the bonus at age 0. Without it a repeated click is always a miss.
+    """
+
+    window: int = 10
+    seen_bonus: float = 0.1
+    seen_decay: float = 0.9
+    repeats: bool = True
+    _rules: sparse.csr_matrix = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          ValueError: the window is not between 1 and 20.
+        """
+        if not 1 <= self.window <= 20:  # beyond, the common denominator leaves int64
+            raise ValueError(f"window must be between 1 and 20, got {self.window}")
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Sums the rules, in exact integers: ties must stay ties."""
+        self.items = items
+        denominator = math.lcm(*range(1, self.window + 1))
+        session = np.repeat(np.arange(len(sessions.offsets) - 1), np.diff(sessions.offsets))
+        rules = sparse.csr_matrix((items, items), dtype=np.int64)
+        for gap in range(1, self.window + 1):
+            first, second = sessions.items[:-gap], sessions.items[gap:]
+            paired = session[:-gap] == session[gap:]
+            if not self.repeats:
+                paired &= first != second
+            weight = np.full(np.count_nonzero(paired), denominator // gap, dtype=np.int64)
+            rules += sparse.csr_matrix(
+                (weight, (first[paired], second[paired])), shape=(items, items)
+            )
+        self._rules = rules.astype(np.float64) / denominator
+
+    def scores(self, steps: Steps) -> sparse.csr_matrix:
+        """Returns rules of the current item plus the bonus of the items seen."""
+        has_prefix = np.flatnonzero(steps.end > steps.first)
+        current = steps.items[steps.end[has_prefix] - 1]
+        pick = sparse.csr_matrix(
+            (np.ones(len(has_prefix)), (has_prefix, current)), shape=(len(steps), self.items)
+        )
+        return pick @ self._rules + self._seen(steps)
+
+    def _seen(self, steps: Steps) -> sparse.csr_matrix:
+        seen = last_visits(steps, self.items)
+        bonus: FloatArray = self.seen_bonus * self.seen_decay**seen.age
+        scored = bonus > 0
+        if not self.repeats:
+            scored &= seen.age > 0
+        shape = (len(steps), self.items)
+        return sparse.csr_matrix(
+            (bonus[scored], (seen.step[scored], seen.item[scored])), shape=shape
+        )

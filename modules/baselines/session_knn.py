@@ -1,0 +1,195 @@
+"""Baselines that recommend what similar training sessions hold: V-SkNN and STAN.
+
+Both look at the newest training sessions that share an item with the prefix, keep the most similar
+ones, the neighbors, and add up what these say about each of their items. They differ in weights.
+Of neighbors that are equally similar the newer ones are kept.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from modules.array_types import FloatArray, IntArray
+from modules.baselines.base import SparseBaseline
+from modules.baselines.inverted_index import Matches, SessionIndex, place_in_group
+from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
+
+_MS_PER_DAY = 86_400_000
+# Sums of the same terms in another order differ in the last of 53 bits; what is equal must tie.
+_KEPT_BITS = 40
+
+
+@dataclass
+class SessionNeighbors(SparseBaseline):
+    """What V-SkNN and STAN share.
+
+    Attributes:
+      neighbors: how many of the most similar sessions are asked.
+      recent: how many of the newest sessions that share an item they are chosen among.
+    """
+
+    neighbors: int
+    recent: int
+    _index: SessionIndex = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+          ValueError: a number of sessions is below 1.
+        """
+        for name in ("neighbors", "recent"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Indexes the sessions.
+
+        Raises:
+          ValueError: the sessions have no start times.
+        """
+        self.items = items
+        self._index = SessionIndex.build(sessions, items, self.recent)
+
+    def cost(self, steps: Steps) -> IntArray:
+        """Returns at most how many sessions share an item, and about what neighbors hold."""
+        shared = self._index.cost(steps)
+        sessions, _ = self._index.positions.shape
+        mean_length = int(np.ceil(self._index.positions.nnz / max(sessions, 1)))
+        return shared + np.minimum(shared, self.neighbors) * mean_length
+
+    def scores(self, steps: Steps) -> sparse.csr_matrix:
+        """Returns the items of the neighbors, with the sums of what these give to them."""
+        visits = last_visits(steps, self.items)
+        lengths = (steps.end - steps.first)[visits.step]
+        found = self._index.matches(steps, visits, self._visit_weight(visits.age, lengths))
+        nearest = self._nearest(self._similar(found))
+        pair, item, position = self._index.items_of(nearest.session)
+        value = self._given(nearest, pair, item, position)
+        shape = (len(steps), self.items)
+        scores = sparse.csr_matrix((value, (nearest.step[pair], item)), shape=shape)
+        scores.data = _rounded(scores.data)
+        return self._adjusted(scores, steps)
+
+    def _nearest(self, found: Matches) -> Matches:
+        order = np.lexsort((found.session, -_rounded(found.similarity), found.step))
+        near = order[place_in_group(found.step[order]) < self.neighbors]
+        return found.take(np.sort(near))
+
+    @abstractmethod
+    def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
+        """Returns what sharing an item of this age adds in a prefix of this length."""
+
+    def _similar(self, found: Matches) -> Matches:
+        """Returns the matches with their final similarity."""
+        return found
+
+    @abstractmethod
+    def _given(
+        self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
+    ) -> FloatArray:
+        """Returns what a neighbor gives to an item that it has at a position."""
+
+    def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
+        """Returns the final scores."""
+        return scores
+
+
+@dataclass
+class VSkNN(SessionNeighbors):
+    """Session neighbors, late events weighing most (Ludewig and Jannach, 2018; `div`, `div`).
+
+    A session's similarity is the sum, over the distinct items that it shares with the prefix, of
+    their last place in the prefix / length of the prefix. It gives similarity / n to each of its
+    items, where the youngest item shared is the n-th event from the prefix's end. An item's sum is
+    multiplied by 1 + idf_weight * log(sessions / events of the item).
+
+    Attributes:
+      idf_weight: how much rare items are preferred; 0 switches that off.
+    """
+
+    neighbors: int = 500
+    recent: int = 2_500
+    idf_weight: float = 5.0
+    _item_weight: FloatArray = field(init=False, repr=False)
+
+    def fit(self, sessions: IndexedSessions, items: int) -> None:
+        """Indexes the sessions and counts the events of each item."""
+        super().fit(sessions, items)
+        events = np.bincount(sessions.items, minlength=items)
+        total = len(sessions.offsets) - 1
+        self._item_weight = 1 + self.idf_weight * np.log(total / np.maximum(events, 1))
+
+    def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
+        return (length - age) / length
+
+    def _given(
+        self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
+    ) -> FloatArray:
+        given: FloatArray = nearest.similarity / (nearest.age + 1)
+        return given[pair]
+
+    def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
+        scores.data *= self._item_weight[scores.indices]
+        return scores
+
+
+@dataclass
+class STAN(SessionNeighbors):
+    """Session neighbors with sequence and time (Garg et al., 2019).
+
+    An item of the prefix whose last visit is `age` events before the current one weighs
+    exp(-age / prefix_decay). A session's similarity is the sum of the weights of the distinct items
+    shared / sqrt(distinct items of the session), times exp(-days before the newest session /
+    decay_days). It gives similarity * exp(-distance / position_decay) to each of its items, where
+    the distance is from the item's last place in it to the last place of any shared item.
+
+    Attributes:
+      prefix_decay: lambda 1, in events.
+      decay_days: lambda 2, in days.
+      position_decay: lambda 3, in events.
+      current_item_factor: what the current item's sum is multiplied by; 1 leaves it as it is, a
+        little above 0 puts it behind most other items.
+    """
+
+    neighbors: int = 500
+    recent: int = 1_000
+    prefix_decay: float = 1.81
+    decay_days: float = 100.0
+    position_decay: float = 0.4525
+    current_item_factor: float = 1.0
+
+    def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
+        weight: FloatArray = np.exp(-age / self.prefix_decay)
+        return weight
+
+    def _similar(self, found: Matches) -> Matches:
+        index = self._index
+        length = np.diff(index.positions.indptr)[found.session]
+        days = (index.start_time[:1] - index.start_time[found.session]) / _MS_PER_DAY
+        decay = np.exp(-days / self.decay_days)
+        return found._replace(similarity=found.similarity * decay / np.sqrt(length))
+
+    def _given(
+        self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
+    ) -> FloatArray:
+        distance = np.abs(position - nearest.position[pair])
+        given: FloatArray = nearest.similarity[pair] * np.exp(-distance / self.position_decay)
+        return given
+
+    def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
+        row = np.repeat(np.arange(len(steps)), np.diff(scores.indptr))
+        is_current = scores.indices == steps.items[steps.end[row] - 1]
+        scores.data[is_current] *= self.current_item_factor
+        return scores
+
+
+def _rounded(values: FloatArray) -> FloatArray:
+    """Rounds to 40 significant bits."""
+    mantissa, exponent = np.frexp(values)
+    rounded: FloatArray = np.ldexp(np.round(np.ldexp(mantissa, _KEPT_BITS)), exponent - _KEPT_BITS)
+    return rounded

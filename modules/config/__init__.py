@@ -1,0 +1,1 @@
+"""Options: how they are declared, read and checked, one file per section."""

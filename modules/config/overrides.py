@@ -1,0 +1,99 @@
+"""Overrides of single values from the command line: `trainer.epochs=3`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from modules.config.parsing import read_assigned
+from modules.messages.quoting import quote, shorten
+
+# A shell drops such a backslash unless it is quoted, and makes a t of \t.
+_KEPT_BACKSLASH = re.compile(r"(?<!\\)\\(?=[A-Za-z0-9])")
+_STAND_IN = "\0"  # which no command line can hold
+
+
+def split_overrides(text: str) -> list[str]:
+    """Splits `a.b=1 c.d="two words"` as a shell does, but keeps a backslash before a letter.
+
+    Raises:
+      ValueError: a quotation is not closed.
+    """
+    try:
+        words = shlex.split(_KEPT_BACKSLASH.sub(_STAND_IN, text))
+    except ValueError as error:
+        raise ValueError(f"SET={shorten(text)}: {error}: check the quotes") from error
+    return [word.replace(_STAND_IN, "\\") for word in words]
+
+
+def apply_override(
+    values: dict[str, Any],
+    assignment: str,
+    sections: Mapping[str, type],
+    scalars: Mapping[str, Any],
+    problems: list[str],
+) -> None:
+    """Puts one `section.key=value` into a YAML mapping; a further dot names a mapping's key.
+
+    Args:
+      values: what the YAML file says; changed in place.
+      assignment: the override, its value as `typed_values.read_assigned` reads it.
+      sections: dataclass of each section.
+      scalars: type of each top-level value.
+      problems: gets a line if the override cannot be understood. Unknown keys stay in `values`,
+        whose reader reports them.
+    """
+    name, equals, text = assignment.partition("=")
+    section, _, rest = name.partition(".")
+    if not equals or not section or (section in sections and not rest):
+        problems.append(f"override {quote(assignment)} must read section.key=value")
+        return
+    hints = typing.get_type_hints(sections[section]) if section in sections else dict(scalars)
+    try:
+        value = read_assigned(text, _declared(hints, rest if section in sections else name))
+    except ValueError as error:
+        problems.append(
+            f"{shorten(name)}: the value {quote(text)} is not readable as YAML: {error}"
+        )
+        return
+    if section not in sections:
+        values[name] = value
+        return
+    if values.get(section) is None:
+        values[section] = {}
+    if isinstance(values[section], dict) and not _set_field(
+        values[section], rest, value, sections[section]
+    ):
+        problems.append(
+            f"override {quote(assignment)}: {shorten(name.rpartition('.')[0])} has no keys below it"
+        )
+
+
+def _declared(hints: Mapping[str, Any], name: str) -> Any:
+    """Returns the annotation of an option, or of a mapping's entries; None for what is unknown."""
+    key, _, entry = name.partition(".")
+    hint = hints.get(key)
+    if not entry:
+        return hint
+    return typing.get_args(hint)[1] if _is_mapping(hint) else None
+
+
+def _is_mapping(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
+def _set_field(target: dict[str, Any], name: str, value: Any, section: type) -> bool:
+    """Sets a field, or one entry of a field that is a mapping; False if it is none."""
+    key, _, entry = name.partition(".")
+    if not entry:
+        target[key] = value
+        return True
+    if not _is_mapping(typing.get_type_hints(section).get(key)):
+        return False
+    given = target.get(key, getattr(section(), key))
+    target[key] = {**(given if isinstance(given, Mapping) else {}), entry: value}
+    return True

@@ -1,0 +1,226 @@
+"""Reading of YAML into typed dataclasses; every problem is collected, none raised."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from modules.config.yaml_text import Plain, parse_yaml, quoted_text, unwrap
+from modules.messages.quoting import quote, shorten
+
+Options = TypeVar("Options")
+
+NULL = "null"
+# Key of a dataclass field's metadata: other spellings of a text, by spelling.
+SPELLINGS = "spellings"
+
+
+def _convert_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("a number")
+    if not abs(value) <= sys.float_info.max:
+        raise ValueError("a finite number")
+    return float(value)
+
+
+def _convert_int(value: Any) -> int:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole:
+        raise ValueError("a whole number")
+    return int(value)
+
+
+def _convert_exact(value: Any, expected: type | tuple[type, ...], words: str) -> Any:
+    if not isinstance(value, expected):
+        raise ValueError(words)
+    return value
+
+
+def _convert_text(value: Any) -> str:
+    """Takes the source text: what YAML makes of it is not what a text option is about."""
+    if isinstance(value, Plain) and not value.text:
+        raise ValueError("a string (in quotes if it is empty or begins with #)")
+    text: str = _convert_exact(value.text if isinstance(value, Plain) else value, str, "a string")
+    return text
+
+
+def _is_none(value: Any, inner: Any) -> bool:
+    """Tells whether a value stands for none: of a text, only the word null does."""
+    if inner is str and isinstance(value, Plain):
+        return value.text == NULL
+    return unwrap(value) is None
+
+
+def _convert_optional(value: Any, inner: Any) -> Any:
+    if _is_none(value, inner):
+        return None
+    try:
+        return convert(value, inner)
+    except ValueError as error:
+        raise ValueError(f"{error} or null") from error
+
+
+def _convert_sequence(value: Any, inner: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(convert(item, inner) for item in _convert_exact(value, list, "a list"))
+    except ValueError as error:
+        raise ValueError(f"a list, each {error}" if isinstance(value, list) else error) from error
+
+
+def _convert_mapping(value: Any, inner: Any) -> dict[str, Any]:
+    try:
+        items = _convert_exact(value, dict, "a mapping").items()
+        return {_convert_exact(k, str, "a string as key"): convert(v, inner) for k, v in items}
+    except ValueError as error:
+        raise ValueError(
+            f"a mapping, each {error}" if isinstance(value, dict) else error
+        ) from error
+
+
+def is_optional(hint: Any) -> bool:
+    """Tells whether an annotation is `X | None`."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _required(hint: Any) -> Any:
+    """Returns the X of `X | None`, and any other annotation as it is."""
+    found = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    return found[0] if is_optional(hint) else hint
+
+
+def read_assigned(text: str, hint: Any) -> Any:
+    """Returns the value that a command line assigns to an option, for `convert`.
+
+    Args:
+      text: as typed, without the quotes that the shell takes.
+      hint: the option's annotation. One for text takes the text as it is, but for quotes that are
+        still around it, which YAML's rules take off; all others are read as YAML.
+
+    Raises:
+      ValueError: the text is not valid YAML.
+    """
+    if _required(hint) is not str:
+        value = parse_yaml(text)
+        if value is not None:
+            return value
+        # Of `#5` YAML sees a comment and nothing else, but a command line has no comments.
+        return text if text.strip() else Plain("", None)
+    if is_optional(hint) and text == NULL:
+        return None
+    content = quoted_text(text)
+    return text if content is None else content
+
+
+def convert(value: Any, hint: Any) -> Any:
+    """Returns a value of `parse_yaml` as the annotated type; text keeps its source.
+
+    Knows bool, int, float, str, Any (one of these), `X | None`, `tuple[X, ...]` and
+    `Mapping[str, X]`.
+
+    Raises:
+      ValueError: the value is of another type; the message names the expected one.
+      TypeError: the annotation itself is none of the above.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if is_optional(hint):
+        return _convert_optional(value, _required(hint))
+    if hint is str:
+        return _convert_text(value)
+    if isinstance(value, Plain):
+        value = value.value
+    if origin is tuple:
+        return _convert_sequence(value, arguments[0])
+    if origin is not None and issubclass(origin, Mapping):
+        return _convert_mapping(value, arguments[1])
+    if hint is float:
+        return _convert_float(value)
+    if hint is int:
+        return _convert_int(value)
+    if hint is bool:
+        return _convert_exact(value, bool, "true or false")
+    if hint is typing.Any:
+        return _convert_exact(value, (bool, int, float, str), "a single value")
+    raise TypeError(f"fields of type {hint!r} cannot be read from YAML")
+
+
+def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
+    """Returns the line that reports a key nobody reads, with the nearest of the known ones."""
+    names = sorted(known)
+    same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.7) or same_leaf
+    section = name.rpartition(".")[0]
+    siblings = [other for other in names if other.rpartition(".")[0] == section] or names
+    way_out = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
+    return f"{shorten(name)} is not a known key, got {quote(value)}: {way_out}"
+
+
+def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(options_class)}
+
+
+def field_names(options_class: type) -> list[str]:
+    """Returns the names of a dataclass's fields."""
+    return list(_fields(options_class))
+
+
+def _spelled(value: Any, field: dataclasses.Field[Any]) -> Any:
+    """Returns what a value means that may be given by another spelling."""
+    return field.metadata.get(SPELLINGS, {}).get(value, value) if isinstance(value, str) else value
+
+
+def build(
+    options_class: type[Options],
+    values: Any,
+    section: str,
+    problems: list[str],
+    known: Iterable[str],
+) -> Options:
+    """Builds a dataclass from a YAML mapping and adds what is wrong to `problems`.
+
+    Args:
+      options_class: a dataclass; its method `problems()`, if any, judges the values.
+      values: the section's part of the YAML.
+      section: its name, for messages.
+      problems: gets one line per problem.
+      known: dotted names of all sections' keys, of which the nearest is suggested.
+
+    Returns:
+      The options. A field that cannot be read keeps its default, so that the others are checked.
+    """
+    if unwrap(values) is None:
+        values = {}
+    if not isinstance(values, dict):
+        problems.append(f"{section} must be a mapping of keys to values, got {quote(values)}")
+        values = {}
+    hints = typing.get_type_hints(options_class)
+    fields = _fields(options_class)
+    usable = {}
+    for key, value in values.items():
+        if key not in fields:
+            problems.append(unknown_key(f"{section}.{key}", value, known))
+            continue
+        try:
+            usable[key] = _spelled(convert(value, hints[key]), fields[key])
+        except ValueError as error:
+            problems.append(f"{section}.{key} must be {error}, got {quote(value)}")
+    options = options_class(**usable)
+    check = getattr(options, "problems", None)
+    problems += [f"{section}.{problem}" for problem in check()] if check else []
+    return options
+
+
+def to_plain(options: Any) -> Any:
+    """Returns a dataclass as nested dicts, lists and scalars that YAML and JSON can write."""
+    if dataclasses.is_dataclass(options):
+        names = [field.name for field in dataclasses.fields(options)]
+        return {name: to_plain(getattr(options, name)) for name in names}
+    if isinstance(options, Mapping):
+        return {key: to_plain(value) for key, value in options.items()}
+    if isinstance(options, (tuple, list)):
+        return [to_plain(value) for value in options]
+    return options

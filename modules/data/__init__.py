@@ -1,0 +1,1 @@
+"""The item vocabulary, windows of sessions, and training batches."""

@@ -1,0 +1,79 @@
+"""The item vocabulary that Transform writes: reading it, and cutting the catalogue from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from modules.config.options import FeatureOptions
+from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
+
+VOCABULARY_NAME = "item_ids"
+PADDING = 0
+OUT_OF_VOCABULARY = 1
+# item_index of the first item, the most frequent one.
+FIRST_ITEM = len(RESERVED_TOKENS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Items of the training data by descending frequency.
+
+    Attributes:
+      item_ids: raw ids, bytes, `[items]`; row i has item_index `i + FIRST_ITEM`.
+      counts: training events of each item, int64 `[items]`.
+      catalogue_size: the first so many items can be recommended.
+    """
+
+    item_ids: npt.NDArray[np.object_]
+    counts: npt.NDArray[np.int64]
+    catalogue_size: int
+
+
+def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> int:
+    """Returns how many of the items, sorted by descending `counts`, enter the catalogue.
+
+    Raises:
+      ValueError: no item is frequent enough.
+    """
+    frequent = int(np.count_nonzero(counts >= options.min_item_count))
+    size = min(frequent, options.max_catalogue or frequent)
+    if not len(counts):
+        raise ValueError(
+            "the catalogue is empty: Transform's vocabulary holds no item at all, of whatever "
+            "count. Do the Examples of the splits that it learns from hold item_ids?"
+        )
+    if size == 0:
+        most = int(counts[0])
+        raise ValueError(
+            f"the catalogue is empty: none of {len(counts)} items has min_item_count="
+            f"{options.min_item_count} events, the most frequent one has {most}. "
+            "Lower features.min_item_count."
+        )
+    return size
+
+
+def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vocabulary:
+    """Reads a vocabulary file of Transform, one `count item_id` a line, reserved tokens first.
+
+    Args:
+      path: of the file, on this machine or a URI.
+      options: of the catalogue.
+
+    Raises:
+      ValueError: the file does not start with the reserved tokens, or no item is frequent enough.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        lines = file.read().removesuffix(b"\n").split(b"\n")
+    rows = [line.partition(b" ")[::2] for line in lines]
+    reserved = tuple(token.decode() for _, token in rows[:FIRST_ITEM])
+    if reserved != RESERVED_TOKENS:
+        raise ValueError(f"{path} must start with {RESERVED_TOKENS}, found {reserved}")
+    items = rows[FIRST_ITEM:]
+    counts = np.array([int(count) for count, _ in items], np.int64)
+    item_ids = np.array([from_vocabulary(item_id) for _, item_id in items], object)
+    return Vocabulary(item_ids, counts, catalogue_size(counts, options))

@@ -1,0 +1,92 @@
+"""What the training data say of each item: how often it was seen, and since when; NumPy only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.array_types import FloatArray, IntArray
+
+UNKNOWN = -1
+MS_PER_DAY = 86_400_000
+
+ItemIds = npt.NDArray[np.object_]
+
+
+@dataclasses.dataclass(frozen=True)
+class ItemHistory:
+    """Items of the training data.
+
+    Attributes:
+      positions: of each raw item id in the arrays.
+      counts: training events, int64 `[items]`.
+      first_seen: time of the first training event, ms, int64 `[items]`.
+      last_event: time of the last event of all, ms; None without any.
+    """
+
+    positions: Mapping[bytes, int]
+    counts: IntArray
+    first_seen: IntArray
+    last_event: int | None = None
+
+    def __len__(self) -> int:
+        """Returns the number of items."""
+        return len(self.counts)
+
+    def lookup(self, item_ids: ItemIds) -> IntArray:
+        """Returns positions of raw ids, `UNKNOWN` for others, of the same shape."""
+        flat = item_ids.ravel()
+        found = (self.positions.get(item_id, UNKNOWN) for item_id in flat)
+        return np.fromiter(found, np.int64, len(flat)).reshape(item_ids.shape)
+
+    def counts_of(self, positions: IntArray) -> IntArray:
+        """Returns the training events of items; 0 for an unknown one."""
+        return np.where(positions >= 0, np.append(self.counts, 0)[positions], 0)
+
+    def age_days(self, positions: IntArray, times: IntArray) -> IntArray:
+        """Returns whole days from an item's first training event to a time; -1 if unknown.
+
+        An event before the first one (training data that are not the past) has age 0.
+        """
+        since = times - np.append(self.first_seen, 0)[positions]
+        return np.where(positions >= 0, np.maximum(since, 0) // MS_PER_DAY, -1)
+
+    def self_information(self, positions: IntArray) -> FloatArray:
+        """Returns -log2 of each item's share of all training events; of an unknown one, of half.
+
+        The self-information of Zhou et al. (2010), "Solving the apparent diversity-accuracy
+        dilemma of recommender systems", with shares of events as in Castells, Hurley and Vargas
+        (2022), "Novelty and diversity in recommender systems".
+        """
+        share = np.maximum(self.counts_of(positions), 0.5) / max(int(self.counts.sum()), 1)
+        return -np.log2(share)
+
+
+def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
+    """Counts the events of batches of (raw item ids `[events]`, times in ms `[events]`).
+
+    >>> ids = np.array([b"a", b"b", b"a"], object)
+    >>> history = item_history([(ids, np.array([5, 7, 3]))])
+    >>> history.counts.tolist(), history.first_seen.tolist()
+    ([2, 1], [3, 7])
+    """
+    positions: dict[bytes, int] = {}
+    counts, first_seen = np.zeros((2, 0), np.int64)
+    last_event: int | None = None
+    latest = np.iinfo(np.int64).max
+    for item_ids, times in batches:
+        place = np.fromiter(
+            (positions.setdefault(item_id, len(positions)) for item_id in item_ids),
+            np.int64,
+            len(item_ids),
+        )
+        added = len(positions) - len(counts)
+        counts = np.pad(counts, (0, added)) + np.bincount(place, minlength=len(positions))
+        first_seen = np.pad(first_seen, (0, added), constant_values=latest)
+        np.minimum.at(first_seen, place, times)
+        if len(times):
+            last_event = max(int(times.max()), last_event or 0)
+    return ItemHistory(positions, counts, first_seen, last_event)

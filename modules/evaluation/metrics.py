@@ -1,0 +1,283 @@
+"""The arithmetic of the evaluation protocol, in NumPy: its one home.
+
+A *step* of a session asks for the next item (the target) after a prefix. All that is measured is a
+function of the target's rank among the whole catalogue, 1 being best:
+
+* views: `honest` counts every step; `known` counts the steps whose target is known and that have a
+  known item before them, as the literature does by dropping unknown items first;
+* steps: `all`, or the `last` step that a session has in that view;
+* metrics: Recall@K, MRR@K and NDCG@K, for every K of `K_VALUES`.
+
+They are named `{view}/{steps}/{metric}@{K}`, and `{view}/{steps}/n` is the number of steps behind
+them. Values are per step; the mean is the last thing done. A mean over nothing is NaN, which no
+threshold accepts. Since ranks beyond the largest K are all the same miss, a histogram of 101 counts
+holds every mean: that is what a distributed evaluator adds up. A target that cannot be recommended
+is such a miss too, however small the catalogue: its rank is `UNRANKED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.array_types import BoolArray, FloatArray, IntArray
+
+K_VALUES = (1, 5, 10, 20, 100)
+MAX_K = max(K_VALUES)
+BINS = MAX_K + 1  # counts of rank 1 to MAX_K, then of all larger ranks
+# The rank of a target that cannot be recommended. It must be beyond every K, which the size of a
+# catalogue is not; tables hold ranks as int32, so it is the largest of these.
+UNRANKED = int(np.iinfo(np.int32).max)
+
+VIEWS = ("honest", "known")
+STEPS = ("all", "last")
+
+
+def metric_name(view: str, steps: str, metric: str, k: int) -> str:
+    """Returns the name that a metric has everywhere.
+
+    Raises:
+      ValueError: a part of the name is not one of `VIEWS`, `STEPS`, `METRICS`, `K_VALUES`.
+
+    >>> metric_name("known", "all", "recall", 20)
+    'known/all/recall@20'
+    """
+    parts = {"view": (view, VIEWS), "steps": (steps, STEPS), "metric": (metric, METRICS)}
+    for part, (value, choices) in parts.items():
+        if value not in choices:
+            raise ValueError(f"{part} must be one of {', '.join(choices)}, got {value!r}")
+    if k not in K_VALUES:
+        raise ValueError(f"k must be one of {K_VALUES}, got {k!r}")
+    return f"{view}/{steps}/{metric}@{k}"
+
+
+def count_name(view: str, steps: str) -> str:
+    """Returns the name of the number of steps behind the metrics of a view.
+
+    >>> count_name("known", "last")
+    'known/last/n'
+    """
+    return f"{view}/{steps}/n"
+
+
+def all_metric_names() -> list[str]:
+    """Returns the names of all metrics, in a fixed order, without the counts of steps.
+
+    >>> names = all_metric_names()
+    >>> len(names), names[0], names[-1]
+    (60, 'honest/all/recall@1', 'known/last/ndcg@100')
+    """
+    return [
+        metric_name(view, steps, metric, k)
+        for view in VIEWS
+        for steps in STEPS
+        for metric in METRICS
+        for k in K_VALUES
+    ]
+
+
+def conservative_rank(scores: npt.ArrayLike, target_position: npt.ArrayLike) -> IntArray:
+    """Ranks each target: the number of items, itself included, not scored below it.
+
+    Ties count against the model. NaN never wins: one among the others counts against the target.
+
+    Args:
+      scores: float `[n, items]`; an item scored NaN or -inf is not recommended.
+      target_position: positions among the items, int `[n]`; a negative one is a target outside the
+        catalogue.
+
+    Returns:
+      int64 `[n]`, 1 is best; `UNRANKED` for a target that is not recommended.
+
+    Raises:
+      ValueError: the shapes do not belong together.
+      IndexError: a position is not below the number of items.
+
+    >>> conservative_rank([[0.1, 0.7, 0.7, 0.2]] * 2, [1, 3])
+    array([2, 3])
+    >>> conservative_rank([[0.1, 0.7]], [-1]) == UNRANKED
+    array([ True])
+    """
+    scores, position = np.asarray(scores), np.asarray(target_position, dtype=np.int64)
+    if scores.ndim != 2 or position.shape != scores.shape[:1]:
+        raise ValueError(
+            "scores must have shape [n, items] and target_position [n], got "
+            f"{scores.shape} and {position.shape}"
+        )
+    items = scores.shape[1]
+    if not items:
+        return np.full(len(position), UNRANKED, dtype=np.int64)
+    of_target = np.take_along_axis(scores, np.maximum(position, 0)[:, None], axis=1)
+    not_below = items - np.count_nonzero(scores < of_target, axis=1)
+    is_recommended = (position >= 0) & (of_target[:, 0] > -np.inf)
+    return np.where(is_recommended, not_below, UNRANKED).astype(np.int64)
+
+
+def recall_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
+    """Returns 1 where the target is among the first k, else 0 (one target: also the hit rate).
+
+    >>> recall_at_k([1, 5, 6], 5)
+    array([1., 1., 0.])
+    """
+    return np.less_equal(rank, k).astype(np.float64)
+
+
+def reciprocal_rank_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
+    """Returns 1 / rank where the target is among the first k, else 0. Its mean is MRR@k.
+
+    >>> reciprocal_rank_at_k([1, 4, 6], 5)
+    array([1.  , 0.25, 0.  ])
+    """
+    return recall_at_k(rank, k) / np.asarray(rank, dtype=np.float64)
+
+
+def ndcg_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
+    """Returns 1 / log2(rank + 1) where the target is among the first k, else 0.
+
+    With one relevant item the ideal ranking has a gain of 1, so this is NDCG@k (Järvelin and
+    Kekäläinen, 2002) itself.
+
+    >>> ndcg_at_k([1, 3, 6], 5)
+    array([1. , 0.5, 0. ])
+    """
+    gain: FloatArray = 1 / np.log2(np.asarray(rank, dtype=np.float64) + 1)
+    return recall_at_k(rank, k) * gain
+
+
+PER_STEP: dict[str, Callable[[npt.ArrayLike, int], FloatArray]] = {
+    "recall": recall_at_k,
+    "mrr": reciprocal_rank_at_k,
+    "ndcg": ndcg_at_k,
+}
+METRICS = tuple(PER_STEP)
+
+
+def counted_steps(rank: npt.ArrayLike, known: npt.ArrayLike) -> BoolArray:
+    """Tells which steps count in which view.
+
+    Args:
+      rank: int `[..., steps]`, 0 where a session has no such step (right or left padding alike).
+      known: int or bool, same shape: 1 where a step counts in the known view.
+
+    Returns:
+      bool `[views, 2, ..., steps]` in the order of `VIEWS` and `STEPS`.
+
+    Raises:
+      ValueError: the shapes differ, or a step that does not exist is marked as known.
+
+    >>> counted_steps([7, 3, 9, 0], [1, 1, 0, 0]).astype(int)[1].tolist()
+    [[1, 1, 0, 0], [0, 1, 0, 0]]
+    """
+    exists, is_known = np.asarray(rank) > 0, np.asarray(known) > 0
+    if exists.shape != is_known.shape:
+        raise ValueError(
+            f"rank and known must have one shape, got {exists.shape} and {is_known.shape}"
+        )
+    if np.any(is_known & ~exists):
+        raise ValueError("known is set where rank is 0: a step that does not exist cannot be known")
+    views = np.stack([exists, is_known])
+    to_the_end = np.cumsum(views[..., ::-1], axis=-1)[..., ::-1]
+    return np.stack([views, views & (to_the_end == 1)], axis=1)
+
+
+def rank_histogram(rank: npt.ArrayLike) -> IntArray:
+    """Counts ranks: of rank 1 to 100, then of all larger ones; int64 `[BINS]`.
+
+    >>> counts = rank_histogram([1, 3, 3, 100, 101, 37_000, UNRANKED])
+    >>> counts[[0, 2, 99, 100]].tolist(), int(counts.sum())
+    ([1, 2, 1, 3], 7)
+    """
+    bins = np.minimum(np.asarray(rank, dtype=np.int64), BINS) - 1
+    return np.bincount(bins.ravel(), minlength=BINS).astype(np.int64, copy=False)
+
+
+def rank_histograms(rank: npt.ArrayLike, known: npt.ArrayLike) -> IntArray:
+    """Counts the ranks of one session, or of many, as the `evaluate` signature returns them.
+
+    Histograms of different sessions add up to the histograms of them all.
+
+    Args:
+      rank: int `[..., steps]`, 0 where a session has no such step.
+      known: int `[..., steps]`, 1 where a step counts in the known view.
+
+    Returns:
+      int64 `[views, 2, BINS]` in the order of `VIEWS` and `STEPS`.
+
+    >>> rank_histograms([2, 1, 500], [1, 1, 0]).sum(axis=-1).tolist()
+    [[3, 1], [2, 1]]
+    """
+    rank = np.asarray(rank)
+    per_view = counted_steps(rank, known)
+    return np.stack(
+        [[rank_histogram(rank[counted]) for counted in of_view] for of_view in per_view]
+    )
+
+
+def metrics_from_rank_histogram(counts: npt.ArrayLike) -> dict[str, float]:
+    """Returns the mean of every metric over the steps of one histogram, by `{metric}@{K}`.
+
+    >>> metrics_from_rank_histogram(rank_histogram([1, 4, 101]))["mrr@5"]
+    0.4166666666666667
+    """
+    counts = np.asarray(counts)
+    if counts.shape != (BINS,):
+        raise ValueError(f"counts must have shape [{BINS}], got {counts.shape}")
+    ranks, steps = np.arange(1, BINS + 1), int(counts.sum())
+    return {
+        f"{metric}@{k}": float(counts @ per_step(ranks, k)) / steps if steps else float("nan")
+        for metric, per_step in PER_STEP.items()
+        for k in K_VALUES
+    }
+
+
+def metrics_from_rank_histograms(histograms: npt.ArrayLike) -> dict[str, float]:
+    """Returns every metric and every count of steps, by full name.
+
+    Args:
+      histograms: int `[views, 2, BINS]`, sums of what `rank_histograms` returns.
+
+    Raises:
+      ValueError: another shape.
+    """
+    histograms = np.asarray(histograms)
+    if histograms.shape != (len(VIEWS), len(STEPS), BINS):
+        raise ValueError(
+            f"histograms must have shape [{len(VIEWS)}, {len(STEPS)}, {BINS}], "
+            f"got {histograms.shape}"
+        )
+    values: dict[str, float] = {}
+    for view, of_view in zip(VIEWS, histograms, strict=True):
+        for steps, counts in zip(STEPS, of_view, strict=True):
+            means = metrics_from_rank_histogram(counts)
+            values |= {f"{view}/{steps}/{name}": mean for name, mean in means.items()}
+            values[count_name(view, steps)] = float(counts.sum())
+    return values
+
+
+def metrics_from_ranks(rank: npt.ArrayLike, known: npt.ArrayLike) -> dict[str, float]:
+    """Returns what `metrics_from_rank_histograms` does, straight from the steps' own values.
+
+    Args:
+      rank: int `[..., steps]`, 0 where a session has no such step.
+      known: int `[..., steps]`, 1 where a step counts in the known view.
+
+    >>> metrics_from_ranks([[2, 30], [1, 0]], [[1, 1], [1, 0]])["known/last/recall@20"]
+    0.5
+    """
+    rank = np.asarray(rank)
+    values: dict[str, float] = {}
+    for view, of_view in zip(VIEWS, counted_steps(rank, known), strict=True):
+        for steps, counted in zip(STEPS, of_view, strict=True):
+            of_steps = rank[counted]
+            for metric, per_step in PER_STEP.items():
+                for k in K_VALUES:
+                    name = metric_name(view, steps, metric, k)
+                    values[name] = _mean(per_step(of_steps, k))
+            values[count_name(view, steps)] = float(len(of_steps))
+    return values
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,214 @@
+"""Sessions as arrays, and the steps that they ask a baseline: no Python loop over events.
+
+A step asks for the next item after a prefix. Prefixes are not copied: a step is a range of one long
+array of items. Unknown items (outside the training sessions) are left out of prefixes, for the
+model ignores them too, but a step towards an unknown item stays a step: in the honest view it
+counts as a miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.array_types import BoolArray, FloatArray, IntArray
+from modules.evaluation import metrics
+
+UNKNOWN = -1
+
+# Steps ranked in one go: bounds the memory by steps and by the entries that they need.
+_STEPS_PER_BLOCK = 1_024
+_COST_PER_BLOCK = 1_000_000
+
+
+class JudgedSteps(NamedTuple):
+    """Scores of a block of steps.
+
+    Attributes:
+      scores: float32 `[steps, catalogue]`; -inf for candidates that take no part, which are never
+        recommended.
+      context: item indices, int `[steps, length]`, right-padded with 0; no row is empty.
+      target: item index, int `[steps]`.
+      popularity: what the popularity weight multiplies, float32 `[catalogue]`.
+    """
+
+    scores: FloatArray
+    context: npt.NDArray[np.integer[Any]]
+    target: npt.NDArray[np.integer[Any]]
+    popularity: FloatArray
+
+
+@dataclass(frozen=True)
+class IndexedSessions:
+    """Sessions with items as positions in the catalogue.
+
+    Attributes:
+      items: int64 `[events]`, session after session in time order; `UNKNOWN` outside the catalogue.
+      offsets: int64 `[sessions + 1]`: session i has `items[offsets[i]:offsets[i + 1]]`.
+      start_times: int64 `[sessions]`, ms; for baselines that prefer recent sessions.
+    """
+
+    items: IntArray
+    offsets: IntArray
+    start_times: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Questions to a baseline: what comes after `items[first[i]:end[i]]`?
+
+    Attributes:
+      items: int64, known items only, session after session.
+      first: int64 `[steps]`, where the session of a step begins.
+      end: int64 `[steps]`, where its prefix ends; an empty prefix has `first == end`.
+      target: int64 `[steps]`, positions in the catalogue.
+    """
+
+    items: IntArray
+    first: IntArray
+    end: IntArray
+    target: IntArray
+
+    def __len__(self) -> int:
+        """Returns the number of steps."""
+        return len(self.target)
+
+    def take(self, chosen: Any) -> Steps:
+        """Returns some of the steps, chosen by a slice, a mask or positions."""
+        return Steps(self.items, self.first[chosen], self.end[chosen], self.target[chosen])
+
+    def blocks(self, cost: IntArray) -> Iterator[Steps]:
+        """Yields the steps in order, in blocks of bounded cost (one dear step may exceed it).
+
+        Args:
+          cost: int64 `[steps]`, entries that a step needs in memory.
+        """
+        begin, total = 0, np.cumsum(cost)
+        while begin < len(self):
+            limit = _COST_PER_BLOCK + (total[begin - 1] if begin else 0)
+            stop = int(np.searchsorted(total, limit, side="right"))
+            stop = min(max(stop, begin + 1), begin + _STEPS_PER_BLOCK)
+            yield self.take(slice(begin, stop))
+            begin = stop
+
+
+@dataclass(frozen=True)
+class StepRanks:
+    """Ranks of every step of the test sessions, in their order: what all comparisons start from.
+
+    Attributes:
+      rank: int64 `[steps]`; `metrics.UNRANKED` for a target that cannot be recommended.
+      known: bool `[steps]`, whether the step counts in the known view.
+      offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
+    """
+
+    rank: IntArray
+    known: BoolArray
+    offsets: IntArray
+
+    def histograms(self) -> IntArray:
+        """Returns the rank histograms of `modules.evaluation.metrics`, int64 `[views, 2, bins]`."""
+        total = np.zeros((len(metrics.VIEWS), len(metrics.STEPS), metrics.BINS), dtype=np.int64)
+        lengths = np.diff(self.offsets)
+        # Padded to the next power of two, so that one very long session does not widen all rows.
+        widths = 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
+        for width in np.unique(widths):
+            chosen = np.flatnonzero(widths == width)
+            column = np.arange(width)
+            exists = column < lengths[chosen, None]
+            step = np.where(exists, self.offsets[chosen, None] + column, 0)
+            if len(self.rank):
+                total += metrics.rank_histograms(
+                    self.rank[step] * exists, self.known[step] & exists
+                )
+        return total
+
+
+def index_sessions(
+    sessions: Sequence[Sequence[Hashable]],
+    positions: Mapping[Any, int],
+    start_times: Sequence[int] | None = None,
+) -> IndexedSessions:
+    """Replaces item ids by their positions in the catalogue.
+
+    Args:
+      sessions: raw item ids of each session, in time order.
+      positions: position of every item of the catalogue.
+      start_times: when each session began, in ms.
+
+    >>> index_sessions([["a", "b"], ["c"]], {"a": 0, "b": 1}).items
+    array([ 0,  1, -1])
+    """
+    lengths = np.fromiter(map(len, sessions), dtype=np.int64, count=len(sessions))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    events = chain.from_iterable(sessions)
+    items = np.fromiter((positions.get(i, UNKNOWN) for i in events), np.int64, int(offsets[-1]))
+    times = None if start_times is None else np.asarray(start_times, dtype=np.int64)
+    return IndexedSessions(items, offsets, times)
+
+
+def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
+    """Lists every step of every session; prefixes hold known items only, targets may be unknown.
+
+    Returns:
+      (steps, offsets int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`).
+    """
+    lengths = np.diff(sessions.offsets)
+    session = np.repeat(np.arange(len(lengths)), lengths)
+    target = np.flatnonzero(np.arange(len(sessions.items)) > sessions.offsets[session])
+    is_known = sessions.items != UNKNOWN
+    known_before = np.concatenate([[0], np.cumsum(is_known)])
+    steps = Steps(
+        items=sessions.items[is_known],
+        first=known_before[sessions.offsets[session[target]]],
+        end=known_before[target],
+        target=sessions.items[target],
+    )
+    return steps, np.concatenate([[0], np.cumsum(np.maximum(lengths - 1, 0))])
+
+
+def prefix_items(steps: Steps) -> tuple[IntArray, IntArray, IntArray]:
+    """Lists the items of all prefixes, newest first within each.
+
+    Returns:
+      (step, item, age), int64 `[sum of prefix lengths]` each; the current item has age 0.
+    """
+    lengths = steps.end - steps.first
+    step = np.repeat(np.arange(len(steps)), lengths)
+    age = np.arange(len(step)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return step, steps.items[steps.end[step] - 1 - age], age
+
+
+class Visits(NamedTuple):
+    """The distinct items of each prefix, the newest first.
+
+    Attributes:
+      step: int64 `[visits]`, rising.
+      item: int64 `[visits]`.
+      age: int64 `[visits]`, events since the item's last visit; 0 is the current item.
+      times: int64 `[visits]`, how often the prefix holds the item.
+    """
+
+    step: IntArray
+    item: IntArray
+    age: IntArray
+    times: IntArray
+
+
+def last_visits(steps: Steps, items: int) -> Visits:
+    """Lists the distinct items of all prefixes, newest first within each.
+
+    Args:
+      steps: their prefixes hold `items` different items at most.
+      items: size of the catalogue.
+    """
+    step, item, age = prefix_items(steps)
+    _, first, times = np.unique(step * items + item, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    first = first[order]
+    return Visits(step[first], item[first], age[first], times[order])

@@ -1,0 +1,213 @@
+"""The rank table: one row per step of the judged sessions, a column of ranks per model; NumPy only.
+
+All that is compared is read from it: candidate, last blessed model and baselines stand side by
+side, step by step, so that every comparison is paired.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# Importing it is what keeps PyArrow 10 from running code that a Parquet file brings.
+import pyarrow_hotfix  # noqa: F401
+
+from modules.array_types import BoolArray, IntArray
+from modules.evaluation import metrics
+from modules.evaluation.metric_names import NEW_ITEM, Bounds, slice_names
+from modules.evaluation.slices import bucket_names
+from modules.messages.quoting import quote
+
+CANDIDATE, LAST_BLESSED = "candidate", "last_blessed"
+FILE_NAME = "ranks.parquet"
+_KEYS = ("session_id", "step")
+_STEP_COLUMNS = ("known", "context_length", "target_count", "item_age", "last_blessed_known")
+
+
+class TablesDifferError(ValueError):
+    """Two rank tables that should hold the same steps do not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RankTable:
+    """Ranks of the targets of all steps, sorted by session id and step.
+
+    Attributes:
+      session_ids: bytes `[sessions]`.
+      offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
+      known: bool `[steps]`, whether a step counts in the known view of the candidate.
+      context_length: int64 `[steps]`, known items in the prefix.
+      target_count: int64 `[steps]`, training events of the target; 0 of an unknown one.
+      item_age: int64 `[steps]`, days from the target's first training event to this one; -1 of an
+        item that training has not seen.
+      ranks: by model or baseline, int64 `[steps]` each, 1 is best.
+      last_blessed_known: `known` as the last blessed model sees it, None without one.
+    """
+
+    session_ids: npt.NDArray[np.object_]
+    offsets: IntArray
+    known: BoolArray
+    context_length: IntArray
+    target_count: IntArray
+    item_age: IntArray
+    ranks: Mapping[str, IntArray]
+    last_blessed_known: BoolArray | None = None
+
+    @property
+    def session(self) -> IntArray:
+        """Position of each step's session, int64 `[steps]`."""
+        return np.repeat(np.arange(len(self.session_ids)), np.diff(self.offsets))
+
+    @property
+    def step(self) -> IntArray:
+        """Place of each step in its session, from 0, int64 `[steps]`."""
+        return np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+
+    @property
+    def session_length(self) -> IntArray:
+        """Events of each step's session, int64 `[steps]`."""
+        steps = np.diff(self.offsets)
+        return np.repeat(steps + 1, steps)
+
+    def rows(self, session_ids: npt.NDArray[np.object_], step: IntArray) -> IntArray:
+        """Returns the rows of steps of sessions that the table holds, int64 `[steps]`."""
+        return self.offsets[np.searchsorted(self.session_ids, session_ids)] + step
+
+    def counted(self, view: str, steps: str, known: BoolArray | None = None) -> BoolArray:
+        """Tells which steps count, bool `[steps]`; `known` replaces the candidate's own."""
+        known = self.known if known is None else known
+        of_view = known if view == "known" else np.ones(len(self.known), bool)
+        if steps == "all":
+            return of_view
+        places, session = np.flatnonzero(of_view), self.session
+        is_last = np.append(np.diff(session[places]) != 0, True)[: len(places)]
+        last = np.zeros(len(of_view), bool)
+        last[places[is_last]] = True
+        return last
+
+    def in_slice(self, name: str, bounds: Bounds) -> BoolArray:
+        """Tells which steps belong to a slice, bool `[steps]`.
+
+        Raises:
+          ValueError: no slice has this name.
+        """
+        if name == NEW_ITEM:
+            return self.item_age < 0
+        feature = name.partition("=")[0]
+        names = bucket_names(feature, bounds[feature]) if feature in bounds else []
+        if name not in names:
+            raise ValueError(f"no slice is called {name!r}: they are {slice_names(bounds)}")
+        values: IntArray = getattr(self, feature)
+        bucket = np.searchsorted(bounds[feature], values, side="left")
+        return (bucket == names.index(name)) & (values >= 0)
+
+    def joined(self, other: RankTable, names: Sequence[str] | None = None) -> RankTable:
+        """Adds the rank columns of a table of the same steps.
+
+        Raises:
+          TablesDifferError: a step is in only one of the tables.
+        """
+        _check_same_steps(self, other)
+        wanted = other.ranks if names is None else {name: other.ranks[name] for name in names}
+        return dataclasses.replace(self, ranks={**self.ranks, **wanted})
+
+
+def _check_same_steps(table: RankTable, other: RankTable) -> None:
+    same_sessions = np.array_equal(table.session_ids, other.session_ids)
+    if same_sessions and np.array_equal(table.offsets, other.offsets):
+        return
+    only = set(table.session_ids.tolist()) ^ set(other.session_ids.tolist())
+    example = f", such as session {quote(min(only))}, which only one of them holds" if only else ""
+    raise TablesDifferError(
+        f"rank tables of {table.offsets[-1]} and {other.offsets[-1]} steps in "
+        f"{len(table.session_ids)} and {len(other.session_ids)} sessions do not hold the same "
+        f"steps{example}"
+    )
+
+
+def all_metrics(table: RankTable, column: str) -> dict[str, float]:
+    """Returns all metrics of a column and the counts of steps, by name; NaN over no step.
+
+    The last blessed model is measured in its own known view.
+    """
+    rank = table.ranks[column]
+    known = table.last_blessed_known if column == LAST_BLESSED else None
+    values: dict[str, float] = {}
+    for view in metrics.VIEWS:
+        for steps in metrics.STEPS:
+            counts = metrics.rank_histogram(rank[table.counted(view, steps, known)])
+            means = metrics.metrics_from_rank_histogram(counts)
+            values |= {f"{view}/{steps}/{name}": mean for name, mean in means.items()}
+            values[metrics.count_name(view, steps)] = float(counts.sum())
+    return values
+
+
+def write_table(table: RankTable, sink: Any) -> None:
+    """Writes a table as Parquet to a path or to what PyArrow writes to."""
+    session_ids = pa.array(table.session_ids.tolist(), pa.binary())
+    columns: dict[str, pa.Array] = {
+        "session_id": session_ids.take(pa.array(table.session)),
+        "step": pa.array(table.step.astype(np.int32)),
+        "known": pa.array(table.known),
+        "context_length": pa.array(table.context_length.astype(np.int32)),
+        "target_count": pa.array(table.target_count),
+        "item_age": pa.array(table.item_age.astype(np.int32)),
+    }
+    if table.last_blessed_known is not None:
+        columns["last_blessed_known"] = pa.array(table.last_blessed_known)
+    columns |= {name: pa.array(rank.astype(np.int32)) for name, rank in table.ranks.items()}
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+
+
+def read_table(source: Any) -> RankTable:
+    """Reads a rank table, the gate's own or that of the baselines, from what PyArrow reads from.
+
+    Raises:
+      ValueError: a column is missing, or rows are not sorted by session and step.
+    """
+    found = pq.read_table(source)
+    missing = {*_KEYS, *_STEP_COLUMNS[:3]} - set(found.column_names)
+    if missing:
+        raise ValueError(f"the rank table has no column {', '.join(sorted(missing))}")
+    session_id = np.array(found["session_id"].to_pylist(), object)
+    starts = np.flatnonzero(np.append(True, session_id[1:] != session_id[:-1])[: len(session_id)])
+    columns = {name: found[name].to_numpy() for name in found.column_names if name != "session_id"}
+    steps = len(session_id)
+    table = RankTable(
+        session_ids=session_id[starts],
+        offsets=np.append(starts, steps).astype(np.int64),
+        known=columns["known"].astype(bool),
+        context_length=columns["context_length"].astype(np.int64),
+        target_count=columns["target_count"].astype(np.int64),
+        item_age=columns.get("item_age", np.full(steps, -1)).astype(np.int64),
+        ranks={
+            name: column.astype(np.int64)
+            for name, column in columns.items()
+            if name not in {*_KEYS, *_STEP_COLUMNS}
+        },
+        last_blessed_known=columns.get("last_blessed_known"),
+    )
+    ids = table.session_ids.tolist()
+    if ids != sorted(set(ids)) or not np.array_equal(table.step, columns["step"]):
+        raise ValueError("the rank table must be sorted by session_id and step, each step once")
+    return table
+
+
+def empty_table(columns: Sequence[str]) -> RankTable:
+    """Returns a table without a step."""
+    none = np.zeros(0, np.int64)
+    return RankTable(
+        session_ids=np.zeros(0, object),
+        offsets=np.zeros(1, np.int64),
+        known=np.zeros(0, bool),
+        context_length=none,
+        target_count=none,
+        item_age=none,
+        ranks=dict.fromkeys(columns, none),
+    )

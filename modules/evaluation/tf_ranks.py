@@ -1,0 +1,62 @@
+"""Ranks of targets among the whole catalogue, in TensorFlow; the NumPy twin is in metrics.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from modules.evaluation.metrics import UNRANKED
+
+# Scores held at a time: 8M float32 are 32 MiB.
+_SCORES_PER_BLOCK = 8_000_000
+
+
+def conservative_rank(
+    queries: tf.Tensor,
+    candidates: tf.Tensor,
+    target: tf.Tensor,
+    allowed: tf.Tensor | None = None,
+    adjust: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+) -> tf.Tensor:
+    """Ranks each query's target: the number of candidates whose score is not below the target's.
+
+    Ties count against the model and NaN never wins: one among the others counts against the target.
+
+    Args:
+      queries: float `[queries, dim]`.
+      candidates: float `[catalogue, dim]`.
+      target: positions in the catalogue, int `[queries]`; a negative one is a target outside it.
+      allowed: bool `[catalogue]`; candidates that take part, all by default.
+      adjust: maps scores `[rows, catalogue]` and the rows' places among the queries, int `[rows]`,
+        to the scores that are compared; of the same shape.
+
+    Returns:
+      int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: one outside
+      the catalogue, one that takes no part, one scored NaN or -inf.
+    """
+    catalogue = tf.shape(candidates)[0]
+    takes_part = tf.fill([catalogue], True) if allowed is None else allowed
+    block = tf.maximum(_SCORES_PER_BLOCK // tf.maximum(catalogue, 1), 1)
+    count = tf.shape(queries)[0]
+    blocks = -(-count // block)
+
+    def rank_block(index: tf.Tensor) -> tf.Tensor:
+        rows = tf.range(index * block, tf.minimum((index + 1) * block, count))
+        scores = tf.linalg.matmul(tf.gather(queries, rows), candidates, transpose_b=True)
+        if adjust is not None:
+            scores = adjust(scores, rows)
+        positions = tf.maximum(tf.gather(target, rows), 0)
+        of_target = tf.gather(scores, positions, axis=1, batch_dims=1)[:, None]
+        not_below = tf.logical_not(scores < of_target) & takes_part
+        count_not_below = tf.math.count_nonzero(not_below, axis=1)
+        return tf.where(of_target[:, 0] > -float("inf"), count_not_below, UNRANKED)
+
+    ranks = tf.map_fn(
+        lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
+        tf.range(blocks),
+        fn_output_signature=tf.RaggedTensorSpec([1, None], tf.int64, ragged_rank=1),
+    ).flat_values
+    position = tf.maximum(target, 0)
+    scored = (target >= 0) & tf.gather(takes_part, position)
+    return tf.where(scored, ranks, UNRANKED)

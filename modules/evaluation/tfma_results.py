@@ -1,0 +1,76 @@
+"""What the Evaluator found: metrics of the model, overall and by slice."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationRecord:
+    """An evaluation artifact.
+
+    Attributes:
+      metrics: of the model over all sessions, by name; NaN is None.
+      slices: metrics by slice, then by name.
+    """
+
+    metrics: Mapping[str, float | int | None]
+    slices: Mapping[str, Mapping[str, float | int | None]]
+
+
+def read_evaluation(folder: Path | str) -> EvaluationRecord:
+    """Reads the artifact `evaluation` of an Evaluator."""
+    import tensorflow_model_analysis as tfma
+
+    values = list(_metric_values(tfma.load_metrics(str(folder))))
+    overall = {name: value for part, name, value in values if not part}
+    return EvaluationRecord(in_order(overall), _slices(values))
+
+
+def _metric_values(records: Iterable[Any]) -> Iterable[tuple[str, str, float | int | None]]:
+    """Yields (slice or '', metric, value)."""
+    for record in records:
+        keys = record.slice_key.single_slice_keys
+        parts = [f"{key.column}={key.bytes_value.decode('utf-8', 'replace')}" for key in keys]
+        for entry in record.metric_keys_and_values:
+            name, step_slice = _split(entry.key.name)
+            part = ",".join([*parts, *([step_slice] if step_slice else [])])
+            value = plain_value(name, entry.value.double_value.value)
+            yield part, name, value
+
+
+def _split(name: str) -> tuple[str, str]:
+    """`honest/all/n/target_count=0` -> (`honest/all/n`, `target_count=0`); '' without a slice."""
+    parts = name.split("/", 3)
+    return "/".join(parts[:3]), parts[3] if len(parts) > 3 else ""
+
+
+def plain_value(name: str, value: float) -> float | int | None:
+    """Returns a metric as JSON can hold it: None for NaN, an integer for a count."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if name.endswith("/n") else value
+
+
+def in_order(values: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
+    """Sorts metrics as they are listed everywhere; others, if any, come last."""
+    order = [*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)]
+    names = [*(name for name in order if name in values), *sorted(values.keys() - set(order))]
+    return {name: values[name] for name in names}
+
+
+def _slices(
+    values: Iterable[tuple[str, str, float | int | None]],
+) -> dict[str, dict[str, float | int | None]]:
+    slices: dict[str, dict[str, float | int | None]] = {}
+    for part, name, value in values:
+        # A step slice of a session slice says little and is much.
+        if part and "," not in part:
+            slices.setdefault(part, {})[name] = value
+    return {part: in_order(slices[part]) for part in sorted(slices)}

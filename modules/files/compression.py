@@ -1,0 +1,148 @@
+"""Compressed files, read block by block and to their very end, or not at all."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Protocol
+
+_CHUNK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 20
+
+
+class BrokenFileError(Exception):
+    """A compressed file cannot be unpacked to its end; the message says why."""
+
+    def of(self, path: str | os.PathLike[str]) -> str:
+        """Returns the message with the file's name, as users see it."""
+        return f"{path} is broken, it cannot be unpacked to its end: {self}"
+
+
+class _Decompressor(Protocol):
+    """Python's objects that unpack one member of a file; more may follow."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _GzipDecompressor:
+    """zlib's object, used as those of bz2 and xz are."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._member.unconsumed_tail and not self.eof
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._member.decompress(self._member.unconsumed_tail + data, max_length)
+
+
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "gzip": _GzipDecompressor,
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+}
+
+
+def open_unpacked(raw: IO[bytes], codec: str) -> IO[bytes]:
+    """Returns the text of a compressed file, to be read from its beginning.
+
+    Python's own file objects stop silently where bz2 and xz are followed by what is neither,
+    be it a damaged second member: half a file would look like a whole one.
+
+    Args:
+      raw: the compressed file.
+      codec: from `modules.files.formats.codec_of`.
+    """
+    blocks = _unpacked_zstd(raw) if codec == "zstd" else _unpacked(raw, _DECOMPRESSORS[codec])
+    return io.BufferedReader(_Blocks(blocks), buffer_size=_CHUNK_BYTES)
+
+
+def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[bytes]:
+    member: _Decompressor | None = None
+    whole = 0
+    while data := raw.read(_CHUNK_BYTES):
+        while data:
+            if member is None:
+                data = data.lstrip(b"\0")  # what fills a file up to the blocks of tapes and disks
+                if not data:
+                    break
+                member = make()
+            try:
+                yield from _blocks_of(member, data)
+            except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+                after = f", after {whole} compressed part{'s' * (whole > 1)}" if whole else ""
+                raise BrokenFileError(f"{error}{after}") from error
+            data = b""
+            if member.eof:
+                data, member = member.unused_data, None
+                whole += 1
+    if member is not None:
+        raise BrokenFileError("it ends before its last compressed block does")
+
+
+def _blocks_of(member: _Decompressor, data: bytes) -> Iterator[bytes]:
+    """Yields what a part of a file unpacks to, in blocks: of equal lines it may be gigabytes."""
+    yield member.decompress(data, _BLOCK_BYTES)
+    while not (member.eof or member.needs_input):
+        yield member.decompress(b"", _BLOCK_BYTES)
+
+
+def _unpacked_zstd(raw: IO[bytes]) -> Iterator[bytes]:
+    import pyarrow as pa  # takes a while, and few files need it
+
+    stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+    while True:
+        try:
+            block = stream.read(_CHUNK_BYTES)
+        except OSError as error:
+            if type(error) is not OSError or error.errno is not None:
+                raise  # of the file system
+            raise BrokenFileError(str(error)) from error
+        if not block:
+            return
+        yield block
+
+
+class _Blocks(io.RawIOBase):
+    """Blocks of bytes as a file."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

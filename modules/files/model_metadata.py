@@ -1,0 +1,140 @@
+"""What the files of an exported model tell: whether it is whole, and whether two are the same.
+
+A model carries a manifest of its own files wherever it is copied, so that whoever loads it, on
+whatever machine, can tell a damaged copy from a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from modules.files import file_digests
+
+# TensorFlow reserves `assets.extra` of a SavedModel for files that it does not read itself.
+# A SavedModel's asset with the ids of all items that it knows, the most frequent first, one a line.
+ITEM_LIST = "item_ids.txt"
+SAVED_MODEL = "saved_model.pb"
+RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
+MANIFEST = os.path.join("assets.extra", "manifest.json")
+_FILES, _LEARNED_FROM = "files", "learned_from"
+_VERSION = re.compile(r"[0-9]{1,18}")
+_LAST_VERSION = 10**18 - 1  # of 18 digits, which servers can count; a later one has room below it
+
+
+def folder_digest(folder: str) -> str:
+    """Returns a SHA-256 over the names and contents of all files below a folder."""
+    digest = hashlib.sha256()
+    for parent, _, files in sorted(tf.io.gfile.walk(folder)):
+        for name in sorted(files):
+            path = os.path.join(parent, name)
+            with tf.io.gfile.GFile(path, "rb") as file:
+                content = hashlib.sha256(file.read()).hexdigest()
+            digest.update(f"{os.path.relpath(path, folder)}\0{content}\0".encode())
+    return digest.hexdigest()
+
+
+def write_manifest(folder: str, learned_from: str) -> None:
+    """Writes what all files of a model are known by into its folder; must come last.
+
+    Args:
+      folder: of the model.
+      learned_from: digest of the data, options and code that it was trained with; "" if unknown.
+    """
+    digests = file_digests.folder_digests(folder)
+    digests.pop(MANIFEST, None)
+    content = {_LEARNED_FROM: learned_from, _FILES: file_digests.as_json(digests)}
+    write_json(folder, MANIFEST, content)
+
+
+def model_damage(folder: str) -> str | None:
+    """Says which file of a model's folder is not as it was exported, and in what.
+
+    Returns:
+      None for a whole model, and for one without a manifest (exported before there was one) whose
+      graph is there.
+    """
+    if not tf.io.gfile.exists(os.path.join(folder, SAVED_MODEL)):
+        return f"{SAVED_MODEL} is missing"
+    try:
+        manifest = read_json(folder, MANIFEST)
+        written = {} if manifest is None else file_digests.from_json(manifest[_FILES])
+    except (ValueError, KeyError, TypeError):
+        return f"{MANIFEST} is not a manifest"
+    return file_digests.damage(folder, written)
+
+
+def learned_from(folder: str) -> str:
+    """Returns the digest of what a whole model was trained with, "" where it does not say."""
+    manifest = read_json(folder, MANIFEST)
+    return str(manifest[_LEARNED_FROM]) if manifest else ""
+
+
+def is_same_training(folder: str, other: str) -> bool:
+    """Tells whether two whole models were trained with the same data, options and code.
+
+    They may differ in the items on offer; and in their files, since TensorFlow draws ids for them.
+    """
+    digest = learned_from(folder)
+    return bool(digest) and digest == learned_from(other)
+
+
+def version_numbers(folder: str) -> list[int]:
+    """Returns the numbers of the pushed versions below a folder, whole or not."""
+    if not tf.io.gfile.exists(folder):
+        return []
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    return [int(name) for name in names if _VERSION.fullmatch(name) and int(name) < _LAST_VERSION]
+
+
+def newest_version(folder: str) -> str | None:
+    """Returns the folder of the highest version below a folder, None if there is none."""
+    numbers = version_numbers(folder)
+    return os.path.join(folder, str(max(numbers))) if numbers else None
+
+
+def next_version(folder: str) -> str:
+    """Names a version by the time, as TFX does, but above all others whatever the clock says.
+
+    Servers answer with the highest version: a lower one would be pushed and never be served.
+    """
+    numbers = version_numbers(folder)
+    return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
+
+
+def known_items(folder: str) -> tuple[bytes, ...] | None:
+    """Returns the ids of all items that a model knows, the most frequent first.
+
+    Returns:
+      None if it does not list them.
+    """
+    path = os.path.join(folder, "assets", ITEM_LIST)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return tuple(file.read().removesuffix(b"\n").split(b"\n"))
+
+
+def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:
+    """Writes a file of a model's folder, which is made if need be."""
+    path = os.path.join(folder, name)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(content))
+
+
+def read_json(folder: str, name: str) -> Mapping[str, Any] | None:
+    """Returns the content of a file of a model's folder, None where there is none."""
+    path = os.path.join(folder, name)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "r") as file:
+        content: Mapping[str, Any] = json.loads(file.read())
+    return content

@@ -1,0 +1,74 @@
+"""Small text files that users hand us, lists and YAML: read whole, or refused with the reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container
+from typing import IO
+
+from modules.files.characters import BLANKS, is_not_utf8, strip_blanks, without_marks
+from modules.files.compression import BrokenFileError, open_unpacked
+from modules.files.formats import (
+    SAMPLE_BYTES,
+    WRITE_AS_UTF8,
+    codec_of,
+    holds_nul,
+    what_is_wrong,
+)
+from modules.files.row_fields import is_enclosed
+
+
+class TextFileError(ValueError):
+    """A file is not UTF-8 text; the message says what it is and how to fix it."""
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Returns the text of a file, which may be compressed, without byte-order mark.
+
+    Lines end in a line feed, whatever ends them in the file.
+
+    Raises:
+      TextFileError: the file is not UTF-8 text.
+    """
+    try:
+        with open(path, "rb") as raw:
+            content = without_marks(_unpacked(raw))
+    except BrokenFileError as error:
+        raise TextFileError(error.of(path)) from error
+    problem = what_is_wrong(content[:SAMPLE_BYTES])
+    if not problem and holds_nul(content):
+        problem = f"is {holds_nul(content)}"
+    if not problem and is_not_utf8(content):
+        problem = f"is not UTF-8 text: {WRITE_AS_UTF8}"
+    if problem:
+        raise TextFileError(f"{path} {problem}")
+    lines = content.decode().replace("\r\r\n", "\n").replace("\r\n", "\n")
+    return lines.replace("\r", "\n")
+
+
+def _unpacked(raw: IO[bytes]) -> bytes:
+    codec = codec_of(raw.read(SAMPLE_BYTES))
+    raw.seek(0)
+    return open_unpacked(raw, codec).read() if codec else raw.read()
+
+
+def read_ids(
+    path: str | os.PathLike[str], known: Container[bytes] = frozenset()
+) -> dict[bytes, None]:
+    """Returns the ids of a list, one a line, without the blanks around them, in order.
+
+    Quotes around every single one are not part of them, unless one is known with its quotes: they
+    were letters in the log, too.
+
+    Args:
+      path: of the list.
+      known: ids that the log had.
+
+    Raises:
+      TextFileError: the file is not UTF-8 text.
+    """
+    lines = (line.strip(BLANKS) for line in read_text(path).split("\n"))
+    ids = [line.encode() for line in lines if line]
+    if all(map(is_enclosed, ids)) and not any(item_id in known for item_id in ids):
+        ids = [strip_blanks(item_id[1:-1].replace(b'""', b'"')) for item_id in ids]
+    return dict.fromkeys(item_id for item_id in ids if item_id)

@@ -1,0 +1,244 @@
+"""The verdict: every check of the gate, what it found and why; NumPy only.
+
+A check never raises: what cannot be measured is refused, or skipped by a rule that its reason
+names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from modules.config.gate import GateOptions
+from modules.evaluation.bootstrap import Interval
+from modules.evaluation.intervals import Figure, Figures
+from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+# What kinds of checks there are, in the order of the verdict.
+MODEL, AGREEMENT, VALUE, BASELINE, CHANGE, SLICE_CHANGE, LIMIT = (
+    "model",
+    "agreement",
+    "value",
+    "baseline",
+    "change",
+    "slice_change",
+    "limit",
+)
+STEPS_JUDGED = "honest/all/n"
+FILE_NAME = "verdict.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One question to the model.
+
+    Attributes:
+      kind: `model` (can it be judged), `agreement` (do two counts of the same thing agree),
+        `value` (a metric against a threshold), `baseline` (the difference to a baseline), `change`
+        and `slice_change` (the difference to the last blessed model), `limit` (a figure beyond
+        accuracy).
+      metric: its name, or what else was looked at.
+      verdict: `passed`, `failed` or `skipped`.
+      reason: the verdict in words.
+      threshold: what `value`, or the lower end of its interval, is compared with.
+      value: the metric, or the difference for comparisons; None over nothing.
+      interval: of `value`.
+      n: steps or prefixes behind it.
+      against: name of the baseline of a comparison.
+      limit_is_high: whether the threshold is the highest value allowed, not the lowest.
+    """
+
+    kind: str
+    metric: str
+    verdict: str
+    reason: str
+    threshold: float | None = None
+    value: float | None = None
+    interval: Interval | None = None
+    n: int | None = None
+    against: str | None = None
+    limit_is_high: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the check lets the model pass; a skipped one does."""
+        return self.verdict != FAILED
+
+
+def failure(kind: str, metric: str, reason: str) -> Check:
+    """Returns a check that failed since there was nothing to measure."""
+    return Check(kind, metric, FAILED, reason)
+
+
+def lost_model(metric: str, named: str, required: bool) -> Check:
+    """Returns the check of a last blessed model that cannot be used; `named` says which and why."""
+    if required:
+        return failure(MODEL, metric, f"{named}; require_last_blessed refuses all others meanwhile")
+    reason = (
+        f"{named}; the model is judged without it, so that a lost model does not block all that "
+        "come after it"
+    )
+    return Check(MODEL, metric, SKIPPED, reason)
+
+
+def value_check(figure: Figure, metric: str, threshold: float) -> Check:
+    """Compares a metric with the least value that is blessed; no interval, the value counts."""
+    passed = figure.value >= threshold
+    relation = "is not below" if passed else "is below"
+    found = "nothing to measure" if math.isnan(figure.value) else _number(figure.value)
+    reason = f"{metric}: {found} {relation} the threshold {_number(threshold)}"
+    return _check(VALUE, metric, passed, reason, threshold, figure)
+
+
+def baseline_check(figure: Figure, metric: str, baseline: str, margin: float) -> Check:
+    """Asks whether the model beats a baseline: the difference's interval lies above the margin."""
+    passed = figure.interval is not None and figure.interval[0] > margin
+    limit = f"{margin:g}"
+    if figure.interval is None:
+        reason = f"{metric}: nothing to measure, so {baseline} is not beaten"
+    elif passed:
+        reason = f"{metric}: beats {baseline} by {_span(figure)}, above {limit}"
+    elif figure.interval[1] < margin:
+        reason = f"{metric}: is worse than {baseline}, by {_span(figure)}, margin {limit}"
+    else:
+        reason = (
+            f"{metric}: does not beat {baseline} beyond noise, by {_span(figure)}: the interval "
+            f"must lie above {limit}"
+        )
+    return _check(BASELINE, metric, passed, reason, margin, figure, against=baseline)
+
+
+def change_check(figure: Figure, metric: str, threshold: float, kind: str = CHANGE) -> Check:
+    """Asks whether the model falls behind the last blessed one.
+
+    It does if it loses more than the threshold, and noise does not explain a loss: the interval
+    lies below 0. So an equal model passes, and one on few steps is not refused by chance; a loss
+    that is sure but within the threshold is what the threshold is there to allow.
+    """
+    beyond = figure.value < threshold
+    proven = figure.interval is not None and figure.interval[1] < 0
+    passed = not (beyond and proven) and not math.isnan(figure.value)
+    change = f"{metric}: change from the last blessed model {_span(figure)}"
+    if math.isnan(figure.value):
+        if kind == SLICE_CHANGE:
+            return Check(kind, metric, SKIPPED, f"{metric}: no step in this slice", threshold, n=0)
+        reason = f"{metric}: nothing to measure"
+    elif not passed:
+        reason = f"{change} is below the limit {threshold:+g}, beyond noise"
+    elif beyond:
+        reason = f"{change} is below the limit {threshold:+g}, but noise can explain it"
+    else:
+        reason = f"{change} is not below the limit {threshold:+g}"
+    return _check(kind, metric, passed, reason, threshold, figure)
+
+
+def limit_check(
+    metric: str, value: float, low: float | None, high: float | None, n: int, meaning: str
+) -> Check:
+    """Compares a figure beyond accuracy with its lowest or highest allowed value."""
+    passed = (low is None or value >= low) and (high is None or value <= high)
+    limit = low if low is not None else high
+    if math.isnan(value):
+        reason = f"{metric}: nothing to measure"
+        return Check(LIMIT, metric, FAILED, reason, limit, n=n, limit_is_high=low is None)
+    side = "below" if low is not None else "above"
+    relation = f"is not {side}" if passed else f"is {side}"
+    reason = f"{metric}: {value:.4f} {relation} the limit {limit:g} ({meaning})"
+    verdict = PASSED if passed else FAILED
+    return Check(LIMIT, metric, verdict, reason, limit, value, n=n, limit_is_high=low is None)
+
+
+def _check(
+    kind: str,
+    metric: str,
+    passed: bool,
+    reason: str,
+    threshold: float,
+    figure: Figure,
+    against: str | None = None,
+) -> Check:
+    value = None if math.isnan(figure.value) else figure.value
+    verdict = PASSED if passed else FAILED
+    return Check(
+        kind, metric, verdict, reason, threshold, value, figure.interval, figure.n, against
+    )
+
+
+def _number(value: float) -> str:
+    """Formats a share with four digits, a count in full."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
+
+
+def _span(figure: Figure) -> str:
+    if figure.interval is None:
+        return f"{figure.value:+.4f}"
+    low, high = figure.interval
+    return f"{figure.value:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def threshold_checks(figures: Figures, options: GateOptions) -> list[Check]:
+    """Returns a check per absolute threshold; that anything was judged at all is the first."""
+    return [
+        value_check(figures.figure(name, CANDIDATE, options.confidence), name, threshold)
+        for name, threshold in {STEPS_JUDGED: 1.0, **options.thresholds}.items()
+    ]
+
+
+def baseline_checks(
+    figures: Figures, options: GateOptions, judged: Sequence[str]
+) -> Iterable[Check]:
+    """Yields a check per named baseline and metric; a baseline that nobody judged is not beaten."""
+    for metric in options.beat_metrics:
+        for baseline in options.beat_baselines:
+            if baseline not in judged:
+                known = ", ".join(judged) or "none"
+                reason = f"{metric}: {baseline} was not judged, the baselines are: {known}"
+                yield Check(BASELINE, metric, FAILED, reason, against=baseline)
+                continue
+            figure = figures.difference(metric, CANDIDATE, baseline, options.confidence)
+            yield baseline_check(figure, metric, baseline, options.beat_margin)
+
+
+def change_checks(
+    figures: Figures, options: GateOptions, slices: Mapping[str, float]
+) -> Iterable[Check]:
+    """Yields a check per comparison with the last blessed model, metrics first, then slices.
+
+    Args:
+      figures: with the columns of both models.
+      options: thresholds and confidence.
+      slices: metric of each slice -> threshold; their intervals are Bonferroni's.
+    """
+    for metric, threshold in options.change_thresholds.items():
+        figure = figures.difference(metric, CANDIDATE, LAST_BLESSED, options.confidence)
+        yield change_check(figure, metric, threshold)
+    confidence = 1 - (1 - options.confidence) / max(len(slices), 1)
+    for metric, threshold in slices.items():
+        figure = figures.difference(metric, CANDIDATE, LAST_BLESSED, confidence)
+        yield change_check(figure, metric, threshold, SLICE_CHANGE)
+
+
+def is_blessed(checks: Sequence[Check]) -> bool:
+    """Blesses a model that no check refuses."""
+    return bool(checks) and all(check.passed for check in checks)
+
+
+def reasons(checks: Sequence[Check]) -> list[str]:
+    """Returns why a model is not blessed, else all that speaks for it; slices in one line."""
+    if not is_blessed(checks):
+        return [check.reason for check in checks if not check.passed]
+    slices = [check for check in checks if check.kind == SLICE_CHANGE]
+    found = [check.reason for check in checks if check.kind != SLICE_CHANGE]
+    if slices:
+        found.append(f"none of {len(slices)} slices falls behind the last blessed model")
+    return found
+
+
+def as_json(check: Check) -> dict[str, Any]:
+    """Returns a check as JSON can hold it."""
+    plain = dataclasses.asdict(check)
+    plain["interval"] = None if check.interval is None else list(check.interval)
+    return {**plain, "passed": check.passed}

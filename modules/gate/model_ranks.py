@@ -1,0 +1,236 @@
+"""Asks saved models: the rank of every step's target, and what they recommend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tfx import types
+from tfx.utils import path_utils
+
+from modules.array_types import BoolArray, FloatArray, IntArray
+from modules.evaluation.item_history import ItemHistory
+from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.rank_table import RankTable
+from modules.evaluation.slices import STEP_OUTPUTS
+from modules.files.model_metadata import known_items
+from modules.sessions.session_batches import SessionBatch
+
+# Cells of a padded batch of prefixes: a few thousand short ones, or a few very long ones.
+_CELLS_PER_BATCH = 50_000
+_PREFIXES_PER_BATCH = 1_024
+# No vocabulary holds it: a line ends there.
+_UNKNOWN_ITEM = b"\n"
+
+
+class UnusableModelError(Exception):
+    """A model cannot be loaded, or does not answer as one of ours; the message says why."""
+
+
+class Model:
+    """A saved model, loaded."""
+
+    def __init__(self, artifact: types.Artifact) -> None:
+        """Loads a Model artifact.
+
+        Raises:
+          UnusableModelError: it cannot be loaded, or lacks a signature.
+        """
+        self._folder = folder = path_utils.serving_model_path(artifact.uri)
+        try:
+            # The object is kept: signatures do not keep its variables alive.
+            self._loaded = tf.saved_model.load(folder)
+            self._evaluate = self._loaded.signatures["evaluate"]
+            self._recommend = self._loaded.signatures["recommend"]
+        except Exception as error:  # whatever is wrong with its files
+            raise UnusableModelError(f"cannot be loaded: {_cause(error)}") from error
+
+    def known_items(self) -> frozenset[bytes] | None:
+        """Returns the ids of all items that it knows, None if it does not list them."""
+        known = known_items(self._folder)
+        return None if known is None else frozenset(known)
+
+    def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
+        """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.
+
+        A target that the model cannot recommend has rank `UNRANKED`, whatever the model's own rule.
+
+        Raises:
+          UnusableModelError: it fails, or answers in another shape.
+        """
+        found = self._outputs(serialized)
+        is_miss = found["rank"] >= self._rank_of_unknown
+        return {**found, "rank": np.where(is_miss, UNRANKED, found["rank"])}
+
+    @cached_property
+    def _rank_of_unknown(self) -> int:
+        """The rank that the model gives to an item that it does not know.
+
+        Models exported by earlier versions say |catalogue| + 1, which can be a hit.
+        """
+        items = tf.train.BytesList(value=[_UNKNOWN_ITEM] * 2)
+        feature = {"item_ids": tf.train.Feature(bytes_list=items)}
+        session = tf.train.Example(features=tf.train.Features(feature=feature))
+        outputs = self._outputs(np.array([session.SerializeToString()], object))
+        rank = int(outputs["rank"].max(initial=0))
+        if rank < 2:
+            raise UnusableModelError(
+                f"must rank an item that it does not know behind all others, got rank {rank}"
+            )
+        return rank
+
+    def _outputs(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
+        try:
+            outputs = self._evaluate(examples=tf.constant(serialized, tf.string))
+            found = {name: outputs[name].numpy() for name in STEP_OUTPUTS}
+        except Exception as error:
+            raise UnusableModelError(f"does not evaluate sessions: {_cause(error)}") from error
+        if len({output.shape for output in found.values()}) > 1:
+            shapes = ", ".join(f"{name} {output.shape}" for name, output in found.items())
+            raise UnusableModelError(f"evaluates sessions in several shapes: {shapes}")
+        return found
+
+    def recommend(self, item_ids: list[list[bytes]], k: int) -> tuple[Any, FloatArray]:
+        """Returns the first k recommended raw ids and their scores, `[prefixes, at most k]`.
+
+        Raises:
+          UnusableModelError: it fails.
+        """
+        padded = tf.ragged.constant(item_ids, tf.string, ragged_rank=1).to_tensor("")
+        try:
+            outputs = self._recommend(item_ids=padded)
+            ids, scores = outputs["item_ids"].numpy(), outputs["scores"].numpy()
+        except Exception as error:
+            raise UnusableModelError(f"does not recommend: {_cause(error)}") from error
+        return ids[:, :k], scores[:, :k]
+
+
+def _cause(error: Exception) -> str:
+    """Returns an error's first line, with its type."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first[:300]}"
+
+
+class _Judged(NamedTuple):
+    session_ids: npt.NDArray[np.object_]
+    lengths: IntArray
+    columns: dict[str, IntArray]
+
+
+def judge(
+    model: Model, batches: Iterable[SessionBatch], history: ItemHistory, column: str
+) -> RankTable:
+    """Ranks the target of every step with a model's `evaluate`.
+
+    Args:
+      model: the model.
+      batches: the judged sessions; those without a step are left out.
+      history: of the training data, for the items' ages.
+      column: name of the ranks' column.
+
+    Raises:
+      UnusableModelError: the model does not answer as it should.
+    """
+    parts = [_judge_batch(model, batch, history) for batch in batches]
+    names = (*STEP_OUTPUTS, "item_age")
+    none = np.zeros(0, np.int64)
+    columns = {name: np.concatenate([none, *(p.columns[name] for p in parts)]) for name in names}
+    lengths = np.concatenate([none, *(part.lengths for part in parts)])
+    session_ids = np.concatenate([np.zeros(0, object), *(part.session_ids for part in parts)])
+    order = np.argsort(session_ids, kind="stable")
+    starts, lengths = (np.cumsum(lengths) - lengths)[order], lengths[order]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+    return RankTable(
+        session_ids=session_ids[order],
+        offsets=offsets,
+        known=columns["known"][rows] > 0,
+        context_length=columns["context_length"][rows],
+        target_count=columns["target_count"][rows],
+        item_age=columns["item_age"][rows],
+        ranks={column: columns["rank"][rows]},
+    )
+
+
+def _judge_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _Judged:
+    outputs = model.evaluate(batch.serialized)
+    exists = outputs["rank"] > 0
+    lengths = np.diff(batch.offsets)
+    steps = np.maximum(lengths - 1, 0)
+    if not np.array_equal(exists.sum(axis=1), steps):
+        raise UnusableModelError("evaluates another number of steps than the sessions have")
+    columns = {name: output[exists].astype(np.int64) for name, output in outputs.items()}
+    is_target = target_mask(batch.offsets)
+    positions = history.lookup(batch.items[is_target])
+    columns["item_age"] = history.age_days(positions, batch.times[is_target])
+    has_steps = steps > 0
+    return _Judged(batch.session_ids[has_steps], steps[has_steps], columns)
+
+
+def target_mask(offsets: IntArray) -> BoolArray:
+    """Tells which events are a target: all but the first of each session, bool `[events]`."""
+    mask = np.ones(int(offsets[-1]), bool)
+    mask[offsets[:-1][np.diff(offsets) > 0]] = False
+    return mask
+
+
+class Prefixes(NamedTuple):
+    """Some steps, as a recommender is asked for them.
+
+    Attributes:
+      session: a number per session, int64 `[prefixes]`.
+      session_id: raw ids, bytes `[prefixes]`.
+      items: raw ids of each prefix.
+      target: raw ids, bytes `[prefixes]`.
+    """
+
+    session: IntArray
+    session_id: npt.NDArray[np.object_]
+    items: list[list[bytes]]
+    target: npt.NDArray[np.object_]
+
+    @property
+    def step(self) -> IntArray:
+        """Place of each prefix's step in its session, from 0, int64 `[prefixes]`."""
+        return np.array([len(items) - 1 for items in self.items])
+
+
+_Prefix = tuple[int, bytes, list[bytes], bytes]
+
+
+def prefixes(
+    batches: Iterable[SessionBatch], takes_part: Any, cells: int = _CELLS_PER_BATCH
+) -> Iterator[Prefixes]:
+    """Yields the prefixes of the sessions that take part, in batches of a bounded padded size.
+
+    Args:
+      batches: sessions.
+      takes_part: maps session ids, bytes `[sessions]`, to bool `[sessions]`.
+      cells: most cells of a batch once padded, but for a single longer prefix.
+    """
+    waiting: list[_Prefix] = []
+    session, longest = 0, 0
+    for batch in batches:
+        for row in np.flatnonzero(takes_part(batch.session_ids)):
+            items = batch.items[batch.offsets[row] : batch.offsets[row + 1]].tolist()
+            for end in range(1, len(items)):
+                size = max(longest, end) * (len(waiting) + 1)
+                if waiting and (size > cells or len(waiting) >= _PREFIXES_PER_BATCH):
+                    yield _prefixes(waiting)
+                    waiting, longest = [], 0
+                longest = max(longest, end)
+                waiting.append((session, batch.session_ids[row], items[:end], items[end]))
+            session += 1
+    if waiting:
+        yield _prefixes(waiting)
+
+
+def _prefixes(rows: list[_Prefix]) -> Prefixes:
+    session, session_id, items, target = zip(*rows, strict=True)
+    return Prefixes(
+        np.array(session), np.array(session_id, object), list(items), np.array(target, object)
+    )

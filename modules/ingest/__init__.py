@@ -1,0 +1,1 @@
+"""Click logs in, sessions out: the Beam graph, its files and its counts."""

@@ -1,0 +1,296 @@
+"""The Beam graph: pieces of files in, batches of serialized tf.Examples by output split out.
+
+Every element is a piece of a file or a bucket of sessions, thousands of events at once: Beam's cost
+per element, not the parsing, is what makes a graph of single events slow.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from tensorflow.core.example import example_pb2
+
+from modules.files.compression import BrokenFileError
+from modules.ingest import input_files, packing, shared_sessions
+from modules.ingest.counts import Reject, Report, merge_reports
+from modules.ingest.start_times import CombineStarts
+from modules.sessions import click_log
+from modules.sessions import sessions as sessions_lib
+from modules.sessions.concatenated import JoinedFilesError
+from modules.sessions.sessions import Session, SessionOptions
+from modules.sessions.time_splits import Cuts, TailOptions, output_split
+
+Key = tuple[str, int]
+"""Input split and bucket of session ids."""
+
+_PLACE_BITS = 44  # byte offsets up to 16 TiB; what is left of 63 bits orders 524,288 files
+_BUCKET_BYTES = 8 << 20
+_MAX_BUCKETS = 4096
+
+
+class Batch(NamedTuple):
+    """The serialized tf.Examples that one bucket gives to one output split."""
+
+    split: str
+    source: str
+    bucket: int
+    buckets: int
+    examples: list[bytes]
+
+
+class SessionBatches(NamedTuple):
+    """What `SessionsFromFiles` returns: one PCollection each."""
+
+    batches: beam.PCollection
+    rejects: beam.PCollection
+    report: beam.PCollection
+
+
+class ReadEvents(beam.DoFn):
+    """Reads a piece of a file and emits its events, packed by bucket of session ids."""
+
+    REJECTS = "rejects"
+    REPORT = "report"
+
+    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
+        """Takes the options and each input split's number of buckets."""
+        self._options = options
+        self._buckets = buckets
+
+    def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
+        """Yields (split, bucket) with packed events; lists of rejects; a report of counts.
+
+        Broken compression and joined files are reported, not raised: runners bury an exception's
+        text, and would try again.
+        """
+        piece = input_files.Piece(*element)
+        try:
+            for offset, text in input_files.read_piece(piece):
+                rows = click_log.parse_rows(text, offset, piece.columns, self._options.time_unit)
+                rejects = _rejects_of(rows, piece)
+                if rejects:
+                    yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
+                yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
+                yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
+        except (BrokenFileError, JoinedFilesError) as error:
+            yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[error.of(piece.path)]))
+
+
+def _rejects_of(rows: click_log.Rows, piece: input_files.Piece) -> list[Reject]:
+    return [
+        Reject(
+            piece.split,
+            piece.rank,
+            offset,
+            piece.path,
+            reason,
+            text.decode("utf-8", "backslashreplace"),
+        )
+        for reason, offset, text in rows.rejects
+    ]
+
+
+def _read_report(rows: click_log.Rows, piece: input_files.Piece, rejects: list[Reject]) -> Report:
+    counts = Counter(f"{piece.split}.rows_rejected.{reject.reason}" for reject in rejects)
+    counts[f"{piece.split}.rows_read"] = len(rows.times) + len(rejects)
+    return merge_reports([Report(dict(counts), rejects)])
+
+
+def _pack_by_bucket(
+    rows: click_log.Rows, piece: input_files.Piece, buckets: int
+) -> Iterator[tuple[Key, packing.PackedEvents]]:
+    first_place = piece.rank << _PLACE_BITS
+    parts: dict[int, packing.EventLists] = {}
+    for session_id, item_id, time, offset in zip(*rows[:4], strict=True):
+        bucket = zlib.crc32(session_id) % buckets
+        if bucket not in parts:
+            parts[bucket] = ([], [], [], [])
+        part = parts[bucket]
+        part[0].append(session_id)
+        part[1].append(item_id)
+        part[2].append(time)
+        part[3].append(first_place + offset)
+    for bucket, part in parts.items():
+        yield (piece.split, bucket), packing.pack_events(part)
+
+
+class BuildSessions(beam.DoFn):
+    """Builds the sessions of a bucket and emits them packed."""
+
+    STARTS = "starts"
+    IDENTITIES = "identities"
+    REPORT = "report"
+
+    def __init__(self, options: SessionOptions, identity_buckets: int = 0) -> None:
+        """Takes the options, and the number of buckets for identities; 0 for no identities."""
+        self._options = options
+        self._identity_buckets = identity_buckets
+
+    def process(self, element: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
+        """Yields (key, packed sessions); start times, packed; identities; a report of counts."""
+        key, batches = element
+        split = key[0]
+        counts: Counter[str] = Counter()
+        groups = packing.group_events(batches)
+        built = sessions_lib.build_sessions(groups, split, self._options, counts)
+        # Sorted, so that the files do not depend on the order in which pieces arrive.
+        sessions = sorted(built, key=lambda s: (s.start_time, s.session_id))
+        packed = packing.pack_sessions(sessions)
+        yield key, packed
+        yield beam.pvalue.TaggedOutput(self.STARTS, (split, packed[1]))
+        if self._identity_buckets:
+            for identities in shared_sessions.identities_by_bucket(
+                split, sessions, self._identity_buckets
+            ):
+                yield beam.pvalue.TaggedOutput(self.IDENTITIES, identities)
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts)))
+
+
+class EncodeExamples(beam.DoFn):
+    """Chooses each session's output split and serializes it."""
+
+    REPORT = "report"
+
+    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
+        """Takes the options and each input split's number of buckets."""
+        self._options = options
+        self._buckets = buckets
+
+    def process(
+        self, element: tuple[Key, packing.PackedSessions], cuts: tuple[int, int | None] | None
+    ) -> Iterator[Any]:
+        """Yields a `Batch` per output split and a report; `cuts` say where train ends."""
+        (source, bucket), packed = element
+        places = None if cuts is None else Cuts(*cuts)
+        counts: Counter[str] = Counter()
+        examples: dict[str, list[bytes]] = {}
+        items: dict[str, set[bytes]] = {}
+        encoder = ExampleEncoder()
+        for session in packing.unpack_sessions(packed):
+            split = output_split(source, session.start_time, places)
+            session = sessions_lib.finish_session(session, split, self._options, counts)
+            items.setdefault(split, set()).update(session.item_ids)
+            examples.setdefault(split, []).append(encoder.encode(session))
+        for split, serialized in examples.items():
+            yield Batch(split, source, bucket, self._buckets[source], serialized)
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts), items=items))
+
+
+class ExampleEncoder:
+    """Serializes sessions as tf.Examples (features: README.md beside this file).
+
+    Fills one message again and again: a new one for every session takes 2 to 4 times as long.
+    Serializes deterministically, so that equal sessions give equal bytes.
+    """
+
+    def __init__(self) -> None:
+        """Makes the message."""
+        self._example = example_pb2.Example()
+        feature = self._example.features.feature
+        self._session_id = feature["session_id"].bytes_list.value
+        self._item_ids = feature["item_ids"].bytes_list.value
+        self._event_times = feature["event_times"].int64_list.value
+        self._start_time = feature["start_time"].int64_list.value
+        self._session_id.append(b"")
+        self._start_time.append(0)
+
+    def encode(self, session: Session) -> bytes:
+        """Returns the serialized session."""
+        self._session_id[0] = session.session_id
+        self._start_time[0] = session.start_time
+        del self._item_ids[:]
+        self._item_ids.extend(session.item_ids)
+        del self._event_times[:]
+        self._event_times.extend(session.event_times)
+        return bytes(self._example.SerializeToString(deterministic=True))
+
+
+class SessionsFromFiles(beam.PTransform):
+    """Reads all splits' files and returns `SessionBatches`."""
+
+    def __init__(
+        self,
+        inputs: list[input_files.InputSplit],
+        options: SessionOptions,
+        piece_bytes: int = input_files.PIECE_BYTES,
+        bucket_bytes: int = _BUCKET_BYTES,
+        tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+    ) -> None:
+        """Takes the files found, the options, and how much text a piece and a bucket hold.
+
+        Args:
+          inputs: the files found.
+          options: how rows are read and which sessions are kept.
+          piece_bytes: about how much text a piece of a file holds.
+          bucket_bytes: about how much text a bucket of sessions holds.
+          tail: what is cut off train for split test.
+        """
+        super().__init__()
+        self._inputs = inputs
+        self._options = options
+        self._tail = tail
+        self._piece_bytes = piece_bytes
+        self._buckets = {
+            split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
+            for split in inputs
+        }
+
+    def expand(self, pbegin: Any) -> SessionBatches:
+        """Builds the graph: one GroupByKey of events, and the cuts of train as a side input."""
+        pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self._piece_bytes)]
+        read = (
+            pbegin
+            | "Pieces" >> beam.Create(pieces)
+            | "ReadEvents"
+            >> beam.ParDo(ReadEvents(self._options, self._buckets))
+            .with_output_types(tuple[Key, packing.PackedEvents])
+            .with_outputs(ReadEvents.REJECTS, ReadEvents.REPORT, main="events")
+        )
+        # Nothing can be shared within a single split.
+        compared = max(self._buckets.values()) if len(self._buckets) > 1 else 0
+        built = (
+            read["events"]
+            | "GroupByBucket" >> beam.GroupByKey()
+            | "BuildSessions"
+            >> beam.ParDo(BuildSessions(self._options, compared)).with_outputs(
+                BuildSessions.STARTS,
+                BuildSessions.IDENTITIES,
+                BuildSessions.REPORT,
+                main="sessions",
+            )
+        )
+        combine = CombineStarts([*self._buckets], self._options, self._tail)
+        found = (
+            built[BuildSessions.STARTS]
+            | "Timeline" >> beam.CombineGlobally(combine).without_defaults()
+        )
+        cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
+        encoded = built["sessions"] | "EncodeExamples" >> beam.ParDo(
+            EncodeExamples(self._options, self._buckets),
+            beam.pvalue.AsSingleton(cuts, default_value=None),
+        ).with_outputs(EncodeExamples.REPORT, main="batches")
+        reports = [
+            read[ReadEvents.REPORT],
+            built[BuildSessions.REPORT],
+            built[BuildSessions.IDENTITIES] | "CountShared" >> shared_sessions.CountShared(),
+            found | "TimeCounts" >> beam.Map(lambda timeline: Report(timeline[1])),
+            encoded[EncodeExamples.REPORT],
+        ]
+        merged = (
+            reports
+            | "Reports" >> beam.Flatten()
+            | "MergeReports" >> beam.CombineGlobally(merge_reports).without_defaults()
+        )
+        return SessionBatches(encoded["batches"], read[ReadEvents.REJECTS], merged)
+
+
+def output_splits(
+    input_names: list[str],
+    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+) -> list[str]:
+    """Names the output splits: train, eval (given or cut), and test where given or cut."""
+    return ["train", "eval", *(["test"] if tail or "test" in input_names else [])]

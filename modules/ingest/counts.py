@@ -1,0 +1,196 @@
+"""What a run counted: merged on the workers, judged and kept with the artifact afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from modules.ingest.empty_splits import no_session_left
+from modules.ingest.input_files import InputSplit
+from modules.messages.quoting import MOST_CHARACTERS, quote, with_rest
+from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.event_times import TIME_UNITS
+from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.time_splits import TailOptions, split_pairs
+
+EXAMPLES_SHOWN = 5
+OUTPUT_COUNTS = (
+    "rows_kept",
+    "sessions",
+    "items",
+    "sessions_too_short",
+    "rows_too_short",
+    "sessions_capped",
+    "rows_capped",
+    "rows_repeated",
+    "sessions_sampled_out",
+    "rows_sampled_out",
+)
+TIME_COUNTS = (
+    "first_start",
+    "last_start",
+    "sessions_before_1990",
+    "sessions_in_future",
+    "sessions_beyond_fraction",
+)
+
+
+class Reject(NamedTuple):
+    """A row that cannot be used: where it is and why; fields in the order that sorts them.
+
+    `rank` is the file's place among its split's files by name, `offset` the row's first byte in the
+    file's (uncompressed) text, `more` how many characters `text` was cut by.
+    """
+
+    split: str
+    rank: int
+    offset: int
+    path: str
+    reason: str
+    text: str
+    more: int = 0
+
+    def cut(self) -> Reject:
+        """Returns the reject with no more of its text than messages show: rows may be huge."""
+        more = self.more + max(0, len(self.text) - MOST_CHARACTERS)
+        return self._replace(text=self.text[:MOST_CHARACTERS], more=more)
+
+    def quoted(self) -> str:
+        """Returns the text as messages show it."""
+        kept = self.cut()
+        return with_rest(quote(kept.text), kept.more)
+
+    def to_json(self) -> str:
+        """Formats the line that goes to the rejects file."""
+        values = {
+            "split": self.split,
+            "file": self.path,
+            "offset": self.offset,
+            "reason": self.reason,
+            "text": self.text,
+        }
+        return json.dumps(values, ensure_ascii=False)
+
+
+class Report(NamedTuple):
+    """Counts by name, the first rejects of each split, errors met while reading, items by split."""
+
+    counts: dict[str, int]
+    rejects: list[Reject] = []  # noqa: RUF012 (a NamedTuple's default, never changed)
+    errors: list[str] = []  # noqa: RUF012
+    items: dict[str, set[bytes]] = {}  # noqa: RUF012
+
+    def to_json(self) -> str:
+        """Formats the report for the artifact's folder; items become counts."""
+        counts = {**self.counts, **{f"{name}.items": len(ids) for name, ids in self.items.items()}}
+        return json.dumps({"counts": counts, "rejects": self.rejects, "errors": self.errors})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Report:
+        """Reads what `to_json` wrote."""
+        values = json.loads(text)
+        rejects = [Reject(*reject) for reject in values["rejects"]]
+        return cls(values["counts"], rejects, values["errors"])
+
+
+def merge_reports(reports: Iterable[Report]) -> Report:
+    """Adds counts up, joins item ids, keeps the first rejects of each split and all errors."""
+    counts: Counter[str] = Counter()
+    rejects: list[Reject] = []
+    errors: set[str] = set()
+    items: dict[str, set[bytes]] = {}
+    for report in reports:
+        counts.update(report.counts)
+        rejects = _first_rejects([*rejects, *report.rejects])
+        errors.update(report.errors)
+        for name, ids in report.items.items():
+            items.setdefault(name, set()).update(ids)
+    return Report(dict(counts), rejects, sorted(errors), items)
+
+
+def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
+    """Keeps the first few rejects of each split, by file and offset."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for reject in sorted(rejects):
+        seen[reject.split] += 1
+        if seen[reject.split] <= EXAMPLES_SHOWN:
+            kept.append(reject.cut())
+    return kept
+
+
+def check_report(
+    report: Report,
+    inputs: list[InputSplit],
+    outputs: list[str],
+    options: SessionOptions,
+    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+) -> None:
+    """Stops a run whose input is not fit for use.
+
+    Raises:
+      SessionDataError: a file could not be read to its end, too many rows are bad, or a split has
+        no session left.
+    """
+    if report.errors:
+        raise SessionDataError("\n".join(report.errors))
+    for split in inputs:
+        _check_rejects(report, split, options)
+    for name in outputs:
+        if not report.counts.get(f"{name}.sessions"):
+            raise SessionDataError(no_session_left(report.counts, name, inputs, options, tail))
+
+
+def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -> None:
+    read = report.counts.get(f"{split.name}.rows_read", 0)
+    by_reason = {
+        reason: report.counts.get(f"{split.name}.rows_rejected.{reason}", 0)
+        for reason in REJECT_REASONS
+    }
+    bad = sum(by_reason.values())
+    if bad <= options.max_reject_fraction * read:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.items() if count)
+    lines = [
+        f"Split {split.name!r}: {bad} of {read} rows in {split.names()} are bad "
+        f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
+        "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
+    ]
+    lines += [
+        f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.quoted()}"
+        for reject in report.rejects
+        if reject.split == split.name
+    ]
+    lines += [
+        f"{reason}: {REJECT_REASONS[reason]}"
+        for reason, count in by_reason.items()
+        if count and REJECT_REASONS[reason]
+    ]
+    if by_reason["time"]:
+        lines.append(_time_hint(options))
+    raise SessionDataError("\n".join(lines))
+
+
+def _time_hint(options: SessionOptions) -> str:
+    return (
+        f"time: Write times in column {options.time_column!r} as ISO 8601, such as 2014-07-04 or "
+        "2014-07-04T10:51:09Z (not 04/07/2014, April or July?), or as numbers since 1970. They are "
+        f"read as sessions.time_unit = {options.time_unit}; there are {', '.join(TIME_UNITS)}."
+    )
+
+
+def artifact_properties(
+    counts: dict[str, int], inputs: list[InputSplit], outputs: list[str]
+) -> dict[str, int]:
+    """Lists every count the artifact carries, zeros included."""
+    files = {f"{split.name}.files": len(split.files) for split in inputs}
+    read = [split.name for split in inputs]
+    names = [f"{split}.{count}" for split in read for count in ("rows_read", "distinct_starts")]
+    names += [f"{split}.rows_rejected.{reason}" for split in read for reason in REJECT_REASONS]
+    names += [f"{split}.{count}" for split in outputs for count in (*OUTPUT_COUNTS, *TIME_COUNTS)]
+    names += [f"{late}.sessions_before_end_of.{early}" for early, late in split_pairs(outputs)]
+    for early, late in split_pairs(read):
+        names += [f"{late}.sessions_also_in.{early}", f"{late}.sessions_copied_from.{early}"]
+    return {**files, **{name: counts.get(name, 0) for name in names}}

@@ -1,0 +1,102 @@
+"""Why a split has no session, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modules.ingest.input_files import InputSplit
+from modules.sessions.event_times import utc_text
+from modules.sessions.sessions import SessionOptions
+from modules.sessions.time_splits import TailOptions
+
+Counts = Mapping[str, int]
+
+
+def no_session_left(
+    counts: Counts,
+    name: str,
+    inputs: list[InputSplit],
+    options: SessionOptions,
+    tail: TailOptions,
+) -> str:
+    """Says why output split `name` is empty.
+
+    Args:
+      counts: of the run.
+      name: of the split.
+      inputs: the splits that were read.
+      options: how rows are read and sessions kept.
+      tail: what is cut off train for split test.
+    """
+    by_name = {split.name: split for split in inputs}
+    source = by_name.get(name, by_name.get("train", inputs[0]))
+    cut_off = [split for split in ("eval", "test") if split not in by_name]
+    is_cut = source.name == "train" and bool(cut_off)
+    if is_cut and any(counts.get(f"{split}.sessions") for split in ("train", *cut_off)):
+        wanted = cut_off if tail else ["eval"]
+        return _not_divided(counts, name, source, wanted, options, tail)
+    listed = ", ".join(
+        f"{key} {count}"
+        for key, count in sorted(counts.items())
+        if count and key.split(".")[0] in (source.name, name)
+    )
+    return (
+        f"Split {name!r} has no session left. Read from {source.names()}: {listed or 'no row'}. "
+        f"A session needs min_session_length = {options.min_session_length} events with the same "
+        f"{options.session_column!r}."
+    )
+
+
+def _not_divided(
+    counts: Counts,
+    name: str,
+    source: InputSplit,
+    cut_off: list[str],
+    options: SessionOptions,
+    tail: TailOptions,
+) -> str:
+    """Says why the sessions of train could not be divided by time."""
+    splits = ["train", *cut_off]
+    sessions = sum(counts.get(f"{split}.sessions", 0) for split in splits)
+    starts = counts.get("train.distinct_starts", 0)
+    filled = [split for split in splits if counts.get(f"{split}.sessions")]
+    first = min(counts.get(f"{split}.first_start", 0) for split in filled)
+    last = max(counts.get(f"{split}.last_start", 0) for split in filled)
+    files = [f"{split.upper()}=path (data.{split})" for split in cut_off]
+    fixes = [f"give {' and '.join(files)}", "correct the times"]
+    if starts > 1:
+        # Train comes first: where it has sessions, the period of the empty split is too short.
+        amount, sizes = ("less", cut_off) if name == "train" else ("more", [name])
+        fixes.append(f"cut off {amount}: {_sizes(sizes, options, tail)}")
+    lines = [
+        f"Split {name!r} has no session left: {' and '.join(cut_off)} "
+        f"{'are' if len(cut_off) > 1 else 'is'} cut from the end of train by start time, and of "
+        f"its {sessions:,} sessions in {source.names()} nothing is left for {name}.",
+        _times(starts, first, last, options),
+        f"How to fix it: {'; or '.join(fixes)}.",
+    ]
+    return "\n".join(lines)
+
+
+def _times(starts: int, first: int, last: int, options: SessionOptions) -> str:
+    together = "sessions that start in the same millisecond stay together"
+    if starts == 1:
+        return (
+            f"All of them start at the same time, {utc_text(first)}, and {together}: does column "
+            f"{options.time_column!r} hold dates only, or rounded times such as 1.44E+12?"
+        )
+    return (
+        f"They start at {starts:,} different times, from {utc_text(first)} to {utc_text(last)}; "
+        f"{together}."
+    )
+
+
+def _sizes(cut_off: list[str], options: SessionOptions, tail: TailOptions) -> str:
+    sizes = []
+    if "test" in cut_off:
+        name = "test_days" if tail.test_days is not None else "test_fraction"
+        sizes.append(f"data.{name} = {getattr(tail, name):g}")
+    if "eval" in cut_off:
+        name = "eval_hours" if options.eval_hours is not None else "eval_fraction"
+        sizes.append(f"sessions.{name} = {getattr(options, name):g}")
+    return ", ".join(sizes)

@@ -1,0 +1,180 @@
+"""Which files are read, in which pieces; a file's header is read here, before Beam starts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+import tensorflow as tf
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+
+from modules.files import patterns
+from modules.files.compression import BrokenFileError, open_unpacked
+from modules.files.file_systems import FilePatternError
+from modules.files.formats import SAMPLE_BYTES, codec_of
+from modules.messages.quoting import quote
+from modules.sessions.click_header import Columns, check_text, read_header
+from modules.sessions.sessions import SessionDataError, SessionOptions
+
+PIECE_BYTES = 8 << 20
+_HEADER_BYTES = 1 << 20
+_PACKED_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
+
+
+class InputFile(NamedTuple):
+    """One input file; `rank` is its place among the split's files by name.
+
+    `codec` names its compression, "" for none.
+    """
+
+    path: str
+    rank: int
+    columns: Columns
+    first_row: int
+    length: int
+    codec: str
+
+
+class InputSplit(NamedTuple):
+    """One split of the input with all its files, ordered by name."""
+
+    name: str
+    pattern: str
+    files: tuple[InputFile, ...]
+
+    def names(self) -> str:
+        """Names the files, the first few of many."""
+        paths = [file.path for file in self.files]
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return ", ".join(paths[:3]) + more
+
+    def text_bytes(self) -> int:
+        """Estimates the length of the split's uncompressed text."""
+        return sum(file.length * (_PACKED_RATIO if file.codec else 1) for file in self.files)
+
+
+class Piece(NamedTuple):
+    """Part of a file that is read in one go: the rows that begin in [start, end)."""
+
+    split: str
+    path: str
+    rank: int
+    columns: Columns
+    start: int
+    end: int
+    codec: str
+
+
+def find_input(
+    input_base: str, input_config: example_gen_pb2.Input, options: SessionOptions
+) -> list[InputSplit]:
+    """Finds every split's files and reads their headers.
+
+    Raises:
+      SessionDataError: no file, an empty file, or a header without a needed column.
+    """
+    return [_find_split(input_base, split, options) for split in input_config.splits]
+
+
+def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:
+    pattern = patterns.join(input_base, split.pattern)
+    try:
+        paths = patterns.find_files(pattern)
+    except FilePatternError as error:
+        raise SessionDataError(f"Split {split.name!r}: {error}") from error
+    if not paths:
+        raise SessionDataError(
+            f"Split {split.name!r} has no input file: {pattern} matches "
+            f"{patterns.what_is_there(pattern)}. "
+            "Name a file, or a pattern of files such as folder/*.tsv."
+        )
+    files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths))
+    return InputSplit(split.name, pattern, files)
+
+
+def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
+    try:
+        length = fileio.stat(path).length
+        codec = _codec(path)
+        with open_text(path, codec) as text:
+            header = text.readline(_HEADER_BYTES)
+            rest = text.read(1)
+    except (OSError, BrokenFileError, tf.errors.OpError) as error:
+        raise SessionDataError(f"{path} cannot be read: {error}") from error
+    line = check_text(header, path)
+    if len(header) == _HEADER_BYTES:
+        raise SessionDataError(
+            f"{path} has a first line of more than {_HEADER_BYTES:,} bytes, which begins "
+            f"{quote(header)}: expected the names of columns, and rows on lines of their own."
+        )
+    if not rest:
+        found = f"only the line {quote(header)}" if header else "0 bytes"
+        raise SessionDataError(
+            f"{path} is empty: it holds {found}, expected a header line and rows. "
+            "Remove the file from the pattern or write it again."
+        )
+    return InputFile(path, rank, read_header(line, path, options), len(header), length, codec)
+
+
+def _codec(path: str) -> str:
+    """Returns a file's compression by its content: names lie, and downloads come unpacked."""
+    with open_text(path, "") as raw:
+        return codec_of(raw.read(SAMPLE_BYTES))
+
+
+@contextlib.contextmanager
+def open_text(path: str, codec: str) -> Iterator[IO[bytes]]:
+    """Opens a file for reading; offsets are those of the uncompressed text."""
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+        yield open_unpacked(raw, codec) if codec else raw
+
+
+def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
+    """Cuts files into pieces of about `piece_bytes`; a compressed one cannot be cut."""
+    for split in splits:
+        for file in split.files:
+            step = file.length if file.codec else piece_bytes
+            for start in range(file.first_row, max(file.length, file.first_row + 1), step):
+                yield Piece(
+                    split.name,
+                    file.path,
+                    file.rank,
+                    file.columns,
+                    start,
+                    start + step,
+                    file.codec,
+                )
+                if file.codec:
+                    break
+
+
+def read_piece(piece: Piece, block_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Reads a piece as (offset, whole lines), of a compressed file block by block."""
+    with open_text(piece.path, piece.codec) as text:
+        if piece.codec:
+            yield from _read_blocks(text, piece.start, block_bytes)
+        else:
+            yield from _read_range(text, piece.start, piece.end)
+
+
+def _read_blocks(text: IO[bytes], offset: int, block_bytes: int) -> Iterator[tuple[int, bytes]]:
+    text.read(offset)  # the header
+    while block := text.read(block_bytes):
+        block += text.readline()
+        yield offset, block
+        offset += len(block)
+
+
+def _read_range(text: IO[bytes], start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    text.seek(start - 1)  # the byte before: if it ends a line, the first row begins at `start`
+    block = text.read(end - start + 1)
+    begin = block.find(b"\n") + 1
+    if begin == 0 or begin == len(block):
+        return  # the one long row here began in an earlier piece
+    if not block.endswith(b"\n"):
+        block += text.readline()
+    yield start - 1 + begin, block[begin:]

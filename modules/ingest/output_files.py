@@ -1,0 +1,135 @@
+"""Where a run's files go in the artifact; every file appears whole or not at all.
+
+A worker may run an element twice (a retry, a speculative copy). A file is named after the bucket or
+piece it comes from and renamed into place when complete; a second run of it finds it there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tfx.components.example_gen import write_split
+from tfx.dsl.io import fileio
+
+from modules.ingest.beam_sessions import Batch
+from modules.ingest.counts import Reject, Report
+
+REJECTS_FOLDER = "rejects"
+REPORT_NAME = "report.json"
+_UNFINISHED_FOLDER = "unfinished"
+
+
+class WriteBatch(beam.DoFn):
+    """Writes a batch of tf.Examples as one gzipped TFRecord file of its output split."""
+
+    def __init__(self, uri: str) -> None:
+        """Takes the artifact's folder."""
+        self._uri = uri
+
+    def process(self, batch: tuple[Any, ...]) -> Iterator[str]:
+        """Yields the path written."""
+        batch = Batch(*batch)
+        # Sessions cut from train for eval come from train's buckets.
+        name = (
+            f"{write_split.DEFAULT_TF_RECORD_FILE_NAME}-{batch.bucket:05d}-of-{batch.buckets:05d}"
+        )
+        path = os.path.join(self._uri, f"Split-{batch.split}", f"{name}.gz")
+        write_whole(self._uri, path, _tfrecords(batch.examples))
+        yield path
+
+
+def _tfrecords(examples: list[bytes]) -> bytes:
+    """Lets TensorFlow format the records; its writer needs a file, Beam's file systems bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "records")
+        with tf.io.TFRecordWriter(path, options="GZIP") as writer:
+            for example in examples:
+                writer.write(example)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+class WriteRejects(beam.DoFn):
+    """Writes rejected rows as JSON lines, one file for each piece of input that has some."""
+
+    def __init__(self, uri: str) -> None:
+        """Takes the artifact's folder."""
+        self._uri = uri
+
+    def process(self, rejects: list[tuple[Any, ...]]) -> Iterator[str]:
+        """Yields the path written."""
+        rows = [Reject(*reject) for reject in rejects]
+        first = rows[0]
+        name = f"{first.split}-{first.rank:05d}-{first.offset:012d}.jsonl"
+        path = os.path.join(self._uri, REJECTS_FOLDER, name)
+        text = "".join(f"{row.to_json()}\n" for row in rows)
+        write_whole(self._uri, path, text.encode())
+        yield path
+
+
+def prepare(uri: str, splits: list[str]) -> None:
+    """Makes the artifact's folders; what an earlier attempt left there goes."""
+    for name in (*(f"Split-{split}" for split in splits), REJECTS_FOLDER, _UNFINISHED_FOLDER):
+        folder = os.path.join(uri, name)
+        if fileio.exists(folder):
+            fileio.rmtree(folder)
+        fileio.makedirs(folder)
+
+
+def finish(uri: str) -> None:
+    """Removes what retried workers may have left unfinished."""
+    fileio.rmtree(os.path.join(uri, _UNFINISHED_FOLDER))
+
+
+def keep_rejects(uri: str, path: str) -> str:
+    """Copies all bad rows into one file that outlives the artifact.
+
+    Args:
+      uri: of the artifact.
+      path: of the file, replaced if it is there; "" for none.
+
+    Returns:
+      The sentence that says so, "" if there was nothing to keep.
+    """
+    folder = os.path.join(uri, REJECTS_FOLDER)
+    names = fileio.listdir(folder) if path and fileio.isdir(folder) else []
+    parts = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".jsonl")]
+    if not parts:
+        return ""
+    fileio.makedirs(os.path.dirname(path))
+    with fileio.open(path, "wb") as kept:
+        for part in parts:
+            with fileio.open(part, "rb") as rows:
+                shutil.copyfileobj(rows, kept)
+    return f"\nAll bad rows are in {path}"
+
+
+def write_report(report: Report, uri: str) -> None:
+    """Writes the counts of the run beside the rejects."""
+    path = os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)
+    write_whole(uri, path, report.to_json().encode())
+
+
+def read_report(uri: str) -> Report:
+    """Reads what `write_report` wrote."""
+    with FileSystems.open(os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)) as file:
+        return Report.from_json(file.read())
+
+
+def write_whole(uri: str, path: str, content: bytes) -> None:
+    """Writes a file under the artifact `uri` so that nobody ever sees half of it."""
+    if FileSystems.exists(path):
+        return  # an earlier run of the same element wrote the same
+    unfinished = os.path.join(uri, _UNFINISHED_FOLDER, uuid.uuid4().hex)
+    with FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        file.write(content)
+    FileSystems.rename([unfinished], [path])

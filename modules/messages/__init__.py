@@ -1,0 +1,1 @@
+"""How messages show values, and how processes ended; only the standard library here."""

@@ -1,0 +1,1 @@
+"""The GRU two-tower model and how it learns."""

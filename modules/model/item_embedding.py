@@ -1,0 +1,83 @@
+"""What is learned of items: the table that both towers look vectors up in."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from modules.model.cooccurrence_neighbors import ItemNeighbors
+
+_FIRST_NEIGHBOR_SHARE = 0.5
+_ITEMS_PER_BLOCK = 65_536
+
+
+class ItemVectors(tf.keras.layers.Layer):
+    """A learned vector of each member for every item, to which its neighbors add a share of theirs.
+
+    A vector is a row of its own, so that one member's training leaves the others' alone.
+    """
+
+    def __init__(
+        self,
+        item_indices: int,
+        members: int,
+        dim: int,
+        neighbors: ItemNeighbors | None = None,
+        precision: str = "float32",
+    ) -> None:
+        """Makes the table.
+
+        Args:
+          item_indices: number of item indices, reserved ones included.
+          members: how many vectors each has.
+          dim: length of a vector.
+          neighbors: of each item; None for none.
+          precision: Keras mixed precision policy.
+        """
+        super().__init__(name="item_vectors", dtype=precision)
+        self.item_indices = item_indices
+        self._members = members
+        self.embedding = tf.keras.layers.Embedding(item_indices * members, dim, dtype=precision)
+        self._neighbors = None
+        if neighbors is not None:
+            self._neighbors = ItemNeighbors(*map(tf.constant, neighbors))
+            self.neighbor_share = self.add_weight(
+                name="neighbor_share",
+                shape=[],
+                initializer=tf.keras.initializers.Constant(_FIRST_NEIGHBOR_SHARE),
+            )
+
+    def call(self, item_index: tf.Tensor) -> tf.Tensor:
+        """Maps item indices of any shape to all members' vectors, `[..., members, dim]`."""
+        return self.of_member(item_index[..., None], tf.range(self._members))
+
+    def of_member(self, item_index: tf.Tensor, member: int | tf.Tensor) -> tf.Tensor:
+        """Maps item indices of any shape to a member's vectors, `[..., dim]`.
+
+        Args:
+          item_index: int.
+          member: number, or several in a shape that broadcasts with the indices.
+        """
+        member = tf.cast(member, item_index.dtype)
+        vectors = self.embedding(item_index * self._members + member)
+        if self._neighbors is None:
+            return vectors
+        items, weight = (tf.gather(column, item_index) for column in self._neighbors)
+        rows = tf.cast(items, item_index.dtype) * self._members + member[..., None]
+        weight = tf.cast(weight, vectors.dtype) * tf.cast(self.neighbor_share, vectors.dtype)
+        return vectors + tf.einsum("...kd,...k->...d", self.embedding(rows), weight)
+
+    def all_vectors(self) -> tf.Tensor:
+        """Returns the vectors of all item indices, `[item_indices, members, dim]`."""
+        return tf.concat([self(indices) for indices in self.blocks()], axis=0)
+
+    def blocks(self, first: int = 0) -> list[tf.Tensor]:
+        """Returns all item indices from `first` on, in pieces of moderate size."""
+        ends = range(first, self.item_indices, _ITEMS_PER_BLOCK)
+        return [tf.range(at, min(at + _ITEMS_PER_BLOCK, self.item_indices)) for at in ends]
+
+    def mix_in_neighbors(self) -> None:
+        """Writes the sums into the table, for a model that is not trained any more."""
+        if self._neighbors is not None:
+            table = self.embedding.embeddings
+            table.assign(tf.reshape(tf.cast(self.all_vectors(), table.dtype), table.shape))
+            self._neighbors = None

@@ -1,0 +1,190 @@
+"""Softmax losses over the whole catalogue, over sampled negatives, or over the batch's targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from modules.config.options import TrainerOptions
+
+CandidateVectors = Callable[[tf.Tensor], tf.Tensor]
+
+
+class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
+    """Loss of a batch of queries and targets, as `TrainerOptions.loss` says.
+
+    In-batch softmax is `tfrs.tasks.Retrieval`. Sampled and full softmax have code of their own:
+    the same numbers by Retrieval (candidates = targets and negatives, with a score mask) need many
+    more passes over `[targets, negatives]` and made a training step of 512 targets and 2,048
+    negatives take about twice the CPU time.
+    """
+
+    def __init__(self, item_counts: npt.NDArray[np.int64], options: TrainerOptions) -> None:
+        """Prepares the sampling distribution.
+
+        Args:
+          item_counts: training events by item_index, `[item_indices]`; 0 for the reserved ones
+            and for items this fit must not see.
+          options: `loss`, `reduction` and what belongs to negatives are used.
+
+        Raises:
+          ValueError: no item has an event.
+        """
+        super().__init__(name="retrieval_loss")
+        self._options = options
+        items = np.flatnonzero(item_counts)
+        if items.size == 0:
+            raise ValueError("no training window holds an item of the catalogue: nothing to learn")
+        # In-batch negatives are drawn as items occur, whatever the power of sampled ones.
+        power = 1.0 if options.loss == "in_batch" else options.negatives_power
+        weights = item_counts[items].astype(np.float64) ** power
+        self._items = tf.constant(items, tf.int32)
+        # float64: a million steps of 1e-6 would not be told apart in float32. The last one must be
+        # 1 to the bit (a sum in another order is not), or a draw above it would be no item.
+        cumulative = np.cumsum(weights)
+        self._cumulative = tf.constant(cumulative / cumulative[-1])
+        # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS (of
+        # in-batch negatives) clips probabilities at 1e-6.
+        relative = np.zeros(len(item_counts), np.float32)
+        relative[items] = weights / weights.max()
+        self._relative_probability = tf.constant(relative)
+        # Keras refuses to average under a tf.distribute strategy: `_reduced` does it.
+        no_reduction = tf.keras.losses.Reduction.NONE
+        self._softmax_loss = tf.keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=no_reduction
+        )
+        self._in_batch = tfrs.tasks.Retrieval(
+            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=no_reduction),
+            remove_accidental_hits=options.remove_accidental_hits,
+        )
+
+    def call(
+        self,
+        queries: Sequence[tf.Tensor],
+        target: Sequence[tf.Tensor],
+        candidate_vectors: Sequence[CandidateVectors],
+    ) -> tf.Tensor:
+        """Computes the loss.
+
+        Args:
+          queries: of each member, float32 `[its targets, dim]`.
+          target: item indices of each member, int32 `[its targets]`.
+          candidate_vectors: of each member, maps item indices `[n]` to vectors, float32 `[n, dim]`.
+
+        Returns:
+          Scalar, in nats; mean or sum over all members' targets. Of several replicas each returns
+          its share: the sum of them is the loss of the global batch.
+        """
+        losses = {
+            "in_batch": self._in_batch_losses,
+            "full": self._full_losses,
+            "sampled": self._sampled_losses,
+        }[self._options.loss]
+        of_members = []
+        for query, own_target, vectors in zip(queries, target, candidate_vectors, strict=True):
+            # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
+            tf.debugging.assert_shapes([(query, ("T", "D")), (own_target, ("T",))])
+            of_members.append(losses(query, own_target, vectors))
+        return self._reduced(tf.concat(of_members, axis=0))
+
+    def _in_batch_losses(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Returns a member's loss of each of its targets, `[targets]`."""
+        return self._in_batch(
+            queries,
+            candidate_vectors(target),
+            candidate_ids=target,
+            candidate_sampling_probability=self._probability(target),
+            compute_metrics=False,
+        )
+
+    def _full_losses(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Does the same with the softmax over all items."""
+        scores = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
+        return self._softmax_loss(tf.searchsorted(self._items, target), scores)
+
+    def _sampled_losses(
+        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    ) -> tf.Tensor:
+        """Does the same with the softmax over each target and negatives that all of them share."""
+        uniform = tf.random.uniform([self._options.negatives], dtype=tf.float64)
+        negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
+        vectors = candidate_vectors(tf.concat([target, negatives], 0))
+        positive, negative = tf.split(vectors, [tf.size(target), self._options.negatives])
+        biases = tf.zeros([tf.size(target)]), tf.zeros([self._options.negatives])
+        if self._options.logq_correction:
+            biases = tuple(-tf.math.log(self._probability(part)) for part in (target, negatives))
+        hits = None
+        if self._options.remove_accidental_hits:
+            hits = tf.where(tf.equal(target[:, None], negatives[None]))
+        return _sampled_loss(queries, positive, negative, biases, hits)
+
+    def _reduced(self, loss_of_targets: tf.Tensor) -> tf.Tensor:
+        total = tf.reduce_sum(loss_of_targets)
+        if self._options.reduction == "sum":
+            return total
+        targets = tf.cast(tf.size(loss_of_targets), total.dtype)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # Replicas get equally many windows, not targets: a mean of means would be another loss.
+            replica = tf.distribute.get_replica_context()
+            targets = replica.all_reduce(tf.distribute.ReduceOp.SUM, targets)
+        return tf.math.divide_no_nan(total, targets)
+
+    def _probability(self, item_index: tf.Tensor) -> tf.Tensor | None:
+        if not self._options.logq_correction:
+            return None
+        return tf.gather(self._relative_probability, item_index)
+
+
+def _sampled_loss(
+    queries: tf.Tensor,
+    positive: tf.Tensor,
+    negative: tf.Tensor,
+    biases: tuple[tf.Tensor, tf.Tensor],
+    hits: tf.Tensor | None,
+) -> tf.Tensor:
+    """Returns minus the log probability of each target among itself and the negatives.
+
+    The gradient is written out: Keras's loss passes over `[targets, negatives]` twice as often, and
+    that is where most of a training step's time goes.
+
+    Args:
+      queries: float32 `[targets, dim]`.
+      positive: candidate vector of each target, float32 `[targets, dim]`.
+      negative: of the negatives, float32 `[negatives, dim]`.
+      biases: added to the score of each target, `[targets]`, and of each negative, `[negatives]`.
+      hits: negatives that are a row's own target and do not count, int64 `[n, 2]`; None for none.
+    """
+    positive_bias, negative_bias = biases
+
+    @tf.custom_gradient
+    def loss(queries: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> Any:
+        score = tf.reduce_sum(queries * positive, axis=1) + positive_bias
+        scores = tf.linalg.matmul(queries, negative, transpose_b=True)
+        scores = tf.nn.bias_add(scores, negative_bias)
+        if hits is not None:
+            lowest = tf.fill([tf.shape(hits)[0]], scores.dtype.min)
+            scores = tf.tensor_scatter_nd_update(scores, hits, lowest)
+        top = tf.maximum(tf.reduce_max(scores, axis=1), score)
+        weights = tf.exp(scores - top[:, None])
+        own_weight = tf.exp(score - top)
+        total = tf.reduce_sum(weights, axis=1) + own_weight
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            share = (upstream / total)[:, None]
+            own = own_weight[:, None] * share - upstream[:, None]
+            of_queries = tf.linalg.matmul(weights, negative) * share + own * positive
+            of_negative = tf.linalg.matmul(weights, queries * share, transpose_a=True)
+            return of_queries, own * queries, of_negative
+
+        return tf.math.log(total) + top - score, gradient
+
+    return loss(queries, positive, negative)

@@ -1,0 +1,196 @@
+"""The GRU two-tower model: how both towers are trained, and judged while they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from modules.config.options import ModelOptions, TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.evaluation.prediction_steps import JudgedSteps
+from modules.evaluation.tf_ranks import conservative_rank
+from modules.model.cooccurrence_neighbors import ItemNeighbors
+from modules.model.item_embedding import ItemVectors
+from modules.model.losses import RetrievalLoss
+from modules.model.towers import CandidateTower, QueryTower
+
+RECALL = "recall@20"
+MRR = "mrr@20"
+_SCORES_PER_BLOCK = 8_000_000
+
+
+class TwoTower(tfrs.Model):
+    """Trains both towers with TFRS's retrieval task and judges them on the whole catalogue."""
+
+    def __init__(
+        self,
+        item_counts: tf.Tensor,
+        model_options: ModelOptions,
+        trainer_options: TrainerOptions,
+        neighbors: ItemNeighbors | None = None,
+    ) -> None:
+        """Makes the towers and the task.
+
+        Args:
+          item_counts: training events by item_index, int64 `[item_indices]`; items with none take
+            no part, neither as negatives nor as candidates of `evaluate`.
+          model_options: shape of the towers.
+          trainer_options: the loss, and the precision of the towers' layers. It is not Keras's
+            global policy, since TFRS's Retrieval fails under mixed ones and other nodes share the
+            process.
+          neighbors: of the items in the training data; None to give every item a vector of its own.
+        """
+        super().__init__()
+        in_float32 = dataclasses.replace(trainer_options, precision="float32")
+        self._in_float32 = functools.partial(
+            TwoTower, item_counts, model_options, in_float32, neighbors
+        )
+        precision = self._precision = trainer_options.precision
+        shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
+        table = ItemVectors(*shape, neighbors, precision)
+        self.candidate_tower = CandidateTower(table, item_counts, model_options)
+        if not model_options.shared_embedding:
+            table = ItemVectors(*shape, neighbors, precision)
+        self.query_tower = QueryTower(table, self.candidate_tower, model_options, precision)
+        self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
+        self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)
+        self.mean_loss = tf.keras.metrics.Mean("mean_loss")
+        self.targets = tf.keras.metrics.Sum("targets")
+        self.recall = tf.keras.metrics.Mean(RECALL)
+        self.mrr = tf.keras.metrics.Mean(MRR)
+
+    def compute_loss(
+        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
+        """Computes the softmax loss over all targets of a batch.
+
+        Members learn apart: each from its share of the batch's windows, another one in every epoch.
+
+        Args:
+          inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count.
+          training: switches dropout on.
+
+        Returns:
+          Scalar loss, in nats.
+        """
+        queries, targets, vectors = [], [], []
+        for member, (context, target, steps) in enumerate(self._shares(inputs)):
+            states = self.query_tower.of_member(context, member, training=training)
+            queries.append(tf.gather_nd(states, steps))
+            targets.append(target)
+            vectors.append(functools.partial(self.candidate_tower.of_member, member=member))
+        loss = self.task(queries, targets, vectors)
+        self.targets.update_state(tf.math.count_nonzero(inputs[1]))
+        # The mean over replicas of their shares of the loss is too small by their number.
+        self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
+        return loss
+
+    def train_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Takes one step of the optimizer.
+
+        Unlike TFRS's own step this one scales the loss where the optimizer asks for it (float16
+        gradients would vanish), and reports no metric that only `evaluate` updates.
+        """
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(inputs, training=True)
+        step = self.optimizer.compute_gradients(loss, self.trainable_variables, tape)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # Those of tables are sparse, of another length in each replica: not to be gathered.
+            step = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in step]
+        self.optimizer.apply_gradients(step)
+        return {metric.name: metric.result() for metric in (self.mean_loss, self.targets)}
+
+    def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds a batch to Recall@20 and MRR@20 over the full catalogue, all its targets."""
+        queries, target = self._queries_and_targets(inputs)
+        rank = conservative_rank(
+            queries, self.candidate_tower.catalogue(), target - FIRST_ITEM, self._takes_part
+        )
+        hit = tf.cast(rank <= 20, tf.float32)
+        self.recall.update_state(hit)
+        self.mrr.update_state(hit / tf.cast(rank, tf.float32))
+        return {metric.name: metric.result() for metric in (self.recall, self.mrr)}
+
+    def for_serving(self) -> TwoTower:
+        """Returns the model as it is served: float32 all through, its tables simple lookups.
+
+        It is this model itself, changed for good, where the layers are float32 already.
+        """
+        served = self
+        if self._precision != "float32":
+            served = self._in_float32()
+            served.query_tower(tf.constant([[FIRST_ITEM]]))
+            for weight, trained in zip(
+                served.query_tower.weights, self.query_tower.weights, strict=True
+            ):
+                weight.assign(trained)
+        served.candidate_tower.table.mix_in_neighbors()
+        served.query_tower.table.mix_in_neighbors()
+        return served
+
+    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+        """Scores the whole catalogue at every step that has a target.
+
+        Args:
+          batches: dataset of (context, target), int32 `[batch, steps]`.
+
+        Yields:
+          Blocks of steps; candidates that take no part score -inf.
+        """
+        candidates = self.candidate_tower.catalogue()
+        log_counts = self.candidate_tower.log_counts[FIRST_ITEM:].numpy()
+        for context, target in batches:
+            queries, targets = self._queries_and_targets((context, target))
+            place = tf.where(target != PADDING)
+            is_seen = tf.range(tf.shape(context)[1], dtype=tf.int64) <= place[:, 1:]
+            contexts = tf.where(is_seen, tf.gather(context, place[:, 0]), PADDING)
+            block = max(1, _SCORES_PER_BLOCK // candidates.shape[0])
+            for start in range(0, len(targets), block):
+                rows = slice(start, start + block)
+                scores = tf.linalg.matmul(queries[rows], candidates, transpose_b=True)
+                scores = tf.where(self._takes_part, scores, -float("inf"))
+                yield JudgedSteps(
+                    scores.numpy(),
+                    contexts[rows].numpy(),
+                    targets[rows].numpy(),
+                    log_counts,
+                )
+
+    def _shares(
+        self, inputs: tuple[tf.Tensor, tf.Tensor]
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """Deals the windows of a batch out to the members.
+
+        Of fewer windows than members each member has all, and their targets count once for each.
+
+        Yields:
+          As `_checked` returns them.
+        """
+        members = self.query_tower.options.members
+        windows = tf.shape(inputs[0])[0]
+        enough = windows >= members
+        for member in range(members):
+            first, stride = tf.where(enough, member, 0), tf.where(enough, members, 1)
+            own = tf.range(first, windows, stride)
+            yield _checked(tuple(tf.gather(part, own) for part in inputs))
+
+    def _queries_and_targets(
+        self, inputs: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        context, target, steps = _checked(inputs)
+        return tf.gather_nd(self.query_tower(context), steps), target
+
+
+def _checked(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns contexts, the targets in a row, and the place of each, `[targets, 2]`."""
+    context, target = inputs
+    tf.debugging.assert_shapes(
+        [(context, ("batch", "steps")), (target, ("batch", "steps"))],
+        message="target must have context's shape, [batch, steps]",
+    )
+    steps = tf.where(target != PADDING)
+    return context, tf.gather_nd(target, steps), steps

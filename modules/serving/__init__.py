@@ -1,0 +1,1 @@
+"""The exported model: what it computes, and what its files hold."""

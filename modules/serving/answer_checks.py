@@ -1,0 +1,59 @@
+"""What answers of any loaded model must be like; plain Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+# What only training needs; a server does not have it.
+FOREIGN = ("apache_beam", "modules", "tensorflow_recommenders", "tensorflow_transform", "tfx")
+
+Answers = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+      name: of the check.
+      passed: whether the model may be pushed for all that this check knows.
+      explanation: what was found.
+    """
+
+    name: str
+    passed: bool
+    explanation: str
+
+
+def loads_alone(
+    modules: Sequence[str], foreign: Sequence[str] = FOREIGN, needed: str = "TensorFlow alone loads"
+) -> Check:
+    """Judges which modules the process loaded that asked the model: none of `foreign`."""
+    found = [name for name in foreign if name in modules]
+    text = f"loads {', '.join(found)}" if found else f"{needed} it"
+    return Check("loads", not found, text)
+
+
+def answer_rows(answers: Answers) -> list[tuple[list[str], list[float]]]:
+    """Returns the items and the scores of each session's answer."""
+    return list(zip(answers["item_ids"], answers["scores"], strict=True))
+
+
+def well_formed(*answers: Answers) -> Check:
+    """Judges the form of answers: `item_ids` and `scores`, a row for each session."""
+    rows = [row for answer in answers for row in answer_rows(answer)]
+    widths = {len(items) for items, _ in rows}
+    faults = {
+        "not all equally long": len(widths) > 1,
+        "empty": 0 in widths,
+        "with an item twice": any(len(set(items)) < len(items) for items, _ in rows),
+        "not sorted": any((np.diff(scores) > 0).any() for _, scores in rows),
+        "not finite": any(not np.isfinite(scores).all() for _, scores in rows),
+    }
+    found = [fault for fault, there in faults.items() if there]
+    text = f"{len(rows)} answers, {', '.join(found) or 'sorted, finite and equally long'}"
+    return Check("form", not found, text)

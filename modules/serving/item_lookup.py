@@ -1,0 +1,65 @@
+"""Raw item ids in TensorFlow: where an item stands in the vocabulary, and what stands there."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from modules.data.vocabulary import Vocabulary
+from modules.files.characters import BLANKS
+
+_BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"
+_BLANKS_AROUND = rf"\A{_BLANK}|{_BLANK}\z"  # as RE2 writes the start and the end of a text
+
+
+class ItemTable(tf.Module):
+    """Maps raw item ids to positions and back; position 0 is the most frequent item.
+
+    The catalogue is a prefix of the known items. Ids are bytes, in whatever encoding.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, vocabulary_file: str) -> None:
+        """Writes the ids of all known items to a file that becomes an asset of the SavedModel.
+
+        Args:
+          vocabulary: all known items.
+          vocabulary_file: where to write the item ids, one a line.
+        """
+        super().__init__(name="item_table")
+        self.catalogue_size = vocabulary.catalogue_size
+        catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
+        self._catalogue_ids = tf.Variable(catalogue, trainable=False, dtype=tf.string)
+        self._counts = tf.Variable(vocabulary.counts, trainable=False)
+        with tf.io.gfile.GFile(vocabulary_file, "wb") as file:
+            file.write(b"\n".join(vocabulary.item_ids) + b"\n")
+        self._file = tf.saved_model.Asset(vocabulary_file)
+        initializer = tf.lookup.TextFileInitializer(
+            self._file,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        self._positions = tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+    def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        """Returns the position of each id, int64 of the same shape; -1 for an unknown one.
+
+        Blanks around an id are no part of it, as in the log that the model learned from.
+        """
+        # tf.strings.strip knows ASCII's blanks alone, and takes as long.
+        bare = tf.strings.regex_replace(item_ids, _BLANKS_AROUND, "")
+        return self._positions.lookup(bare)
+
+    def catalogue_positions(self, item_ids: tf.Tensor) -> tf.Tensor:
+        """Returns the position of each id, int64 of the same shape; -1 outside the catalogue."""
+        positions = self.positions(item_ids)
+        return tf.where(positions < self.catalogue_size, positions, -1)
+
+    def item_ids(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns the ids of catalogue positions, string of the same shape."""
+        return tf.gather(self._catalogue_ids, positions)
+
+    def counts(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns the training events of items, int64 of the same shape; 0 for position -1."""
+        counts = tf.gather(self._counts, tf.maximum(positions, 0))
+        return tf.where(positions >= 0, counts, 0)

@@ -1,0 +1,285 @@
+"""The exported model: raw item ids in, ranked item ids out, and its own judge's signature.
+
+Everything a session goes through is shared by all signatures, so that `evaluate` judges what
+`recommend` answers. No op is custom: a stock TensorFlow Serving loads the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from modules.data.vocabulary import PADDING, Vocabulary
+from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, range_names
+from modules.model.two_tower import TwoTower
+from modules.serving.exact_index import ExactIndex
+from modules.serving.item_lookup import ItemTable
+from modules.serving.request_filters import apply_rules, check_request
+from modules.serving.score_adjustments import NO_CHANGE, SeenItemScores
+from modules.serving.session_scorer import SessionScorer, running_count
+from modules.sessions.examples import parse_sessions
+
+TOP_K = 100
+
+Answer = dict[str, tf.Tensor]
+
+
+class Recommender(tf.Module):
+    """Answers sessions with the exact top items of the catalogue.
+
+    Items that the training data did not hold, or too seldom, are ignored in a session. A session
+    with no item left is answered with the most popular items, scored by minus their position.
+    """
+
+    def __init__(
+        self,
+        model: TwoTower,
+        vocabulary: Vocabulary,
+        max_context: int,
+        vocabulary_file: str,
+        seen: SeenItemScores = NO_CHANGE,
+    ) -> None:
+        """Freezes the candidate vectors of a trained model.
+
+        Args:
+          model: its query tower is exported with it.
+          vocabulary: all known items; the first `catalogue_size` can be recommended.
+          max_context: items of a session that the query tower sees, the latest ones.
+          vocabulary_file: where to write the item ids, one a line; becomes an asset.
+          seen: what is added to the scores of items that the query tower sees.
+        """
+        super().__init__(name="recommender")
+        self._items = ItemTable(vocabulary, vocabulary_file)
+        self._index = ExactIndex(model.candidate_tower.catalogue())
+        self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
+        # Positions of the most popular items on offer, -1 where there are no more.
+        self._popular = tf.Variable(tf.range(min(TOP_K, self._index.size)), trainable=False)
+
+    def signatures(self) -> dict[str, Callable[..., Answer]]:
+        """Returns the functions to export, by signature name."""
+        serialized = tf.TensorSpec([None], tf.string, "examples")
+        sessions = tf.TensorSpec([None, None], tf.string, "item_ids")
+        filtered = (
+            sessions,
+            tf.TensorSpec([], tf.int32, "k"),
+            tf.TensorSpec([None, None], tf.string, "exclude"),
+            tf.TensorSpec([None, None], tf.string, "allow"),
+            tf.TensorSpec([], tf.string, "session_items"),
+        )
+        items = tf.TensorSpec([None], tf.string, "item_ids")
+        return {
+            "serving_default": self.recommend_examples.get_concrete_function(serialized),
+            "recommend": self.recommend.get_concrete_function(sessions),
+            "recommend_filtered": self.recommend_filtered.get_concrete_function(*filtered),
+            "embed_query": self.embed_query.get_concrete_function(sessions),
+            "embed_items": self.embed_items.get_concrete_function(items),
+            "evaluate": self.evaluate.get_concrete_function(serialized),
+            "eval_features": self.eval_features.get_concrete_function(serialized),
+        }
+
+    @tf.function
+    def recommend(self, item_ids: tf.Tensor) -> Answer:
+        """Recommends items for sessions of raw ids.
+
+        Args:
+          item_ids: string `[batch, length]` in time order, '' is padding.
+
+        Returns:
+          `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
+          100, or the catalogue's size if that is less. Equal scores are ordered by popularity. If
+          fewer items are on offer, a row ends with the id '' and the score -inf.
+        """
+        return self._recommend(item_ids)
+
+    @tf.function
+    def recommend_examples(self, examples: tf.Tensor) -> Answer:
+        """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
+        return self._recommend(parse_sessions(examples).to_tensor(""))
+
+    @tf.function
+    def recommend_filtered(
+        self,
+        item_ids: tf.Tensor,
+        k: tf.Tensor,
+        exclude: tf.Tensor,
+        allow: tf.Tensor,
+        session_items: tf.Tensor,
+    ) -> Answer:
+        """Recommends items under the rules of the request, all of which are given.
+
+        Args:
+          item_ids: string `[batch, length]` in time order, '' is padding.
+          k: how many items, int32 scalar, at least 1; more than the catalogue holds means all.
+          exclude: ids that are not answered, string `[batch, any]`, '' is padding.
+          allow: ids that alone may be answered, string `[batch, any]`, '' is padding; a row without
+            any id allows the whole catalogue.
+          session_items: string scalar: `keep` scores items of the session as `recommend` does,
+            `demote` puts them behind all others, `drop` does not answer them. Unlike the query
+            tower, this rule sees the whole session.
+
+        Returns:
+          As `recommend`. A row that the rules leave with fewer than k items ends with the id '' and
+          the score -inf. The score of a demoted item is below all others', and no more.
+
+        Raises:
+          InvalidArgumentError: `k` or `session_items` means nothing.
+        """
+        with tf.control_dependencies(check_request(k, session_items)):
+            session = self._items.catalogue_positions(item_ids)
+        contexts = self._scorer.contexts(session)
+        popularity = -tf.range(self._index.width, dtype=tf.float32)
+        scores = tf.where(
+            _has_items(contexts)[:, None],
+            self._scorer.scores(contexts),
+            self._index.on_offer(popularity),
+        )
+        scores = apply_rules(
+            scores,
+            session,
+            self._items.catalogue_positions(exclude),
+            self._items.catalogue_positions(allow),
+            tf.reduce_any(allow != "", axis=1),
+            session_items,
+        )
+        top_scores, top = self._index.top(scores, tf.minimum(k, self._index.size))
+        return self._answer(top, top_scores)
+
+    @tf.function
+    def embed_query(self, item_ids: tf.Tensor) -> Answer:
+        """Gives the vectors of sessions of raw ids, to search a vector store with.
+
+        Args:
+          item_ids: string `[batch, length]` in time order, '' is padding.
+
+        Returns:
+          `embedding`, float32 `[batch, dim]`, whose dot product with an item's embedding is the
+          score that `recommend` gives to an item outside the session, and `context_length`, int64
+          `[batch]`, the catalogue items in the session. Where that is 0, the vector is zero.
+        """
+        positions = self._items.catalogue_positions(item_ids)
+        contexts = self._scorer.contexts(positions)
+        queries = self._scorer.queries(contexts)
+        return {
+            "embedding": tf.where(_has_items(contexts)[:, None], queries, 0.0),
+            "context_length": tf.math.count_nonzero(positions >= 0, axis=1),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])
+    def session_state(self, item_ids: tf.Tensor) -> Answer:
+        """Gives what another index needs of sessions, `[batch, length]`; see `SessionScorer.state`.
+
+        No signature: `modules.ann.export` takes it from the loaded model.
+        """
+        return self._scorer.state(self._scorer.contexts(self._items.positions(item_ids)))
+
+    @tf.function
+    def embed_items(self, item_ids: tf.Tensor) -> Answer:
+        """Gives the vectors of items, to fill a vector store with.
+
+        Args:
+          item_ids: string `[items]`.
+
+        Returns:
+          `embedding`, float32 `[items, dim]`, zero outside the catalogue, and `in_catalogue`, bool
+          `[items]`.
+        """
+        positions = self._items.catalogue_positions(item_ids)
+        in_catalogue = positions >= 0
+        vectors = self._index.vectors_at(tf.maximum(positions, 0))
+        return {
+            "embedding": tf.where(in_catalogue[:, None], vectors, 0.0),
+            "in_catalogue": in_catalogue,
+        }
+
+    @tf.function
+    def evaluate(self, examples: tf.Tensor) -> Answer:
+        """Judges every step of a session as `recommend` answers that prefix.
+
+        Args:
+          examples: serialized tf.Examples, string `[batch]`.
+
+        Returns:
+          int64 `[batch, steps]` each; step j has the items 0..j as prefix and item j + 1 as target:
+          `rank`, conservative, `metrics.UNRANKED` for a target that cannot be recommended, 0 where
+          there is no such step; `known`, 1 where target and an item before it are known;
+          `context_length`, known items in the prefix; `target_count`, training events of the
+          target.
+        """
+        positions = self._items.positions(parse_sessions(examples))
+        target = positions[:, 1:]
+        known_before = running_count(positions >= 0)[:, :-1]
+        is_known = (target.flat_values >= 0) & (known_before.flat_values > 0)
+        columns = {
+            "rank": self._scorer.step_ranks(positions).flat_values,
+            "known": tf.cast(is_known, tf.int64),
+            "context_length": known_before.flat_values,
+            "target_count": self._items.counts(target.flat_values),
+        }
+        return {
+            name: target.with_flat_values(values).to_tensor(0) for name, values in columns.items()
+        }
+
+    @tf.function
+    def eval_features(self, examples: tf.Tensor) -> Answer:
+        """Returns what the Evaluator slices sessions by, and the label that TFMA insists on.
+
+        Args:
+          examples: serialized tf.Examples, string `[batch]`.
+
+        Returns:
+          `session_length_bucket`, string `[batch]`, and `label`, float32 `[batch]`, always 1: the
+          targets are inside `evaluate`.
+        """
+        lengths = parse_sessions(examples).row_lengths()
+        bucket = tf.searchsorted(tf.constant(SESSION_LENGTH_BOUNDS, tf.int64), lengths)
+        names = tf.constant(range_names(SESSION_LENGTH_BOUNDS))
+        return {
+            "session_length_bucket": tf.gather(names, bucket),
+            "label": tf.ones_like(lengths, tf.float32),
+        }
+
+    def _recommend(self, sessions: tf.Tensor) -> Answer:
+        """Answers sessions of raw ids, string `[batch, length]`."""
+        k = min(TOP_K, self._index.size)
+        contexts = self._scorer.contexts(self._items.positions(sessions))
+        scores, top = self._scorer.top(contexts, k)
+        # A session without items is answered by popularity, which is the catalogue's order.
+        has_items = _has_items(contexts)[:, None]
+        popular = self._popular.read_value()
+        by_popularity = tf.where(popular >= 0, -tf.cast(popular, tf.float32), -float("inf"))
+        top = tf.where(has_items, top, tf.maximum(popular, 0))
+        scores = tf.where(has_items, scores, by_popularity)
+        return self._answer(top, scores)
+
+    def _answer(self, positions: tf.Tensor, scores: tf.Tensor) -> Answer:
+        """Names items, both `[batch, k]`; where the score is -inf, there is none."""
+        item_ids = tf.where(scores > -float("inf"), self._items.item_ids(positions), "")
+        return {"item_ids": item_ids, "scores": scores}
+
+
+def export(
+    model: TwoTower,
+    vocabulary: Vocabulary,
+    max_context: int,
+    vocabulary_file: str,
+    folder: str,
+    seen: SeenItemScores = NO_CHANGE,
+) -> None:
+    """Writes the SavedModel with the signatures of `Recommender`.
+
+    Args:
+      model: trained towers.
+      vocabulary: all known items.
+      max_context: items of a session that the query tower sees.
+      vocabulary_file: scratch file for the item ids, copied into the SavedModel as an asset.
+      folder: where the SavedModel goes.
+      seen: the scalars of the items that the query tower sees.
+    """
+    module = Recommender(model, vocabulary, max_context, vocabulary_file, seen)
+    tf.saved_model.save(module, folder, signatures=module.signatures())
+
+
+def _has_items(contexts: tf.Tensor) -> tf.Tensor:
+    """Tells which contexts hold an item, bool `[batch]`."""
+    return contexts[:, 0] != PADDING

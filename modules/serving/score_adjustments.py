@@ -1,0 +1,70 @@
+"""Two serving scalars: what the current item loses, and what items seen before it gain.
+
+The query tower learns that shoppers return to what they saw, but in a dot product the item on the
+screen and those before it look much alike. Two numbers that are added to the scores of session
+items, chosen on split eval, tell them apart: +.05 MRR@20 on RetailRocket, where the current item is
+seldom the answer. On Yoochoose, where it often is, it is boosted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.serving.scatter import with_cells
+
+
+class SeenItemScores(NamedTuple):
+    """What is added to the scores of items in the context.
+
+    Attributes:
+      current_item_penalty: subtracted from the score of the latest item; below 0 it is boosted.
+      earlier_item_boost: added to every other item's score, once however often it occurs.
+    """
+
+    current_item_penalty: float = 0.0
+    earlier_item_boost: float = 0.0
+
+
+NO_CHANGE = SeenItemScores()
+
+
+def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -> tf.Tensor:
+    """Puts the scalars on the scores of context items.
+
+    Args:
+      scores: float32 `[rows, positions]`.
+      context: item indices, int `[rows, length]`, right-padded with 0. Of a row without any item
+        the first candidate's score may change.
+      seen: the scalars.
+
+    Returns:
+      float32 of the shape of `scores`.
+    """
+    if seen == NO_CHANGE:
+        return scores
+    items, bonus = seen_bonus(context, seen)
+    places = tf.maximum(items - FIRST_ITEM, 0)
+    adjusted = tf.gather(scores, places, axis=1, batch_dims=1) + bonus
+    return with_cells(scores, places, adjusted)
+
+
+def seen_bonus(context: tf.Tensor, seen: SeenItemScores) -> tuple[tf.Tensor, tf.Tensor]:
+    """Tells what is added to the score of which items.
+
+    Args:
+      context: item indices, int `[rows, length]`, right-padded with 0.
+      seen: the scalars.
+
+    Returns:
+      Item indices of context's shape and type, in which the current item stands in place of padding
+      (writing the same score twice changes nothing); 0 in a row without any item. And what is added
+      to each, float32 of the same shape.
+    """
+    last = tf.math.count_nonzero(context, axis=1, dtype=tf.int32) - 1
+    current = tf.gather(context, tf.maximum(last, 0), axis=1, batch_dims=1)[:, None]
+    items = tf.where(context == PADDING, current, context)
+    bonus = tf.where(items == current, -seen.current_item_penalty, seen.earlier_item_boost)
+    return items, bonus

@@ -1,0 +1,197 @@
+"""Scores of the catalogue after a session, and the ranks of all its steps by the same scores."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.data.windowing import latest_kept, latest_right_padded
+from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.tf_ranks import conservative_rank
+from modules.model.inference_query_tower import ServedQueryTower
+from modules.model.towers import QueryTower
+from modules.serving.exact_index import ExactIndex
+from modules.serving.score_adjustments import NO_CHANGE, SeenItemScores, adjust_scores, seen_bonus
+
+
+class SessionScorer(tf.Module):
+    """Applies the query tower, the index and the scalars of session items to sessions of positions.
+
+    Items outside the catalogue are left out of a session before it is cut and padded, as in
+    training.
+    """
+
+    def __init__(
+        self,
+        query_tower: QueryTower,
+        index: ExactIndex,
+        max_context: int,
+        seen: SeenItemScores,
+    ) -> None:
+        """Takes the trained parts.
+
+        Args:
+          query_tower: trained; gives the query vectors.
+          index: holds the candidate vectors.
+          max_context: items of a session that the query tower sees, the latest ones.
+          seen: what is added to the scores of items that the query tower sees.
+        """
+        super().__init__(name="session_scorer")
+        # Traced once for all signatures.
+        self._served_tower = ServedQueryTower(query_tower)
+        contexts = [tf.TensorSpec([None, None], tf.int64)]
+        self._step_queries = tf.function(self._served_tower, input_signature=contexts)
+        self._latest_queries = tf.function(self._served_tower.latest, input_signature=contexts)
+        self.index = index
+        self._max_context = max_context
+        self._seen = seen
+
+    def contexts(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns what the query tower sees of each session.
+
+        Args:
+          positions: int64 `[batch, length]` in time order; -1 for what is not known.
+
+        Returns:
+          Item indices, int64 `[batch, longest]`, right-padded with 0; longest is at least 1.
+        """
+        in_catalogue = (positions >= 0) & (positions < self.index.size)
+        return latest_kept(positions + FIRST_ITEM, in_catalogue, self._max_context)
+
+    def queries(self, contexts: tf.Tensor) -> tf.Tensor:
+        """Returns the query vector after each session, float32 `[batch, dim]`.
+
+        Args:
+          contexts: from `contexts`. What an empty one gets is no answer.
+        """
+        return self._latest_queries(contexts)
+
+    def scores(self, contexts: tf.Tensor) -> tf.Tensor:
+        """Returns the scores after each session, float32 `[batch, index.width]`, by position.
+
+        Args:
+          contexts: from `contexts`. What an empty one gets is no answer.
+        """
+        return adjust_scores(self.index.scores(self.queries(contexts)), contexts, self._seen)
+
+    def top(self, contexts: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Finds the best items after each session by `scores`, without changing a copy of them.
+
+        Args:
+          contexts: from `contexts`. What an empty one gets is no answer.
+          k: how many, at most the catalogue's size.
+
+        Returns:
+          As `ExactIndex.top`.
+        """
+        scores = self.index.scores(self.queries(contexts))
+        if self._seen == NO_CHANGE:
+            return self.index.top(scores, k)
+        items, bonus = seen_bonus(contexts, self._seen)
+        positions = tf.cast(tf.maximum(items - FIRST_ITEM, 0), tf.int32)
+        return self.index.top(scores, k, positions, bonus)
+
+    def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns all that the scores after each session depend on, but the candidate vectors.
+
+        Args:
+          contexts: from `contexts`.
+
+        Returns:
+          `query`, float32 `[batch, dim]`; `positions`, int64 `[batch, length]`, of the session's
+          items, -1 for none, and `bonus`, float32 of that shape, what is added to their scores.
+        """
+        items, bonus = seen_bonus(contexts, self._seen)
+        return {
+            "query": self.queries(contexts),
+            "positions": tf.maximum(items - FIRST_ITEM, -1),
+            "bonus": bonus,
+        }
+
+    def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Ranks the target of every step as `scores` ranks it after that prefix.
+
+        A prefix with p catalogue items has the query vector that the tower gives after its latest
+        `max_context` ones: up to that length all prefixes of a session share one row of the tower,
+        beyond it each prefix needs a row of its own.
+
+        Args:
+          positions: int64 `[batch, (length)]`, of known items; -1 for an unknown one.
+
+        Returns:
+          int64 `[batch, (length - 1)]`, conservative ranks; `UNRANKED` for a target that cannot be
+          recommended. After a prefix without any item items rank by popularity, those on offer.
+        """
+        size = self.index.size
+        in_catalogue = (positions >= 0) & (positions < size)
+        items = self._catalogue_items(positions)
+        seen = running_count(in_catalogue)[:, :-1]
+        target = positions[:, 1:].flat_values
+        target = tf.where(target < size, target, -1)
+        session, items_seen = seen.value_rowids(), seen.flat_values
+
+        contexts = self._prefix_contexts(items, session, items_seen)
+        queries = self._prefix_queries(items, contexts, session, items_seen)
+        ranks = conservative_rank(
+            queries,
+            self.index.vectors(),
+            target,
+            self.index.offered(),
+            adjust=lambda scores, rows: adjust_scores(
+                scores, tf.gather(contexts, rows), self._seen
+            ),
+        )
+        by_popularity = self._popularity_ranks(target)
+        return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
+
+    def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:
+        """Ranks positions, int64 `[targets]`, as the answer to an empty session does."""
+        offered = tf.pad(self.index.offered(), [[0, 1]])  # position -1 is not on offer
+        place = tf.cumsum(tf.cast(offered, tf.int64))
+        at = tf.where(target >= 0, target, self.index.size)
+        return tf.where(tf.gather(offered, at), tf.gather(place, at), UNRANKED)
+
+    def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
+        in_catalogue = (positions >= 0) & (positions < self.index.size)
+        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
+
+    def _prefix_contexts(
+        self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what the tower sees of each (session, number of its items seen).
+
+        Returns:
+          int64 `[steps, max_context]`, right-padded with 0.
+        """
+        columns = tf.range(self._max_context, dtype=tf.int64)
+        length = tf.minimum(items_seen, self._max_context)
+        start = tf.gather(items.row_starts(), session) + items_seen - length
+        is_item = columns < length[:, None]
+        places = tf.where(is_item, start[:, None] + columns, 0)
+        # One item more, so that a batch without any item has something to look up.
+        values = tf.pad(items.flat_values, [[0, 1]])
+        return tf.where(is_item, tf.gather(values, places), PADDING)
+
+    def _prefix_queries(
+        self,
+        items: tf.RaggedTensor,
+        contexts: tf.Tensor,
+        session: tf.Tensor,
+        items_seen: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the query vector of each prefix, float32 `[steps, dim]`."""
+        window = self._max_context
+        short = self._step_queries(latest_right_padded(items[:, :window], window))
+        within = tf.minimum(items_seen, window) - 1
+        queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
+        long_steps = tf.where(items_seen > window)
+        rows = tf.gather_nd(contexts, long_steps)
+        return tf.tensor_scatter_nd_update(queries, long_steps, self._latest_queries(rows))
+
+
+def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Counts, at each place, the flags set up to and including it, int64 of the same shape."""
+    running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
+    before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
+    return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))

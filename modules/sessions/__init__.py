@@ -1,0 +1,1 @@
+"""From rows of click logs to sessions, and sessions in files."""

@@ -1,0 +1,126 @@
+"""The first line of a click log: what its columns are; neither TensorFlow nor Beam here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modules.files.characters import BLANKS, is_not_utf8, without_marks
+from modules.files.formats import USE_LINE_FEEDS, WRITE_AS_UTF8, is_binary, what_is_wrong
+from modules.files.row_fields import csv_fields, is_enclosed, quoting_of
+from modules.messages.quoting import quote
+from modules.sessions.sessions import SessionDataError, SessionOptions
+
+
+class Columns(NamedTuple):
+    """Where a file's rows hold what: all positions count fields from 0."""
+
+    delimiter: str
+    width: int
+    session: int
+    item: int
+    time: int
+    quoting: str
+    names: tuple[bytes, ...] = ()
+    """Of the session, the item and the time."""
+
+
+def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
+    """Finds the columns in a file's first line, as `check_text` returns it.
+
+    Raises:
+      SessionDataError: a column is missing or named twice.
+    """
+    delimiter = options.delimiter or _delimiter_by_name(path)
+    quoting = quoting_of(line, delimiter, options.quoting)
+    names = _names(line, delimiter, quoting)
+    where: list[int] = []
+    for option in ("session_column", "item_column", "time_column"):
+        wanted = getattr(options, option)
+        if names.count(wanted) != 1:
+            raise SessionDataError(_no_column(line, path, names, option, options, delimiter))
+        where.append(names.index(wanted))
+    session, item, time = where
+    used = tuple(names[at].encode() for at in where)
+    return Columns(delimiter, len(names), session, item, time, quoting, used)
+
+
+def check_text(line: bytes, path: str) -> bytes:
+    """Returns a file's first line without byte-order marks and line end.
+
+    Raises:
+      SessionDataError: it is not the first line of a UTF-8 text with line feeds.
+    """
+    line = without_marks(line)
+    problem = what_is_wrong(line)
+    if problem:
+        raise SessionDataError(f"{path} {problem}.")
+    line = line.rstrip(b"\r\n")
+    if b"\r" in line:
+        raise SessionDataError(
+            f"{path} has lines that end in a carriage return alone, as on old Macs: "
+            f"{USE_LINE_FEEDS}."
+        )
+    return line
+
+
+def _names(line: bytes, delimiter: str, quoting: str) -> list[str]:
+    text = line.decode("utf-8", "backslashreplace")
+    names = csv_fields(text, delimiter) if quoting == "csv" else text.split(delimiter)
+    return [name.strip(BLANKS) for name in names]
+
+
+def _no_column(
+    line: bytes,
+    path: str,
+    names: list[str],
+    option: str,
+    options: SessionOptions,
+    delimiter: str,
+) -> str:
+    """Words the error of a header without a needed column, or with two of it."""
+    wanted = getattr(options, option)
+    number = "no" if wanted not in names else "more than one"
+    found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    if not names:
+        found = f"nothing, since its quotes are not those of CSV: {quote(line)}"
+    text = (
+        f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
+        f"names {found}. "
+    )
+    hint = _header_hint(line, names, wanted, options, delimiter) if number == "no" else ""
+    return text + (hint or f"Correct the header, or set sessions.{option} or sessions.delimiter.")
+
+
+def _header_hint(
+    line: bytes, names: list[str], wanted: str, options: SessionOptions, delimiter: str
+) -> str:
+    """Returns how to fix a header that is evidently of another kind, "" if nothing is evident."""
+    columns = {options.session_column, options.item_column, options.time_column}
+    for other in ("\t", ",", ";", "|"):
+        if columns <= set(_names(line, other, "csv")):
+            return f"Split at {other!r} it names all columns: set sessions.delimiter to that."
+    if is_not_utf8(line):
+        if is_binary(line):
+            return "It is not text: write its rows as CSV or TSV text."
+        return f"It is not UTF-8: {WRITE_AS_UTF8}."
+    if line[:4].lower() == b"sep=":
+        return "It is Excel's note of the separator: delete the line."
+    start = line.lstrip()[:1]
+    if start in (b"{", b"["):
+        return "It looks like JSON: write its rows as CSV or TSV text."
+    if start == b"<":
+        return "It looks like HTML or XML: write its rows as CSV or TSV text."
+    if any(is_enclosed(name.encode()) for name in names):
+        if quoting_of(line, delimiter, options.quoting) != "csv":
+            return "Its names stand in quotes: set sessions.quoting=csv."
+        return "Some names have quotes inside quotes, or other blanks than spaces before them."
+    if wanted.casefold() in map(str.casefold, names):
+        return "Names must match to the letter, capitals included."
+    return ""
+
+
+def _delimiter_by_name(path: str) -> str:
+    name = path.lower()
+    for end in (".gz", ".gzip", ".bz2", ".xz", ".lzma", ".zst", ".zstd"):
+        name = name.removesuffix(end)
+    return "," if name.endswith(".csv") else "\t"

@@ -1,0 +1,211 @@
+"""Which sessions of train become eval and test, by time; neither TensorFlow nor Beam here."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from modules.sessions.sessions import SessionOptions, is_number
+
+SPLITS = ("train", "eval", "test")
+_MS_PER_HOUR = 3_600_000
+_MS_PER_DAY = 24 * _MS_PER_HOUR
+_MAX_DAYS = 40_000
+_PLAUSIBLE_FROM = 631_152_000_000  # the year 1990: no click log is older
+
+
+@dataclasses.dataclass(frozen=True)
+class TailOptions:
+    """How much of the end of train becomes split test; nothing where both are None.
+
+    Attributes:
+      test_days: length of split test in days of session start time.
+      test_fraction: share of train sessions, the last by start time.
+    """
+
+    test_days: float | None = None
+    test_fraction: float | None = None
+
+    def __bool__(self) -> bool:
+        """Tells whether anything is cut off."""
+        return self.test_days is not None or self.test_fraction is not None
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        days, fraction = self.test_days, self.test_fraction
+        problems = []
+        if days is not None and not (is_number(days) and 0 < days <= _MAX_DAYS):
+            problems.append(f"test_days must be above 0 and at most {_MAX_DAYS}, got {days!r}")
+        if fraction is not None and not (is_number(fraction) and 0 < fraction < 1):
+            problems.append(f"test_fraction must be above 0 and below 1, got {fraction!r}")
+        if days is not None and fraction is not None:
+            problems.append(
+                f"test_days ({days!r}) and test_fraction ({fraction!r}) are both set: "
+                "remove one of them"
+            )
+        return problems
+
+
+class Cuts(NamedTuple):
+    """Start times (ms) from which on sessions of train become split eval, and split test."""
+
+    eval: int
+    test: int | None = None
+
+
+class Timeline(NamedTuple):
+    """What the start times of all sessions decide and say.
+
+    Attributes:
+      cuts: of train; None where eval is given.
+      counts: by name, see `time_counts`.
+    """
+
+    cuts: Cuts | None
+    counts: dict[str, int]
+
+
+def eval_cut(start_times: Iterable[int], options: SessionOptions) -> int:
+    """Finds the start time (ms) from which on sessions of train become split eval.
+
+    With `eval_hours` these are the sessions that start in the last hours before the latest start;
+    else the last `eval_fraction` of the sessions, at least one. Sessions that start in the same
+    millisecond as the first of these all go to eval.
+
+    >>> eval_cut([5, 1, 3, 4, 2], SessionOptions(eval_fraction=0.4))
+    4
+    """
+    ordered = sorted(start_times)
+    if options.eval_hours is not None:
+        return _last_period(ordered, options.eval_hours * _MS_PER_HOUR)
+    return _last_share(ordered, options.eval_fraction)
+
+
+def split_cuts(start_times: Iterable[int], options: SessionOptions, tail: TailOptions) -> Cuts:
+    """Finds both cuts of train: the end becomes test, the end of what is left becomes eval.
+
+    >>> split_cuts(range(10), SessionOptions(eval_fraction=0.25), TailOptions(test_fraction=0.2))
+    Cuts(eval=6, test=8)
+    """
+    ordered = sorted(start_times)
+    if not tail:
+        return Cuts(eval_cut(ordered, options))
+    if tail.test_days is not None:
+        test = _last_period(ordered, tail.test_days * _MS_PER_DAY)
+    else:
+        test = _last_share(ordered, tail.test_fraction or 0.0)
+    return Cuts(eval_cut(ordered[: bisect.bisect_left(ordered, test)], options), test)
+
+
+def _last_period(ordered: Sequence[int], length: float) -> int:
+    return ordered[-1] - int(length) + 1 if ordered else 0
+
+
+def _last_share(ordered: Sequence[int], fraction: float) -> int:
+    return ordered[-_held_out(len(ordered), fraction)] if ordered else 0
+
+
+def _held_out(sessions: int, fraction: float) -> int:
+    return max(1, int(sessions * fraction + 0.5))
+
+
+def output_split(source: str, start_time: int, cuts: Cuts | None) -> str:
+    """Names the split that a session of input split `source` goes to."""
+    if source != "train" or cuts is None:
+        return source
+    if cuts.test is not None and start_time >= cuts.test:
+        return "test"
+    return "eval" if start_time >= cuts.eval else "train"
+
+
+def timeline(
+    start_times: Mapping[str, Iterable[int]],
+    inputs: Collection[str],
+    options: SessionOptions,
+    tail: TailOptions,
+    now: int,
+) -> Timeline:
+    """Cuts train where eval is not given, and counts what the start times are like.
+
+    Args:
+      start_times: of all sessions of each input split that has some, in any order.
+      inputs: names of all input splits, also of those without a session.
+      options: how much becomes eval.
+      tail: how much becomes test.
+      now: the present, in ms.
+    """
+    ordered = {split: sorted(starts) for split, starts in start_times.items()}
+    counts = {f"{split}.distinct_starts": _distinct(starts) for split, starts in ordered.items()}
+    if "train" not in ordered or "eval" in inputs:
+        return Timeline(None, counts | time_counts(ordered, now))
+    cuts = split_cuts(ordered["train"], options, tail)
+    parts = _parts(ordered.pop("train"), cuts)
+    counts |= _surplus(parts, options, tail)
+    return Timeline(cuts, counts | time_counts({**parts, **ordered}, now))
+
+
+def _distinct(ordered: Sequence[int]) -> int:
+    return sum(1 for _ in itertools.groupby(ordered))
+
+
+def _parts(ordered: list[int], cuts: Cuts) -> dict[str, list[int]]:
+    """Cuts train's start times as `output_split` does its sessions."""
+    end = len(ordered) if cuts.test is None else bisect.bisect_left(ordered, cuts.test)
+    middle = bisect.bisect_left(ordered, cuts.eval, hi=end)
+    parts = {"train": ordered[:middle], "eval": ordered[middle:end]}
+    return parts if cuts.test is None else {**parts, "test": ordered[end:]}
+
+
+def _surplus(
+    parts: Mapping[str, Sequence[int]], options: SessionOptions, tail: TailOptions
+) -> dict[str, int]:
+    """Counts sessions that are cut off beyond a fraction, as they start with one that is in it."""
+    left = sum(map(len, parts.values()))
+    counts = {}
+    if "test" in parts:
+        if tail.test_fraction is not None:
+            wanted = _held_out(left, tail.test_fraction)
+            counts["test.sessions_beyond_fraction"] = len(parts["test"]) - wanted
+        left -= len(parts["test"])
+    if options.eval_hours is None and left:
+        wanted = _held_out(left, options.eval_fraction)
+        counts["eval.sessions_beyond_fraction"] = len(parts["eval"]) - wanted
+    return counts
+
+
+def split_pairs(splits: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs splits, the one that should be earlier first.
+
+    >>> split_pairs(["test", "train"])
+    [('train', 'test')]
+    """
+    names = set(splits)
+    return list(itertools.combinations([split for split in SPLITS if split in names], 2))
+
+
+def time_counts(ordered: Mapping[str, Sequence[int]], now: int) -> dict[str, int]:
+    """Counts by output split what its start times are like.
+
+    `first_start` and `last_start` are times in ms; `sessions_before_1990` and `sessions_in_future`
+    (more than a day after `now`) start when no click log was or is written;
+    `sessions_before_end_of.{other}` start before the last session of a split that should precede.
+
+    Args:
+      ordered: start times of each output split, ascending.
+      now: the present, in ms.
+    """
+    filled = {split: starts for split, starts in ordered.items() if starts}
+    counts = {}
+    for split, starts in filled.items():
+        future = len(starts) - bisect.bisect_right(starts, now + _MS_PER_DAY)
+        counts[f"{split}.first_start"] = starts[0]
+        counts[f"{split}.last_start"] = starts[-1]
+        counts[f"{split}.sessions_before_1990"] = bisect.bisect_left(starts, _PLAUSIBLE_FROM)
+        counts[f"{split}.sessions_in_future"] = future
+    for early, late in split_pairs(filled):
+        before = bisect.bisect_left(filled[late], filled[early][-1])
+        counts[f"{late}.sessions_before_end_of.{early}"] = before
+    return counts

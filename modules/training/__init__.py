@@ -1,0 +1,1 @@
+"""Fits: epochs, checkpoints, and what is selected on split eval."""

@@ -1,0 +1,220 @@
+"""What a fit remembers from epoch to epoch, also across a kill: progress, best epoch, weights."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from modules.evaluation.selection_metric import selection_score
+from modules.model.two_tower import MRR, RECALL, TwoTower
+
+_HISTORY = "history.json"
+
+# Tells what a model reaches on split eval: Recall@20 and MRR@20.
+Judge = Callable[[TwoTower], tuple[float, float]]
+
+
+class EpochKeeper(tf.keras.callbacks.Callback):
+    """Judges epochs, prints a line for each, stops early, keeps the best, and survives a kill.
+
+    Use `callbacks()`, which also has Keras's own that saves weights and epoch number and restores
+    them; the history that early stopping goes by is restored here. What is judged and kept are the
+    averaged weights, where the optimizer averages them.
+    """
+
+    def __init__(
+        self, folder: str, epochs: int, patience: int | None, judge: Judge | None = None
+    ) -> None:
+        """Reads the history of a killed fit, if there is one.
+
+        Args:
+          folder: for this fit alone, of any file system that TensorFlow knows; created when
+            first needed.
+          epochs: most epochs.
+          patience: epochs without a better `selection_score` before the fit ends; None
+            never stops early, and the last epoch is the best.
+          judge: of each epoch; needed with patience.
+        """
+        super().__init__()
+        self.epochs = epochs
+        self._folder = folder
+        self._patience = patience
+        self._judge = judge
+        self.history: list[dict[str, float]] = []  # what TensorBoard shows, an entry per epoch
+        self._started = 0.0
+        path = os.path.join(folder, _HISTORY)
+        if tf.io.gfile.exists(path):
+            try:
+                self.history = _read_history(path)
+            except ValueError as error:
+                self._start_afresh(error)
+        elif tf.io.gfile.exists(folder):  # weights of epochs that nobody knows how good they were
+            tf.io.gfile.rmtree(folder)
+        self._resumed = bool(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch to train to, counted from 1."""
+        if self._patience is None:
+            return len(self.history)
+        recall, mrr = ([epoch[f"val_{name}"] for epoch in self.history] for name in (RECALL, MRR))
+        return 1 + int(np.argmax(selection_score(recall, mrr)))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end: all epochs ran, or it stopped early."""
+        return len(self.history) >= self.epochs or self._out_of_patience
+
+    @property
+    def end(self) -> int:
+        """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
+        return len(self.history) if self.finished else self.epochs
+
+    def fit(self, train: Callable[[], TwoTower]) -> TwoTower:
+        """Trains a model and loads the weights of its best epoch.
+
+        Args:
+          train: makes a model and trains it up to epoch `end` with `callbacks()`; called again
+            where what an interrupted fit left turns out to be damaged.
+        """
+        try:
+            model = train()
+            self.restore_best(model)
+        except Exception as error:  # Damaged files raise many kinds, TensorFlow's and Python's.
+            if not self._may_be_damaged:
+                raise
+            self._start_afresh(error)
+            return self.fit(train)
+        return model
+
+    @property
+    def _may_be_damaged(self) -> bool:
+        """Whether an interrupted fit's files are read now: before the first epoch or at the end."""
+        return self._resumed and (not self._started or self.finished)
+
+    def _start_afresh(self, error: Exception) -> None:
+        """Forgets all epochs, since what an interrupted fit left of them cannot be used."""
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(
+            f"    what an interrupted run left in {self._folder} is damaged, training starts "
+            f"again: {reason}",
+            flush=True,
+        )
+        if tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
+        self.history, self._started, self._resumed = [], 0.0, False
+
+    def callbacks(self) -> list[tf.keras.callbacks.Callback]:
+        """Returns this keeper and the callback that saves and restores weights, in due order.
+
+        After a kill between the two there is one epoch too much in the history, which is run
+        again; the other way round one would be missing, and all later ones misnumbered.
+        """
+        folder = os.path.join(self._folder, "backup")
+        return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
+
+    def restore_best(self, model: TwoTower) -> None:
+        """Loads the weights of the best epoch."""
+        if self._patience is not None:
+            model.load_weights(self._weights(self.best_epoch)).expect_partial()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock; forgets epochs that are run again, and weights no longer the best."""
+        if epoch and not self._started:
+            print(f"    resumed after epoch {epoch}", flush=True)
+        elif self._resumed and not self._started:
+            print("    an interrupted fit's weights are gone, training starts again", flush=True)
+        del self.history[epoch:]
+        if self._patience is not None and self.history:
+            # Only now: until this epoch's predecessor was backed up, it could have to run again.
+            outdated = set(tf.io.gfile.glob(self._weights("*") + ".*"))
+            for path in outdated - set(tf.io.gfile.glob(self._weights(self.best_epoch) + ".*")):
+                tf.io.gfile.remove(path)
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Judges, keeps and prints the epoch; adds to `logs` what TensorBoard is to show too."""
+        assert logs is not None
+        logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
+        judge = self._judge
+        with _averaged_weights(self.model) if judge else contextlib.nullcontext():
+            temperature = self.model.query_tower.temperature
+            if temperature is not None:
+                logs["temperature"] = temperature
+            if judge:
+                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = judge(self.model)
+            self.history.append({name: float(value) for name, value in logs.items()})
+            tf.io.gfile.makedirs(self._folder)
+            if self._patience is not None and self.best_epoch == epoch + 1:
+                self.model.save_weights(self._weights(epoch + 1))
+        self._write_history()
+        self._print_epoch(epoch, time.perf_counter() - self._started)
+        if self._out_of_patience:
+            self.model.stop_training = True
+
+    def _weights(self, epoch: int | str) -> str:
+        return os.path.join(self._folder, f"best-{epoch}")
+
+    def _write_history(self) -> None:
+        path = os.path.join(self._folder, _HISTORY)
+        with tf.io.gfile.GFile(path + ".new", "w") as file:
+            text = json.dumps(self.history)
+            file.write(f"{_checksum(text)} {text}")
+        tf.io.gfile.rename(path + ".new", path, overwrite=True)
+
+    def _print_epoch(self, epoch: int, seconds: float) -> None:
+        values = self.history[-1]
+        parts = [f"loss {values['mean_loss']:.3f}"]
+        if f"val_{RECALL}" in values:
+            parts += [f"eval {name} {values[f'val_{name}']:.4f}" for name in (RECALL, MRR)]
+        parts += [f"{values['targets_per_second']:,.0f} targets/s", f"{seconds:.1f} s"]
+        print(f"    epoch {epoch + 1}/{self.epochs}  " + "  ".join(parts), flush=True)
+
+    @property
+    def _out_of_patience(self) -> bool:
+        if self._patience is None or not self.history:
+            return False
+        return len(self.history) - self.best_epoch >= self._patience
+
+
+def _read_history(path: str) -> list[dict[str, float]]:
+    """Reads what `_write_history` wrote.
+
+    Raises:
+      ValueError: the file is not as it was written.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        checksum, _, text = file.read().decode("utf-8", "replace").partition(" ")
+    if checksum != _checksum(text):
+        raise ValueError(f"{path} does not have the content that was written")
+    history: list[dict[str, float]] = json.loads(text)
+    return history
+
+
+def _checksum(text: str) -> str:
+    """One changed digit would make another epoch the best one."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
+    """Puts the optimizer's averages, if it has any, in the place of the weights for a while.
+
+    At the end of a fit Keras itself leaves the averages in the weights.
+    """
+    weights = model.trainable_variables
+    trained = [weight.numpy() for weight in weights]
+    model.optimizer.finalize_variable_values(weights)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, trained, strict=True):
+            weight.assign(value)

@@ -1,0 +1,252 @@
+"""Fits of the model: one that chooses on `eval`, and one that learns from all there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from modules.config.options import TrainerOptions
+from modules.data import batching
+from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.model import cooccurrence_neighbors
+from modules.model.lazy_adam import LazyAdam
+from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.training import score_adjustment_search
+from modules.training.epoch_callbacks import EpochKeeper, Judge
+from modules.training.run_context import Job
+from modules.training.score_adjustment_search import ROUGH_GRID, ScalarGrid, ServingScalars
+
+# Targets judged at a time; each batch computes the vectors of the whole catalogue.
+_JUDGED_TARGETS = 4096
+
+
+class Windows(NamedTuple):
+    """What a fit learns from and is judged by.
+
+    Attributes:
+      train: dataset of chunks of (context, target).
+      item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the fit
+        must not know.
+      evaluation: likewise of split eval, or a sample of it, without items that have no training
+        event; None where no epoch is judged.
+    """
+
+    train: tf.data.Dataset
+    item_counts: tf.Tensor
+    evaluation: tf.data.Dataset | None = None
+
+
+class Fitted(NamedTuple):
+    """A fitted model, what was chosen on split eval, and what that reached there.
+
+    Attributes:
+      model: with the weights of the best epoch, or fitted anew for as many.
+      epochs: number of the best epoch.
+      scalars: for serving.
+      recall: Recall@20 over the steps of split eval, `enough_steps` of them, with the scalars, of
+        the fit that chose; NaN if nothing was judged.
+      mrr: likewise MRR@20.
+    """
+
+    model: TwoTower
+    epochs: int
+    scalars: ServingScalars
+    recall: float
+    mrr: float
+
+
+def choose_and_refit(
+    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> Fitted:
+    """Returns the model to export, fitted on train, or on train and eval with `refit`.
+
+    The weight of popularity is in its vectors.
+
+    Args:
+      job: options and folders.
+      vocabulary: all known items.
+      train_files: Transform's windows of split train.
+      eval_files: likewise of split eval.
+    """
+    options = job.trainer
+    epochs, scalars = options.epochs, ScalarGrid().with_fixed(options).at(0, 0, 0)
+    recall = mrr = np.nan
+    if options.chooses or not options.refit:
+        windows = choosing_windows(job, vocabulary, train_files, eval_files)
+        model, epochs, scalars, recall, mrr = choose(job, "choose", windows)
+    if options.refit:
+        both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
+        model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
+    model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
+    return Fitted(model, epochs, scalars, recall, mrr)
+
+
+def choosing_windows(
+    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> Windows:
+    """Reads what the fit that chooses learns from and is judged by.
+
+    Arguments are those of `choose_and_refit`.
+
+    Raises:
+      ValueError: early stopping is on and there is nothing to judge by.
+    """
+    train, evaluation = _windows(job, train_files), _windows(job, eval_files)
+    counts = _item_counts(vocabulary)
+    if job.trainer.refit:
+        # The vocabulary holds eval's items too; the fit that chooses must not know them.
+        counts = batching.item_counts(train, len(counts))
+    evaluation = evaluation.map(
+        lambda context, target: batching.keep_items(context, target, counts > 0)
+    )
+    steps = score_adjustment_search.enough_steps(int(counts.shape[0]))
+    evaluation = batching.sampled_windows(evaluation, steps).cache()
+    if job.trainer.early_stopping_patience is not None:
+        _check_evaluation(evaluation)
+    return Windows(train, counts, evaluation)
+
+
+def choose(job: Job, name: str, windows: Windows) -> Fitted:
+    """Fits a model, and chooses the number of epochs and the serving scalars on split eval.
+
+    Arguments are those of `fit`.
+    """
+    options = job.trainer
+    judge = epoch_judge(windows, options)
+    patience = options.early_stopping_patience
+    keeper = EpochKeeper(_checkpoints(job, name), options.epochs, patience, judge)
+    model = fit(job, name, windows, keeper)
+    scalars, recall, mrr = score_adjustment_search.choose(
+        model.judged_steps(_evaluation_batches(windows.evaluation)),
+        ScalarGrid().with_fixed(options),
+    )
+    print(
+        f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
+        f"+{scalars.seen.earlier_item_boost:g}, popularity {scalars.popularity_weight:+g}:  "
+        f"eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
+        flush=True,
+    )
+    return Fitted(model, keeper.best_epoch, scalars, recall, mrr)
+
+
+def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
+    """Returns a new model with the weights of its best epoch.
+
+    Picks up where a killed run of the same job stopped.
+
+    Args:
+      job: options and folders.
+      name: of the fit, also of its folder for TensorBoard.
+      windows: to learn from.
+      keeper: of this fit; judges its epochs, or not.
+    """
+    return keeper.fit(lambda: _train(job, name, windows, keeper))
+
+
+def _train(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
+    options = job.trainer
+    tf.keras.utils.set_random_seed(options.seed)
+    neighbors = _neighbors(job, windows)
+    with _strategy().scope():
+        model = TwoTower(windows.item_counts, job.model, options, neighbors)
+        model.compile(optimizer=_optimizer(options))
+        # A fit that was finished before it was killed takes no step, but averages its weights.
+        model.query_tower(tf.constant([[FIRST_ITEM]]))
+        model.candidate_tower(tf.constant([FIRST_ITEM]))
+        model.optimizer.build(model.trainable_variables)
+    batches = batching.training_batches(
+        windows.train, options.batch_targets, options.reversed_sessions, options.seed
+    )
+    board = tf.keras.callbacks.TensorBoard(
+        os.path.join(job.logs, name), write_graph=False, profile_batch=0
+    )
+    model.fit(batches, epochs=keeper.end, callbacks=[*keeper.callbacks(), board], verbose=0)
+    return model
+
+
+def epoch_judge(windows: Windows, options: TrainerOptions) -> Judge:
+    """Returns what judges an epoch: by split eval, its session items' scalars roughly chosen.
+
+    Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
+    where the current item, which serving demotes, is in the way. Popularity counts only where the
+    options fix its weight.
+
+    Args:
+      windows: whose `evaluation` to judge by.
+      options: scalars that they fix are not chosen.
+    """
+    grid = ROUGH_GRID.with_fixed(options)
+
+    def judge(model: TwoTower) -> tuple[float, float]:
+        steps = model.judged_steps(_evaluation_batches(windows.evaluation))
+        _, recall, mrr = score_adjustment_search.choose(steps, grid)
+        return recall, mrr
+
+    return judge
+
+
+def _checkpoints(job: Job, name: str) -> str:
+    return os.path.join(job.checkpoints, name)
+
+
+def _windows(job: Job, files: Sequence[str]) -> tf.data.Dataset:
+    chunks = batching.window_chunks(files, job.features.max_context)
+    return batching.in_one_chunk(chunks, job.trainer.memory_limit_mb)
+
+
+def _evaluation_batches(evaluation: tf.data.Dataset) -> tf.data.Dataset:
+    return batching.evaluation_batches(evaluation, _JUDGED_TARGETS)
+
+
+def _neighbors(job: Job, windows: Windows) -> cooccurrence_neighbors.ItemNeighbors | None:
+    if not job.model.neighbors:
+        return None
+    items = (batching.window_items(*chunk).numpy() for chunk in windows.train)
+    together = cooccurrence_neighbors.cooccurrences(items, len(windows.item_counts))
+    return cooccurrence_neighbors.nearest_neighbors(together, job.model.neighbors)
+
+
+def _check_evaluation(evaluation: tf.data.Dataset) -> None:
+    """Checks that there is something to choose epochs by.
+
+    Raises:
+      ValueError: there is nothing.
+    """
+    if not any(int(tf.size(target)) for _, target in evaluation):
+        raise ValueError(
+            "early stopping judges by split eval, but none of its sessions has two items that the "
+            "training sessions hold too. Make eval longer (sessions.eval_fraction), or set "
+            "trainer.early_stopping_patience=null to train all epochs."
+        )
+
+
+def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
+    counts = vocabulary.counts[: vocabulary.catalogue_size]
+    return tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
+
+
+def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
+    # On GPUs Keras compiles by XLA, which would do it anew for every number of rows touched.
+    further: dict[str, Any] = {"jit_compile": False}
+    if options.weight_averaging:
+        further |= {"use_ema": True, "ema_momentum": options.weight_averaging}
+    optimizer = {
+        "lazy_adam": LazyAdam,
+        "adam": tf.keras.optimizers.Adam,
+        "adamw": tf.keras.optimizers.AdamW,
+        "adagrad": tf.keras.optimizers.Adagrad,
+    }[options.optimizer](options.learning_rate, **further)
+    if options.precision == "mixed_float16":
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _strategy() -> tf.distribute.Strategy:
+    """Chooses by the devices found: several GPUs train in step, one or none needs no strategy."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

@@ -1,0 +1,106 @@
+"""What one run of Trainer or Tuner works with, read from TFX's arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from modules.config.options import FeatureOptions, ModelOptions, TrainerOptions, from_json
+from modules.data.batching import window_chunks, windows_digest
+
+SEARCHED_SECTIONS = ("model", "trainer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What one Trainer run works with.
+
+    Attributes:
+      features: options of Transform.
+      model: options of the towers.
+      trainer: options of the fit.
+      digest: of data, options and code.
+      checkpoints: folder that outlives a killed run; it belongs to the digest.
+      logs: folder for TensorBoard.
+    """
+
+    features: FeatureOptions
+    model: ModelOptions
+    trainer: TrainerOptions
+    digest: str
+    checkpoints: str
+    logs: str
+
+    def forget_progress(self) -> None:
+        """Removes what a killed run would have gone on from."""
+        if tf.io.gfile.exists(self.checkpoints):
+            tf.io.gfile.rmtree(self.checkpoints)
+
+
+def input_files(patterns: Sequence[str]) -> list[str]:
+    """Returns the files that match TFX's patterns, sorted."""
+    return sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
+
+
+def read_job(fn_args: FnArgs, *splits: Sequence[str]) -> Job:
+    """Builds the job of a component's run.
+
+    Args:
+      fn_args: of Trainer or Tuner. `custom_config` has the option classes' fields under `features`,
+        `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder` and the
+        `source_digest` of the code; values in `hyperparameters`, named `section.field`, win over
+        them.
+      *splits: files of windows that the fits depend on, those of each split.
+    """
+    config = fn_args.custom_config
+    sections = {name: dict(config[name]) for name in ("features", *SEARCHED_SECTIONS)}
+    found = (fn_args.hyperparameters or {}).get("values", {})
+    sections = overlay(sections, found)
+    read = {**sections, "tuner": config.get("tuner")}
+    digest = hashlib.sha256(json.dumps(read, sort_keys=True).encode())
+    digest.update(config["source_digest"].encode())
+    features = from_json(FeatureOptions, sections["features"])
+    for of_split in splits:
+        windows = window_chunks(of_split, features.max_context)
+        digest.update(windows_digest(windows).encode())
+    return Job(
+        features,
+        from_json(ModelOptions, sections["model"]),
+        from_json(TrainerOptions, sections["trainer"]),
+        digest.hexdigest(),
+        os.path.join(config["checkpoint_folder"], digest.hexdigest()[:16]),
+        fn_args.model_run_dir or fn_args.working_dir,
+    )
+
+
+def with_hyperparameters(job: Job, values: Mapping[str, Any]) -> Job:
+    """Returns the job with other options of model and trainer, by `section.field`."""
+    sections = {name: dataclasses.asdict(getattr(job, name)) for name in SEARCHED_SECTIONS}
+    sections = overlay(sections, values)
+    return dataclasses.replace(
+        job,
+        model=from_json(ModelOptions, sections["model"]),
+        trainer=from_json(TrainerOptions, sections["trainer"]),
+    )
+
+
+def overlay(
+    sections: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Puts values named `section.field` over those of sections.
+
+    >>> overlay({"model": {"gru_units": 64, "copy_lags": 10}}, {"model.gru_units": 32})
+    {'model': {'gru_units': 32, 'copy_lags': 10}}
+    """
+    result = {name: dict(section) for name, section in sections.items()}
+    for name, value in values.items():
+        section, field = name.split(".", 1)
+        result[section][field] = value
+    return result

@@ -1,0 +1,162 @@
+"""The serving scalars, and how they are chosen on split eval: by ranking under a grid of them.
+
+Two are for items of the session (`modules.serving.score_adjustments`), one is for all items: what
+popularity adds to a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.config.options import TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.prediction_steps import JudgedSteps
+from modules.evaluation.selection_metric import selection_score
+from modules.serving.score_adjustments import SeenItemScores
+
+_CUTOFF = 20
+_ENOUGH_STEPS = 20_000  # a standard error of .003
+_ENOUGH_SCORES = 2_000_000_000  # a minute or so
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+
+class ServingScalars(NamedTuple):
+    """What is added to scores.
+
+    Attributes:
+      seen: to those of the session's items.
+      popularity_weight: to each item's: this, times the logarithm of its training events.
+    """
+
+    seen: SeenItemScores
+    popularity_weight: float
+
+
+class ScalarGrid(NamedTuple):
+    """Values to try for each scalar of TrainerOptions; of equally good ones the first is taken."""
+
+    current_item_penalty: Sequence[float] = (
+        *(0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0),
+        *(-0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0, -8.0),
+    )
+    earlier_item_boost: Sequence[float] = (
+        0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0
+    )  # fmt: skip
+    popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+    def with_fixed(self, options: TrainerOptions) -> ScalarGrid:
+        """Returns the grid with nothing but the fixed value of each scalar that the options fix."""
+        fixed = {name: getattr(options, name) for name in self._fields}
+        return self._replace(
+            **{name: (value,) for name, value in fixed.items() if value is not None}
+        )
+
+    def at(self, weight: int, penalty: int, boost: int) -> ServingScalars:
+        """Returns the scalars at a place of the grid."""
+        seen = SeenItemScores(self.current_item_penalty[penalty], self.earlier_item_boost[boost])
+        return ServingScalars(seen, self.popularity_weight[weight])
+
+
+# For judging epochs: ranks under it take as long as the scores themselves, a fifth of the whole
+# grid's time. Popularity would double that, and adds about the same in every epoch.
+ROUGH_GRID = ScalarGrid(
+    current_item_penalty=(-2.0, 0.0, 2.0),
+    earlier_item_boost=(0.0, 2.0, 8.0),
+    popularity_weight=(0.0,),
+)
+
+
+def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScalars, float, float]:
+    """Chooses the scalars by `selection_score`; of equal ones, those that come first.
+
+    Args:
+      blocks: steps to judge by; `enough_steps` of them are enough.
+      grid: values to try.
+
+    Returns:
+      The scalars, and Recall@20 and MRR@20 that they reach: the first values and NaN without any
+      step.
+    """
+    gains: list[npt.NDArray[np.float64]] = []
+    steps = 0
+    for block in blocks:
+        rank = grid_ranks(block, grid)
+        hit = rank <= _CUTOFF
+        gains.append(np.stack([hit.sum(-1), np.where(hit, 1 / rank, 0).sum(-1)]))
+        steps += rank.shape[-1]
+    if not steps:
+        return grid.at(0, 0, 0), np.nan, np.nan
+    recall, mrr = np.sum(gains, axis=0) / steps
+    best = np.unravel_index(np.argmax(selection_score(recall, mrr)), recall.shape)
+    return grid.at(*map(int, best)), float(recall[best]), float(mrr[best])
+
+
+def enough_steps(catalogue: int) -> int:
+    """Returns how many steps to judge by: 20,000, fewer of a catalogue above 100,000 items."""
+    return min(_ENOUGH_STEPS, _ENOUGH_SCORES // catalogue)
+
+
+def grid_ranks(steps: JudgedSteps, grid: ScalarGrid) -> IntArray:
+    """Ranks each target under every choice of scalars, without scoring the catalogue again.
+
+    Returns:
+      int64 `[popularity weights, penalties, boosts, steps]`, conservative ranks as in
+      `modules.evaluation.metrics`.
+    """
+    ranks = []
+    for weight in grid.popularity_weight:
+        scores = steps.scores + np.float32(weight) * steps.popularity
+        seen = (grid.current_item_penalty, grid.earlier_item_boost)
+        ranks.append(_ranks(scores, steps.context, steps.target, *seen))
+    return np.stack(ranks)
+
+
+def _ranks(
+    scores: FloatArray,
+    context: npt.NDArray[np.integer[Any]],
+    target: npt.NDArray[np.integer[Any]],
+    penalties: Sequence[float],
+    boosts: Sequence[float],
+) -> IntArray:
+    """Ranks each target under every pair of a penalty and a boost, `[penalties, boosts, steps]`."""
+    rows = np.arange(len(target))
+    length = np.count_nonzero(context, axis=1)
+    current = context[rows, length - 1]
+    items = np.sort(np.where(context == PADDING, current[:, None], context), axis=1)
+    is_first = np.diff(items, axis=1, prepend=-1) != 0
+    places, of_target = items - FIRST_ITEM, target - FIRST_ITEM
+    base = np.where(is_first, np.take_along_axis(scores, places, axis=1), -np.inf)
+    is_current = items == current[:, None]
+    target_score = scores[rows, of_target]
+    target_is_current = target == current
+    target_is_earlier = (items == target[:, None]).any(axis=1) & ~target_is_current
+
+    def not_below(shift: float, chosen: npt.NDArray[np.bool_]) -> IntArray:
+        """Counts candidates outside the session whose score is not below target + shift."""
+        limit = (target_score[chosen] + np.float32(shift))[:, None]
+        everyone = scores.shape[1] - np.count_nonzero(scores[chosen] < limit, axis=1)
+        seen = np.count_nonzero(~(base[chosen] < limit) & is_first[chosen], axis=1)
+        return everyone - seen
+
+    is_new = ~(target_is_current | target_is_earlier)
+    ranks = np.empty((len(penalties), len(boosts), len(target)), np.int64)
+    ranks[:, :, is_new] = not_below(0.0, is_new)
+    for p, penalty in enumerate(penalties):
+        ranks[p, :, target_is_current] = not_below(-penalty, target_is_current)[:, None]
+    for b, boost in enumerate(boosts):
+        ranks[:, b, target_is_earlier] = not_below(boost, target_is_earlier)
+    for p, penalty in enumerate(penalties):
+        for b, boost in enumerate(boosts):
+            bonus = np.where(is_current, np.float32(-penalty), np.float32(boost))
+            shift = np.where(target_is_current, -penalty, np.where(target_is_earlier, boost, 0.0))
+            limit = (target_score + shift.astype(np.float32))[:, None]
+            ranks[p, b] += np.count_nonzero(~(base + bonus < limit) & is_first, axis=1)
+    ranks[:, :, ~(target_score > -np.inf)] = UNRANKED  # NaN too, which is above nothing
+    return ranks

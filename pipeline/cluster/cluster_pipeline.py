@@ -1,0 +1,190 @@
+"""The pipeline as a cluster runs it: built by the same `create_pipeline` as a local run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import Channel
+
+from components.previous_run.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from modules.files.patterns import is_uri
+from modules.sessions.time_splits import SPLITS
+from pipeline.cluster.deployment import Deployment, load_beam_arguments
+from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
+from pipeline.code_fingerprint import source_digest
+from pipeline.config import Config, ConfigError, Paths, load_config
+from pipeline.data_files import DataOptions
+from pipeline.pipeline import create_pipeline
+from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns
+
+# Relative to the working directory of the image, which is the project.
+SCHEMA_FOLDER = "pipeline/schema"
+ACCEPTED = "{}/accepted"
+CHECKPOINTS = "{}/checkpoints"
+
+
+def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Config:
+    """Reads a preset for a run on a cluster: file names stay relative to the data folder.
+
+    Args:
+      preset: name of a preset, or path of a YAML file.
+      overrides: `section.key=value` each.
+      beam: name or path of a Beam preset.
+
+    Raises:
+      ConfigError: with all that cannot be used.
+    """
+    config = load_config(preset, overrides, data=None)
+    if config.serving.infra_validator != "none":
+        raise ConfigError(
+            preset,
+            [
+                "serving.infra_validator must be none on a cluster, got "
+                f"{config.serving.infra_validator!r}: TFX compiles no InfraValidator for Kubeflow "
+                "Pipelines v2; ServingValidator runs there"
+            ],
+        )
+    return dataclasses.replace(
+        config,
+        name=config.name.lower(),
+        data=_relative(config.data, preset),
+        user_code="module_path",
+        beam_pipeline_args=load_beam_arguments(beam),
+    )
+
+
+def _relative(data: DataOptions, preset: str) -> DataOptions:
+    """Returns the splits' patterns relative to the data folder."""
+    problems = []
+    for split in SPLITS:
+        pattern = getattr(data, split)
+        if pattern and (pattern.startswith(("/", "~")) or is_uri(pattern)):
+            problems.append(
+                f"data.{split} must be relative to the data folder of the cluster, got "
+                f"{pattern!r}: give the name alone; the folder is a parameter of the run"
+            )
+    if problems:
+        raise ConfigError(preset, problems)
+    return dataclasses.replace(data, folder=None, generate=False)
+
+
+def cluster_paths(deployment: Deployment) -> Paths:
+    """Returns the paths of a run on the cluster: no path of this machine is among them."""
+    return Paths(
+        pipeline_root=deployment.pipeline_root,
+        metadata="",
+        push_folder=deployment.push_folder,
+        checkpoint_folder=CHECKPOINTS.format(deployment.state_folder),
+        schema=SCHEMA_FOLDER,
+        modules="modules",
+    )
+
+
+def from_folders(deployment: Deployment) -> EarlierRuns:
+    """Looks into the folders that the runs share.
+
+    Kubeflow Pipelines runs no Resolver, and Vertex's own finds a model only by a blessing whose
+    model id TFX translates for its own Evaluator alone. So both targets read the push folder.
+    """
+    digest = source_digest("components.previous_run.component")
+    accepted = ACCEPTED.format(deployment.state_folder)
+
+    def keep(statistics: Channel, data_gate: BaseNode) -> list[BaseNode]:
+        keeper = StatisticsKeeper(statistics, accepted, digest)
+        keeper.add_upstream_node(data_gate)
+        return [keeper]
+
+    return EarlierRuns(
+        KeptStatistics(accepted, digest).with_id("AcceptedStatistics"),
+        LatestPushedModel(deployment.push_folder, digest).with_id(BLESSED_MODEL_ID),
+        keep,
+    )
+
+
+def create_cluster_pipeline(config: Config, deployment: Deployment) -> Pipeline:
+    """Builds the pipeline of a run on the cluster; nothing is written."""
+    data = dataclasses.replace(config.data, folder=deployment.data_folder)
+    config = dataclasses.replace(config, data=data)
+    return create_pipeline(config, cluster_paths(deployment), from_folders(deployment))
+
+
+def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimeParameter]:
+    """Returns the values that a run may choose, with their defaults.
+
+    A node that the pipeline does not have is left out by the compiler.
+    """
+    return [
+        RuntimeParameter(
+            "data_folder",
+            deployment.data_folder,
+            "folder of the click logs",
+            {
+                "SessionExampleGen": Binding("data_folder", "input_base"),
+                "Report": Binding("data_folder", "config", ("data", "folder")),
+            },
+        ),
+        RuntimeParameter(
+            "span",
+            NO_SPAN,
+            "number that {SPAN} in the file names stands for; -1 takes the newest",
+            {"SessionExampleGen": Binding("span", "range_config", form="span", minimum=NO_SPAN)},
+        ),
+        RuntimeParameter(
+            "epochs",
+            config.trainer.epochs,
+            "most passes over the training data",
+            {
+                **_of_fits(Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1)),
+                "Report": Binding("epochs", "config", ("trainer", "epochs"), minimum=1),
+            },
+        ),
+        _thresholds(config, "thresholds", "lowest values that are blessed"),
+        _thresholds(config, "change_thresholds", "least differences to the last pushed model"),
+        RuntimeParameter(
+            "push_folder",
+            deployment.push_folder,
+            "gets one numbered folder per pushed model",
+            {
+                BLESSED_MODEL_ID: Binding("push_folder", "push_folder"),
+                "Pusher": Binding("push_folder", "push_destination", _PUSH_PATH),
+                "IndexPusher": Binding("push_folder", "push_destination", _PUSH_PATH, "{}_index"),
+            },
+        ),
+        RuntimeParameter(
+            "state_folder",
+            deployment.state_folder,
+            "checkpoints of killed fits and statistics of accepted data",
+            {
+                "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
+                "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
+                **_of_fits(
+                    Binding("state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS)
+                ),
+            },
+        ),
+    ]
+
+
+def _of_fits(binding: Binding) -> dict[str, Binding]:
+    """Returns a binding for all nodes that fit models: they are given the same."""
+    return dict.fromkeys(("Tuner", "Trainer"), binding)
+
+
+def _thresholds(config: Config, name: str, description: str) -> RuntimeParameter:
+    """Returns thresholds of the model gate as a parameter: JSON, metric name -> number."""
+    return RuntimeParameter(
+        name,
+        json.dumps(dict(getattr(config.gate, name)), sort_keys=True),
+        f"{description}: JSON, metric name to number",
+        {
+            "ModelGate": Binding(name, "options", (name,), "json"),
+            "Report": Binding(name, "config", ("gate", name), "json"),
+        },
+    )
+
+
+_PUSH_PATH = ("filesystem", "base_directory")

@@ -1,0 +1,183 @@
+"""Turns the TFX pipeline into a specification that the backends run.
+
+TFX's compiler gives the graph and the components; what it leaves out or gets wrong for them is put
+right here, on the JSON form: runtime parameters with defaults, resources, caching, arguments of the
+entrypoint, and the platform document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+from tfx.dsl.components.base.base_driver import BaseDriver
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+    KubeflowV2DagRunner,
+    KubeflowV2DagRunnerConfig,
+)
+from tfx.orchestration.pipeline import Pipeline
+from tfx.utils import name_utils
+
+from modules.config.yaml_text import Dumper
+from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, runtime_parameters
+from pipeline.cluster.deployment import DEFAULT, Deployment, Resources
+from pipeline.cluster.executor_input import OUTPUTS
+from pipeline.cluster.runtime_parameters import FLAG, TYPES, RuntimeParameter, encode
+from pipeline.config import Config, ConfigError
+from setup import NAME, VERSION
+
+Spec = dict[str, Any]
+
+# Relative to the working directory of the image: no interpreter flag puts the script's own folder
+# behind the project otherwise, and a package named kubeflow exists on PyPI.
+COMMAND = ("python", "kubeflow/entrypoint.py")
+# Their results depend on folders whose content KFP's cache cannot see.
+UNCACHED = (
+    "SessionExampleGen",
+    "LatestBlessedModel",
+    "AcceptedStatistics",
+    "StatisticsKeeper",
+    "Pusher",
+    "IndexPusher",
+)
+# Nodes that a configuration switches on; one deployment file does for all configurations.
+OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher")
+
+
+def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
+    """Compiles the pipeline into a PipelineSpec of schema 2.1.0, in its JSON form.
+
+    Raises:
+      ConfigError: resources are given to a node that no configuration has.
+    """
+    pipeline = create_cluster_pipeline(config, deployment)
+    spec = _compile_with_tfx(pipeline, deployment)
+    spec["sdkVersion"] = f"{NAME}-{VERSION}"
+    spec["defaultPipelineRoot"] = deployment.pipeline_root
+    nodes = {node.id: node for node in pipeline.components}
+    _check_resources(deployment, nodes)
+    for node_id, node in nodes.items():
+        _finish_node(spec, node, deployment.resources_of(node_id))
+    for parameter in runtime_parameters(config, deployment):
+        _add_parameter(spec, parameter)
+    return spec
+
+
+def _check_resources(deployment: Deployment, nodes: Iterable[str]) -> None:
+    known = {*nodes, *OPTIONAL, DEFAULT}
+    problems = [
+        f"resources.{name} is for no node of the pipeline: there are {', '.join(sorted(known))}"
+        for name in deployment.resources
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError("of the deployment", problems)
+
+
+def _compile_with_tfx(pipeline: Pipeline, deployment: Deployment) -> Spec:
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image=deployment.image,
+        default_commands=list(COMMAND),
+        use_pipeline_spec_2_1=True,
+    )
+    job = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
+    spec: Spec = job["pipelineSpec"]
+    return spec
+
+
+def _container(spec: Spec, node_id: str) -> dict[str, Any] | None:
+    label = spec["components"][node_id]["executorLabel"]
+    container: dict[str, Any] | None = spec["deploymentSpec"]["executors"][label].get("container")
+    return container
+
+
+def _finish_node(spec: Spec, node: BaseNode, resources: Resources) -> None:
+    """Completes a container: caching, resources and what the entrypoint has to know."""
+    task = spec["root"]["dag"]["tasks"][node.id]
+    if node.id in UNCACHED:
+        # KFP takes a missing option for "no"; an empty one says so in a reader's eyes too.
+        task["cachingOptions"] = {}
+    container = _container(spec, node.id)
+    if container is None:
+        return
+    # The backend ignores this hook of Vertex; the entrypoint runs our own driver on both.
+    container.pop("lifecycle", None)
+    container["resources"] = _resource_spec(resources)
+    container["args"] += ["--node", node.id, OUTPUTS, json.dumps(_declared_outputs(spec, node.id))]
+    if node.driver_class is not BaseDriver:
+        container["args"] += ["--driver_class_path", name_utils.get_full_name(node.driver_class)]
+
+
+def _declared_outputs(spec: Spec, node_id: str) -> list[str]:
+    """Returns the names by which the entrypoint tells the node's outputs from those KFP adds."""
+    definitions = spec["components"][node_id].get("outputDefinitions") or {}
+    return sorted({*definitions.get("artifacts", {}), *definitions.get("parameters", {})})
+
+
+def _resource_spec(resources: Resources) -> dict[str, Any]:
+    """Writes requests as the fields that KFP 2.0 and later and Vertex all read."""
+    spec: dict[str, Any] = {
+        "cpuLimit": resources.cpu,
+        "cpuRequest": resources.cpu,
+        "memoryLimit": resources.memory_gb,
+        "memoryRequest": resources.memory_gb,
+    }
+    if resources.gpu:
+        spec["accelerator"] = {"type": resources.gpu_type, "count": str(resources.gpu)}
+    return spec
+
+
+def _add_parameter(spec: Spec, parameter: RuntimeParameter) -> None:
+    """Adds a parameter to the pipeline and to the nodes it goes to."""
+    bindings = {n: b for n, b in parameter.bindings.items() if n in spec["components"]}
+    if not bindings:
+        return
+    kind = {"parameterType": TYPES[type(parameter.default)]}
+    root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    root[parameter.name] = {
+        **kind,
+        "defaultValue": parameter.default,
+        "description": parameter.description,
+        "isOptional": True,
+    }
+    for node_id, binding in bindings.items():
+        definitions = spec["components"][node_id]["inputDefinitions"].setdefault("parameters", {})
+        definitions[parameter.name] = dict(kind)
+        inputs = spec["root"]["dag"]["tasks"][node_id]["inputs"].setdefault("parameters", {})
+        inputs[parameter.name] = {"componentInputParameter": parameter.name}
+        _append_binding(_container(spec, node_id) or {"args": []}, binding)
+
+
+def _append_binding(container: dict[str, Any], binding: Any) -> None:
+    args = container["args"]
+    if FLAG in args:
+        place = args.index(FLAG) + 1
+        args[place] = json.dumps(json.loads(args[place]) + json.loads(encode([binding])))
+    else:
+        args += [FLAG, encode([binding])]
+
+
+class _Dumper(Dumper):
+    """Writes out what is the same for all nodes: people and other parsers read no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def to_yaml(spec: Spec, platform: dict[str, Any] | None) -> str:
+    """Writes the document for Kubeflow Pipelines: the specification, then the platform's part."""
+    documents: Iterable[Any] = [spec, platform] if platform else [spec]
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=100)
+
+
+def to_vertex_json(spec: Spec, deployment: Deployment) -> str:
+    """Writes Vertex's PipelineJob."""
+    job = {
+        "displayName": spec["pipelineInfo"]["name"],
+        "pipelineSpec": spec,
+        "runtimeConfig": {"gcsOutputDirectory": deployment.pipeline_root},
+    }
+    return json.dumps(job, indent=2, sort_keys=True) + "\n"

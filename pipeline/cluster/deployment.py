@@ -1,0 +1,169 @@
+"""The deployment file: where a compiled pipeline runs, as opposed to what it computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.config.parsing import build, convert, field_names
+from modules.config.yaml_text import parse_yaml, unwrap
+from modules.files.patterns import is_plain
+from modules.files.text_file import read_text
+from modules.messages.quoting import quote
+from pipeline.config import PROJECT, ConfigError
+
+TARGETS = ("oss", "vertex")
+BEAM_PRESETS = PROJECT / "kubeflow" / "beam"
+# What the KFP launcher copies to and from a pod; TFX itself cannot read or write these.
+COPIED_SCHEMES = ("minio://", "s3://")
+ROOT_SCHEMES = {"oss": ("gs://", *COPIED_SCHEMES), "vertex": ("gs://",)}
+DEFAULT = "default"
+
+
+@dataclasses.dataclass(frozen=True)
+class Resources:
+    """What a node's container asks for; requests and limits are the same.
+
+    Attributes:
+      cpu: cores.
+      memory_gb: memory in units of 10^9 bytes.
+      gpu: number of accelerators.
+      gpu_type: resource name on Kubernetes, accelerator type on Vertex.
+    """
+
+    cpu: float = 1.0
+    memory_gb: float = 4.0
+    gpu: int = 0
+    gpu_type: str = "nvidia.com/gpu"
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        problems = [
+            f"{name} must be above 0, got {getattr(self, name)!r}"
+            for name in ("cpu", "memory_gb")
+            if getattr(self, name) <= 0
+        ]
+        if self.gpu < 0:
+            problems.append(f"gpu must be 0 or more, got {self.gpu!r}")
+        return problems
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """Where a pipeline runs and keeps its files.
+
+    Attributes:
+      target: `oss` (Kubeflow Pipelines v2) or `vertex`.
+      image: container image that holds the code.
+      pipeline_root: bucket and prefix of all artifacts.
+      data_folder: default of the parameter of that name: folder of the click logs.
+      push_folder: likewise: gets one numbered folder per pushed model.
+      state_folder: likewise: checkpoints of killed fits, statistics of accepted data.
+      beam: name of a file in kubeflow/beam/, or the path of one.
+      platform: file with volumes, node selectors and so on; Vertex has none.
+      resources: by node id; `default` is for all others.
+    """
+
+    target: str = "oss"
+    image: str = ""
+    pipeline_root: str = ""
+    data_folder: str = ""
+    push_folder: str = ""
+    state_folder: str = ""
+    beam: str = "direct"
+    platform: str | None = None
+    resources: Mapping[str, Resources] = dataclasses.field(default_factory=dict)
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used."""
+        problems = []
+        if self.target not in TARGETS:
+            problems.append(f"target must be one of {', '.join(TARGETS)}, got {quote(self.target)}")
+        for name in ("image", "pipeline_root", "data_folder", "push_folder", "state_folder"):
+            value = getattr(self, name)
+            if not value:
+                problems.append(f"{name} is not set")
+            elif name.endswith(("_root", "_folder")) and not is_plain(value):
+                problems.append(
+                    f"{name} must have none of * ? [ \\ in it, got {quote(value)}: TFX takes "
+                    "them for patterns"
+                )
+        return problems
+
+    def resources_of(self, node: str) -> Resources:
+        """Returns what a node asks for."""
+        return self.resources.get(node) or self.resources.get(DEFAULT) or Resources()
+
+
+def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        values = parse_yaml(read_text(file))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
+    if not isinstance(values, dict):
+        problems.append(f"must hold a mapping, got {quote(values)}")
+        return {}
+    return values
+
+
+def _read_resources(values: Any, problems: list[str]) -> dict[str, Resources]:
+    if unwrap(values) is None:
+        return {}
+    if not isinstance(values, dict):
+        problems.append(f"resources must be a mapping of node ids, got {quote(values)}")
+        return {}
+    return {
+        node: build(
+            Resources,
+            wanted,
+            f"resources.{node}",
+            problems,
+            [f"resources.{node}.{key}" for key in field_names(Resources)],
+        )
+        for node, wanted in values.items()
+    }
+
+
+def load_deployment(file: Path) -> Deployment:
+    """Reads a deployment file.
+
+    Raises:
+      ConfigError: with all unknown keys, wrong types and missing values.
+    """
+    problems: list[str] = []
+    values = _read_mapping(file, problems)
+    resources = _read_resources(values.pop("resources", {}), problems)
+    known = [f"deployment.{name}" for name in field_names(Deployment)]
+    deployment = build(Deployment, values, "deployment", problems, known)
+    if problems:
+        raise ConfigError(file.name, problems)
+    return dataclasses.replace(deployment, resources=resources)
+
+
+def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
+    """Reads the flags of a Beam preset.
+
+    Raises:
+      ConfigError: there is no such preset, or it holds no list of flags.
+    """
+    file = BEAM_PRESETS / f"{name_or_path}.yaml"
+    if not file.is_file():
+        file = Path(name_or_path)
+    if not file.is_file():
+        names = ", ".join(sorted(preset.stem for preset in BEAM_PRESETS.glob("*.yaml")))
+        raise ConfigError(
+            name_or_path, [f"no such Beam preset and no such file: there are {names}"]
+        )
+    try:
+        arguments = parse_yaml(read_text(file))
+    except ValueError as error:
+        raise ConfigError(file.name, [f"cannot be read: {error}"]) from error
+    try:
+        flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
+    except ValueError as error:
+        raise ConfigError(
+            file.name, [f"must hold a list of flags, got {quote(arguments)}"]
+        ) from error
+    return flags

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines' driver and launcher, emulated on this machine."""

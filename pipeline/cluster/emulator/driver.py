@@ -1,0 +1,188 @@
+"""Run a compiled specification without a cluster, as Kubeflow Pipelines' driver and launcher do.
+
+Every container's command runs as a local process, with the ExecutorInput that KFP would build for
+it and with copies of its input artifacts and nothing else. What differs from a cluster: no
+images, no volumes (folders are this machine's), no cache, no retries, one node at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.cluster import lint_graph
+from pipeline.cluster import parameter_values as run_values
+from pipeline.cluster.emulator.executor_message import Node
+from pipeline.cluster.emulator.launcher import NodeFailedError, Run, run_node
+from pipeline.cluster.emulator.object_store import BackendError, Store
+from pipeline.cluster.executor_input import Json
+from pipeline.cluster.lint_view import read_view
+
+# Fields of a task that are emulated, or that change nothing on one machine.
+_EMULATED = {
+    "cachingOptions",
+    "componentRef",
+    "dependentTasks",
+    "inputs",
+    "retryPolicy",
+    "taskInfo",
+}
+
+
+def load_spec(file: Path) -> Json:
+    """Reads a compiled specification, of a Vertex job its part of it.
+
+    Raises:
+      BackendError: the file cannot be read, or holds none.
+    """
+    try:
+        view = read_view(file)
+    except (OSError, ValueError) as error:
+        raise BackendError(str(error)) from error
+    broken = next(lint_graph.strict_parse(view), None)
+    if broken:
+        raise BackendError(f"{file}: {broken}")
+    return view.spec
+
+
+def read_nodes(spec: Json) -> list[Node]:
+    """Returns the tasks in an order in which every one comes after those it needs.
+
+    Raises:
+      BackendError: a task has no container or needs what is not emulated, or tasks need each other.
+    """
+    tasks = spec["root"]["dag"]["tasks"]
+    executors = spec["deploymentSpec"]["executors"]
+    nodes: list[Node] = []
+    waiting = dict(sorted(tasks.items()))
+    while waiting:
+        done = {node.name for node in nodes}
+        ready = [name for name, task in waiting.items() if upstream(task) <= done]
+        if not ready:
+            raise BackendError(f"tasks wait for each other or for missing ones: {sorted(waiting)}")
+        task = waiting.pop(ready[0])
+        component = spec["components"][task["componentRef"]["name"]]
+        _check_emulated(ready[0], task, component)
+        executor = executors[component["executorLabel"]]
+        if "container" not in executor:
+            kinds = ", ".join(sorted(executor))
+            raise BackendError(f"{ready[0]} is no container but {kinds}, which is not implemented")
+        nodes.append(Node(ready[0], task, component, executor["container"]))
+    return nodes
+
+
+def _check_emulated(name: str, task: Json, component: Json) -> None:
+    """Refuses what would run differently here: iterators, conditions, output parameters."""
+    strange = sorted(field for field, value in task.items() if value and field not in _EMULATED)
+    if (component.get("outputDefinitions") or {}).get("parameters"):
+        strange.append("outputDefinitions.parameters")
+    if strange:
+        raise BackendError(f"{name}: {', '.join(strange)} is not emulated: run it on a cluster")
+
+
+def upstream(task: Json) -> set[str]:
+    """Returns the names of the tasks that a task waits for."""
+    artifacts = ((task.get("inputs") or {}).get("artifacts") or {}).values()
+    producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
+    return producers | set(task.get("dependentTasks", []))
+
+
+def parameter_values(spec: Json, given: Json) -> Json:
+    """Returns the pipeline's parameters: the given values, else the defaults.
+
+    Raises:
+      BackendError: a given one is not a parameter of the pipeline, or of another type.
+    """
+    problems = run_values.problems(spec, given)
+    if problems:
+        raise BackendError("\n".join(problems))
+    wanted = run_values.definitions(spec)
+    return {
+        name: given.get(name, definition.get("defaultValue")) for name, definition in wanted.items()
+    }
+
+
+def run_pipeline(
+    spec: Json, given: Json, work: Path, pipeline_root: str = "", publish_logs: bool = True
+) -> Store:
+    """Runs all nodes; returns the store with their outputs.
+
+    Args:
+      spec: compiled specification.
+      given: parameters in place of the defaults.
+      work: folder of the object store, pods and logs.
+      pipeline_root: in place of the specification's own.
+      publish_logs: every task has its log as an output, as KFP does unless told otherwise.
+
+    Raises:
+      NodeFailedError: a node failed; those after it did not run.
+      BackendError: KFP would refuse the specification or a value.
+    """
+    root = (pipeline_root or spec["defaultPipelineRoot"]).partition("?")[0].rstrip("/")
+    run = Run(
+        parameter_values(spec, given),
+        Store(work / "store"),
+        f"{root}/{spec['pipelineInfo']['name']}/{uuid.uuid4()}",
+        work,
+        publish_logs,
+    )
+    nodes = read_nodes(spec)
+    for number, node in enumerate(nodes, 1):
+        print(f"[{number}/{len(nodes)}] {node.name} ... ", end="", flush=True)
+        seconds = run_node(node, run)
+        print(f"{seconds:.1f} s", flush=True)
+    return run.store
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spec", type=Path, help="compiled specification")
+    parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
+    run_values.add_option(parser)
+    parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
+    parser.add_argument(
+        "--publish-logs",
+        choices=("true", "false"),
+        default="true",
+        help="KFP's PUBLISH_LOGS: whether a task's log is an output of it",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the pipeline; returns 0, or 1 where a node failed or KFP would refuse something."""
+    options = parse_arguments(arguments)
+    began = time.monotonic()
+    try:
+        spec = load_spec(options.spec)
+        given = run_values.typed(spec, dict(options.parameter))
+        run_pipeline(
+            spec,
+            given,
+            options.work.absolute(),
+            options.pipeline_root,
+            options.publish_logs == "true",
+        )
+    except (NodeFailedError, BackendError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(f"The pipeline ran to its end in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def _stop(number: int, _: object) -> None:
+    """Ends the driver as an exception does, so that the node that runs ends too."""
+    sys.exit(128 + number)
+
+
+def run_until_stopped() -> int:
+    """Runs `main` so that SIGTERM and SIGINT end the node that runs too; returns its status."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell's is ignored
+    return main()

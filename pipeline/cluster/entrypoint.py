@@ -1,0 +1,159 @@
+"""What every container of the compiled pipeline runs: prepares KFP's message, then calls TFX.
+
+    python kubeflow/entrypoint.py --executor_class_path CLASS --json_serialized_invocation_args JSON
+        --json_serialized_inputs_spec_args JSON --node ID [--outputs JSON]
+        [--driver_class_path CLASS] [--runtime_parameters JSON] [Beam flags]
+
+The arguments are in the compiled specification; nobody types them. The environment variable
+SESSION_RETRIEVAL_POD_ROOT says where the launcher's folders /minio and /s3 are (default: /).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import modules  # noqa: F401 (chooses Keras 2 before TensorFlow is imported)
+from pipeline.cluster.executor_input import (
+    OUTPUTS,
+    Json,
+    check_copies,
+    drop_absent,
+    fill_types,
+    keep_own_outputs,
+    map_strings,
+    map_uris,
+    output_uris,
+    to_remote,
+)
+from pipeline.cluster.runtime_parameters import FLAG, apply_all, decode
+
+POD_ROOT_VARIABLE = "SESSION_RETRIEVAL_POD_ROOT"
+
+
+def parse_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Reads the container's arguments; those left over are Beam's."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
+    parser.add_argument("--node", default="")
+    parser.add_argument(OUTPUTS, type=json.loads, help="names of the component's own outputs")
+    parser.add_argument("--driver_class_path")
+    parser.add_argument(FLAG, default="[]")
+    return parser.parse_known_args(arguments)
+
+
+def prepare(options: argparse.Namespace, pod_root: str) -> Json:
+    """Returns the message as TFX can use it.
+
+    Raises:
+      ValueError: a runtime parameter cannot be used.
+      MissingInputError: an input was not copied into the pod.
+    """
+    inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
+    message = fill_types(json.loads(options.json_serialized_invocation_args), inputs_spec)
+    inputs = message.setdefault("inputs", {})
+    bindings = decode(getattr(options, FLAG.lstrip("-")))
+    inputs["parameterValues"] = apply_all(bindings, inputs.get("parameterValues") or {})
+    message = keep_own_outputs(drop_absent(message), options.outputs)
+    local = map_uris(message, pod_root)
+    check_copies(local, message)
+    return local
+
+
+def run_driver(message: Json, driver_class_path: str) -> None:
+    """Runs an ExampleGen's driver, which KFP does not: finds span and version, takes fingerprints.
+
+    Changes the message: the resolved patterns replace those of the parameters, and the output
+    artifact gets span, version and fingerprint.
+    """
+    from google.protobuf import json_format
+    from tfx.components.example_gen import driver
+    from tfx.orchestration.data_types import ComponentInfo, PipelineInfo
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
+    from tfx.types import standard_artifacts, standard_component_specs
+    from tfx.utils import import_utils
+
+    parameters = message["inputs"]["parameterValues"]
+    pipeline_info = PipelineInfo("", "")
+    resolved = import_utils.import_class_by_path(driver_class_path)(None).resolve_exec_properties(
+        dict(parameters), pipeline_info, ComponentInfo("", "", pipeline_info)
+    )
+    config_key = standard_component_specs.INPUT_CONFIG_KEY
+    parameters[config_key] = resolved[config_key]
+    examples = standard_artifacts.Examples()
+    driver.update_output_artifact(resolved, examples.mlmd_artifact)
+    found = kubeflow_v2_entrypoint_utils.to_runtime_artifact(examples, {})
+    outputs = message["outputs"]["artifacts"][standard_component_specs.EXAMPLES_KEY]["artifacts"]
+    outputs[0].setdefault("metadata", {}).update(json_format.MessageToDict(found.metadata))
+
+
+def remove_outputs(message: Json) -> None:
+    """Removes what an attempt that was killed, or that failed, left of the outputs."""
+    from tfx.dsl.io import fileio
+
+    for path in [*output_uris(message), message["outputs"].get("outputFile", "")]:
+        if path and fileio.exists(path):
+            fileio.rmtree(path) if fileio.isdir(path) else fileio.remove(path)
+
+
+def run_executor(options: argparse.Namespace, message: Json, beam_flags: list[str]) -> None:
+    """Calls TFX's own entrypoint, which runs the executor and writes the output message."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    prepared = argparse.Namespace(
+        executor_class_path=options.executor_class_path,
+        json_serialized_invocation_args=json.dumps(message),
+        json_serialized_inputs_spec_args=options.json_serialized_inputs_spec_args,
+    )
+    kubeflow_v2_run_executor.main((prepared, beam_flags))
+
+
+def finish(message: Json, pod_root: str) -> None:
+    """Writes URIs in place of local paths into the output message, which the launcher reads."""
+    from tfx.dsl.io import fileio
+
+    path = message["outputs"]["outputFile"]
+    with fileio.open(path, "r") as file:
+        output: Any = json.load(file)
+    with fileio.open(path, "w") as file:
+        file.write(json.dumps(map_strings(output, lambda text: to_remote(text, pod_root))))
+
+
+def run(options: argparse.Namespace, beam_flags: list[str], pod_root: str) -> None:
+    """Runs one node; whatever ends it early, half-written outputs are removed."""
+    message = prepare(options, pod_root)
+    remove_outputs(message)
+    try:
+        if options.driver_class_path:
+            run_driver(message, options.driver_class_path)
+        run_executor(options, message, beam_flags)
+        finish(message, pod_root)
+    except BaseException:
+        remove_outputs(message)
+        raise
+
+
+def _stop(number: int, _: object) -> None:
+    """Ends as an exception does, so that a pod that is deleted cleans up behind itself."""
+    sys.exit(128 + number)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one node; returns 0, or 1 with the node and the cause as the last lines of the log."""
+    signal.signal(signal.SIGTERM, _stop)
+    options, beam_flags = parse_arguments(arguments)
+    try:
+        run(options, beam_flags, os.environ.get(POD_ROOT_VARIABLE, "/"))
+    except Exception as error:
+        traceback.print_exc()
+        print(f"Node {options.node} failed: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,45 @@
+"""Check compiled specifications against the rules of the backends."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.cluster import lint_graph, lint_placement
+from pipeline.cluster.lint_view import Problem, SpecView, read_view
+
+
+def find_problems(view: SpecView) -> list[Problem]:
+    """Returns all problems of a specification, each once."""
+    found = list(lint_graph.strict_parse(view))
+    for rule in (*lint_graph.RULES, *lint_placement.RULES):
+        try:
+            found += rule(view)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Rules read what the protos allow; of anything else the parser has said enough.
+            if not found:
+                raise
+    return list(dict.fromkeys(found))
+
+
+def report(file: Path) -> list[str]:
+    """Returns one line per problem of a file."""
+    try:
+        return [str(problem) for problem in find_problems(read_view(file))]
+    except (OSError, ValueError) as error:
+        return [str(error)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Checks files; returns 0 where all are usable, else 1 with one line per problem."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, help=".yaml for Kubeflow, .json for Vertex")
+    status = 0
+    for file in parser.parse_args(arguments).files:
+        lines = report(file)
+        print(f"{file}: {'ok' if not lines else 'not usable'}")
+        for line in lines:
+            print(f"  {line}")
+        status = max(status, int(bool(lines)))
+    return status

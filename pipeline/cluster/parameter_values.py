@@ -1,0 +1,111 @@
+"""Values of runtime parameters as users give them on a command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from modules.messages.quoting import quote, shorten
+from pipeline.cluster.runtime_parameters import FLAG, Binding, decode
+
+Json = dict[str, Any]
+
+# What a value must be, by its parameterType.
+KINDS = {"STRING": "text", "NUMBER_INTEGER": "a whole number", "NUMBER_DOUBLE": "a number"}
+# KFP carries every number as a double, which holds no larger whole number exactly.
+MOST = 2**53
+_WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Splits `NAME=VALUE`; what the value is, the pipeline's declaration of NAME says.
+
+    Raises:
+      argparse.ArgumentTypeError: there is no `=`.
+    """
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {quote(text)}")
+    return name, value
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--parameter` to a command line."""
+    parser.add_argument(
+        "--parameter",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value of a runtime parameter; may be repeated",
+    )
+
+
+def definitions(spec: Json) -> Json:
+    """Returns the definitions of a pipeline's parameters."""
+    found: Json = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
+    return found
+
+
+def typed(spec: Json, given: Mapping[str, str]) -> Json:
+    """Returns values of the declared types; text stays as typed, as does what is not a number."""
+    kinds = {name: definition["parameterType"] for name, definition in definitions(spec).items()}
+    return {
+        name: text if kinds.get(name, "STRING") == "STRING" else _number(text)
+        for name, text in given.items()
+    }
+
+
+def _number(text: str) -> int | float | str:
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def problems(spec: Json, given: Mapping[str, Any]) -> list[str]:
+    """Returns one line per value that the pipeline does not take."""
+    wanted = definitions(spec)
+    found = []
+    for name, value in given.items():
+        if name not in wanted:
+            known = ", ".join(sorted(wanted))
+            found.append(f"the pipeline has no parameter {shorten(name)}: there are {known}")
+            continue
+        kind = wanted[name]["parameterType"]
+        if not _is_of(kind, value):
+            found.append(
+                f"the parameter {name} must be {KINDS.get(kind, 'of another type')} ({kind}), "
+                f"got {quote(value)}"
+            )
+            continue
+        try:
+            for binding in bindings(spec):
+                if binding.parameter == name:
+                    binding.check(value)
+        except ValueError as error:
+            found.append(f"the parameter {error}")
+    return found
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Tells whether a value is of a parameterType, and small enough for a double."""
+    if kind == "STRING":
+        return isinstance(value, str)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    if kind == "NUMBER_INTEGER":
+        return abs(value) <= MOST and float(value).is_integer()
+    return kind == "NUMBER_DOUBLE" and abs(value) < float("inf")
+
+
+def bindings(spec: Json) -> list[Binding]:
+    """Returns where the parameters go, from the arguments of the containers."""
+    found = []
+    for executor in spec["deploymentSpec"]["executors"].values():
+        args = (executor.get("container") or {}).get("args") or []
+        if FLAG in args:
+            found += decode(args[args.index(FLAG) + 1])
+    return found

@@ -1,0 +1,162 @@
+"""Values that are chosen when a run starts: which there are, and what they replace in a node.
+
+TFX can make a whole execution property a runtime parameter, but loses its default, and most of our
+values sit inside JSON. So a node gets the parameter as an input of its own, and its container's
+entrypoint puts it into the property before TFX sees it; what goes where is in the container's
+arguments. Nothing slow is imported here: the entrypoint imports it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modules.messages.quoting import quote, shorten
+
+Value = str | int | float
+FLAG = "--runtime_parameters"
+NO_SPAN = -1
+TYPES: Mapping[type, str] = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Binding:
+    """One place that a parameter's value goes to.
+
+    Attributes:
+      parameter: its name.
+      prop: the execution property.
+      path: keys inside the property's JSON; empty for the property itself.
+      form: text with `{}` for the value; or `json` for JSON text of numbers by name; or `span` for
+        a span number, of which -1 changes nothing.
+      minimum: lowest whole number that can be used; None for no limit.
+    """
+
+    parameter: str
+    prop: str
+    path: tuple[str, ...] = ()
+    form: str = "{}"
+    minimum: int | None = None
+
+    def check(self, value: Value) -> None:
+        """Raises ValueError if the value cannot be used; the message names both."""
+        if self.form == "json":
+            self._parse(value)
+        if self.minimum is not None or self.form == "span":
+            self._check_number(value)
+
+    def _check_number(self, value: Value) -> None:
+        if isinstance(value, (str, bool)) or not float(value).is_integer():
+            raise ValueError(f"{self.parameter} must be a whole number, got {quote(value)}")
+        if self.minimum is not None and value < self.minimum:
+            raise ValueError(
+                f"{self.parameter} must be at least {self.minimum}, got {quote(value)}"
+            )
+
+    def apply(self, properties: dict[str, Any], value: Value) -> None:
+        """Puts the value into the properties.
+
+        Raises:
+          ValueError: the value or the property cannot be used; the message names both.
+        """
+        self.check(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON has one kind of number; 3.0 epochs are 3.
+        if self.form == "json":
+            new: Any = self._parse(value)
+        elif self.form == "span":
+            if int(value) == NO_SPAN:
+                return
+            span = {"start_span_number": str(int(value)), "end_span_number": str(int(value))}
+            new = json.dumps({"static_range": span})
+        else:
+            new = self.form.format(value) if isinstance(value, str) else value
+        self._put(properties, new)
+
+    def _parse(self, value: Value) -> Any:
+        try:
+            parsed = json.loads(str(value))
+        except ValueError as error:
+            raise ValueError(
+                f'{self.parameter} must be JSON such as {{"honest/all/recall@20": 0.1}}, '
+                f"got {quote(value)}: {error}"
+            ) from error
+        if not isinstance(parsed, dict):
+            raise ValueError(f"{self.parameter} must be a JSON object, got {quote(value)}")
+        for name, entry in parsed.items():
+            if isinstance(entry, (str, bool)) or not _is_finite(entry):
+                raise ValueError(
+                    f"{self.parameter} must have a number for {shorten(name)}, got {quote(entry)}"
+                )
+        return parsed
+
+    def _check_kind(self, old: Any, new: Any) -> None:
+        """Keeps a text out of the place of a number: nobody would read it as one later."""
+        is_number = isinstance(old, (int, float)) and not isinstance(old, bool)
+        if is_number and isinstance(new, str):
+            raise ValueError(f"{self.parameter} must be a number, got {quote(new)}")
+
+    def _put(self, properties: dict[str, Any], new: Any) -> None:
+        if not self.path:
+            properties[self.prop] = new
+            return
+        content = json.loads(properties[self.prop])
+        place = content
+        for key in self.path[:-1]:
+            place = place[key]
+        # Protos as JSON leave out fields at their default, so the last key may be new.
+        self._check_kind(place.get(self.path[-1]), new)
+        place[self.path[-1]] = new
+        properties[self.prop] = json.dumps(content, sort_keys=True)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeParameter:
+    """A parameter of the whole pipeline.
+
+    Attributes:
+      name: as users see it.
+      default: its value unless a run says otherwise; its type is the parameter's.
+      description: one line.
+      bindings: by node id, the places it goes to.
+    """
+
+    name: str
+    default: Value
+    description: str
+    bindings: Mapping[str, Binding]
+
+
+def encode(bindings: Sequence[Binding]) -> str:
+    """Writes bindings as the container argument that follows `FLAG`."""
+    return json.dumps([dataclasses.asdict(binding) for binding in bindings], sort_keys=True)
+
+
+def decode(text: str) -> list[Binding]:
+    """Reads what `encode` wrote."""
+    return [Binding(**{**value, "path": tuple(value["path"])}) for value in json.loads(text)]
+
+
+def apply_all(bindings: Sequence[Binding], properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns execution properties with the runtime parameters put where they belong.
+
+    Raises:
+      ValueError: a parameter has no value or one that cannot be used.
+    """
+    result = dict(properties)
+    for binding in bindings:
+        if binding.parameter not in properties:
+            raise ValueError(f"the runtime parameter {binding.parameter} has no value")
+        binding.apply(result, properties[binding.parameter])
+    for name in {binding.parameter for binding in bindings}:
+        # A property may have the parameter's name; then the property is what was meant.
+        if all(binding.prop != name for binding in bindings):
+            del result[name]
+    return result

@@ -1,0 +1,1 @@
+"""One local run: launch, progress, recovery, summary."""

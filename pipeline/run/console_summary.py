@@ -1,0 +1,166 @@
+"""The summary of a run as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modules.evaluation.metrics import STEPS, VIEWS
+
+_COLUMNS = ("recall@20", "mrr@20", "ndcg@20")
+
+
+def format_report(summary: Mapping[str, Any]) -> str:
+    """Returns the lines that end a run.
+
+    Args:
+      summary: as `pipeline.run.summary.summarize` makes it.
+    """
+    parts = [
+        _headline(summary),
+        _data(summary),
+        "\n".join(f"Warning: {warning}" for warning in summary["warnings"]),
+        _metrics(summary),
+        _verdict(summary),
+        _recommendations(summary),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(summary: Mapping[str, Any]) -> str:
+    nodes, seconds = summary["nodes"], summary["seconds"]["total"]
+    name = summary["pipeline"]
+    if not nodes["ran"]:
+        return (
+            f"Pipeline {name}: nothing had to run, all {len(nodes['cached'])} nodes came from the "
+            f"cache ({seconds:.1f} s). The results are those of the run before:"
+        )
+    cached = f", {len(nodes['cached'])} nodes from the cache" if nodes["cached"] else ""
+    return f"Pipeline {name} ran to its end in {seconds:.1f} s{cached}."
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Lines columns up: the first to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _data(summary: Mapping[str, Any]) -> str:
+    by_split = summary["rows"]["by_split"]
+    if not by_split:
+        return ""
+    rows: list[tuple[str, ...]] = [
+        ("Data", "files", "rows read", "kept", "rejected", "sessions", "items")
+    ]
+    for split, counts in by_split.items():
+        # A split that was cut from another one has no rows of its own to read or reject.
+        rejected = None if counts["read"] is None else sum(counts["rejected"].values())
+        rows.append(
+            (
+                f"  {split}",
+                _count(summary["files"][split]),
+                _count(counts["read"]),
+                _count(counts["kept"]),
+                _count(rejected),
+                _count(summary["sessions"][split]),
+                _count(summary["items"][split]),
+            )
+        )
+    lines = [_table(rows)]
+    reasons = {name: count for name, count in summary["rows"]["rejected"].items() if count}
+    if reasons:
+        lines.append(
+            "Rejected: " + ", ".join(f"{name} {count:,}" for name, count in reasons.items())
+        )
+    lines += _dropped(by_split)
+    catalogue = summary["catalogue"]
+    if catalogue:
+        lines.append(
+            f"Catalogue: {catalogue['items']:,} items to recommend, of "
+            f"{catalogue['known_items']:,} in the training data"
+        )
+    return "\n".join(lines)
+
+
+def _dropped(by_split: Mapping[str, Any]) -> list[str]:
+    """Says which good rows were left out on purpose."""
+    totals: dict[str, int] = {}
+    for counts in by_split.values():
+        for name, count in counts["dropped"].items():
+            totals[name] = totals.get(name, 0) + count
+    parts = [f"{name.replace('_', ' ')} {count:,}" for name, count in totals.items() if count]
+    return [f"Rows left out: {', '.join(parts)}"] if parts else []
+
+
+def _metrics(summary: Mapping[str, Any]) -> str:
+    metrics = summary["metrics"]
+    if not metrics:
+        return ""
+    rows: list[tuple[str, ...]] = [(f"Metrics ({summary['evaluated_split']})", *_COLUMNS, "steps")]
+    for view in VIEWS:
+        for steps in STEPS:
+            name = f"{view}/{steps}"
+            values = [metrics.get(f"{name}/{column}") for column in _COLUMNS]
+            cells = ["-" if value is None else f"{value:.4f}" for value in values]
+            rows.append((f"  {name}", *cells, _count(metrics.get(f"{name}/n"))))
+    return _table(rows)
+
+
+def _verdict(summary: Mapping[str, Any]) -> str:
+    """Says what became of the model, and why not; the gate has printed its table."""
+    if summary["blessed"]:
+        passed = sum(row["verdict"] == "passed" for row in summary["gate"]["rows"])
+        lines = [f"Blessed: yes, {passed} checks passed"]
+    else:
+        lines = ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
+    lines.append(f"Pushed:  {summary['pushed_model'] or 'nothing'}")
+    return "\n".join([*lines, *_serving(summary), *_index(summary), *_page(summary)])
+
+
+def _serving(summary: Mapping[str, Any]) -> list[str]:
+    """Says why a model that the gate blessed could not be pushed."""
+    check = summary["serving_check"]
+    if not check or check["passed"]:
+        return []
+    return ["  The serving check failed:", *(f"  {reason}" for reason in check["reasons"])]
+
+
+def _index(summary: Mapping[str, Any]) -> list[str]:
+    """Names the approximate index and what it is worth, or why it was not pushed."""
+    index = summary.get("index")
+    if not index:
+        return []
+    if not index["passed"]:
+        return ["Index:   refused, not pushed", *(f"  {reason}" for reason in index["reasons"])]
+    figures = index["figures"]
+    exact, approximate = figures["exact"]["p50_ms"], figures["approximate"]["p50_ms"]
+    return [
+        f"Index:   {index['pushed'] or 'nothing, as the model was not pushed'}",
+        f"  recall@100 {figures['recall@100']:.4f}, {approximate:.2f} ms instead of {exact:.2f} ms",
+    ]
+
+
+def _page(summary: Mapping[str, Any]) -> list[str]:
+    return [f"Report:  {summary['report']}"] if summary.get("report") else []
+
+
+def _recommendations(summary: Mapping[str, Any]) -> str:
+    found = summary["recommendations"]
+    if not found:
+        return "Recommendations: none, no model has been pushed yet"
+    lines = [f"Recommendations for sessions of split {found['split']}:"]
+    for session in found["sessions"]:
+        lines.append(f"  {', '.join(session['items'])}  ->  {', '.join(session['recommended'])}")
+    if found["model"] != summary["pushed_model"]:
+        lines.insert(1, f"  (of the model pushed before, {found['model']})")
+    return "\n".join(lines)

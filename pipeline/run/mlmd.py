@@ -1,0 +1,161 @@
+"""What ML Metadata knows of a run: its nodes, which of them were cached, and their outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from modules.files.metadata_file import open_store
+
+_RESOLVER = ".Resolver"
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputArtifact:
+    """An output of a node.
+
+    Attributes:
+      artifact_id: in ML Metadata; the same for a cached output.
+      uri: its folder.
+      properties: custom properties, such as the counts of SessionExampleGen.
+    """
+
+    artifact_id: int
+    uri: str
+    properties: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeRecord:
+    """A node's execution in the run.
+
+    Attributes:
+      node: its id.
+      state: of the execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      is_resolver: it only looks things up, in every run.
+      outputs: by output name, one artifact each.
+    """
+
+    node: str
+    state: str
+    is_resolver: bool
+    outputs: Mapping[str, OutputArtifact]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """The newest run of a pipeline.
+
+    Attributes:
+      run_id: of TFX, the run's start in ISO format.
+      nodes: by node id.
+    """
+
+    run_id: str
+    nodes: Mapping[str, NodeRecord]
+
+    def cached(self) -> list[str]:
+        """Returns the nodes that did not run since their outputs were in the cache."""
+        return sorted(name for name, node in self.nodes.items() if node.state == "CACHED")
+
+    def ran(self) -> list[str]:
+        """Returns the nodes that worked in this run; resolvers do not count."""
+        return sorted(
+            name
+            for name, node in self.nodes.items()
+            if node.state == "COMPLETE" and not node.is_resolver
+        )
+
+    def output(self, name: str) -> OutputArtifact | None:
+        """Returns the artifact of an output name that only one node has, None without one."""
+        found = [node.outputs[name] for node in self.nodes.values() if name in node.outputs]
+        return found[0] if found else None
+
+
+def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
+    """Reads the newest run of a pipeline.
+
+    Args:
+      metadata: SQLite file of ML Metadata.
+      pipeline_name: several pipelines may share the file.
+
+    Raises:
+      LookupError: the pipeline has no run there.
+      MetadataFileError: the file cannot be used.
+    """
+    store = open_store(metadata)
+    runs = store.get_contexts_by_type("pipeline_run")
+    for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
+        nodes = _read_nodes(store, run.id, pipeline_name)
+        if nodes:
+            return RunRecord(run.name, nodes)
+    raise LookupError(f"{metadata} knows no run of pipeline {pipeline_name!r}")
+
+
+def last_execution(metadata: Path | str) -> int:
+    """Returns the highest number of an execution, 0 without any."""
+    from ml_metadata.metadata_store import ListOptions, OrderByField
+
+    newest = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
+    return max((found.id for found in open_store(metadata).get_executions(newest)), default=0)
+
+
+class PushedModel(NamedTuple):
+    """What a Pusher recorded of a push.
+
+    Attributes:
+      uri: of its own artifact.
+      destination: folder of the pushed version.
+    """
+
+    uri: str
+    destination: str
+
+
+def pushed_models(metadata: Path | str) -> list[PushedModel]:
+    """Returns all pushes that a SQLite file of ML Metadata knows."""
+    pushes = []
+    for artifact in open_store(metadata).get_artifacts_by_type("PushedModel"):
+        properties = _properties(artifact)
+        if properties.get("pushed") and properties.get("pushed_destination"):
+            pushes.append(PushedModel(artifact.uri, properties["pushed_destination"]))
+    return pushes
+
+
+def _read_nodes(store: Any, run: int, pipeline_name: str) -> dict[str, NodeRecord]:
+    from ml_metadata.proto import metadata_store_pb2
+
+    nodes = {}
+    for execution in store.get_executions_by_context(run):
+        contexts = store.get_contexts_by_execution(execution.id)
+        names = [context.name for context in contexts if context.type == "node"]
+        pipeline, _, node = names[0].partition(".") if names else ("", "", "")
+        if pipeline != pipeline_name:
+            continue
+        state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+        is_resolver = execution.type.endswith(_RESOLVER)
+        nodes[node] = NodeRecord(node, state, is_resolver, _read_outputs(store, execution.id))
+    return nodes
+
+
+def _read_outputs(store: Any, execution: int) -> dict[str, OutputArtifact]:
+    from ml_metadata.proto import metadata_store_pb2
+
+    event_type = metadata_store_pb2.Event.OUTPUT
+    keys = {
+        event.artifact_id: event.path.steps[0].key
+        for event in store.get_events_by_execution_ids([execution])
+        if event.type == event_type and event.path.steps
+    }
+    return {
+        keys[artifact.id]: OutputArtifact(artifact.id, artifact.uri, _properties(artifact))
+        for artifact in store.get_artifacts_by_id(list(keys))
+    }
+
+
+def _properties(artifact: Any) -> dict[str, Any]:
+    """Returns an artifact's properties as plain values."""
+    values = [*artifact.properties.items(), *artifact.custom_properties.items()]
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in values}

@@ -1,0 +1,280 @@
+"""The summary of a run: gathered from metadata and artifacts, written as JSON.
+
+Keys are stable and documented in `docs/summary.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx.utils import path_utils
+
+from components.index_builder import verdict as index_verdict
+from components.report.executor import FILE_NAME as REPORT_PAGE
+from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
+from modules.training.library_versions import versions
+from modules.training.selection_record import read_choices
+from pipeline.config import Config, Paths
+from pipeline.pushing import INDEX_PUSHER_ID
+from pipeline.run.data_warnings import data_warnings
+from pipeline.run.gate_summary import read_verdict, verdict_part
+from pipeline.run.mlmd import RunRecord, read_run
+from pipeline.run.serving_summary import serving_check
+from serving import pushed_models
+
+FORMAT = 1
+SUMMARY_FILE = "summary.json"
+_EXAMPLES = 3
+_EXAMPLE_ITEMS = 5
+_LONGEST_EXAMPLE = 8
+
+
+def summarize(
+    config: Config, out: Path, node_seconds: Mapping[str, float], started: float
+) -> dict[str, Any]:
+    """Gathers the summary of the run that has just ended.
+
+    Args:
+      config: of the run.
+      out: its output folder.
+      node_seconds: wall time of each node.
+      started: when the whole run began, in seconds since 1970.
+    """
+    paths = Paths.under(out)
+    run = read_run(paths.metadata, config.name)
+    summary = {
+        "format": FORMAT,
+        "pipeline": config.name,
+        "run_id": run.run_id,
+        "out": str(out),
+        **_data(run),
+        "warnings": data_warnings(run),
+        "catalogue": _catalogue(run, config),
+        "choices": _choices(run),
+        **_quality(_evaluation(run), config.evaluation.split),
+        **_verdict(run),
+        "pushed_model": _pushed_folder(run, "Pusher"),
+        "serving_check": serving_check(run),
+        "index": _index(run),
+        "report": _report(run),
+        "nodes": {"ran": run.ran(), "cached": run.cached()},
+        "seed": config.trainer.seed,
+        "versions": versions(),
+        "recommendations": _recommendations(
+            run, Path(paths.push_folder), out, config.evaluation.split
+        ),
+    }
+    # Last, so that reading artifacts and loading the model count too.
+    seconds = {"total": round(time.time() - started, 3), "nodes": dict(node_seconds)}
+    return {**summary, "seconds": seconds}
+
+
+def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
+    """Writes `summary.json`, whole or not at all, and returns its path."""
+    file = out / SUMMARY_FILE
+    scratch = out / f".{SUMMARY_FILE}.new"
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.replace(file)
+    return file
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """Returns the summary of the run before, empty if there is none that can be read."""
+    try:
+        summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}
+
+
+def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns SessionExampleGen's counts, `{split}.rows_read` and so on, into the summary's part.
+
+    >>> counts = {"test.rows_read": 9, "test.rows_rejected.time": 1, "test.rows_kept": 7,
+    ...           "test.sessions": 2, "test.items": 5, "test.rows_too_short": 1}
+    >>> data_counts(counts)["rows"]["by_split"]["test"]["rejected"]
+    {'time': 1}
+    """
+    splits: dict[str, dict[str, Any]] = {}
+    for name, value in properties.items():
+        split, dot, count = name.partition(".")
+        if dot and isinstance(value, int):
+            splits.setdefault(split, {})[count] = value
+    order = [name for name in ("train", "eval", "test") if name in splits]
+    by_split = {name: _split_rows(splits[name]) for name in order}
+    rejected: dict[str, int] = {}
+    for rows in by_split.values():
+        for reason, count in rows["rejected"].items():
+            rejected[reason] = rejected.get(reason, 0) + count
+    return {
+        "rows": {
+            "read": sum(rows["read"] or 0 for rows in by_split.values()),
+            "kept": sum(rows["kept"] for rows in by_split.values()),
+            "rejected": rejected,
+            "by_split": by_split,
+        },
+        "files": {name: splits[name].get("files") for name in order},
+        "sessions": {name: splits[name].get("sessions", 0) for name in order},
+        "split_counts": {name: _split_counts(splits[name]) for name in order},
+        "items": {name: splits[name].get("items", 0) for name in order},
+    }
+
+
+def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns a split's rows; `read` is None for a split that was cut from another one."""
+    prefix = "rows_rejected."
+    dropped = ("too_short", "capped", "repeated", "sampled_out")
+    return {
+        "read": counts.get("rows_read"),
+        "kept": counts.get("rows_kept", 0),
+        "rejected": {
+            name[len(prefix) :]: count
+            for name, count in sorted(counts.items())
+            if name.startswith(prefix)
+        },
+        "dropped": {name: counts.get(f"rows_{name}", 0) for name in dropped},
+    }
+
+
+def _split_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Returns a split's times, and the sessions of it that other splits or no clock would have."""
+    told = ("sessions_before_", "sessions_in_", "sessions_also_", "sessions_copied_")
+    exact = ("first_start", "last_start", "sessions_beyond_fraction")
+    return {
+        name: count
+        for name, count in sorted(counts.items())
+        if name in exact or name.startswith(told)
+    }
+
+
+def _data(run: RunRecord) -> dict[str, Any]:
+    examples = run.output("examples")
+    return data_counts(examples.properties if examples else {})
+
+
+def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
+    """Counts the items that training knows, and those of them that can be recommended."""
+    graph = run.output("transform_graph")
+    if graph is None:
+        return None
+    file = os.path.join(graph.uri, "transform_fn", "assets", VOCABULARY_NAME)
+    vocabulary = read_vocabulary(file, config.features)
+    return {"known_items": len(vocabulary.item_ids), "items": vocabulary.catalogue_size}
+
+
+def _choices(run: RunRecord) -> dict[str, Any] | None:
+    """Says what Trainer chose on split eval."""
+    model = run.output("model")
+    choices = read_choices(path_utils.serving_model_path(model.uri)) if model else None
+    return dict(choices) if choices else None
+
+
+def _evaluation(run: RunRecord) -> EvaluationRecord | None:
+    artifact = run.output("evaluation")
+    return read_evaluation(artifact.uri) if artifact else None
+
+
+def _quality(evaluation: EvaluationRecord | None, split: str) -> dict[str, Any]:
+    """Returns all metrics; empty mappings where no Evaluator ran."""
+    if evaluation is None:
+        return {"evaluated_split": None, "metrics": {}, "slices": {}}
+    return {
+        "evaluated_split": split,
+        "metrics": dict(evaluation.metrics),
+        "slices": {name: dict(part) for name, part in evaluation.slices.items()},
+    }
+
+
+def _verdict(run: RunRecord) -> dict[str, Any]:
+    """Says what the model gate decided, and what it compared."""
+    artifact = run.output("verdict")
+    return verdict_part(read_verdict(artifact.uri) if artifact else None)
+
+
+def _pushed_folder(run: RunRecord, pusher: str) -> str | None:
+    """Returns where a Pusher put a model, None if it did not."""
+    node = run.nodes.get(pusher)
+    pushed = node.outputs.get("pushed_model") if node else None
+    if pushed is None or not int(pushed.properties.get("pushed", 0)):
+        return None
+    return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+
+def _index(run: RunRecord) -> dict[str, Any] | None:
+    """Says what became of the approximate index; None where none is built."""
+    artifact = run.output("index_verdict")
+    if artifact is None:
+        return None
+    verdict = index_verdict.read_verdict(artifact.uri)
+    return {
+        "passed": verdict["passed"],
+        "reasons": index_verdict.reasons(verdict),
+        "figures": verdict["figures"],
+        "pushed": _pushed_folder(run, INDEX_PUSHER_ID),
+    }
+
+
+def _report(run: RunRecord) -> str | None:
+    page = run.output("page")
+    return os.path.join(page.uri, REPORT_PAGE) if page else None
+
+
+def _recommendations(
+    run: RunRecord, push_folder: Path, out: Path, split: str
+) -> dict[str, Any] | None:
+    """Calls the newest pushed model with sessions of the evaluated split; None without a whole one.
+
+    The answers of the run before are kept while model and sessions are the same.
+    """
+    examples = run.output("examples")
+    if examples is None:
+        return None
+    try:
+        model = pushed_models.newest_model([push_folder])
+    except pushed_models.NoModelError:
+        return None
+    known = read_summary(out).get("recommendations") or {}
+    asked = (str(model), examples.uri, split)
+    if (known.get("model"), known.get("examples"), known.get("split")) == asked:
+        return dict(known)
+    sessions = example_sessions(examples.uri, split)
+    if not sessions:
+        return None
+    try:
+        loaded = pushed_models.load_model(model)
+    except pushed_models.NoModelError:  # It was named before the nodes ran.
+        return None
+    answers = pushed_models.recommend(loaded, [items[:-1] for items in sessions], _EXAMPLE_ITEMS)
+    return {
+        "model": str(model),
+        "examples": examples.uri,
+        "split": split,
+        "sessions": [
+            {"items": items[:-1], "next": items[-1], "recommended": [r.item_id for r in answer]}
+            for items, answer in zip(sessions, answers, strict=True)
+        ],
+    }
+
+
+def example_sessions(examples: str, split: str) -> list[list[str]]:
+    """Returns the item ids of the first sessions of a split that are easy to read."""
+    import tensorflow as tf
+
+    files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
+    found: list[list[str]] = []
+    for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        values = example.features.feature["item_ids"].bytes_list.value
+        items = [value.decode("utf-8", "replace") for value in values]
+        if 3 <= len(items) <= _LONGEST_EXAMPLE:
+            found.append(items)
+        if len(found) == _EXAMPLES:
+            break
+    return found

@@ -1,0 +1,244 @@
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+from tfx.types.experimental import simple_artifacts
+
+from components.data_gate import checks
+from components.data_gate.component import DataGate
+from components.data_gate.executor import DataGateError
+from components.data_gate.latest_accepted import (
+    STATISTICS_ID,
+    LatestAcceptedStatistics,
+    accepted_statistics,
+)
+from modules.config.options import CheckOptions
+
+SCHEMA = schema_pb2.Schema(
+    feature=[schema_pb2.Feature(name="item_ids", type=schema_pb2.FeatureType.BYTES)]
+)
+LIMITS = CheckOptions(
+    max_item_drift=0.2,
+    max_item_divergence=0.1,
+    max_session_count_change=0.5,
+    max_session_length_change=0.25,
+)
+
+
+def statistics_of(item_counts, sessions=100):
+    """What StatisticsGen writes for sessions with these item counts."""
+    result = statistics_pb2.DatasetFeatureStatisticsList()
+    data = result.datasets.add(num_examples=sessions)
+    feature = data.features.add(type=statistics_pb2.FeatureNameStatistics.STRING)
+    feature.path.step.append("item_ids")
+    common = feature.string_stats.common_stats
+    common.num_non_missing = sessions
+    common.tot_num_values = sum(item_counts.values())
+    feature.string_stats.unique = len(item_counts)
+    ranked = sorted(item_counts.items(), key=lambda item: -item[1])
+    for rank, (label, count) in enumerate(ranked):
+        feature.string_stats.rank_histogram.buckets.add(
+            low_rank=rank, high_rank=rank, label=label, sample_count=count
+        )
+    return result
+
+
+def compare(current, previous, options=LIMITS):
+    found = checks.change_checks(current, previous, SCHEMA, options)
+    return {check.option: check for check in found}
+
+
+def test_item_drift_is_the_largest_change_of_a_share():
+    found = compare(statistics_of({"a": 50, "b": 50}), statistics_of({"a": 50, "b": 100, "c": 50}))
+    drift = found["max_item_drift"]
+    assert drift.value == pytest.approx(0.25)
+    assert (drift.verdict, drift.limit) == (checks.FAILED, 0.2)
+    assert "is 0.25 (item 'c' moved most), at most 0.2 is allowed" in drift.explanation
+    assert found["max_item_divergence"].value == pytest.approx(0.155639, abs=1e-6)
+
+
+def test_disjoint_items_are_as_far_apart_as_can_be():
+    found = compare(statistics_of({"a": 9}), statistics_of({"b": 9}))
+    assert found["max_item_drift"].value == 1.0
+    assert found["max_item_divergence"].value == pytest.approx(1.0)
+
+
+def test_the_same_data_do_not_differ():
+    data = statistics_of({"a": 3, "b": 5})
+    assert [check.value for check in compare(data, data).values()] == [0.0] * 4
+    assert {check.verdict for check in compare(data, data).values()} == {checks.OK}
+
+
+@pytest.mark.parametrize(
+    ("previous", "current", "change", "verdict"),
+    [
+        (100, 50, 0.5, checks.OK),
+        (100, 49, 0.51, checks.FAILED),
+        (100, 151, 0.51, checks.FAILED),
+        (0, 10, float("inf"), checks.FAILED),
+        (0, 0, 0.0, checks.OK),
+    ],
+)
+def test_session_count_change_is_relative_to_the_previous_count(previous, current, change, verdict):
+    items = {"a": 100}
+    found = compare(statistics_of(items, current), statistics_of(items, previous))
+    check = found["max_session_count_change"]
+    assert check.value == pytest.approx(change)
+    assert check.verdict == verdict
+    assert f"(from {previous} to {current})" in check.explanation
+
+
+def test_session_length_is_items_per_session():
+    check = compare(statistics_of({"a": 300}), statistics_of({"a": 200}))[
+        "max_session_length_change"
+    ]
+    assert check.value == pytest.approx(0.5)
+    assert "from 2.00 to 3.00 items" in check.explanation
+
+
+def test_without_limits_everything_is_still_measured():
+    found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 900}), CheckOptions())
+    assert {check.verdict for check in found.values()} == {checks.NO_LIMIT}
+    assert all(check.value > 0 for check in found.values())
+
+
+def test_without_earlier_data_nothing_is_compared():
+    found = compare(statistics_of({"a": 9}), None)
+    assert {check.verdict for check in found.values()} == {checks.NOT_COMPARED}
+    assert {check.value for check in found.values()} == {None}
+
+
+def test_a_distance_that_is_no_number_fails():
+    assert checks._verdict(float("nan"), 0.5) == checks.FAILED
+
+
+def test_a_split_with_too_few_sessions_fails():
+    statistics = {
+        split: statistics_of({}, sessions).datasets[0]
+        for split, sessions in (("train", 5), ("test", 0))
+    }
+    found = list(checks.session_checks(statistics, CheckOptions(min_sessions=1)))
+    assert [(check.split, check.verdict) for check in found] == [
+        ("train", checks.OK),
+        ("test", checks.FAILED),
+    ]
+    assert found[1].explanation == "0 sessions, at least 1 are needed"
+
+
+def anomalies_of(severity):
+    info = anomalies_pb2.AnomalyInfo(
+        severity=severity, short_description="Column dropped", description="it is not there"
+    )
+    return anomalies_pb2.Anomalies(anomaly_info={"item_ids": info})
+
+
+@pytest.mark.parametrize(
+    ("severity", "stop", "verdict"),
+    [
+        ("ERROR", ("ERROR",), checks.FAILED),
+        ("WARNING", ("ERROR",), checks.OK),
+        ("WARNING", ("ERROR", "WARNING"), checks.FAILED),
+        ("ERROR", (), checks.OK),
+    ],
+)
+def test_anomalies_stop_by_severity(severity, stop, verdict):
+    anomalies = {"test": anomalies_of(anomalies_pb2.AnomalyInfo.Severity.Value(severity))}
+    (check,) = checks.anomaly_checks(anomalies, CheckOptions(stop_severities=stop))
+    assert (check.split, check.feature, check.value) == ("test", "item_ids", severity)
+    assert check.verdict == verdict
+    assert check.explanation == "Column dropped: it is not there"
+
+
+def test_anomalies_of_the_data_set_as_a_whole_count_too():
+    info = anomalies_pb2.AnomalyInfo(severity=anomalies_pb2.AnomalyInfo.ERROR)
+    anomalies = {"train": anomalies_pb2.Anomalies(dataset_anomaly_info=info)}
+    (check,) = checks.anomaly_checks(anomalies, CheckOptions())
+    assert (check.feature, check.verdict) == ("sessions", checks.FAILED)
+
+
+def test_the_error_names_each_failure_and_the_way_out():
+    found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 9}))
+    failed = [check for check in found.values() if check.verdict == checks.FAILED]
+    lines = str(DataGateError(failed)).splitlines()
+    assert lines[0] == "The data gate stopped the run, nothing was trained:"
+    assert len(lines) == len(failed) + 2
+    assert lines[1].startswith("  split train, item_ids: the largest change of an item's share")
+    assert lines[-1].startswith("Mend the data; or, if they are as they should be, relax checks.")
+    assert "checks.max_item_drift" in lines[-1]
+
+
+def artifact_of(artifact_class, number, **properties):
+    artifact = artifact_class()
+    artifact.id = number
+    for name, value in properties.items():
+        artifact.set_int_custom_property(name, value)
+    return artifact
+
+
+def statistics_artifact(folder, number, exist=True):
+    found = artifact_of(standard_artifacts.ExampleStatistics, number)
+    found.uri = str(folder / str(number))
+    if exist:
+        (folder / str(number)).mkdir()
+    return found
+
+
+def resolve(folder, statistics, reports, gone=()):
+    inputs = {
+        "statistics": [statistics_artifact(folder, n, n not in gone) for n in statistics],
+        "report": [
+            artifact_of(simple_artifacts.Metrics, number, **{STATISTICS_ID: of})
+            for number, of in reports
+        ],
+    }
+    found = LatestAcceptedStatistics().resolve_artifacts(None, inputs)
+    return [artifact.id for artifact in found["statistics"]]
+
+
+@pytest.mark.parametrize(
+    ("statistics", "reports", "expected"),
+    [
+        ([], [], []),
+        ([1], [], []),
+        ([1, 3], [(2, 1)], [1]),
+        ([1, 3], [(4, 3), (2, 1)], [3]),
+        ([1, 3], [(5, 1), (4, 3)], [1]),
+        ([1], [(4, 3), (2, 1)], [1]),
+    ],
+)
+def test_the_newest_report_says_which_statistics_were_accepted(
+    tmp_path, statistics, reports, expected
+):
+    assert resolve(tmp_path, statistics, reports) == expected
+
+
+@pytest.mark.parametrize(("gone", "expected"), [([3], [1]), ([1], [3]), ([1, 3], [])])
+def test_statistics_that_are_gone_are_passed_over(tmp_path, gone, expected):
+    assert resolve(tmp_path, [1, 3], [(4, 3), (2, 1)], gone) == expected
+
+
+def test_options_and_digest_are_part_of_the_cache_key():
+    channels = {
+        "statistics": standard_artifacts.ExampleStatistics,
+        "anomalies": standard_artifacts.ExampleAnomalies,
+        "schema": standard_artifacts.Schema,
+    }
+    inputs = {name: Channel(type=artifact_class) for name, artifact_class in channels.items()}
+    nodes = [
+        DataGate(**inputs, options=CheckOptions(), source_digest="a"),
+        DataGate(**inputs, options=CheckOptions(), source_digest="b"),
+        DataGate(**inputs, options=CheckOptions(min_sessions=2), source_digest="a"),
+    ]
+    assert len({str(sorted(node.exec_properties.items())) for node in nodes}) == 3
+
+
+def test_the_resolver_feeds_the_gate():
+    previous = accepted_statistics()
+    gate = DataGate(
+        statistics=Channel(type=standard_artifacts.ExampleStatistics),
+        anomalies=Channel(type=standard_artifacts.ExampleAnomalies),
+        schema=Channel(type=standard_artifacts.Schema),
+        options=CheckOptions(),
+        previous_statistics=previous.outputs["statistics"],
+    )
+    assert gate.inputs["previous_statistics"].producer_component_id == previous.id

@@ -1,0 +1,163 @@
+"""Nodes that find and keep what outlives a run, on real folders."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import Artifact, standard_artifacts
+
+from components.previous_run import executor
+from components.previous_run.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from tests import file_uris
+
+_named: Callable[[Path], str] = str
+
+
+@pytest.fixture(autouse=True, params=[str, file_uris.uri], ids=["paths", "URIs"])
+def _naming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs every test with paths, and with URIs of the same folders."""
+    monkeypatch.setattr(sys.modules[__name__], "_named", request.param)
+
+
+def _version(folder: Path, name: str, content: str, whole: bool = True) -> None:
+    (folder / name / "variables").mkdir(parents=True)
+    (folder / name / "variables" / "data").write_text(content, "utf-8")
+    if whole:
+        (folder / name / "saved_model.pb").write_text(content, "utf-8")
+
+
+def _do(node: type[BaseExecutor], inputs: dict, outputs: dict, **properties: str) -> None:
+    node().Do(
+        {name: [artifact] for name, artifact in inputs.items()},
+        {name: [artifact] for name, artifact in outputs.items()},
+        properties,
+    )
+
+
+def _artifact(kind: type[Artifact], folder: Path) -> Artifact:
+    artifact = kind()
+    artifact.uri = _named(folder)
+    return artifact
+
+
+def _latest_model(push_folder: Path, place: Path) -> Artifact:
+    model = _artifact(standard_artifacts.Model, place)
+    _do(
+        executor.LatestPushedModelExecutor,
+        {},
+        {"model": model},
+        push_folder=_named(push_folder),
+    )
+    return model
+
+
+def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: Path) -> None:
+    for name in ("99", "1000", "200"):  # By number, not by name.
+        _version(tmp_path / "pushed", name, name)
+    (tmp_path / "pushed" / "readme").mkdir()
+    model = _latest_model(tmp_path / "pushed", tmp_path / "model")
+    copied = tmp_path / "model" / "Format-Serving"
+    assert (copied / "saved_model.pb").read_text("utf-8") == "1000"
+    assert (copied / "variables" / "data").read_text("utf-8") == "1000"
+    assert model.get_int_custom_property(executor.FOUND) == 1
+    assert model.get_string_custom_property("pushed_version") == "1000"
+
+
+def test_a_version_that_was_not_pushed_whole_does_not_count(tmp_path: Path) -> None:
+    _version(tmp_path / "pushed", "1", "old")
+    _version(tmp_path / "pushed", "2", "half", whole=False)
+    _latest_model(tmp_path / "pushed", tmp_path / "model")
+    copied = tmp_path / "model" / "Format-Serving" / "saved_model.pb"
+    assert copied.read_text("utf-8") == "old"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_an_empty_or_missing_push_folder_is_no_error(tmp_path: Path, exists: bool) -> None:
+    if exists:
+        (tmp_path / "pushed").mkdir()
+    model = _latest_model(tmp_path / "pushed", tmp_path / "model")
+    assert model.get_int_custom_property(executor.FOUND) == 0
+    assert not (tmp_path / "model").exists()
+
+
+def _keep(folder: Path, source: Path, content: str) -> None:
+    (source / "Split-train").mkdir(parents=True)
+    (source / "Split-train" / "FeatureStats.pb").write_text(content, "utf-8")
+    statistics = _artifact(standard_artifacts.ExampleStatistics, source)
+    statistics.split_names = '["train", "test"]'
+    _do(
+        executor.StatisticsKeeperExecutor,
+        {"statistics": statistics},
+        {},
+        folder=_named(folder),
+    )
+
+
+def _kept(folder: Path, place: Path) -> Artifact:
+    statistics = _artifact(standard_artifacts.ExampleStatistics, place)
+    _do(
+        executor.KeptStatisticsExecutor,
+        {},
+        {"statistics": statistics},
+        folder=_named(folder),
+    )
+    return statistics
+
+
+def test_the_statistics_kept_last_come_back_with_their_splits(tmp_path: Path) -> None:
+    for run in range(5):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
+    statistics = _kept(tmp_path / "accepted", tmp_path / "found")
+    found = tmp_path / "found" / "Split-train" / "FeatureStats.pb"
+    assert found.read_text("utf-8") == "4"
+    assert statistics.split_names == '["train", "test"]'
+    assert statistics.get_int_custom_property(executor.FOUND) == 1
+    assert len(list((tmp_path / "accepted").iterdir())) == executor.KEPT
+
+
+def test_statistics_that_were_not_kept_whole_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "accepted" / "99999999999999" / "Split-train").mkdir(parents=True)
+    statistics = _kept(tmp_path / "accepted", tmp_path / "found")
+    assert statistics.get_int_custom_property(executor.FOUND) == 0
+    _keep(tmp_path / "accepted", tmp_path / "run", "whole")
+    _kept(tmp_path / "accepted", tmp_path / "found")
+    assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "whole"
+
+
+def test_versions_rise_and_the_newest_stay_whatever_the_clock_says(tmp_path: Path) -> None:
+    """A clock that was set back would else make the newest data the oldest, and remove them."""
+    for run in range(4):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
+        if run == 0:
+            (only,) = (tmp_path / "accepted").iterdir()
+            only.rename(only.with_name("4102444800"))  # the year 2100
+    _kept(tmp_path / "accepted", tmp_path / "found")
+    assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "3"
+
+
+@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", executor.PROPERTIES])
+@pytest.mark.parametrize("content", [None, "", "{}", "[1]"])
+def test_damaged_statistics_are_passed_over(
+    tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in range(2):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
+    newest = max((tmp_path / "accepted").iterdir(), key=lambda path: int(path.name))
+    (newest / file).unlink() if content is None else (newest / file).write_text(content)
+
+    _kept(tmp_path / "accepted", tmp_path / "found")
+
+    assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "0"
+    assert f"{newest} is passed over: " in capsys.readouterr().out
+
+
+def test_the_nodes_carry_folder_and_digest_as_properties() -> None:
+    found = KeptStatistics("/accepted", "digest")
+    assert found.exec_properties == {"folder": "/accepted", "source_digest": "digest"}
+    assert LatestPushedModel("/pushed").exec_properties["push_folder"] == "/pushed"
+    keeper = StatisticsKeeper(found.outputs["statistics"], "/accepted")
+    assert not keeper.outputs

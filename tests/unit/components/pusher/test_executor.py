@@ -1,0 +1,128 @@
+"""Pusher on folders that look like models; what it pushes is looked at, not loaded."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.pusher.executor import Executor
+from modules.files.model_metadata import model_damage, write_manifest
+
+Push = Callable[..., Path | None]
+
+
+@pytest.fixture
+def pushed(tmp_path: Path) -> Path:
+    return tmp_path / "pushed"
+
+
+@pytest.fixture
+def push(tmp_path: Path, pushed: Path) -> Push:
+    """Returns a function that pushes a model and returns where it says that the model is."""
+    numbers = iter(range(100))
+
+    def call(learned_from: str, blessed: bool = True) -> Path | None:
+        run = tmp_path / "artifacts" / str(next(numbers))
+        model = standard_artifacts.Model()
+        model.uri = str(run / "model")
+        folder = run / "model" / "Format-Serving"
+        (folder / "variables").mkdir(parents=True)
+        (folder / "variables" / "data").write_text(f"weights of {learned_from}")
+        (folder / "saved_model.pb").write_text(f"graph with the id {run}")
+        write_manifest(str(folder), learned_from)
+        blessing = standard_artifacts.ModelBlessing()
+        blessing.uri = str(run / "blessing")
+        Path(blessing.uri).mkdir()
+        blessing.set_int_custom_property("blessed", int(blessed))
+        (Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+        output = standard_artifacts.PushedModel()
+        output.uri = str(run / "pushed_model")
+        destination = pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(pushed))
+        )
+        Executor().Do(
+            {"model": [model], "model_blessing": [blessing]},
+            {standard_component_specs.PUSHED_MODEL_KEY: [output]},
+            {
+                standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(
+                    destination
+                ),
+                standard_component_specs.CUSTOM_CONFIG_KEY: "{}",
+            },
+        )
+        if not output.get_int_custom_property("pushed"):
+            return None
+        place = Path(output.get_string_custom_property("pushed_destination"))
+        assert output.get_string_custom_property("pushed_version") == place.name
+        assert model_damage(str(place)) is None
+        assert model_damage(output.uri) is None
+        return place
+
+    return call
+
+
+def test_a_blessed_model_is_pushed_and_a_refused_one_is_not(push: Push, pushed: Path) -> None:
+    assert push("monday", blessed=False) is None
+    assert not pushed.exists()
+    first = push("monday")
+    assert first is not None and first.parent == pushed
+    assert abs(int(first.name) - time.time()) < 60
+
+
+def test_a_model_that_was_trained_again_alike_is_not_pushed_again(push: Push, pushed: Path) -> None:
+    first = push("monday")
+    assert push("monday") == first
+    assert list(pushed.iterdir()) == [first]
+    assert push("tuesday") != first
+
+
+def test_a_version_that_is_gone_is_pushed_again(push: Push) -> None:
+    first = push("monday")
+    assert first is not None
+    shutil.rmtree(first)
+    again = push("monday")
+    assert again is not None and again.exists()
+
+
+@pytest.mark.parametrize("file", ["saved_model.pb", "variables/data", "assets.extra/manifest.json"])
+def test_a_damaged_version_is_pushed_again_above_it(
+    push: Push, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = push("monday")
+    assert first is not None
+    (first / file).write_text("other")
+
+    again = push("monday")
+
+    assert again is not None and int(again.name) > int(first.name)
+    assert f"{first} is damaged, {file}" in capsys.readouterr().out
+
+
+def test_half_a_push_is_not_taken_for_a_model(push: Push) -> None:
+    first = push("monday")
+    assert first is not None
+    (first / "saved_model.pb").unlink()  # it is copied last
+    assert push("monday") != first
+
+
+def test_versions_rise_though_the_newest_lies_in_the_future(push: Push) -> None:
+    first = push("monday")
+    assert first is not None
+    ahead = first.rename(first.with_name("4102444800"))  # the year 2100
+    assert push("monday") == ahead
+    assert push("tuesday") == ahead.with_name("4102444801")
+    assert push("wednesday") == ahead.with_name("4102444802")
+
+
+def test_folders_that_are_no_versions_do_not_matter(push: Push, pushed: Path) -> None:
+    for name in ("notes", "²", ".unfinished-4102444800", "9" * 30):
+        (pushed / name).mkdir(parents=True)
+    first = push("monday")
+    assert first is not None and abs(int(first.name) - time.time()) < 60

@@ -1,0 +1,68 @@
+"""What holds for every baseline, and how they are judged."""
+
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import pytest
+
+from modules.baselines import registry
+from modules.baselines.registry import (
+    BASELINES,
+    Popularity,
+    SequentialRules,
+    evaluate_baseline,
+    make_baseline,
+    step_ranks,
+)
+
+
+def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
+    random = np.random.default_rng(seed)
+    return [
+        [str(item) for item in random.integers(0, items, random.integers(1, 14))]
+        for _ in range(count)
+    ]
+
+
+def test_docstrings_tell_the_truth() -> None:
+    assert doctest.testmod(registry).failed == 0
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_order_of_training_sessions_changes_nothing(name: str) -> None:
+    """Another order numbers the items anew and sums in another order: ties must stay."""
+    train, test = _random_sessions(3), _random_sessions(4, items=12)
+
+    forwards = step_ranks(make_baseline(name), train, test, range(len(train)))
+    backwards = step_ranks(make_baseline(name), train[::-1], test, range(len(train))[::-1])
+
+    np.testing.assert_array_equal(forwards.rank, backwards.rank)
+
+
+def test_metrics_follow_both_views() -> None:
+    """Known: a to b, found first. Honest: also b to x, a miss, and x to a, without any rule."""
+    train = [["a", "b"], *([str(number)] for number in range(99))]
+
+    values = evaluate_baseline(SequentialRules(), train, [["a", "b", "x"], ["x", "a"]])
+
+    assert values["known/all/n"] == values["known/last/n"] == 1
+    assert values["known/all/mrr@1"] == 1
+    assert values["honest/all/n"] == 3
+    assert values["honest/last/n"] == 2
+    assert values["honest/all/recall@100"] == pytest.approx(1 / 3)
+    assert values["honest/last/recall@100"] == 0
+
+
+def test_no_training_event_is_refused() -> None:
+    with pytest.raises(ValueError, match="train_sessions hold no event"):
+        step_ranks(Popularity(), [[], []], [["a", "b"]])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_no_test_session_gives_nan(name: str) -> None:
+    values = evaluate_baseline(make_baseline(name), [["a", "b"]], [], [0])
+
+    assert values["honest/all/n"] == 0
+    assert np.isnan(values["known/all/recall@20"])

@@ -1,0 +1,289 @@
+"""The signatures of the exported model: what they answer, and how they judge it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modules.ann.recommender import catalogue_size
+from modules.config.options import ModelOptions, TrainerOptions
+from modules.data.vocabulary import Vocabulary
+from modules.evaluation import metrics
+from modules.model.two_tower import TwoTower
+from modules.serving import recommender as serving
+from modules.serving.score_adjustments import SeenItemScores
+
+ITEMS = 130
+WINDOW = 4
+# The last five items are known, but too rare for the catalogue.
+VOCABULARY = Vocabulary(
+    np.array([b"item %d" % i for i in range(ITEMS + 5)], object),
+    np.arange(ITEMS + 5, 0, -1),
+    ITEMS,
+)
+SEEN = SeenItemScores(current_item_penalty=3.0, earlier_item_boost=2.0)
+RARE = f"item {ITEMS + 2}"
+
+
+@pytest.fixture(scope="module")
+def model() -> TwoTower:
+    tf.keras.utils.set_random_seed(3)
+    counts = tf.constant([0, 0, *VOCABULARY.counts[:ITEMS]], tf.int64)
+    options = ModelOptions(embedding_dim=8, gru_units=6, copy_lags=2)
+    model = TwoTower(counts, options, TrainerOptions())
+    model.query_tower(tf.constant([[2, 3]]))
+    for member in model.query_tower.members:
+        member.copy_weights.assign([0.3, -0.2])
+    model.candidate_tower.popularity_weight.assign(0.3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def signatures(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The signatures as they are exported; saved and loaded ones are in the integration tests."""
+    return _signatures(model, tmp_path_factory, SeenItemScores())
+
+
+@pytest.fixture(scope="module")
+def with_scalars(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Signatures that demote the current item and boost earlier ones."""
+    return _signatures(model, tmp_path_factory, SEEN)
+
+
+def _signatures(
+    model: TwoTower, tmp_path_factory: pytest.TempPathFactory, seen: SeenItemScores
+) -> dict:
+    file = str(tmp_path_factory.mktemp("recommender") / "item_ids.txt")
+    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file, seen)
+    return {"module": recommender, **recommender.signatures()}
+
+
+def _recommend(signatures: dict, *sessions: list[str]) -> list[list[bytes]]:
+    batch = tf.ragged.constant(sessions, tf.string, ragged_rank=1).to_tensor("")
+    return signatures["recommend"](item_ids=batch)["item_ids"].numpy().tolist()
+
+
+def _example(session: list[str]) -> bytes:
+    values = tf.train.BytesList(value=[item.encode() for item in session])
+    feature = {"item_ids": tf.train.Feature(bytes_list=values)}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def test_the_catalogue_is_smaller_than_the_known_items(signatures: dict) -> None:
+    assert catalogue_size(signatures["module"]) == ITEMS
+    assert catalogue_size(tf.Module()) == 0
+
+
+def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) -> None:
+    query = model.query_tower(tf.constant([[2 + 7, 2 + 50]])).numpy()[0, -1]
+    scores = model.candidate_tower.catalogue().numpy() @ query
+    best = [b"item %d" % i for i in np.argsort(-scores, kind="stable")[:100]]
+    assert _recommend(signatures, ["item 7", "item 50"]) == [best]
+
+
+def test_unknown_rare_and_padded_items_are_ignored(signatures: dict) -> None:
+    plain, noisy, before, between, behind = _recommend(
+        signatures,
+        ["item 7", "item 50"],
+        ["never seen", "item 7", RARE, "", "item 50", "[PAD]", "[UNK]"],
+        ["", "", "item 7", "item 50"],
+        ["item 7", "", "", "item 50"],
+        ["item 7", "item 50", "", ""],
+    )
+    assert plain == noisy == before == between == behind
+
+
+def test_padding_and_oov_are_never_recommended(signatures: dict) -> None:
+    # The notebook's index was built over bare positions, 0 and 1 among them.
+    sessions = [["item 3"], [RARE], [""], ["item 1", "item 2", "item 2"]]
+    answers = {item for answer in _recommend(signatures, *sessions) for item in answer}
+    assert answers <= set(VOCABULARY.item_ids[:ITEMS])
+
+
+def test_scores_fall_from_the_best_item_on(signatures: dict) -> None:
+    batch = tf.constant([["item 7", "item 50"], ["", ""]])
+    scores = signatures["recommend"](item_ids=batch)["scores"].numpy()
+    assert scores.dtype == np.float32
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert scores[1].tolist() == [-position for position in range(100)]
+
+
+def test_neighbours_in_the_batch_do_not_matter(signatures: dict) -> None:
+    sessions = [["item 7"], [f"item {i}" for i in range(30)], [RARE], ["item 5", "item 6"]]
+    batch = tf.ragged.constant(sessions, tf.string, ragged_rank=1).to_tensor("")
+
+    together = signatures["recommend"](item_ids=batch)
+
+    for row, session in enumerate(sessions):
+        alone = signatures["recommend"](item_ids=tf.constant([session]))
+        assert together["item_ids"][row].numpy().tolist() == alone["item_ids"][0].numpy().tolist()
+        np.testing.assert_allclose(together["scores"][row], alone["scores"][0], atol=1e-5)
+
+
+def test_sessions_without_a_known_item_get_the_most_popular(signatures: dict) -> None:
+    popular = [b"item %d" % i for i in range(100)]
+    assert _recommend(signatures, [""], ["never seen"], [RARE]) == [popular] * 3
+
+
+def test_only_the_latest_items_of_a_long_session_count(signatures: dict) -> None:
+    long = [f"item {i % ITEMS}" for i in range(10_000)]
+    assert _recommend(signatures, long) == _recommend(signatures, long[-WINDOW:])
+
+
+def test_examples_are_answered_like_raw_ids(signatures: dict) -> None:
+    session = ["item 1", "item 99"]
+    answer = signatures["serving_default"](examples=tf.constant([_example(session)]))
+    assert answer["item_ids"].numpy().tolist() == _recommend(signatures, session)
+
+
+def test_the_scalars_move_the_items_that_the_tower_sees(signatures: dict, with_scalars) -> None:
+    session = tf.constant([["item 9", "item 7", "item 50", "item 7", "item 60", "item 3"]])
+
+    def scores(module: dict) -> dict[bytes, float]:
+        answer = module["recommend"](item_ids=session)
+        return dict(zip(answer["item_ids"].numpy()[0], answer["scores"].numpy()[0], strict=True))
+
+    plain, adjusted = scores(signatures), scores(with_scalars)
+    moved = {item: adjusted[item] - plain[item] for item in plain.keys() & adjusted.keys()}
+    expected = dict.fromkeys([b"item 7", b"item 50", b"item 60"], 2.0) | {b"item 3": -3.0}
+    for item, difference in moved.items():  # item 9 is out of the window of four
+        assert difference == pytest.approx(expected.get(item, 0.0), abs=1e-5)
+    assert len(moved.keys() & expected.keys()) >= 2
+
+
+@pytest.mark.parametrize("fixture", ["signatures", "with_scalars"])
+def test_every_step_is_judged_as_recommend_answers_its_prefix(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    signatures = request.getfixturevalue(fixture)
+    random = np.random.default_rng(5)
+    pool = [f"item {i}" for i in range(ITEMS)] + [RARE, "never seen"] * 20
+    sessions = [list(random.choice(pool, size)) for size in (2, 3, WINDOW + 1, WINDOW + 6, 12)]
+    sessions.append(["item 4"])
+    examples = tf.constant([_example(session) for session in sessions])
+    judged = {name: v.numpy() for name, v in signatures["evaluate"](examples=examples).items()}
+    for row, session in enumerate(sessions):
+        for step, target in enumerate(session[1:]):
+            rank = judged["rank"][row, step]
+            answer = _recommend(signatures, session[: step + 1])[0]
+            if target.encode() in answer:
+                assert rank == answer.index(target.encode()) + 1
+            else:
+                assert rank > 100
+        assert not judged["rank"][row, len(session) - 1 :].any()
+
+
+def test_ranks_beyond_the_answer_equal_numpy(model: TwoTower, signatures: dict) -> None:
+    """Of all places in the catalogue, not only of the first 100."""
+    prefix, targets = ["item 7", "item 50"], range(0, ITEMS, 3)
+    examples = [_example([*prefix, f"item {target}"]) for target in targets]
+    rank = signatures["evaluate"](examples=tf.constant(examples))["rank"].numpy()[:, 1]
+
+    query = model.query_tower(tf.constant([[2 + 7, 2 + 50]])).numpy()[0, -1:]
+    scores = np.repeat(query @ model.candidate_tower.catalogue().numpy().T, len(targets), axis=0)
+    assert rank.tolist() == metrics.conservative_rank(scores, np.array(targets)).tolist()
+    assert rank.max() > 100
+
+
+def test_a_session_is_judged_alike_in_any_batch(signatures: dict) -> None:
+    random = np.random.default_rng(2)
+    sessions = [[f"item {i}" for i in random.integers(0, ITEMS + 9, size)] for size in (1, 9, 2, 5)]
+    together = signatures["evaluate"](examples=tf.constant([_example(s) for s in sessions]))
+    for row, session in enumerate(sessions):
+        alone = signatures["evaluate"](examples=tf.constant([_example(session)]))
+        for name, values in alone.items():
+            found = together[name].numpy()[row]
+            assert found[: len(session) - 1].tolist() == values.numpy()[0].tolist(), name
+            assert not found[len(session) - 1 :].any()
+
+
+@pytest.mark.parametrize(
+    ("sessions", "shape"), [([], [0, 0]), ([["item 3"]], [1, 0]), ([[], ["item 3"]], [2, 0])]
+)
+def test_batches_without_a_step_are_judged_without_a_rank(
+    signatures: dict, sessions: list[list[str]], shape: list[int]
+) -> None:
+    examples = tf.constant([_example(session) for session in sessions], tf.string)
+    judged = signatures["evaluate"](examples=examples)
+    assert {tuple(values.shape) for values in judged.values()} == {tuple(shape)}
+    assert {values.dtype for values in judged.values()} == {tf.int64}
+    assert signatures["eval_features"](examples=examples)["label"].shape == shape[:1]
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (0, 0)])
+def test_batches_without_items_are_answered(signatures: dict, shape: tuple[int, int]) -> None:
+    answer = signatures["recommend"](item_ids=tf.zeros(shape, tf.string))["item_ids"].numpy()
+    popular = [b"item %d" % i for i in range(100)]
+    assert answer.tolist() == [popular] * shape[0]
+
+
+def test_an_example_without_the_feature_is_a_session_without_items(signatures: dict) -> None:
+    nothing = tf.constant([tf.train.Example().SerializeToString()])
+    answer = signatures["serving_default"](examples=nothing)["item_ids"].numpy().tolist()
+    assert answer == _recommend(signatures, [""])
+
+
+def test_session_length_slices(signatures: dict) -> None:
+    lengths = (1, 2, 3, 4, 5, 6, 10, 11, 200)
+    examples = tf.constant([_example(["item 1"] * length) for length in lengths])
+    features = signatures["eval_features"](examples=examples)
+    buckets = [name.decode() for name in features["session_length_bucket"].numpy()]
+    expected = ["0..1", "2", "3", "4..5", "4..5", "6..10", "6..10", "11..", "11.."]
+    assert buckets == expected
+    assert features["label"].numpy().tolist() == [1.0] * len(lengths)
+
+
+class TestSmallCatalogue:
+    """Fewer items than the 100 that an answer has room for; ids of any bytes."""
+
+    IDS = ("b", "ö ä", "tab\tid", "{}", "0", "a,b")
+
+    @pytest.fixture(scope="class")
+    def small(self, tmp_path_factory: pytest.TempPathFactory) -> serving.Recommender:
+        ids = np.array([item.encode() for item in self.IDS], object)
+        vocabulary = Vocabulary(ids, np.arange(6, 0, -1), 5)
+        tf.keras.utils.set_random_seed(4)
+        counts = tf.constant([0, 0, 6, 5, 4, 3, 2], tf.int64)
+        options = ModelOptions(embedding_dim=4, gru_units=4, copy_lags=1)
+        model = TwoTower(counts, options, TrainerOptions())
+        file = str(tmp_path_factory.mktemp("small") / "item_ids.txt")
+        return serving.Recommender(model, vocabulary, WINDOW, file)
+
+    def test_all_of_it_is_recommended(self, small: serving.Recommender) -> None:
+        answer = small.recommend(tf.constant([["b", "tab\tid"], ["ö ä", ""]]))
+        for items in answer["item_ids"].numpy().tolist():
+            assert sorted(item.decode() for item in items) == sorted(self.IDS[:5])
+        assert answer["scores"].shape == [2, 5]
+
+    def test_every_id_is_found_again(self, small: serving.Recommender) -> None:
+        positions = small._items.positions(tf.constant(self.IDS)).numpy()
+        assert positions.tolist() == [0, 1, 2, 3, 4, 5]
+
+    def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
+        before = small._index._columns.value()
+        small._index._columns.assign(tf.zeros_like(before))
+        try:
+            answer = small.recommend(tf.constant([["{}"]]))["item_ids"].numpy()[0].tolist()
+        finally:
+            small._index._columns.assign(before)
+        assert answer == [item.encode() for item in self.IDS[:5]]
+
+
+def test_what_a_step_is_known_by(signatures: dict) -> None:
+    example = _example(["never seen", "item 3", RARE, "unseen", "item 5"])
+    judged = signatures["evaluate"](examples=tf.constant([example]))
+    counts = VOCABULARY.counts
+    assert judged["known"].numpy().tolist() == [[0, 1, 0, 1]]
+    assert judged["context_length"].numpy().tolist() == [[0, 1, 2, 2]]
+    assert judged["target_count"].numpy().tolist() == [[counts[3], counts[ITEMS + 2], 0, counts[5]]]
+    # Nothing known before it: answered by popularity, in which item 3 is the fourth.
+    assert judged["rank"].numpy()[0, 0] == 4
+    # Known but not in the catalogue, or unknown: the model cannot recommend it.
+    assert judged["rank"].numpy()[0, 1:3].tolist() == [metrics.UNRANKED] * 2
+
+
+def test_context_length_counts_what_was_cut(signatures: dict) -> None:
+    session = ["item 1"] * (WINDOW + 3)
+    judged = signatures["evaluate"](examples=tf.constant([_example(session)]))
+    assert judged["context_length"].numpy().tolist() == [list(range(1, WINDOW + 3))]

@@ -1,0 +1,175 @@
+"""Sessions from events: order, repeats, lengths, sample, cap."""
+
+import dataclasses
+import random
+from collections import Counter
+
+import pytest
+
+from modules.sessions.sessions import (
+    Session,
+    SessionOptions,
+    build_sessions,
+    finish_session,
+    is_sampled,
+    order_events,
+)
+
+
+def sessions_of(groups, split="train", **options):
+    counts = Counter()
+    built = list(build_sessions(groups, split, SessionOptions(**options), counts))
+    return built, dict(counts)
+
+
+def test_events_are_ordered_by_time_then_place_in_the_input():
+    events = [(5, 30, b"c"), (5, 20, b"b"), (9, 10, b"d"), (1, 40, b"a")]
+    for _ in range(10):
+        random.shuffle(events)
+        session = order_events(b"s", events, drop_repeats=False)
+        assert session == Session(b"s", 1, [b"a", b"b", b"c", b"d"], [1, 5, 5, 9])
+
+
+def test_of_immediate_repeats_the_first_event_stays():
+    events = [(time, time, item) for time, item in enumerate([b"a", b"a", b"b", b"a", b"a", b"a"])]
+    session = order_events(b"s", events, drop_repeats=True)
+    assert session == Session(b"s", 0, [b"a", b"b", b"a"], [0, 2, 3])
+
+
+def test_short_sessions_are_left_out_and_counted_after_repeats():
+    groups = {
+        b"kept": [(1, 1, b"a"), (2, 2, b"b"), (3, 3, b"b")],
+        b"one": [(1, 4, b"a")],
+        b"same": [(1, 5, b"a"), (2, 6, b"a"), (3, 7, b"a")],
+    }
+    built, counts = sessions_of(groups, drop_immediate_repeats=True)
+    assert [session.session_id for session in built] == [b"kept"]
+    assert counts == {
+        "train.rows_repeated": 3,
+        "train.sessions_too_short": 2,
+        "train.rows_too_short": 2,
+    }
+
+
+def test_only_train_is_sampled():
+    groups = {b"%d" % number: [(1, 1, b"a"), (2, 2, b"b")] for number in range(2000)}
+    built, counts = sessions_of(groups, sample_fraction=0.25)
+    assert 400 < len(built) < 600
+    assert counts["train.sessions_sampled_out"] == 2000 - len(built)
+    assert counts["train.rows_sampled_out"] == 2 * counts["train.sessions_sampled_out"]
+    assert len(sessions_of(groups, "test", sample_fraction=0.25)[0]) == 2000
+
+
+def test_a_larger_sample_contains_the_smaller_one():
+    ids = [b"%d" % number for number in range(3000)]
+    small = {session_id for session_id in ids if is_sampled(session_id, 0.1)}
+    large = {session_id for session_id in ids if is_sampled(session_id, 0.3)}
+    assert small < large
+    assert all(is_sampled(session_id, 1.0) for session_id in ids)
+
+
+def test_the_cap_keeps_the_latest_events_of_train_and_the_true_start():
+    session = Session(b"s", 1, [b"a", b"b", b"c"], [1, 2, 3])
+    options = SessionOptions(max_session_length=2)
+    counts = Counter()
+    capped = finish_session(session, "train", options, counts)
+    assert capped == Session(b"s", 1, [b"b", b"c"], [2, 3])
+    assert counts == {
+        "train.sessions": 1,
+        "train.rows_kept": 2,
+        "train.sessions_capped": 1,
+        "train.rows_capped": 1,
+    }
+    assert finish_session(session, "eval", options, Counter()) == session
+
+
+def test_rows_add_up_whatever_the_input():
+    draw = random.Random(17)
+    for _ in range(200):
+        groups = {
+            b"%d" % number: [
+                (draw.randrange(20), place, draw.choice([b"a", b"b", b"c"]))
+                for place in range(draw.randrange(1, 9))
+            ]
+            for number in range(draw.randrange(1, 30))
+        }
+        options = SessionOptions(
+            drop_immediate_repeats=draw.random() < 0.5,
+            min_session_length=draw.randrange(1, 4),
+            max_session_length=draw.choice([None, 3, 5]),
+            sample_fraction=draw.choice([1.0, 0.5]),
+        )
+        counts = Counter()
+        sessions = [
+            finish_session(session, "train", options, counts)
+            for session in build_sessions(groups, "train", options, counts)
+        ]
+        assert sum(len(events) for events in groups.values()) == sum(
+            counts[f"train.rows_{what}"]
+            for what in ("kept", "too_short", "capped", "repeated", "sampled_out")
+        )
+        assert len(groups) == sum(
+            counts[f"train.sessions{what}"] for what in ("", "_too_short", "_sampled_out")
+        )
+        for session in sessions:
+            assert len(session.item_ids) == len(session.event_times)
+            assert session.event_times == sorted(session.event_times)
+            assert session.start_time == min(groups[session.session_id])[0]
+
+
+def test_the_defaults_can_be_used():
+    assert SessionOptions().problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("session_column", ["", "  ", None, 3, "ItemId"]),
+        ("item_column", ["", "Time"]),
+        ("time_column", ["", "ItemId"]),
+        ("delimiter", ["", "ab", '"', "\n", "é", 1]),
+        ("time_unit", ["minutes", None]),
+        ("drop_immediate_repeats", ["yes", 1, None]),
+        ("min_session_length", [0, -1, 2.0, None, True, "2"]),
+        ("max_session_length", [0, 1, 2.5, True, "9"]),
+        ("sample_fraction", [0, -0.1, 1.1, None, "1", True, float("nan")]),
+        ("eval_fraction", [0, 1, 1.5, None, "0.1"]),
+        ("eval_hours", [0, -1, "24", True, float("inf")]),
+        ("max_reject_fraction", [-0.01, 1.01, None, "1%"]),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(name, values):
+    for value in values:
+        problems = SessionOptions(**{name: value}).problems()
+        assert any(
+            message.startswith(f"{name} must be ") and message.endswith(f", got {value!r}")
+            for message in problems
+        ), (name, value, problems)
+
+
+def test_all_problems_are_reported_at_once():
+    options = SessionOptions(time_unit="days", sample_fraction=0, eval_hours=-1)
+    assert options.problems() == [
+        "time_unit must be one of auto, milliseconds, seconds, microseconds, nanoseconds, iso8601, "
+        "got 'days'",
+        "sample_fraction must be above 0 and at most 1, got 0",
+        "eval_hours must be above 0 and at most 1000000, or null, got -1",
+    ]
+
+
+def test_options_are_the_agreed_ones():
+    assert dataclasses.asdict(SessionOptions()) == {
+        "session_column": "SessionId",
+        "item_column": "ItemId",
+        "time_column": "Time",
+        "delimiter": None,
+        "quoting": "auto",
+        "time_unit": "auto",
+        "drop_immediate_repeats": False,
+        "min_session_length": 2,
+        "max_session_length": None,
+        "sample_fraction": 1.0,
+        "eval_fraction": 0.15,
+        "eval_hours": None,
+        "max_reject_fraction": 0.01,
+    }

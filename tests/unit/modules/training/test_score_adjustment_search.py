@@ -1,0 +1,96 @@
+"""Choosing the serving scalars: the grid ranks as the exported graph, and the best is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modules.config.options import TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM
+from modules.evaluation import metrics
+from modules.serving import score_adjustments
+from modules.serving.score_adjustments import SeenItemScores
+from modules.training import score_adjustment_search
+from modules.training.score_adjustment_search import (
+    ROUGH_GRID,
+    JudgedSteps,
+    ScalarGrid,
+    ServingScalars,
+)
+
+
+def _random_steps(ties: bool) -> JudgedSteps:
+    random = np.random.default_rng(5)
+    rows, catalogue, length = 300, 12, 6
+    scores = random.normal(size=(rows, catalogue)).astype(np.float32) * 3
+    popularity = random.normal(size=catalogue).astype(np.float32)
+    if ties:  # multiples of .5, as the scalars are
+        scores, popularity = np.round(scores * 2) / 2, np.round(popularity)
+    scores[:, 7] = -np.inf  # takes no part
+    context = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, (rows, length))
+    context[np.arange(length) >= random.integers(1, length + 1, rows)[:, None]] = 0
+    target = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, rows)
+    return JudgedSteps(scores, context, target, popularity)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_grid_ranks_as_the_graph_does(ties: bool) -> None:
+    steps = _random_steps(ties)
+    grid = ScalarGrid([0.0, 1.0, 2.5, -1.5], [0.0, 0.5, 3.0], [0.0, 0.5])
+    ranks = score_adjustment_search.grid_ranks(steps, grid)
+    for (w, p, b), _ in np.ndenumerate(ranks[..., 0]):
+        scores = steps.scores + np.float32(grid.popularity_weight[w]) * steps.popularity
+        seen = SeenItemScores(grid.current_item_penalty[p], grid.earlier_item_boost[b])
+        adjusted = score_adjustments.adjust_scores(
+            tf.constant(scores), tf.constant(steps.context), seen
+        )
+        expected = metrics.conservative_rank(adjusted.numpy(), steps.target - FIRST_ITEM)
+        np.testing.assert_array_equal(ranks[w, p, b], expected)
+
+
+def _chosen(scores: np.ndarray, context: list[list[int]], target: list[int]) -> tuple:
+    """Chooses by steps of a catalogue in which only the last item is popular."""
+    popularity = np.zeros(scores.shape[1], np.float32)
+    popularity[-1] = 3.0
+    steps = JudgedSteps(scores, np.array(context), np.array(target), popularity)
+    return score_adjustment_search.choose([steps], ScalarGrid())
+
+
+def test_chooses_what_ranks_best() -> None:
+    """Item 3, seen before, must pass those at 1; item 25 must pass the current item at 9.5."""
+    scores = np.zeros([2, 40], np.float32)
+    scores[0, 5:35] = 1.0
+    scores[0, 0] = 2.0
+    scores[1, [0, 25 - FIRST_ITEM]] = 9.5, 9.0
+    found = _chosen(scores, [[3, 2], [3, 2]], [3, 25])
+    assert found == (ServingScalars(SeenItemScores(1.0, 1.5), 0.0), 1.0, 1.0)
+
+
+def test_boosts_the_current_item_where_it_is_the_answer() -> None:
+    """Item 3 is clicked again, and thirty others at 1 must not be before it."""
+    scores = np.zeros([1, 40], np.float32)
+    scores[0, 5:35] = 1.0
+    found = _chosen(scores, [[2, 3]], [3])
+    assert found == (ServingScalars(SeenItemScores(-1.5, 0.0), 0.0), 1.0, 1.0)
+
+
+def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
+    """The popular item, at 0, must pass those at 1: by more than a third of 1."""
+    scores = np.zeros([1, 40], np.float32)
+    scores[0, 5:35] = 1.0
+    found = _chosen(scores, [[2, 3]], [39 + FIRST_ITEM])
+    assert found == (ServingScalars(SeenItemScores(0.0, 0.0), 0.4), 1.0, 1.0)
+
+
+def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> None:
+    steps = _random_steps(ties=False)
+    options = TrainerOptions(current_item_penalty=0.7, popularity_weight=0.25)
+    scalars, *_ = score_adjustment_search.choose([steps], ScalarGrid().with_fixed(options))
+    assert (scalars.seen.current_item_penalty, scalars.popularity_weight) == (0.7, 0.25)
+    rough = ROUGH_GRID.with_fixed(options)
+    assert rough == ScalarGrid((0.7,), ROUGH_GRID.earlier_item_boost, (0.25,))
+    options = TrainerOptions(earlier_item_boost=0.3)
+    scalars, recall, _ = score_adjustment_search.choose([], ScalarGrid().with_fixed(options))
+    assert scalars == ServingScalars(SeenItemScores(0.0, 0.3), 0.0)
+    assert np.isnan(recall)

@@ -1,0 +1,167 @@
+"""Deployment files, Beam presets and the platform document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.cluster import deployment, platform_config
+from pipeline.config import PROJECT, ConfigError
+
+HERE = PROJECT / "kubeflow"
+
+
+@pytest.mark.parametrize("target", deployment.TARGETS)
+def test_the_bundled_files_are_usable(target: str) -> None:
+    loaded = deployment.load_deployment(HERE / f"{target}.yaml")
+    assert loaded.target == target
+    assert loaded.pipeline_root.startswith(deployment.ROOT_SCHEMES[target])
+    assert deployment.load_beam_arguments(loaded.beam)
+
+
+def test_a_node_gets_its_own_resources_else_the_default(tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    text = (HERE / "oss.yaml").read_text("utf-8").partition("resources:")[0]
+    file.write_text(text + "resources:\n  default: {cpu: 2}\n  Trainer: {gpu: 1}\n", "utf-8")
+    loaded = deployment.load_deployment(file)
+    assert loaded.resources_of("Trainer").gpu == 1
+    assert loaded.resources_of("Transform").cpu == 2.0
+    file.write_text(text, "utf-8")
+    assert deployment.load_deployment(file).resources_of("Trainer") == deployment.Resources()
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text(
+        "target: aws\nimages: x\npipeline_root: [3]\nstate_folder: gs://b/[1]\n"
+        "resources:\n  Trainer: {cpu: 0, gpus: 1}\n",
+        "utf-8",
+    )
+    with pytest.raises(ConfigError) as error:
+        deployment.load_deployment(file)
+    for words in (
+        "d.yaml is not usable",
+        "target must be one of oss, vertex, got 'aws'",
+        "deployment.images is not a known key, got 'x': did you mean deployment.image?",
+        "deployment.pipeline_root must be a string, got [3]",
+        "resources.Trainer.gpus is not a known key, got 1: did you mean resources.Trainer.gpu?",
+        "resources.Trainer.cpu must be above 0, got 0.0",
+        "push_folder is not set",
+        "state_folder must have none of * ? [ \\ in it, got 'gs://b/[1]'",
+    ):
+        assert words in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        deployment.load_deployment(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("preset", sorted(file.stem for file in (HERE / "beam").glob("*.yaml")))
+def test_beam_presets_parse_as_beam_flags(preset: str) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    flags = deployment.load_beam_arguments(preset)
+    assert flags[0].startswith("--runner=")
+    kept = PipelineOptions(list(flags)).get_all_options(drop_default=True)
+    names = {flag[2:].partition("=")[0] for flag in flags}
+    assert names <= set(kept) | {"experiments"}, names - set(kept)
+
+
+def test_an_unknown_beam_preset_names_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there are dataflow, direct, flink, spark"):
+        deployment.load_beam_arguments("ray")
+    own = tmp_path / "own.yaml"
+    own.write_text("runner: x\n", "utf-8")
+    with pytest.raises(ConfigError, match="must hold a list of flags"):
+        deployment.load_beam_arguments(str(own))
+
+
+def _executors(file: Path, text: str) -> dict:
+    file.write_text(text, "utf-8")
+    document = platform_config.load_platform(file, ["Trainer", "Pusher"])
+    executors: dict = document["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    return executors
+
+
+def test_what_is_for_all_nodes_is_joined_with_what_is_for_one(tmp_path: Path) -> None:
+    executors = _executors(
+        tmp_path / "p.yaml",
+        "all:\n  pvcMount: [{constant: a, mountPath: /a}]\n  imagePullPolicy: Always\n"
+        "nodes:\n  Trainer:\n    pvcMount: [{constant: b, mountPath: /b}]\n"
+        "    imagePullPolicy: Never\n",
+    )
+    assert set(executors) == {"Trainer_executor", "Pusher_executor"}
+    assert [m["mountPath"] for m in executors["Trainer_executor"]["pvcMount"]] == ["/a", "/b"]
+    assert executors["Trainer_executor"]["imagePullPolicy"] == "Never"
+    assert executors["Pusher_executor"]["imagePullPolicy"] == "Always"
+
+
+def test_mistakes_in_the_platform_file_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        _executors(
+            tmp_path / "p.yaml",
+            "all:\n  toleration: []\n  pvcMount: {}\nnodes:\n  Tainer: {}\nvolumes: []\n",
+        )
+    for words in (
+        "all.toleration is not a known key, got []: did you mean all.tolerations?",
+        "all.pvcMount must be a list, got {}",
+        "nodes.Tainer is no node of the pipeline: there are Pusher, Trainer",
+        "volumes is not a known key",
+    ):
+        assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nodes: [Trainer]\n", r"nodes must be a mapping, got \['Trainer'\]"),
+        ("- all\n", r"the file must be a mapping, got \['all'\]"),
+        ("all: 3\n", "all must be a mapping, got '3'"),
+    ],
+)
+def test_a_platform_file_of_another_form_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        _executors(tmp_path / "p.yaml", text)
+
+
+def test_a_label_is_text_whatever_yaml_makes_of_it(tmp_path: Path) -> None:
+    executors = _executors(
+        tmp_path / "p.yaml",
+        "all:\n  activeDeadlineSeconds: 3600\n"
+        "  nodeSelector: {labels: {gpu: true, pool: 1.10, 2024: on, day: 2024-01-01}}\n"
+        "  tolerations: [{key: 1e5, value: 010, tolerationSeconds: 60}]\n"
+        "  secretAsEnv: [{secretName: 0x1F, optional: true}]\n",
+    )
+    assert executors["Pusher_executor"] == {
+        "activeDeadlineSeconds": 3600,
+        "nodeSelector": {
+            "labels": {"gpu": "true", "pool": "1.10", "2024": "on", "day": "2024-01-01"}
+        },
+        "tolerations": [{"key": "1e5", "value": "010", "tolerationSeconds": 60}],
+        "secretAsEnv": [{"secretName": "0x1F", "optional": True}],
+    }
+
+
+@pytest.mark.parametrize(
+    "place", ["nodeSelector.labels", "podMetadata.annotations", "podAffinity.matchPodLabels"]
+)
+def test_a_label_is_text_also_where_it_is_called_like_a_number(tmp_path: Path, place: str) -> None:
+    field, key = place.split(".")
+    labels = "{optional: true, weight: 5, anti: off, runAsUser: 0, empty: , none: null}"
+    value = f"{{{key}: {labels}}}"
+    is_list = platform_config.FIELDS[field] is list
+    text = f"all:\n  {field}: {f'[{value}]' if is_list else value}\n"
+    made = _executors(tmp_path / "p.yaml", text)["Pusher_executor"][field]
+    assert (made[0] if is_list else made)[key] == {
+        **{"optional": "true", "weight": "5", "anti": "off", "runAsUser": "0"},
+        **{"empty": "", "none": "null"},
+    }
+
+
+def test_parts_of_the_platform_file_may_be_left_empty(tmp_path: Path) -> None:
+    assert _executors(tmp_path / "p.yaml", "all:\nnodes:\n  Trainer:\n") == {
+        "Trainer_executor": {},
+        "Pusher_executor": {},
+    }

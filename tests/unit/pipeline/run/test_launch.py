@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from modules.config.index import IndexOptions
+from pipeline.config import PROJECT, Config, ConfigError, Paths, load_config
+from pipeline.data_files import DataOptions, DataPaths
+from pipeline.run import launch
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    for name in ("train.tsv", "test.tsv"):
+        (tmp_path / name).write_text("")
+    return load_config("custom", ["trainer.seed=5"], DataPaths(folder=str(tmp_path)))
+
+
+def test_finds_the_configuration_that_was_saved(config: Config, tmp_path: Path) -> None:
+    launch.save_config(config, tmp_path)
+    assert launch.find_config({launch.OUT_VARIABLE: str(tmp_path)})[:2] == (config, tmp_path)
+
+
+def test_without_one_the_preset_named_by_the_environment_else_the_sample(tmp_path: Path) -> None:
+    sample, out, source = launch.find_config({})
+    assert (sample.name, source, out) == ("sample", "sample", PROJECT / "output" / "sample")
+    found, out, _ = launch.find_config({launch.OUT_VARIABLE: str(tmp_path / "empty")})
+    assert (found, out) == (sample, tmp_path / "empty")
+    with pytest.raises(ConfigError, match="retailrocket"):
+        launch.find_config({launch.PRESET_VARIABLE: "retailrocket"})
+
+
+def test_an_index_without_faiss_is_refused_before_anything_runs(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "faiss" else found(name)
+    )
+    launch.check_packages(config)
+    indexed = dataclasses.replace(config, index=IndexOptions(kind="pq"))
+    with pytest.raises(ConfigError, match="setup --extra ann"):
+        launch.check_packages(indexed)
+
+
+def test_the_childs_environment(tmp_path: Path) -> None:
+    child = launch.child_environment({"PATH": "/bin", "PYTHONPATH": "/mine"}, tmp_path)
+    assert child["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/bin"
+    assert child["PYTHONPATH"] == f"{PROJECT}{os.pathsep}/mine"
+    assert child[launch.OUT_VARIABLE] == str(tmp_path)
+    assert child[launch.HOME_VARIABLE] == str(tmp_path / "tfx")
+    chosen = launch.child_environment({launch.HOME_VARIABLE: "/home"}, tmp_path)
+    assert chosen[launch.HOME_VARIABLE] == "/home"
+
+
+@pytest.mark.parametrize("shell", ["", "0"])
+def test_a_run_by_hand_packages_user_code_as_the_childs_does(tmp_path: Path, shell: str) -> None:
+    switches = ("TF_USE_LEGACY_KERAS", "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES")
+    child = launch.child_environment(dict.fromkeys(switches, shell), tmp_path)
+    assert [child[name] for name in switches] == ["1", "1"]
+    by_hand = launch.runner_environment({})
+    assert by_hand.items() <= child.items()
+    assert launch.runner_environment(by_hand) == by_hand
+
+
+def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    assert not launch.is_registered(config, out, home)
+    assert launch.register_arguments(config, home)[1] == "create"
+    known = {
+        "pipeline_name": config.name,
+        "pipeline_root": Paths.under(out).pipeline_root,
+        "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
+    }
+    file = home / config.name / "pipeline_args.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(known))
+    assert launch.is_registered(config, out, home)
+    assert not launch.is_registered(config, tmp_path / "other", home)
+    file.write_text(json.dumps({**known, "pipeline_dsl_path": "/another/local_runner.py"}))
+    assert not launch.is_registered(config, out, home)
+    file.write_text("{")
+    assert not launch.is_registered(config, out, home)
+    assert launch.register_arguments(config, home)[1] == "update"
+
+
+def test_registers_only_what_is_not_registered(config: Config, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    run = ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
+    register, *rest = launch.tfx_commands(config, out, home)
+    assert register[:3] == ["pipeline", "create", "--engine=local"]
+    assert rest == [run]
+    known = {
+        "pipeline_name": config.name,
+        "pipeline_root": Paths.under(out).pipeline_root,
+        "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
+    }
+    (home / config.name).mkdir(parents=True)
+    (home / config.name / "pipeline_args.json").write_text(json.dumps(known))
+    assert launch.tfx_commands(config, out, home) == [run]
+
+
+def test_logs_are_new_and_few(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for day in range(30):
+        (tmp_path / "logs" / f"2026-01-{day:02}-000000-1.log").write_text("")
+    log = launch.new_log(tmp_path)
+    kept = sorted(file.name for file in log.parent.iterdir() if file != log)
+    assert kept == [f"2026-01-{day:02}-000000-1.log" for day in range(11, 30)]
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(1, "exited without an error message"), (-9, "was killed by SIGKILL (out of memory?)")],
+)
+def test_a_process_that_says_nothing_leaves_the_end_of_its_log(
+    tmp_path: Path, status: int, ending: str
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("".join(f"line {row}\n" for row in range(100)))
+    text = launch.failure_text("[1/2] Trainer ... ", log, status)
+    assert text.startswith(f"Failed: the run {ending}")
+    assert "line 99" in text and "line 80" not in text
+    assert text.endswith(f"Full log: {log}")
+    assert launch.failure_text("Failed: Trainer: x\n", log, status) == f"Full log: {log}"
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "", "null", "{", '"text"', '{"pipeline_root": 1}'])
+def test_a_damaged_registration_is_made_again(tmp_path: Path, content: str) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "pipeline_args.json").write_text(content)
+    commands = launch.tfx_commands(Config(name="shop"), tmp_path / "out", tmp_path)
+    assert [command[:2] for command in commands] == [["pipeline", "update"], ["run", "create"]]
+
+
+def test_a_log_that_cannot_be_made_is_an_error_of_the_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="logs"):
+        launch.new_log(tmp_path)
+
+
+def test_makes_the_sample_only_where_files_are_missing(tmp_path: Path) -> None:
+    train, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    data = DataOptions(str(train), None, str(test), str(tmp_path), generate=True)
+    assert launch.make_sample_if_missing(Config("sample", data=data))
+    assert train.read_text().startswith("SessionId\tItemId\tTime\n")
+    test.write_text("mine")
+    assert not launch.make_sample_if_missing(Config("sample", data=data))
+    assert test.read_text() == "mine"
+    test.unlink()
+    own = DataOptions(str(train), None, str(test), str(tmp_path), generate=False)
+    assert not launch.make_sample_if_missing(Config("sample", data=own))
+    assert not test.exists()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.code_fingerprint import project_imports, source_digest, source_modules
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    sources = {
+        "modules/__init__.py": "raise RuntimeError('imported')\n",
+        "modules/trainer.py": "from modules import model\nimport json, os.path\n",
+        "modules/model.py": "def build():\n    from modules.losses import softmax\n",
+        "modules/losses.py": "from modules import model  # a cycle\n",
+        "modules/alone.py": "",
+        "components/__init__.py": "",
+        "components/gate/__init__.py": "from .executor import Do\nfrom . import spec\n",
+        "components/gate/executor.py": "from modules import nothing\nimport modules.alone as a\n",
+        "components/gate/spec.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_follows_imports_in_functions_cycles_and_packages(project: Path) -> None:
+    assert source_modules("modules.trainer", project) == [
+        "modules",
+        "modules.losses",
+        "modules.model",
+        "modules.trainer",
+    ]
+
+
+def test_follows_relative_imports_of_a_package(project: Path) -> None:
+    assert source_modules("components.gate", project) == [
+        "components",
+        "components.gate",
+        "components.gate.executor",
+        "components.gate.spec",
+        "modules",
+        "modules.alone",
+    ]
+
+
+@pytest.mark.parametrize("name", ["trainer", "model", "losses", "__init__"])
+def test_an_edit_of_anything_imported_changes_the_digest(project: Path, name: str) -> None:
+    before = source_digest("modules.trainer", root=project)
+    file = project / "modules" / f"{name}.py"
+    file.write_text(file.read_text() + "# edited\n")
+    assert source_digest("modules.trainer", root=project) != before
+
+
+def test_an_edit_elsewhere_changes_nothing(project: Path) -> None:
+    before = source_digest("modules.trainer", root=project)
+    (project / "modules" / "alone.py").write_text("x = 1\n")
+    (project / "README.md").write_text("text\n")
+    assert source_digest("modules.trainer", root=project) == before
+
+
+def test_is_the_same_in_another_folder(project: Path, tmp_path_factory: pytest.TempPathFactory):
+    copy = tmp_path_factory.mktemp("copy")
+    for file in project.rglob("*.py"):
+        target = copy / file.relative_to(project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    assert source_digest("modules.trainer", root=copy) == source_digest(
+        "modules.trainer", root=project
+    )
+
+
+def test_several_modules_cover_each_other(project: Path) -> None:
+    both = source_digest("modules.trainer", "modules.alone", root=project)
+    assert both != source_digest("modules.trainer", root=project)
+    assert both == source_digest("modules.alone", "modules.trainer", root=project)
+
+
+def test_text_moved_between_files_changes_the_digest(project: Path) -> None:
+    (project / "modules" / "losses.py").write_text("# a\n")
+    (project / "modules" / "model.py").write_text("from modules import losses\n# b\n")
+    before = source_digest("modules.trainer", root=project)
+    (project / "modules" / "losses.py").write_text("# a\n# b\n")
+    (project / "modules" / "model.py").write_text("from modules import losses\n")
+    assert source_digest("modules.trainer", root=project) != before
+
+
+def test_an_unknown_module_is_named(project: Path) -> None:
+    with pytest.raises(ValueError, match=r"no source of module 'modules\.trainr' under"):
+        source_digest("modules.trainr", root=project)
+
+
+def test_imports_nothing(project: Path) -> None:
+    loaded = set(sys.modules)
+    source_digest("modules.trainer", root=project)  # modules/__init__.py would raise.
+    assert set(sys.modules) == loaded
+
+
+def test_sees_the_project_itself() -> None:
+    assert "modules.config.parsing" in project_imports("pipeline.config")
+    assert "modules.config.options" in source_modules("pipeline.config")
