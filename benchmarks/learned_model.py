@@ -21,11 +21,11 @@ from modules.model.lazy_adam import LazyAdam
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 
 MAX_CONTEXT = 20
 DEFAULT_SHAPE = ModelOptions()
-SEEN = SeenItemScores(current_item_penalty=2.0, earlier_item_boost=1.0)
+SEEN = SessionAdjustments(current_item_penalty=2.0, earlier_item_boost=1.0)
 POPULARITY_WEIGHT = 0.3
 _FAMILY, _CATEGORY = 8, 128
 _LONGEST = 21

@@ -37,7 +37,7 @@ from modules.config.index import IndexOptions  # isort: skip
 from modules.serving.latency import percentiles  # isort: skip
 from modules.ann.export import export  # isort: skip
 from modules.ann.recommender import load_recommender  # isort: skip
-from modules.ann.pq_index import CodeOptions, CompressedIndex, FaissMissingError  # isort: skip
+from modules.ann.pq_index import CodeOptions, PQIndex, FaissMissingError  # isort: skip
 from modules.serving.exact_index import ExactIndex  # isort: skip
 
 K = 100
@@ -102,7 +102,7 @@ def faiss_searches(vectors: Array) -> list[Contender]:
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
     found = [Contender("faiss flat", lambda queries: flat.search(queries, K)[1])]
-    codes = CompressedIndex.build(vectors, code_options())
+    codes = PQIndex.build(vectors, code_options())
     found.append(
         Contender("pq index", lambda queries: codes.top(queries, *nothing_seen(queries), K)[1])
     )

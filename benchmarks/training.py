@@ -35,9 +35,9 @@ from benchmarks import notebook  # isort: skip
 from modules.data import batching, windowing  # isort: skip
 from modules.model.tf_keras_compat import exempt_keras_from_autograph  # isort: skip
 from modules.config.options import FeatureOptions, TrainerOptions  # isort: skip
-from modules.training.epoch_callbacks import EpochKeeper  # isort: skip
-from modules.training.fitting import Windows, fit, epoch_judge  # isort: skip
-from modules.training.run_context import Job  # isort: skip
+from modules.training.epoch_callbacks import BestEpochCheckpoint  # isort: skip
+from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
+from modules.training.training_run import TrainingRun  # isort: skip
 from modules.preprocessing import CONTEXT, TARGET  # isort: skip
 from modules.data.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
@@ -80,11 +80,11 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     counts = batching.item_counts(windows, items + FIRST_ITEM)
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(config.features, config.model, trainer, "", folder, folder)
+        run = TrainingRun(config.features, config.model, trainer, "", folder, folder)
         evaluation = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
-        parts = Windows(windows, counts, evaluation)
-        keeper = EpochKeeper(f"{folder}/keeper", 2, None, epoch_judge(parts, trainer))
-        fit(job, "fit", parts, keeper)
+        parts = TrainingData(windows, counts, evaluation)
+        keeper = BestEpochCheckpoint(f"{folder}/keeper", 2, None, epoch_eval_fn(parts, trainer))
+        fit(run, "fit", parts, keeper)
     return keeper.history[-1]["targets_per_second"]
 
 

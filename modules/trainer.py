@@ -15,11 +15,11 @@ from modules.files.file_digests import file_digest
 from modules.files.model_metadata import ITEM_LIST, write_manifest
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
-from modules.serving.reference_predictions import write_answers
-from modules.training.fitting import choose_and_refit
+from modules.serving.reference_predictions import write_reference_predictions
+from modules.training.fitting import select_and_refit
 from modules.training.library_versions import versions
-from modules.training.run_context import Job, input_files, read_job
-from modules.training.selection_record import write_choices
+from modules.training.selection_record import write_selection
+from modules.training.training_run import TrainingRun, input_files, read_training_run
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -32,11 +32,11 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
-    job = read_job(fn_args, train_files, eval_files)
+    run = read_training_run(fn_args, train_files, eval_files)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     known_items = transform_output.vocabulary_file_by_name(VOCABULARY_NAME)
-    vocabulary = read_vocabulary(known_items, job.features)
-    fitted = choose_and_refit(job, vocabulary, train_files, eval_files)
+    vocabulary = read_vocabulary(known_items, run.features)
+    fitted = select_and_refit(run, vocabulary, train_files, eval_files)
     model, seen = fitted.model.for_serving(), fitted.scalars.seen
     folder = fn_args.serving_model_dir
     with tempfile.TemporaryDirectory() as scratch:
@@ -44,19 +44,19 @@ def run_fn(fn_args: FnArgs) -> None:
         recommender.export(
             model,
             vocabulary,
-            job.features.max_context,
+            run.features.max_context,
             vocabulary_file,
             folder,
             seen,
         )
-    write_choices(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
-    for contexts, _ in batching.window_chunks(eval_files, job.features.max_context).take(1):
-        write_answers(model, vocabulary, contexts.numpy(), seen, folder)
-    write_manifest(folder, learned_from(job, known_items))
-    job.forget_progress()
+    write_selection(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
+    for contexts, _ in batching.window_chunks(eval_files, run.features.max_context).take(1):
+        write_reference_predictions(model, vocabulary, contexts.numpy(), seen, folder)
+    write_manifest(folder, learned_from(run, known_items))
+    run.forget_progress()
 
 
-def learned_from(job: Job, vocabulary_file: str) -> str:
+def learned_from(run: TrainingRun, vocabulary_file: str) -> str:
     """Returns a digest of all that decides what the model is like, but for the machine."""
-    parts = [job.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
+    parts = [run.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -20,8 +20,13 @@ from modules.config.tuner import TunerOptions
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
-from modules.training.fitting import Windows, choose, choosing_windows
-from modules.training.run_context import Job, input_files, read_job, with_hyperparameters
+from modules.training.fitting import TrainingData, select, selection_data
+from modules.training.training_run import (
+    TrainingRun,
+    input_files,
+    read_training_run,
+    with_hyperparameters,
+)
 
 OBJECTIVE = "selection_score"
 
@@ -35,13 +40,13 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
-    job = read_job(fn_args, train_files, eval_files)
+    run = read_training_run(fn_args, train_files, eval_files)
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     vocabulary = read_vocabulary(
-        transform_output.vocabulary_file_by_name(VOCABULARY_NAME), job.features
+        transform_output.vocabulary_file_by_name(VOCABULARY_NAME), run.features
     )
-    windows = choosing_windows(job, vocabulary, train_files, eval_files)
-    tuner = SessionTuner(job, windows, from_json(TunerOptions, fn_args.custom_config["tuner"]))
+    windows = selection_data(run, vocabulary, train_files, eval_files)
+    tuner = SessionTuner(run, windows, from_json(TunerOptions, fn_args.custom_config["tuner"]))
     return TunerFnResult(tuner=tuner, fit_kwargs={"verbose": 0})
 
 
@@ -51,27 +56,27 @@ class SessionTuner(base_tuner.BaseTuner):
     A killed search goes on with the trial at which it was killed.
     """
 
-    def __init__(self, job: Job, windows: Windows, options: TunerOptions) -> None:
+    def __init__(self, run: TrainingRun, windows: TrainingData, options: TunerOptions) -> None:
         """Makes the oracle.
 
         Args:
-          job: options that are not searched, and folders.
+          run: options that are not searched, and folders.
           windows: to learn from and be judged by.
           options: of the search.
         """
-        self._job, self._windows, self._trials = job, windows, options.trials
-        place = {"directory": job.checkpoints, "project_name": "search"}
+        self._run, self._windows, self._trials = run, windows, options.trials
+        place = {"directory": run.checkpoints, "project_name": "search"}
         try:
-            super().__init__(_oracle(options, job.trainer.seed), **place)
+            super().__init__(_oracle(options, run.trainer.seed), **place)
         except Exception as error:  # Damaged files raise many kinds.
             print(f"    what an interrupted search left is damaged, it starts again: {error}")
-            job.forget_progress()
-            super().__init__(_oracle(options, job.trainer.seed), **place)
+            run.forget_progress()
+            super().__init__(_oracle(options, run.trainer.seed), **place)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs all trials; what a killed search would need goes when they are done."""
         super().search(*fit_args, **fit_kwargs)
-        self._job.forget_progress()
+        self._run.forget_progress()
 
     def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
         """Fits and judges a model with the trial's values."""
@@ -80,7 +85,7 @@ class SessionTuner(base_tuner.BaseTuner):
         named = "  ".join(f"{name} {value}" for name, value in values.items())
         print(f"    trial {number}/{self._trials}  {named}", flush=True)
         name = os.path.join("trials", trial.trial_id)
-        choice = choose(with_hyperparameters(self._job, values), name, self._windows)
+        choice = select(with_hyperparameters(self._run, values), name, self._windows)
         return {OBJECTIVE: float(selection_score(choice.recall, choice.mrr))}
 
     def search_space_summary(self, extended: bool = False) -> None:

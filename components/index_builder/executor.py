@@ -24,7 +24,7 @@ from components.index_builder import latency_probe
 from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
 from components.index_builder.verdict import VERDICT_NAME, summary_line
 from modules.ann.export import OldModelError, export
-from modules.ann.pq_index import CodeOptions, CompressedIndex, FaissMissingError
+from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
 from modules.config.index import IndexOptions
 from modules.config.options import from_json
 from modules.files.model_metadata import learned_from, write_manifest
@@ -119,7 +119,7 @@ def build(
     return checks, {**figures, **of_build}
 
 
-def _export(exact: str, approximate: str, options: IndexOptions) -> CompressedIndex:
+def _export(exact: str, approximate: str, options: IndexOptions) -> PQIndex:
     """Writes the model, by way of this machine where the folder is elsewhere."""
     with tempfile.TemporaryDirectory() as scratch:
         made = os.path.join(scratch, "index")

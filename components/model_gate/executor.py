@@ -19,7 +19,7 @@ from tfx.utils import io_utils, path_utils
 
 from modules.config.gate import GateOptions
 from modules.config.options import EvaluationOptions, from_json
-from modules.evaluation.beyond_accuracy import K, Tally, sampled
+from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
 from modules.evaluation.metric_names import slice_bounds, slice_names
 from modules.evaluation.rank_table import (
@@ -123,7 +123,7 @@ class Gate:
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
         """Returns the rank table and what `verdict.json` holds."""
         history = self._history()
-        tally = Tally(history, slice_names(self._bounds))
+        tally = RecommendationStats(history, slice_names(self._bounds))
         try:
             model = Model(self._inputs.model)
             table = self._judge_candidate(model, history)
@@ -170,7 +170,7 @@ class Gate:
         self._checks.append(verdict.items_check(history.positions, known, self._fit_splits))
         return table
 
-    def _recommend(self, model: Model, tally: Tally, table: RankTable) -> None:
+    def _recommend(self, model: Model, tally: RecommendationStats, table: RankTable) -> None:
         """Asks the candidate to answer the prefixes of a sample of sessions."""
         options = self._options
         share = options.max_prefixes / max(len(table.known), 1)

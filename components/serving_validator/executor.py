@@ -23,7 +23,7 @@ from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, ask_alone
-from modules.serving.recorded_predictions import read_answers
+from modules.serving.recorded_predictions import read_reference_predictions
 from modules.sessions.session_batches import read_sessions
 
 MODEL = "model"
@@ -79,7 +79,7 @@ def validate(
       The checks, and the figures that were taken: `load_seconds`, `p50_ms` and `p99_ms` (None
       without a session), `sessions`.
     """
-    expected = read_answers(folder)
+    expected = read_reference_predictions(folder)
     requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
     try:
         answers = ask_alone(requests, folder)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.ann.pq_index import INDEX_FOLDER, CodeOptions, CompressedIndex, require_faiss
+from modules.ann.pq_index import INDEX_FOLDER, CodeOptions, PQIndex, require_faiss
 from modules.ann.recommender import STATE, STATE_OF_EXAMPLES, Answer
 from modules.sessions.examples import parse_sessions
 
@@ -53,7 +53,7 @@ class SessionStates(tf.Module):
         return self._session_state(parse_sessions(examples).to_tensor(""))
 
 
-def export(model_folder: str, folder: str, options: CodeOptions) -> CompressedIndex:
+def export(model_folder: str, folder: str, options: CodeOptions) -> PQIndex:
     """Writes the model with an approximate index, for `ApproximateRecommender` to load.
 
     Args:
@@ -73,7 +73,7 @@ def export(model_folder: str, folder: str, options: CodeOptions) -> CompressedIn
     states = SessionStates(model)
     signatures = {STATE: states.state, STATE_OF_EXAMPLES: states.state_of_examples}
     tf.saved_model.save(states, folder, signatures=signatures)
-    index = CompressedIndex.build(catalogue_vectors(model), options)
+    index = PQIndex.build(catalogue_vectors(model), options)
     index.save(os.path.join(folder, INDEX_FOLDER))
     return index
 

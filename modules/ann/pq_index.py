@@ -67,7 +67,7 @@ def require_faiss() -> None:
         )
 
 
-class CompressedIndex:
+class PQIndex:
     """Candidate vectors, and their codes where there are more items than are scored exactly.
 
     Attributes:
@@ -89,7 +89,7 @@ class CompressedIndex:
         self.items, self.rescored = len(vectors), int(self._options.rescored or 0)
 
     @classmethod
-    def build(cls, vectors: FloatArray, options: CodeOptions) -> CompressedIndex:
+    def build(cls, vectors: FloatArray, options: CodeOptions) -> PQIndex:
         """Learns codes of the vectors, float32 `[catalogue, dim]`; the same at every call.
 
         Raises:
@@ -122,7 +122,7 @@ class CompressedIndex:
             json.dump(self._options._asdict(), file)
 
     @classmethod
-    def load(cls, folder: str) -> CompressedIndex:
+    def load(cls, folder: str) -> PQIndex:
         """Reads what `save` wrote, on this machine or at a URI.
 
         Processes of one machine share the memory of vectors that are there.

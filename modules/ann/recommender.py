@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modules.ann.pq_index import INDEX_FOLDER, CompressedIndex, holds_index, require_faiss
+from modules.ann.pq_index import INDEX_FOLDER, PQIndex, holds_index, require_faiss
 
 STATE, STATE_OF_EXAMPLES = "session_state", "session_state_of_examples"
 TOP_K = 100  # as `serving.Recommender` answers
@@ -51,7 +51,7 @@ class ApproximateRecommender:
         """
         require_faiss()
         self._model = tf.saved_model.load(folder)
-        self._index = CompressedIndex.load(os.path.join(folder, INDEX_FOLDER))
+        self._index = PQIndex.load(os.path.join(folder, INDEX_FOLDER))
         self._ids = self._model.catalogue_ids.numpy()
         states = {"recommend": STATE, "serving_default": STATE_OF_EXAMPLES}
         self.signatures = {name: self._signature(state) for name, state in states.items()}

@@ -197,7 +197,7 @@ class TrainerOptions:
     memory_limit_mb: int = 1024
 
     @property
-    def chooses(self) -> bool:
+    def needs_model_selection(self) -> bool:
         """Whether anything is chosen on split `eval`, so that a fit on train alone is needed."""
         scalars = (self.current_item_penalty, self.earlier_item_boost, self.popularity_weight)
         return self.early_stopping_patience is not None or None in scalars

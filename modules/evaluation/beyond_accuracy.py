@@ -1,4 +1,4 @@
-"""Figures beyond accuracy, of what a model really recommends; NumPy only.
+"""MetricEstimates beyond accuracy, of what a model really recommends; NumPy only.
 
 All are over the first 20 recommended items of a sample of prefixes. Popularity of an item is the
 number of its events in the training data.
@@ -57,7 +57,7 @@ def sampled(session_ids: npt.NDArray[np.object_], share: float, seed: int) -> Bo
     return np.fromiter(hashes, np.int64, len(session_ids)) < share * 2**32
 
 
-class Tally:
+class RecommendationStats:
     """Adds up recommendations, batch by batch: some numbers per session, a bit per item."""
 
     def __init__(self, history: ItemHistory, slices: Sequence[str] = ()) -> None:

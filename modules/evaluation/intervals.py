@@ -1,4 +1,4 @@
-"""Figures with intervals: every metric of every column of the rank table, and their differences."""
+"""Every metric of every column of the rank table with its interval, and their differences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def metric_mask(table: RankTable, name: str, bounds: Bounds) -> BoolArray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class MetricEstimate:
     """A mean over steps, or a difference of two.
 
     Attributes:
@@ -42,7 +42,7 @@ class Figure:
     n: int
 
 
-class Figures:
+class MetricEstimates:
     """Metrics of all columns of a rank table, with the same draws of sessions for all of them."""
 
     def __init__(
@@ -98,21 +98,21 @@ class Figures:
             return float(self._n[name])
         return float(self._values[self._row[name], self._columns.index(column)])
 
-    def figure(self, name: str, column: str, confidence: float) -> Figure:
+    def figure(self, name: str, column: str, confidence: float) -> MetricEstimate:
         """Returns a metric of a column with its interval; a count of steps has none."""
         if MetricName.parse(name).metric == "n":
-            return Figure(self.value(name, column), None, self._n[name])
+            return MetricEstimate(self.value(name, column), None, self._n[name])
         drawn = self._drawn[:, self._row[name], self._columns.index(column)]
         interval = percentile_interval(drawn, confidence)
-        return Figure(self.value(name, column), interval, self._n[name])
+        return MetricEstimate(self.value(name, column), interval, self._n[name])
 
-    def difference(self, name: str, column: str, other: str, confidence: float) -> Figure:
+    def difference(self, name: str, column: str, other: str, confidence: float) -> MetricEstimate:
         """Returns the difference of two columns with the interval of the paired draws."""
         row = self._row[name]
         of_column, of_other = (self._columns.index(each) for each in (column, other))
         drawn = self._drawn[:, row, of_column] - self._drawn[:, row, of_other]
         value = self.value(name, column) - self.value(name, other)
-        return Figure(value, percentile_interval(drawn, confidence), self._n[name])
+        return MetricEstimate(value, percentile_interval(drawn, confidence), self._n[name])
 
 
 def _means(sums: FloatArray) -> FloatArray:

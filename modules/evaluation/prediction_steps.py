@@ -26,7 +26,7 @@ _STEPS_PER_BLOCK = 1_024
 _COST_PER_BLOCK = 1_000_000
 
 
-class JudgedSteps(NamedTuple):
+class ScoredSteps(NamedTuple):
     """Scores of a block of steps.
 
     Attributes:

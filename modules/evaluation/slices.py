@@ -59,7 +59,7 @@ def range_names(bounds: Sequence[int]) -> list[str]:
     return [*names, f"{lows[-1]}.."]
 
 
-def step_slices(bounds: Bounds) -> list[str]:
+def slice_names(bounds: Bounds) -> list[str]:
     """Returns the names of all step slices, in the order of the histograms."""
     return [name for output in SLICED_OUTPUTS for name in bucket_names(output, bounds[output])]
 
@@ -68,7 +68,7 @@ def step_slice_metric_names(bounds: Bounds) -> list[str]:
     """Returns the names of the metrics of the step slices."""
     return [
         f"{view}/all/{metric}/{name}"
-        for name in step_slices(bounds)
+        for name in slice_names(bounds)
         for view in metrics.VIEWS
         for metric in (*STEP_SLICE_METRICS, "n")
     ]
@@ -119,7 +119,7 @@ def metric_values(histograms: Histograms, bounds: Bounds) -> dict[str, float]:
     """Returns all metrics by name."""
     overall, sliced = histograms
     values = metrics.metrics_from_rank_histograms(overall)
-    for name, per_view in zip(step_slices(bounds), sliced, strict=True):
+    for name, per_view in zip(slice_names(bounds), sliced, strict=True):
         for view, counts in zip(metrics.VIEWS, per_view, strict=True):
             means = metrics.metrics_from_rank_histogram(counts)
             values |= {

@@ -13,7 +13,7 @@ from typing import Any
 
 from modules.config.gate import GateOptions
 from modules.evaluation.bootstrap import Interval
-from modules.evaluation.intervals import Figure, Figures
+from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -84,7 +84,7 @@ def lost_model(metric: str, named: str, required: bool) -> Check:
     return Check(MODEL, metric, SKIPPED, reason)
 
 
-def value_check(figure: Figure, metric: str, threshold: float) -> Check:
+def value_check(figure: MetricEstimate, metric: str, threshold: float) -> Check:
     """Compares a metric with the least value that is blessed; no interval, the value counts."""
     passed = figure.value >= threshold
     relation = "is not below" if passed else "is below"
@@ -93,7 +93,7 @@ def value_check(figure: Figure, metric: str, threshold: float) -> Check:
     return _check(VALUE, metric, passed, reason, threshold, figure)
 
 
-def baseline_check(figure: Figure, metric: str, baseline: str, margin: float) -> Check:
+def baseline_check(figure: MetricEstimate, metric: str, baseline: str, margin: float) -> Check:
     """Asks whether the model beats a baseline: the difference's interval lies above the margin."""
     passed = figure.interval is not None and figure.interval[0] > margin
     limit = f"{margin:g}"
@@ -111,7 +111,9 @@ def baseline_check(figure: Figure, metric: str, baseline: str, margin: float) ->
     return _check(BASELINE, metric, passed, reason, margin, figure, against=baseline)
 
 
-def change_check(figure: Figure, metric: str, threshold: float, kind: str = CHANGE) -> Check:
+def change_check(
+    figure: MetricEstimate, metric: str, threshold: float, kind: str = CHANGE
+) -> Check:
     """Asks whether the model falls behind the last blessed one.
 
     It does if it loses more than the threshold, and noise does not explain a loss: the interval
@@ -157,7 +159,7 @@ def _check(
     passed: bool,
     reason: str,
     threshold: float,
-    figure: Figure,
+    figure: MetricEstimate,
     against: str | None = None,
 ) -> Check:
     value = None if math.isnan(figure.value) else figure.value
@@ -172,14 +174,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
 
 
-def _span(figure: Figure) -> str:
+def _span(figure: MetricEstimate) -> str:
     if figure.interval is None:
         return f"{figure.value:+.4f}"
     low, high = figure.interval
     return f"{figure.value:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def threshold_checks(figures: Figures, options: GateOptions) -> list[Check]:
+def threshold_checks(figures: MetricEstimates, options: GateOptions) -> list[Check]:
     """Returns a check per absolute threshold; that anything was judged at all is the first."""
     return [
         value_check(figures.figure(name, CANDIDATE, options.confidence), name, threshold)
@@ -188,7 +190,7 @@ def threshold_checks(figures: Figures, options: GateOptions) -> list[Check]:
 
 
 def baseline_checks(
-    figures: Figures, options: GateOptions, judged: Sequence[str]
+    figures: MetricEstimates, options: GateOptions, judged: Sequence[str]
 ) -> Iterable[Check]:
     """Yields a check per named baseline and metric; a baseline that nobody judged is not beaten."""
     for metric in options.beat_metrics:
@@ -203,7 +205,7 @@ def baseline_checks(
 
 
 def change_checks(
-    figures: Figures, options: GateOptions, slices: Mapping[str, float]
+    figures: MetricEstimates, options: GateOptions, slices: Mapping[str, float]
 ) -> Iterable[Check]:
     """Yields a check per comparison with the last blessed model, metrics first, then slices.
 

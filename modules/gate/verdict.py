@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from modules.config.gate import GateOptions
-from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, Tally
-from modules.evaluation.intervals import Figures, metric_mask
+from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
+from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metric_names import Bounds, MetricName, slice_names
 from modules.evaluation.metrics import STEPS, VIEWS
@@ -128,7 +128,7 @@ def finite_check(not_finite: int, prefixes: int) -> Check:
     return Check(gate_checks.MODEL, name, gate_checks.PASSED, reason, n=prefixes)
 
 
-def limit_checks(tally: Tally, options: GateOptions) -> Iterable[Check]:
+def limit_checks(tally: RecommendationStats, options: GateOptions) -> Iterable[Check]:
     """Yields a check per limit of a figure beyond accuracy that is set."""
     if options.min_coverage is not None:
         meaning = "share of the training data's items that is recommended at all"
@@ -178,7 +178,7 @@ class Comparison:
             *self._slices,
             *self._in_slices,
         ]
-        self.figures = Figures(table, names, bounds, options.resamples, options.seed)
+        self.figures = MetricEstimates(table, names, bounds, options.resamples, options.seed)
         self.baselines = [name for name in table.ranks if name not in (CANDIDATE, LAST_BLESSED)]
 
     def checks(self) -> Iterable[Check]:

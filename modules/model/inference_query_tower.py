@@ -23,7 +23,7 @@ _SHUT = -1e4
 FloatArray = npt.NDArray[np.float32]
 
 
-class ServedQueryTower(tf.Module):
+class InferenceQueryTower(tf.Module):
     """Gives the query vectors of a trained `QueryTower`, whose weights it copies but for the table.
 
     Members stand side by side in the last axis of states; weights of theirs are blocks on the

@@ -10,7 +10,7 @@ _FIRST_NEIGHBOR_SHARE = 0.5
 _ITEMS_PER_BLOCK = 65_536
 
 
-class ItemVectors(tf.keras.layers.Layer):
+class ItemEmbedding(tf.keras.layers.Layer):
     """A learned vector of each member for every item, to which its neighbors add a share of theirs.
 
     A vector is a row of its own, so that one member's training leaves the others' alone.

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from modules.config.options import ModelOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
-from modules.model.item_embedding import ItemVectors
+from modules.model.item_embedding import ItemEmbedding
 
 # The last value of every query. As long as the rest of a query at the first temperature, so that to
 # an approximate index this dimension is like the others and does not drown them.
@@ -22,7 +22,7 @@ class CandidateTower(tf.keras.layers.Layer):
     0 before. Vectors of length one cannot tell a popular item from another one beside it.
     """
 
-    def __init__(self, table: ItemVectors, item_counts: tf.Tensor, options: ModelOptions) -> None:
+    def __init__(self, table: ItemEmbedding, item_counts: tf.Tensor, options: ModelOptions) -> None:
         """Makes the tower.
 
         Args:
@@ -149,7 +149,7 @@ class QueryTower(tf.keras.layers.Layer):
 
     def __init__(
         self,
-        table: ItemVectors,
+        table: ItemEmbedding,
         candidate_tower: CandidateTower,
         options: ModelOptions,
         precision: str = "float32",

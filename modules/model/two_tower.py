@@ -11,10 +11,10 @@ import tensorflow_recommenders as tfrs
 
 from modules.config.options import ModelOptions, TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
-from modules.evaluation.prediction_steps import JudgedSteps
+from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.cooccurrence_neighbors import ItemNeighbors
-from modules.model.item_embedding import ItemVectors
+from modules.model.item_embedding import ItemEmbedding
 from modules.model.losses import RetrievalLoss
 from modules.model.towers import CandidateTower, QueryTower
 
@@ -51,10 +51,10 @@ class TwoTower(tfrs.Model):
         )
         precision = self._precision = trainer_options.precision
         shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
-        table = ItemVectors(*shape, neighbors, precision)
+        table = ItemEmbedding(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, item_counts, model_options)
         if not model_options.shared_embedding:
-            table = ItemVectors(*shape, neighbors, precision)
+            table = ItemEmbedding(*shape, neighbors, precision)
         self.query_tower = QueryTower(table, self.candidate_tower, model_options, precision)
         self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
         self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)
@@ -132,7 +132,7 @@ class TwoTower(tfrs.Model):
         served.query_tower.table.mix_in_neighbors()
         return served
 
-    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+    def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         """Scores the whole catalogue at every step that has a target.
 
         Args:
@@ -153,7 +153,7 @@ class TwoTower(tfrs.Model):
                 rows = slice(start, start + block)
                 scores = tf.linalg.matmul(queries[rows], candidates, transpose_b=True)
                 scores = tf.where(self._takes_part, scores, -float("inf"))
-                yield JudgedSteps(
+                yield ScoredSteps(
                     scores.numpy(),
                     contexts[rows].numpy(),
                     targets[rows].numpy(),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.serving.scatter import with_cells
+from modules.serving.scatter import batch_scatter_update
 
 # About the square root of catalogue / k, where both looks of top_k take the same time.
 BLOCK = 32
@@ -109,7 +109,9 @@ class ExactIndex(tf.Module):
         count = k
         if changed is not None:
             block_changed = changed // BLOCK
-            best = with_cells(best, block_changed, tf.fill(tf.shape(changed), np.float32(np.inf)))
+            best = batch_scatter_update(
+                best, block_changed, tf.fill(tf.shape(changed), np.float32(np.inf))
+            )
             count += tf.shape(changed)[1]
         count = tf.minimum(count, self.width // BLOCK)
         blocks = tf.math.top_k(best, count, sorted=False).indices
@@ -120,7 +122,9 @@ class ExactIndex(tf.Module):
             # One op, where tf.searchsorted has ten.
             place = tf.raw_ops.LowerBound(sorted_inputs=blocks, values=block_changed)
             place = place * BLOCK + changed % BLOCK
-            found = with_cells(found, place, tf.gather(found, place, batch_dims=1) + bonus)
+            found = batch_scatter_update(
+                found, place, tf.gather(found, place, batch_dims=1) + bonus
+            )
         top_scores, place = tf.math.top_k(found, k)
         block = tf.gather(blocks, place // BLOCK, axis=1, batch_dims=1)
         return top_scores, tf.minimum(block * BLOCK + place % BLOCK, self.size - 1)

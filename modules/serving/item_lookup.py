@@ -11,7 +11,7 @@ _BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"
 _BLANKS_AROUND = rf"\A{_BLANK}|{_BLANK}\z"  # as RE2 writes the start and the end of a text
 
 
-class ItemTable(tf.Module):
+class ItemLookup(tf.Module):
     """Maps raw item ids to positions and back; position 0 is the most frequent item.
 
     The catalogue is a prefix of the known items. Ids are bytes, in whatever encoding.

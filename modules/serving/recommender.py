@@ -14,9 +14,9 @@ from modules.data.vocabulary import PADDING, Vocabulary
 from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, range_names
 from modules.model.two_tower import TwoTower
 from modules.serving.exact_index import ExactIndex
-from modules.serving.item_lookup import ItemTable
+from modules.serving.item_lookup import ItemLookup
 from modules.serving.request_filters import apply_rules, check_request
-from modules.serving.score_adjustments import NO_CHANGE, SeenItemScores
+from modules.serving.score_adjustments import NO_CHANGE, SessionAdjustments
 from modules.serving.session_scorer import SessionScorer, running_count
 from modules.sessions.examples import parse_sessions
 
@@ -38,7 +38,7 @@ class Recommender(tf.Module):
         vocabulary: Vocabulary,
         max_context: int,
         vocabulary_file: str,
-        seen: SeenItemScores = NO_CHANGE,
+        seen: SessionAdjustments = NO_CHANGE,
     ) -> None:
         """Freezes the candidate vectors of a trained model.
 
@@ -50,7 +50,7 @@ class Recommender(tf.Module):
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="recommender")
-        self._items = ItemTable(vocabulary, vocabulary_file)
+        self._items = ItemLookup(vocabulary, vocabulary_file)
         self._index = ExactIndex(model.candidate_tower.catalogue())
         self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
         # Positions of the most popular items on offer, -1 where there are no more.
@@ -264,7 +264,7 @@ def export(
     max_context: int,
     vocabulary_file: str,
     folder: str,
-    seen: SeenItemScores = NO_CHANGE,
+    seen: SessionAdjustments = NO_CHANGE,
 ) -> None:
     """Writes the SavedModel with the signatures of `Recommender`.
 

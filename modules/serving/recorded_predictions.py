@@ -15,7 +15,7 @@ from modules.files.model_metadata import read_json
 FILE = os.path.join("assets.extra", "trainer_answers.json")
 
 
-def read_answers(folder: str) -> Mapping[str, Any] | None:
+def read_reference_predictions(folder: str) -> Mapping[str, Any] | None:
     """Returns what `modules.serving.reference_predictions` wrote, None where there is nothing.
 
     Ids are str; those that are not valid UTF-8 hold surrogates, as `os.fsdecode` makes them.

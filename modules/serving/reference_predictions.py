@@ -15,14 +15,14 @@ from modules.data.vocabulary import FIRST_ITEM, PADDING, Vocabulary
 from modules.files.model_metadata import write_json
 from modules.model.two_tower import TwoTower
 from modules.serving.recorded_predictions import FILE
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 
 SESSIONS = 50
 TOP_K = 100
 
 
 def answer(
-    model: TwoTower, contexts: np.ndarray[Any, Any], seen: SeenItemScores
+    model: TwoTower, contexts: np.ndarray[Any, Any], seen: SessionAdjustments
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Finds the best items by a full sort.
 
@@ -46,11 +46,11 @@ def answer(
     return positions, np.take_along_axis(scores, positions, axis=1)
 
 
-def write_answers(
+def write_reference_predictions(
     model: TwoTower,
     vocabulary: Vocabulary,
     contexts: np.ndarray[Any, Any],
-    seen: SeenItemScores,
+    seen: SessionAdjustments,
     folder: str,
 ) -> None:
     """Writes sessions and the trainer's answers to them into a SavedModel's folder.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def with_cells(values: tf.Tensor, columns: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+def batch_scatter_update(values: tf.Tensor, columns: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
     """Returns values of which some are replaced.
 
     Args:

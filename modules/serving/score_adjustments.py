@@ -13,10 +13,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from modules.data.vocabulary import FIRST_ITEM, PADDING
-from modules.serving.scatter import with_cells
+from modules.serving.scatter import batch_scatter_update
 
 
-class SeenItemScores(NamedTuple):
+class SessionAdjustments(NamedTuple):
     """What is added to the scores of items in the context.
 
     Attributes:
@@ -28,10 +28,10 @@ class SeenItemScores(NamedTuple):
     earlier_item_boost: float = 0.0
 
 
-NO_CHANGE = SeenItemScores()
+NO_CHANGE = SessionAdjustments()
 
 
-def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -> tf.Tensor:
+def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SessionAdjustments) -> tf.Tensor:
     """Puts the scalars on the scores of context items.
 
     Args:
@@ -48,10 +48,10 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SeenItemScores) -
     items, bonus = seen_bonus(context, seen)
     places = tf.maximum(items - FIRST_ITEM, 0)
     adjusted = tf.gather(scores, places, axis=1, batch_dims=1) + bonus
-    return with_cells(scores, places, adjusted)
+    return batch_scatter_update(scores, places, adjusted)
 
 
-def seen_bonus(context: tf.Tensor, seen: SeenItemScores) -> tuple[tf.Tensor, tf.Tensor]:
+def seen_bonus(context: tf.Tensor, seen: SessionAdjustments) -> tuple[tf.Tensor, tf.Tensor]:
     """Tells what is added to the score of which items.
 
     Args:

@@ -8,10 +8,15 @@ from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.data.windowing import latest_kept, latest_right_padded
 from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.tf_ranks import conservative_rank
-from modules.model.inference_query_tower import ServedQueryTower
+from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.towers import QueryTower
 from modules.serving.exact_index import ExactIndex
-from modules.serving.score_adjustments import NO_CHANGE, SeenItemScores, adjust_scores, seen_bonus
+from modules.serving.score_adjustments import (
+    NO_CHANGE,
+    SessionAdjustments,
+    adjust_scores,
+    seen_bonus,
+)
 
 
 class SessionScorer(tf.Module):
@@ -26,7 +31,7 @@ class SessionScorer(tf.Module):
         query_tower: QueryTower,
         index: ExactIndex,
         max_context: int,
-        seen: SeenItemScores,
+        seen: SessionAdjustments,
     ) -> None:
         """Takes the trained parts.
 
@@ -38,7 +43,7 @@ class SessionScorer(tf.Module):
         """
         super().__init__(name="session_scorer")
         # Traced once for all signatures.
-        self._served_tower = ServedQueryTower(query_tower)
+        self._served_tower = InferenceQueryTower(query_tower)
         contexts = [tf.TensorSpec([None, None], tf.int64)]
         self._step_queries = tf.function(self._served_tower, input_signature=contexts)
         self._latest_queries = tf.function(self._served_tower.latest, input_signature=contexts)

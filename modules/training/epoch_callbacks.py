@@ -19,10 +19,10 @@ from modules.model.two_tower import MRR, RECALL, TwoTower
 _HISTORY = "history.json"
 
 # Tells what a model reaches on split eval: Recall@20 and MRR@20.
-Judge = Callable[[TwoTower], tuple[float, float]]
+EvalFn = Callable[[TwoTower], tuple[float, float]]
 
 
-class EpochKeeper(tf.keras.callbacks.Callback):
+class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     """Judges epochs, prints a line for each, stops early, keeps the best, and survives a kill.
 
     Use `callbacks()`, which also has Keras's own that saves weights and epoch number and restores
@@ -31,7 +31,7 @@ class EpochKeeper(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: str, epochs: int, patience: int | None, judge: Judge | None = None
+        self, folder: str, epochs: int, patience: int | None, judge: EvalFn | None = None
     ) -> None:
         """Reads the history of a killed fit, if there is one.
 

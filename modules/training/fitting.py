@@ -1,4 +1,4 @@
-"""Fits of the model: one that chooses on `eval`, and one that learns from all there is."""
+"""Fits of the model: one that selects on `eval`, and one that learns from all there is."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from modules.model import cooccurrence_neighbors
 from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import MRR, RECALL, TwoTower
 from modules.training import score_adjustment_search
-from modules.training.epoch_callbacks import EpochKeeper, Judge
-from modules.training.run_context import Job
-from modules.training.score_adjustment_search import ROUGH_GRID, ScalarGrid, ServingScalars
+from modules.training.epoch_callbacks import BestEpochCheckpoint, EvalFn
+from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid, ScoreAdjustments
+from modules.training.training_run import TrainingRun
 
 # Targets judged at a time; each batch computes the vectors of the whole catalogue.
 _JUDGED_TARGETS = 4096
 
 
-class Windows(NamedTuple):
+class TrainingData(NamedTuple):
     """What a fit learns from and is judged by.
 
     Attributes:
@@ -40,7 +40,7 @@ class Windows(NamedTuple):
     evaluation: tf.data.Dataset | None = None
 
 
-class Fitted(NamedTuple):
+class FitResult(NamedTuple):
     """A fitted model, what was chosen on split eval, and what that reached there.
 
     Attributes:
@@ -54,75 +54,77 @@ class Fitted(NamedTuple):
 
     model: TwoTower
     epochs: int
-    scalars: ServingScalars
+    scalars: ScoreAdjustments
     recall: float
     mrr: float
 
 
-def choose_and_refit(
-    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
-) -> Fitted:
+def select_and_refit(
+    run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> FitResult:
     """Returns the model to export, fitted on train, or on train and eval with `refit`.
 
     The weight of popularity is in its vectors.
 
     Args:
-      job: options and folders.
+      run: options and folders.
       vocabulary: all known items.
       train_files: Transform's windows of split train.
       eval_files: likewise of split eval.
     """
-    options = job.trainer
-    epochs, scalars = options.epochs, ScalarGrid().with_fixed(options).at(0, 0, 0)
+    options = run.trainer
+    epochs, scalars = options.epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
     recall = mrr = np.nan
-    if options.chooses or not options.refit:
-        windows = choosing_windows(job, vocabulary, train_files, eval_files)
-        model, epochs, scalars, recall, mrr = choose(job, "choose", windows)
+    if options.needs_model_selection or not options.refit:
+        windows = selection_data(run, vocabulary, train_files, eval_files)
+        model, epochs, scalars, recall, mrr = select(run, "choose", windows)
     if options.refit:
-        both = Windows(_windows(job, [*train_files, *eval_files]), _item_counts(vocabulary))
-        model = fit(job, "refit", both, EpochKeeper(_checkpoints(job, "refit"), epochs, None))
+        both = TrainingData(_windows(run, [*train_files, *eval_files]), _item_counts(vocabulary))
+        model = fit(
+            run, "refit", both, BestEpochCheckpoint(_checkpoints(run, "refit"), epochs, None)
+        )
     model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
-    return Fitted(model, epochs, scalars, recall, mrr)
+    return FitResult(model, epochs, scalars, recall, mrr)
 
 
-def choosing_windows(
-    job: Job, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
-) -> Windows:
-    """Reads what the fit that chooses learns from and is judged by.
+def selection_data(
+    run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+) -> TrainingData:
+    """Reads what the fit that selects learns from and is judged by.
 
-    Arguments are those of `choose_and_refit`.
+    Arguments are those of `select_and_refit`.
 
     Raises:
       ValueError: early stopping is on and there is nothing to judge by.
     """
-    train, evaluation = _windows(job, train_files), _windows(job, eval_files)
+    train, evaluation = _windows(run, train_files), _windows(run, eval_files)
     counts = _item_counts(vocabulary)
-    if job.trainer.refit:
-        # The vocabulary holds eval's items too; the fit that chooses must not know them.
+    if run.trainer.refit:
+        # The vocabulary holds eval's items too; the fit that selects must not know them.
         counts = batching.item_counts(train, len(counts))
     evaluation = evaluation.map(
         lambda context, target: batching.keep_items(context, target, counts > 0)
     )
     steps = score_adjustment_search.enough_steps(int(counts.shape[0]))
     evaluation = batching.sampled_windows(evaluation, steps).cache()
-    if job.trainer.early_stopping_patience is not None:
+    if run.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
-    return Windows(train, counts, evaluation)
+    return TrainingData(train, counts, evaluation)
 
 
-def choose(job: Job, name: str, windows: Windows) -> Fitted:
+def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
     """Fits a model, and chooses the number of epochs and the serving scalars on split eval.
 
     Arguments are those of `fit`.
     """
-    options = job.trainer
-    judge = epoch_judge(windows, options)
+    options = run.trainer
+    judge = epoch_eval_fn(windows, options)
     patience = options.early_stopping_patience
-    keeper = EpochKeeper(_checkpoints(job, name), options.epochs, patience, judge)
-    model = fit(job, name, windows, keeper)
-    scalars, recall, mrr = score_adjustment_search.choose(
-        model.judged_steps(_evaluation_batches(windows.evaluation)),
-        ScalarGrid().with_fixed(options),
+    keeper = BestEpochCheckpoint(_checkpoints(run, name), options.epochs, patience, judge)
+    model = fit(run, name, windows, keeper)
+    scalars, recall, mrr = score_adjustment_search.search(
+        model.scored_steps(_evaluation_batches(windows.evaluation)),
+        AdjustmentGrid().with_fixed(options),
     )
     print(
         f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
@@ -130,29 +132,33 @@ def choose(job: Job, name: str, windows: Windows) -> Fitted:
         f"eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
         flush=True,
     )
-    return Fitted(model, keeper.best_epoch, scalars, recall, mrr)
+    return FitResult(model, keeper.best_epoch, scalars, recall, mrr)
 
 
-def fit(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
+def fit(
+    run: TrainingRun, name: str, windows: TrainingData, keeper: BestEpochCheckpoint
+) -> TwoTower:
     """Returns a new model with the weights of its best epoch.
 
-    Picks up where a killed run of the same job stopped.
+    Picks up where a killed run of the same data, options and code stopped.
 
     Args:
-      job: options and folders.
+      run: options and folders.
       name: of the fit, also of its folder for TensorBoard.
       windows: to learn from.
       keeper: of this fit; judges its epochs, or not.
     """
-    return keeper.fit(lambda: _train(job, name, windows, keeper))
+    return keeper.fit(lambda: _train(run, name, windows, keeper))
 
 
-def _train(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTower:
-    options = job.trainer
+def _train(
+    run: TrainingRun, name: str, windows: TrainingData, keeper: BestEpochCheckpoint
+) -> TwoTower:
+    options = run.trainer
     tf.keras.utils.set_random_seed(options.seed)
-    neighbors = _neighbors(job, windows)
+    neighbors = _neighbors(run, windows)
     with _strategy().scope():
-        model = TwoTower(windows.item_counts, job.model, options, neighbors)
+        model = TwoTower(windows.item_counts, run.model, options, neighbors)
         model.compile(optimizer=_optimizer(options))
         # A fit that was finished before it was killed takes no step, but averages its weights.
         model.query_tower(tf.constant([[FIRST_ITEM]]))
@@ -162,13 +168,13 @@ def _train(job: Job, name: str, windows: Windows, keeper: EpochKeeper) -> TwoTow
         windows.train, options.batch_targets, options.reversed_sessions, options.seed
     )
     board = tf.keras.callbacks.TensorBoard(
-        os.path.join(job.logs, name), write_graph=False, profile_batch=0
+        os.path.join(run.logs, name), write_graph=False, profile_batch=0
     )
     model.fit(batches, epochs=keeper.end, callbacks=[*keeper.callbacks(), board], verbose=0)
     return model
 
 
-def epoch_judge(windows: Windows, options: TrainerOptions) -> Judge:
+def epoch_eval_fn(windows: TrainingData, options: TrainerOptions) -> EvalFn:
     """Returns what judges an epoch: by split eval, its session items' scalars roughly chosen.
 
     Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
@@ -182,32 +188,34 @@ def epoch_judge(windows: Windows, options: TrainerOptions) -> Judge:
     grid = ROUGH_GRID.with_fixed(options)
 
     def judge(model: TwoTower) -> tuple[float, float]:
-        steps = model.judged_steps(_evaluation_batches(windows.evaluation))
-        _, recall, mrr = score_adjustment_search.choose(steps, grid)
+        steps = model.scored_steps(_evaluation_batches(windows.evaluation))
+        _, recall, mrr = score_adjustment_search.search(steps, grid)
         return recall, mrr
 
     return judge
 
 
-def _checkpoints(job: Job, name: str) -> str:
-    return os.path.join(job.checkpoints, name)
+def _checkpoints(run: TrainingRun, name: str) -> str:
+    return os.path.join(run.checkpoints, name)
 
 
-def _windows(job: Job, files: Sequence[str]) -> tf.data.Dataset:
-    chunks = batching.window_chunks(files, job.features.max_context)
-    return batching.in_one_chunk(chunks, job.trainer.memory_limit_mb)
+def _windows(run: TrainingRun, files: Sequence[str]) -> tf.data.Dataset:
+    chunks = batching.window_chunks(files, run.features.max_context)
+    return batching.in_one_chunk(chunks, run.trainer.memory_limit_mb)
 
 
 def _evaluation_batches(evaluation: tf.data.Dataset) -> tf.data.Dataset:
     return batching.evaluation_batches(evaluation, _JUDGED_TARGETS)
 
 
-def _neighbors(job: Job, windows: Windows) -> cooccurrence_neighbors.ItemNeighbors | None:
-    if not job.model.neighbors:
+def _neighbors(
+    run: TrainingRun, windows: TrainingData
+) -> cooccurrence_neighbors.ItemNeighbors | None:
+    if not run.model.neighbors:
         return None
     items = (batching.window_items(*chunk).numpy() for chunk in windows.train)
     together = cooccurrence_neighbors.cooccurrences(items, len(windows.item_counts))
-    return cooccurrence_neighbors.nearest_neighbors(together, job.model.neighbors)
+    return cooccurrence_neighbors.nearest_neighbors(together, run.model.neighbors)
 
 
 def _check_evaluation(evaluation: tf.data.Dataset) -> None:

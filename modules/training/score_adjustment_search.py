@@ -15,9 +15,9 @@ import numpy.typing as npt
 from modules.config.options import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.evaluation.metrics import UNRANKED
-from modules.evaluation.prediction_steps import JudgedSteps
+from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.selection_metric import selection_score
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 
 _CUTOFF = 20
 _ENOUGH_STEPS = 20_000  # a standard error of .003
@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 
 
-class ServingScalars(NamedTuple):
+class ScoreAdjustments(NamedTuple):
     """What is added to scores.
 
     Attributes:
@@ -35,11 +35,11 @@ class ServingScalars(NamedTuple):
       popularity_weight: to each item's: this, times the logarithm of its training events.
     """
 
-    seen: SeenItemScores
+    seen: SessionAdjustments
     popularity_weight: float
 
 
-class ScalarGrid(NamedTuple):
+class AdjustmentGrid(NamedTuple):
     """Values to try for each scalar of TrainerOptions; of equally good ones the first is taken."""
 
     current_item_penalty: Sequence[float] = (
@@ -51,29 +51,33 @@ class ScalarGrid(NamedTuple):
     )  # fmt: skip
     popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
-    def with_fixed(self, options: TrainerOptions) -> ScalarGrid:
+    def with_fixed(self, options: TrainerOptions) -> AdjustmentGrid:
         """Returns the grid with nothing but the fixed value of each scalar that the options fix."""
         fixed = {name: getattr(options, name) for name in self._fields}
         return self._replace(
             **{name: (value,) for name, value in fixed.items() if value is not None}
         )
 
-    def at(self, weight: int, penalty: int, boost: int) -> ServingScalars:
+    def at(self, weight: int, penalty: int, boost: int) -> ScoreAdjustments:
         """Returns the scalars at a place of the grid."""
-        seen = SeenItemScores(self.current_item_penalty[penalty], self.earlier_item_boost[boost])
-        return ServingScalars(seen, self.popularity_weight[weight])
+        seen = SessionAdjustments(
+            self.current_item_penalty[penalty], self.earlier_item_boost[boost]
+        )
+        return ScoreAdjustments(seen, self.popularity_weight[weight])
 
 
 # For judging epochs: ranks under it take as long as the scores themselves, a fifth of the whole
 # grid's time. Popularity would double that, and adds about the same in every epoch.
-ROUGH_GRID = ScalarGrid(
+ROUGH_GRID = AdjustmentGrid(
     current_item_penalty=(-2.0, 0.0, 2.0),
     earlier_item_boost=(0.0, 2.0, 8.0),
     popularity_weight=(0.0,),
 )
 
 
-def choose(blocks: Iterable[JudgedSteps], grid: ScalarGrid) -> tuple[ServingScalars, float, float]:
+def search(
+    blocks: Iterable[ScoredSteps], grid: AdjustmentGrid
+) -> tuple[ScoreAdjustments, float, float]:
     """Chooses the scalars by `selection_score`; of equal ones, those that come first.
 
     Args:
@@ -103,7 +107,7 @@ def enough_steps(catalogue: int) -> int:
     return min(_ENOUGH_STEPS, _ENOUGH_SCORES // catalogue)
 
 
-def grid_ranks(steps: JudgedSteps, grid: ScalarGrid) -> IntArray:
+def grid_ranks(steps: ScoredSteps, grid: AdjustmentGrid) -> IntArray:
     """Ranks each target under every choice of scalars, without scoring the catalogue again.
 
     Returns:

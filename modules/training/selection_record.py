@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.files.model_metadata import read_json, write_json
-from modules.training.score_adjustment_search import ServingScalars
+from modules.training.score_adjustment_search import ScoreAdjustments
 
 FILE = os.path.join("assets.extra", "choices.json")
 
 
-def write_choices(
-    folder: str, epochs: int, scalars: ServingScalars, recall: float, mrr: float
+def write_selection(
+    folder: str, epochs: int, scalars: ScoreAdjustments, recall: float, mrr: float
 ) -> None:
     """Writes the choices, and what they reached, into a SavedModel's folder.
 
@@ -35,6 +35,6 @@ def write_choices(
     write_json(folder, FILE, content)
 
 
-def read_choices(folder: str) -> Mapping[str, Any] | None:
-    """Returns what `write_choices` wrote, None where there is nothing."""
+def read_selection(folder: str) -> Mapping[str, Any] | None:
+    """Returns what `write_selection` wrote, None where there is nothing."""
     return read_json(folder, FILE)

@@ -34,7 +34,7 @@ def strict_parse(view: SpecView) -> Iterator[Problem]:
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 
-    cure = "compile with kubeflow/compile.py; do not edit the result"
+    fix = "compile with kubeflow/compile.py; do not edit the result"
     for content, message in (
         (view.spec, pipeline_spec_pb2.PipelineSpec()),
         (view.spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig()),
@@ -43,7 +43,7 @@ def strict_parse(view: SpecView) -> Iterator[Problem]:
         try:
             json_format.ParseDict(content, message)
         except json_format.ParseError as error:
-            yield Problem("", f"is no {type(message).__name__}: {error}", cure)
+            yield Problem("", f"is no {type(message).__name__}: {error}", fix)
 
 
 def header(view: SpecView) -> Iterator[Problem]:

@@ -19,17 +19,17 @@ class Problem(NamedTuple):
     Attributes:
       node: of the pipeline; empty for the whole.
       what: is wrong, with the value.
-      cure: how to mend it.
+      fix: how to mend it.
     """
 
     node: str
     what: str
-    cure: str
+    fix: str
 
     def __str__(self) -> str:
         """Formats the problem as one line."""
         where = f"{self.node}: " if self.node else ""
-        return f"{where}{self.what}: {self.cure}"
+        return f"{where}{self.what}: {self.fix}"
 
 
 class Task(NamedTuple):

@@ -73,8 +73,8 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
 
 
 def _refusal(host: str, status: int, reason: str, body: str) -> str:
-    cure = _STATUS_CURES.get(status, f"the server says {body!r}; its log says more")
-    return f"{host} refused: {status} {reason}: {cure}"
+    fix = _STATUS_CURES.get(status, f"the server says {body!r}; its log says more")
+    return f"{host} refused: {status} {reason}: {fix}"
 
 
 def read_token(options: argparse.Namespace) -> str | None:

@@ -19,7 +19,7 @@ from components.report.executor import FILE_NAME as REPORT_PAGE
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
 from modules.training.library_versions import versions
-from modules.training.selection_record import read_choices
+from modules.training.selection_record import read_selection
 from pipeline.config import Config, Paths
 from pipeline.pushing import INDEX_PUSHER_ID
 from pipeline.run.data_warnings import data_warnings
@@ -172,7 +172,7 @@ def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
 def _choices(run: RunRecord) -> dict[str, Any] | None:
     """Says what Trainer chose on split eval."""
     model = run.output("model")
-    choices = read_choices(path_utils.serving_model_path(model.uri)) if model else None
+    choices = read_selection(path_utils.serving_model_path(model.uri)) if model else None
     return dict(choices) if choices else None
 
 

@@ -26,7 +26,7 @@ from modules.config.options import FeatureOptions, ModelOptions, TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 from pipeline.sample.generate import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
@@ -161,7 +161,7 @@ class Trained:
 
     folder: Path
     model: TwoTower
-    seen: SeenItemScores
+    seen: SessionAdjustments
 
     def scores(self, positions: Sequence[int]) -> np.ndarray:
         """Scores of the catalogue after a context of catalogue positions, worked out in NumPy."""

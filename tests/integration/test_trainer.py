@@ -22,9 +22,9 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules import trainer
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation.selection_metric import selection_score
-from modules.serving.score_adjustments import SeenItemScores
-from modules.training import fitting, run_context
-from modules.training.selection_record import read_choices
+from modules.serving.score_adjustments import SessionAdjustments
+from modules.training import fitting, training_run
+from modules.training.selection_record import read_selection
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -81,11 +81,13 @@ def test_exports_every_signature(saved_model, sample) -> None:
 
 
 def test_what_was_chosen_is_kept_beside_the_model(trained) -> None:
-    choices = read_choices(str(trained.folder / "model"))
+    choices = read_selection(str(trained.folder / "model"))
     assert choices is not None and 1 <= choices["epochs"] <= 2
     weight = float(trained.model.candidate_tower.popularity_weight)
     assert choices["popularity_weight"] == pytest.approx(weight)
-    assert SeenItemScores(*(choices[name] for name in SeenItemScores._fields)) == trained.seen
+    assert (
+        SessionAdjustments(*(choices[name] for name in SessionAdjustments._fields)) == trained.seen
+    )
     assert 0 < choices["eval"]["mrr@20"] < choices["eval"]["recall@20"] < 1
 
 
@@ -193,7 +195,7 @@ def test_separate_tables_train_without_a_choice(run, sample, tmp_path: Path) -> 
     }
     model = run(sample, tmp_path / "run", epochs=1, refit=True, **options)
     assert np.isfinite(_tables(model)[0]).all()
-    choices = read_choices(str(tmp_path / "run" / "model"))
+    choices = read_selection(str(tmp_path / "run" / "model"))
     assert choices is not None
     assert choices["epochs"] == 1 and choices["eval"] == {"recall@20": None, "mrr@20": None}
 
@@ -215,9 +217,9 @@ class TestRefit:
         """What `fit` was called with, by name of the fit."""
         fit, seen = fitting.fit, {}
 
-        def watched(job, name, windows, keeper):
+        def watched(run, name, windows, keeper):
             seen[name] = {"windows": windows, "keeper": keeper}
-            return fit(run_context, name, windows, keeper)
+            return fit(run, name, windows, keeper)
 
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
@@ -288,18 +290,18 @@ def test_only_the_same_job_finds_its_checkpoints(
     before = FnArgs(**fn_args(sample, tmp_path / "1"))
     after = FnArgs(**fn_args(sample, tmp_path / "2", **changes))
 
-    folders = {run_context.read_job(args).checkpoints for args in (before, after)}
+    folders = {training_run.read_training_run(args).checkpoints for args in (before, after)}
 
     assert (len(folders) == 1) is resumes
 
 
 def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None:
     args = FnArgs(**fn_args(sample, tmp_path / "run"))
-    files = {split: run_context.input_files([sample.files(split)]) for split in ("train", "eval")}
-    as_they_are = run_context.read_job(args, files["train"], files["eval"])
+    files = {split: training_run.input_files([sample.files(split)]) for split in ("train", "eval")}
+    as_they_are = training_run.read_training_run(args, files["train"], files["eval"])
 
     assert (
-        run_context.read_job(args, files["train"], files["eval"]).checkpoints
+        training_run.read_training_run(args, files["train"], files["eval"]).checkpoints
         == as_they_are.checkpoints
     )
     for splits in (
@@ -307,7 +309,7 @@ def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None
         (files["train"], []),
         (files["train"] + files["eval"], []),
     ):
-        assert run_context.read_job(args, *splits).checkpoints != as_they_are.checkpoints
+        assert training_run.read_training_run(args, *splits).checkpoints != as_they_are.checkpoints
 
 
 class Child:

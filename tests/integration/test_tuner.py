@@ -10,7 +10,7 @@ import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer, tuner
-from modules.training import fitting, run_context
+from modules.training import fitting, training_run
 
 TUNER = {
     "enabled": True,
@@ -54,11 +54,11 @@ def test_goes_on_after_a_kill(
     def killed_at_the_third(*values: Any) -> Any:
         if next(fits, None) is None:
             raise KeyboardInterrupt
-        return fitting.choose(*values)
+        return fitting.select(*values)
 
     found = tuner.tuner_fn(FnArgs(**arguments))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(tuner, "choose", killed_at_the_third)
+        patch.setattr(tuner, "select", killed_at_the_third)
         found.tuner.search(**found.fit_kwargs)
     capsys.readouterr()
 
@@ -73,7 +73,9 @@ def test_goes_on_after_a_kill(
 def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> None:
     values = {"model.gru_units": 5, "trainer.epochs": 1}
     found = FnArgs(**arguments, hyperparameters={"space": [], "values": values})
-    with_values, without = (run_context.read_job(args) for args in (found, FnArgs(**arguments)))
+    with_values, without = (
+        training_run.read_training_run(args) for args in (found, FnArgs(**arguments))
+    )
 
     assert (with_values.model.gru_units, with_values.trainer.epochs) == (5, 1)
     assert with_values.trainer.learning_rate == without.trainer.learning_rate
@@ -83,6 +85,6 @@ def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> No
 
 
 def test_another_search_does_not_go_on_where_the_first_was(arguments) -> None:
-    one = run_context.read_job(FnArgs(**arguments))
+    one = training_run.read_training_run(FnArgs(**arguments))
     arguments["custom_config"]["tuner"] = {**TUNER, "space": {"model.gru_units": [16]}}
-    assert run_context.read_job(FnArgs(**arguments)).checkpoints != one.checkpoints
+    assert training_run.read_training_run(FnArgs(**arguments)).checkpoints != one.checkpoints

@@ -24,13 +24,13 @@ from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
 from modules.config.options import ModelOptions, TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
-from modules.evaluation.prediction_steps import JudgedSteps
+from modules.evaluation.prediction_steps import ScoredSteps
 from modules.model.two_tower import MRR, RECALL, TwoTower
 from modules.serving import recommender as serving
 from modules.serving.exact_index import with_offer
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 from modules.training import fitting, score_adjustment_search
-from modules.training.score_adjustment_search import ScalarGrid
+from modules.training.score_adjustment_search import AdjustmentGrid
 
 SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
 NAN, INF = float("nan"), float("inf")
@@ -233,7 +233,7 @@ def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
 
 
 def _adjusted(
-    scores: Sequence[float], context: list[int], seen: SeenItemScores, weight: float
+    scores: Sequence[float], context: list[int], seen: SessionAdjustments, weight: float
 ) -> list[float]:
     """Scores with popularity, which is an item's number here, and the scalars of the context."""
     current = context[-1]
@@ -254,17 +254,19 @@ def test_the_choice_of_scalars(size: int) -> None:
     context = random.integers(0, size, (30, 3))
     target = random.integers(0, size, 30)
     indices = np.where(np.arange(3) < lengths[:, None], context + FIRST_ITEM, 0)
-    grid = ScalarGrid((0.0, 2.0), (0.0, 1.5), (0.0, 0.5))
-    block = JudgedSteps(scores, indices, target + FIRST_ITEM, np.arange(size, dtype=np.float32))
+    grid = AdjustmentGrid((0.0, 2.0), (0.0, 1.5), (0.0, 0.5))
+    block = ScoredSteps(scores, indices, target + FIRST_ITEM, np.arange(size, dtype=np.float32))
 
-    _, recall, mrr = score_adjustment_search.choose([block], grid)
+    _, recall, mrr = score_adjustment_search.search([block], grid)
 
     reached = []
     for weight, penalty, boost in itertools.product((0.0, 0.5), (0.0, 2.0), (0.0, 1.5)):
         steps = []
         for row in range(30):
             seen = context[row, : lengths[row]].tolist()
-            adjusted = _adjusted(scores[row].tolist(), seen, SeenItemScores(penalty, boost), weight)
+            adjusted = _adjusted(
+                scores[row].tolist(), seen, SessionAdjustments(penalty, boost), weight
+            )
             steps.append(Asked(listed(adjusted, target[row]), int(target[row]), True))
         values = reference([[step] for step in steps])
         reached.append((values["honest/all/recall@20"], values["honest/all/mrr@20"]))
@@ -277,10 +279,10 @@ class Scores(NamedTuple):
 
     scores: np.ndarray
 
-    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+    def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         for context, target in batches:
             size = self.scores.shape[1]
-            yield JudgedSteps(
+            yield ScoredSteps(
                 self.scores, context.numpy(), target.numpy()[:, 0], np.zeros(size, np.float32)
             )
 
@@ -289,8 +291,9 @@ class Scores(NamedTuple):
 def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None:
     """Of twenty items a NaN target was among the best twenty: the worst epoch would be the best."""
     windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[2]])))
-    judge = fitting.epoch_judge(
-        fitting.Windows(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows), TrainerOptions()
+    judge = fitting.epoch_eval_fn(
+        fitting.TrainingData(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows),
+        TrainerOptions(),
     )
 
     assert judge(Scores(np.full([1, size], NAN, np.float32))) == (0.0, 0.0)

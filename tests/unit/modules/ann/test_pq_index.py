@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.ann.pq_index import CodeOptions, CompressedIndex, holds_index
+from modules.ann.pq_index import CodeOptions, PQIndex, holds_index
 
 pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
 
@@ -30,7 +30,7 @@ def _queries(vectors: np.ndarray, count: int = 40) -> np.ndarray:
 
 
 def _top(
-    index: CompressedIndex,
+    index: PQIndex,
     queries: np.ndarray,
     k: int = 100,
     start: tuple[int, ...] = (),
@@ -41,7 +41,7 @@ def _top(
     return index.top(queries, positions, np.full(positions.shape, bonus, np.float32), k)
 
 
-def _recall(index: CompressedIndex, vectors: np.ndarray) -> float:
+def _recall(index: PQIndex, vectors: np.ndarray) -> float:
     queries = _queries(vectors)
     best = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :100]
     found = _top(index, queries)[1]
@@ -54,22 +54,22 @@ def vectors() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def index(vectors: np.ndarray) -> CompressedIndex:
-    return CompressedIndex.build(vectors, OPTIONS)
+def index(vectors: np.ndarray) -> PQIndex:
+    return PQIndex.build(vectors, OPTIONS)
 
 
 def test_finds_most_of_the_best_items_and_more_with_more_effort(
-    index: CompressedIndex, vectors: np.ndarray
+    index: PQIndex, vectors: np.ndarray
 ) -> None:
     assert 0.98 <= _recall(index, vectors)
-    few = CompressedIndex.build(vectors, OPTIONS._replace(rescored=100))
-    coarse = CompressedIndex.build(vectors, OPTIONS._replace(dimensions_per_code=8))
+    few = PQIndex.build(vectors, OPTIONS._replace(rescored=100))
+    coarse = PQIndex.build(vectors, OPTIONS._replace(dimensions_per_code=8))
     assert _recall(few, vectors) < _recall(index, vectors)
     assert _recall(coarse, vectors) < _recall(index, vectors)
 
 
 def test_answers_are_scored_exactly_sorted_and_without_repeats(
-    index: CompressedIndex, vectors: np.ndarray
+    index: PQIndex, vectors: np.ndarray
 ) -> None:
     queries = _queries(vectors)
     for query, scores, found in zip(queries, *_top(index, queries, start=(5, 5)), strict=True):
@@ -78,7 +78,7 @@ def test_answers_are_scored_exactly_sorted_and_without_repeats(
         assert (np.diff(scores) <= 0).all()
 
 
-def test_a_batch_is_answered_as_its_rows_are(index: CompressedIndex, vectors: np.ndarray) -> None:
+def test_a_batch_is_answered_as_its_rows_are(index: PQIndex, vectors: np.ndarray) -> None:
     queries = _queries(vectors)
     rows = [_top(index, query[None]) for query in queries]
     for whole, parts in zip(_top(index, queries), zip(*rows, strict=True), strict=True):
@@ -91,7 +91,7 @@ def test_a_small_catalogue_is_answered_exactly(items: int) -> None:
     vectors = _clustered(items)
     queries, k = _queries(vectors, 3), min(items, 100)
 
-    _, found = _top(CompressedIndex.build(vectors, OPTIONS), queries, k)
+    _, found = _top(PQIndex.build(vectors, OPTIONS), queries, k)
 
     best = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
     np.testing.assert_array_equal(found, best)
@@ -99,12 +99,12 @@ def test_a_small_catalogue_is_answered_exactly(items: int) -> None:
 
 def test_equal_items_are_ordered_by_position() -> None:
     vectors = np.tile(_clustered(15), (100, 1))
-    _, found = _top(CompressedIndex.build(vectors, OPTIONS), vectors[7:8], 15)
+    _, found = _top(PQIndex.build(vectors, OPTIONS), vectors[7:8], 15)
     np.testing.assert_array_equal(found[0], 7 + 15 * np.arange(15))
 
 
 def test_start_items_are_found_wherever_they_are_and_get_their_bonus_once(
-    index: CompressedIndex, vectors: np.ndarray
+    index: PQIndex, vectors: np.ndarray
 ) -> None:
     query = _queries(vectors)[:1]
     worst = int(np.argmin(vectors @ query[0]))
@@ -119,10 +119,10 @@ def test_start_items_are_found_wherever_they_are_and_get_their_bonus_once(
 @pytest.mark.parametrize("dim", [15, 16, 18])
 def test_what_was_saved_answers_as_before(dim: int, tmp_path: Path) -> None:
     vectors = _clustered(2_000, dim)
-    index = CompressedIndex.build(vectors, CodeOptions(4, 200))
+    index = PQIndex.build(vectors, CodeOptions(4, 200))
     index.save(str(tmp_path / "assets.extra" / "index"))
 
-    again = CompressedIndex.load(str(tmp_path / "assets.extra" / "index"))
+    again = PQIndex.load(str(tmp_path / "assets.extra" / "index"))
 
     assert holds_index(str(tmp_path)) and not holds_index(str(tmp_path / "assets.extra"))
     assert (again.items, again.rescored) == (2_000, 200)
@@ -130,8 +130,8 @@ def test_what_was_saved_answers_as_before(dim: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_building_twice_gives_the_same_index(index: CompressedIndex, vectors: np.ndarray) -> None:
-    again = CompressedIndex.build(vectors, OPTIONS)
+def test_building_twice_gives_the_same_index(index: PQIndex, vectors: np.ndarray) -> None:
+    again = PQIndex.build(vectors, OPTIONS)
     for one, other in zip(_top(index, vectors), _top(again, vectors), strict=True):
         np.testing.assert_array_equal(one, other)
 

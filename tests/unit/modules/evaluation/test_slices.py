@@ -15,7 +15,7 @@ ROWS = [
 
 def test_each_step_falls_into_one_slice_of_each_output():
     _, sliced = slices.count_steps(ROWS, BOUNDS)
-    names = slices.step_slices(BOUNDS)
+    names = slices.slice_names(BOUNDS)
     honest = dict(zip(names, sliced[:, 0].sum(axis=-1).tolist(), strict=True))
     assert honest == {
         "context_length=0..1": 2,

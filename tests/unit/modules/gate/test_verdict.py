@@ -15,14 +15,14 @@ import pytest
 from modules.config.gate import GateOptions
 from modules.config.options import EvaluationOptions
 from modules.evaluation import metrics
-from modules.evaluation.beyond_accuracy import Tally, sampled
+from modules.evaluation.beyond_accuracy import RecommendationStats, sampled
 from modules.evaluation.bootstrap import (
     percentile_interval,
     ratios,
     resampled_sums,
     sampling_units,
 )
-from modules.evaluation.intervals import Figure, Figures
+from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.item_history import item_history
 from modules.evaluation.metric_names import known_names, slice_bounds, slice_names
 from modules.evaluation.rank_table import (
@@ -200,7 +200,7 @@ def test_only_tables_of_the_same_steps_are_joined() -> None:
 
 def test_figures_and_paired_differences_by_hand() -> None:
     table = make_table(candidate=[[1, 30], [2]], popularity=[[30, 30], [1]])
-    figures = Figures(table, [RECALL, f"{RECALL}/context_length=2"], BOUNDS, 500, seed=0)
+    figures = MetricEstimates(table, [RECALL, f"{RECALL}/context_length=2"], BOUNDS, 500, seed=0)
     assert figures.value(RECALL, CANDIDATE) == pytest.approx(2 / 3)
     assert figures.value(f"{RECALL}/context_length=2", CANDIDATE) == 0
     assert figures.n(f"{RECALL}/context_length=2") == 1
@@ -212,7 +212,7 @@ def test_figures_and_paired_differences_by_hand() -> None:
 
 def test_a_count_of_steps_is_no_mean() -> None:
     table = make_table(candidate=[[1, 30], [2]])
-    figures = Figures(table, [gate_checks.STEPS_JUDGED], BOUNDS, 100, seed=0)
+    figures = MetricEstimates(table, [gate_checks.STEPS_JUDGED], BOUNDS, 100, seed=0)
     check = gate_checks.value_check(
         figures.figure(gate_checks.STEPS_JUDGED, CANDIDATE, 0.95), gate_checks.STEPS_JUDGED, 1.0
     )
@@ -227,7 +227,7 @@ def test_pairing_removes_what_sessions_have_in_common() -> None:
     other = candidate.copy()
     other[:20] = 99_999  # a hundredth of all, half of them hits
     rows = {"candidate": candidate[:, None].tolist(), "other": other[:, None].tolist()}
-    figures = Figures(make_table(**rows), [RECALL], BOUNDS, 1_000, seed=0)
+    figures = MetricEstimates(make_table(**rows), [RECALL], BOUNDS, 1_000, seed=0)
     paired = figures.difference(RECALL, CANDIDATE, "other", 0.95).interval
     alone = figures.figure(RECALL, CANDIDATE, 0.95).interval
     assert paired and alone and paired[0] > 0
@@ -237,8 +237,8 @@ def test_pairing_removes_what_sessions_have_in_common() -> None:
 # ---- verdict
 
 
-def figure(value: float, low: float, high: float) -> Figure:
-    return Figure(value, None if math.isnan(value) else (low, high), 100)
+def figure(value: float, low: float, high: float) -> MetricEstimate:
+    return MetricEstimate(value, None if math.isnan(value) else (low, high), 100)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def figure(value: float, low: float, high: float) -> Figure:
         (figure(math.nan, 0, 0), "failed", "nothing to measure"),
     ],
 )
-def test_beating_a_baseline(found: Figure, verdict_: str, words: str) -> None:
+def test_beating_a_baseline(found: MetricEstimate, verdict_: str, words: str) -> None:
     check = gate_checks.baseline_check(found, RECALL, "stan", margin=0.01)
     assert check.verdict == verdict_
     assert words in check.reason
@@ -267,7 +267,9 @@ def test_beating_a_baseline(found: Figure, verdict_: str, words: str) -> None:
         (figure(math.nan, 0, 0), "failed", "nothing to measure"),
     ],
 )
-def test_falling_behind_the_last_blessed_model(found: Figure, verdict_: str, words: str) -> None:
+def test_falling_behind_the_last_blessed_model(
+    found: MetricEstimate, verdict_: str, words: str
+) -> None:
     check = gate_checks.change_check(found, RECALL, threshold=-0.01)
     assert check.verdict == verdict_
     assert words in check.reason
@@ -350,7 +352,7 @@ def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int
     }
     table = make_table(**columns)
     names = [f"honest/all/{metric}@{k}" for metric in metrics.PER_STEP for k in metrics.K_VALUES]
-    figures = Figures(table, names, BOUNDS, 100, seed=0)
+    figures = MetricEstimates(table, names, BOUNDS, 100, seed=0)
     for column, rows in columns.items():
         ranks = [rank for row in rows for rank in row]
         found = all_metrics(table, column)
@@ -443,7 +445,7 @@ def test_figures_beyond_accuracy_by_hand() -> None:
     history = item_history(
         [(ids("a", "a", "b", "c"), np.arange(4)), (ids("a", "d", "b", "a"), np.arange(4))]
     )
-    tally = Tally(history)
+    tally = RecommendationStats(history)
     recommended = np.stack([ids("a", "b"), ids("a", "c")])
     scores = np.array([[2.0, 1.0], [2.0, np.nan]])
     tally.add(np.array([0, 1]), [[b"b"], [b"d", b"c"]], ids("b", "new"), recommended, scores)
@@ -467,7 +469,7 @@ def test_figures_beyond_accuracy_by_hand() -> None:
 def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
     """Fewer items on offer than asked for: empty ids at the end are no recommendation."""
     history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
-    short, full = Tally(history), Tally(history)
+    short, full = RecommendationStats(history), RecommendationStats(history)
     scores = np.array([[2.0, 1.0, -np.inf]])
     short.add(np.array([0]), [[b"a"]], ids("b"), np.stack([ids("a", "b", "")]), scores)
     full.add(np.array([0]), [[b"a"]], ids("b"), np.stack([ids("a", "b")]), scores[:, :2])
@@ -477,7 +479,7 @@ def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
 
 def test_figures_beyond_accuracy_by_slice() -> None:
     history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
-    tally = Tally(history, ["short", "long", "none"])
+    tally = RecommendationStats(history, ["short", "long", "none"])
     recommended = np.stack([ids("a", "b"), ids("a", "b"), ids("c", "a")])
     in_slices = np.array([[True, True, False], [False, False, True], [False] * 3])
     tally.add(
@@ -501,7 +503,7 @@ def test_figures_beyond_accuracy_by_slice() -> None:
 
 
 def test_no_recommendation_gives_no_figure() -> None:
-    found = Tally(item_history([])).figures(resamples=100, seed=0, confidence=0.95)
+    found = RecommendationStats(item_history([])).figures(resamples=100, seed=0, confidence=0.95)
     assert found["prefixes"] == 0
     assert {entry["value"] for name, entry in found.items() if "@" in name} == {None}
 
@@ -548,7 +550,7 @@ def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]])
             candidate={"id": 7, "uri": "/m"},
             last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},
             training_data=verdict.training_data(history, ["train"]),
-            beyond_accuracy=Tally(history).figures(100, 0, 0.95),
+            beyond_accuracy=RecommendationStats(history).figures(100, 0, 0.95),
         )
     )
     for heading in ("## Intended use", "## Data", "## Metrics", "## Limits"):

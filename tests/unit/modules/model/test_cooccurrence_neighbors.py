@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from modules.model import cooccurrence_neighbors
 from modules.model.cooccurrence_neighbors import ItemNeighbors
-from modules.model.item_embedding import ItemVectors
+from modules.model.item_embedding import ItemEmbedding
 
 WINDOWS = np.array([[2, 3, 4, 0], [3, 2, 3, 0], [5, 5, 0, 0]])
 
@@ -34,12 +34,12 @@ def test_nearest_by_the_weight_of_graph_convolutions() -> None:
     assert alone[:, 0].tolist() == [0, 0, 1, 1, 1, 0]
 
 
-def _table() -> ItemVectors:
+def _table() -> ItemEmbedding:
     neighbors = ItemNeighbors(
         np.array([[0, 0], [3, 2], [0, 0], [1, 0]], np.int32),
         np.array([[0, 0], [0.75, 0.25], [0, 0], [1, 0]], np.float32),
     )
-    table = ItemVectors(4, 2, 2, neighbors)
+    table = ItemEmbedding(4, 2, 2, neighbors)
     table.embedding.build(None)
     vectors = np.array([[9, 9], [1, 2], [4, 0], [0, 8]], np.float32)
     # The second member's are a hundred times as long.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from modules.config.options import ModelOptions, TrainerOptions
 from modules.model.cooccurrence_neighbors import ItemNeighbors
-from modules.model.inference_query_tower import ServedQueryTower
+from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.two_tower import TwoTower
 
 ITEM_INDICES = 12
@@ -51,7 +51,7 @@ def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -
     model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, **change}))
     expected = model.query_tower(CONTEXT).numpy()
 
-    tower = ServedQueryTower(model.for_serving().query_tower)
+    tower = InferenceQueryTower(model.for_serving().query_tower)
     served, latest = tf.function(tower), tf.function(tower.latest)
 
     np.testing.assert_allclose(served(CONTEXT), expected, rtol=1e-5, atol=1e-5)
@@ -71,7 +71,7 @@ def test_many_sessions_at_once(change: dict[str, object]) -> None:
     expected = model.query_tower(context).numpy()
     last = np.repeat([3, 1, 0], 40)
 
-    tower = ServedQueryTower(model.for_serving().query_tower)
+    tower = InferenceQueryTower(model.for_serving().query_tower)
     served, latest = tf.function(tower), tf.function(tower.latest)
 
     for _ in range(20):
@@ -92,7 +92,7 @@ def test_what_was_trained_in_16_bits_is_served_in_32(neighbors: int) -> None:
 
     assert np.abs(model.query_tower(CONTEXT) - in_32_bits).max() > 1e-4
     np.testing.assert_allclose(served.query_tower(CONTEXT), in_32_bits, rtol=1e-5, atol=1e-5)
-    vectors = ServedQueryTower(served.query_tower)(CONTEXT)
+    vectors = InferenceQueryTower(served.query_tower)(CONTEXT)
     np.testing.assert_allclose(vectors, in_32_bits, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(served.candidate_tower.catalogue(), catalogue, atol=0.05)
 
@@ -102,7 +102,7 @@ def test_padding_leaves_the_latest_step_alone() -> None:
     tower = _model(dataclasses.replace(OPTIONS, neighbors=0)).query_tower
     for weight in tower.trainable_weights:
         weight.assign(8.0 * weight)
-    latest = tf.function(ServedQueryTower(tower).latest)
+    latest = tf.function(InferenceQueryTower(tower).latest)
     padded = tf.pad(CONTEXT, [[0, 0], [0, 40]])
 
     np.testing.assert_allclose(latest(padded), latest(CONTEXT), rtol=1e-5, atol=1e-5)
@@ -111,7 +111,7 @@ def test_padding_leaves_the_latest_step_alone() -> None:
 @pytest.mark.parametrize("steps", ["all", "latest"])
 def test_its_function_holds_few_ops_a_step(steps: str) -> None:
     """One loop for all members: each op of a step costs an answer a microsecond or two."""
-    tower = ServedQueryTower(_model(dataclasses.replace(OPTIONS, neighbors=0)).query_tower)
+    tower = InferenceQueryTower(_model(dataclasses.replace(OPTIONS, neighbors=0)).query_tower)
     served = tf.function(tower if steps == "all" else tower.latest)
     graph = served.get_concrete_function(tf.TensorSpec([None, None], tf.int64)).graph
     loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]

@@ -12,7 +12,7 @@ from modules.data.vocabulary import Vocabulary
 from modules.evaluation import metrics
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 
 ITEMS = 130
 WINDOW = 4
@@ -22,7 +22,7 @@ VOCABULARY = Vocabulary(
     np.arange(ITEMS + 5, 0, -1),
     ITEMS,
 )
-SEEN = SeenItemScores(current_item_penalty=3.0, earlier_item_boost=2.0)
+SEEN = SessionAdjustments(current_item_penalty=3.0, earlier_item_boost=2.0)
 RARE = f"item {ITEMS + 2}"
 
 
@@ -42,7 +42,7 @@ def model() -> TwoTower:
 @pytest.fixture(scope="module")
 def signatures(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The signatures as they are exported; saved and loaded ones are in the integration tests."""
-    return _signatures(model, tmp_path_factory, SeenItemScores())
+    return _signatures(model, tmp_path_factory, SessionAdjustments())
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def with_scalars(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 def _signatures(
-    model: TwoTower, tmp_path_factory: pytest.TempPathFactory, seen: SeenItemScores
+    model: TwoTower, tmp_path_factory: pytest.TempPathFactory, seen: SessionAdjustments
 ) -> dict:
     file = str(tmp_path_factory.mktemp("recommender") / "item_ids.txt")
     recommender = serving.Recommender(model, VOCABULARY, WINDOW, file, seen)

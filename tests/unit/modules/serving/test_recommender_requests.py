@@ -13,7 +13,7 @@ from modules.data.vocabulary import Vocabulary
 from modules.files.characters import BLANKS
 from modules.model.two_tower import TwoTower
 from modules.serving.recommender import Recommender
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 
 # Bytes that are no UTF-8, blanks and tabs; the last one is known, but outside the catalogue.
 IDS = [b"a", b"b", b"\xff\xfe", b"c c", b"tab\tid", b"\xe2\x82", b"d", b"0", b"rare"]
@@ -30,7 +30,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     model.candidate_tower.popularity_weight.assign(0.3)
     file = str(tmp_path_factory.mktemp("requests") / "item_ids.txt")
     vocabulary = Vocabulary(np.array(IDS, object), counts, SIZE)
-    return Recommender(model, vocabulary, WINDOW, file, SeenItemScores(0.7, 0.4))
+    return Recommender(model, vocabulary, WINDOW, file, SessionAdjustments(0.7, 0.4))
 
 
 def _batch(rows: list[list[bytes]]) -> tf.Tensor:

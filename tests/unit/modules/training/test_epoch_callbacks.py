@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from modules.model.lazy_adam import LazyAdam
-from modules.training.epoch_callbacks import EpochKeeper
+from modules.training.epoch_callbacks import BestEpochCheckpoint
 
 
 def _history(folder: Path, *recalls: float) -> Path:
@@ -34,17 +34,17 @@ def _write_history(folder: Path, metrics: Sequence[tuple[float, float]]) -> Path
 def test_the_best_epoch_survives_a_kill(
     tmp_path: Path, recalls: tuple[float, ...], best: int
 ) -> None:
-    assert EpochKeeper(str(_history(tmp_path, *recalls)), 10, 2).best_epoch == best
+    assert BestEpochCheckpoint(str(_history(tmp_path, *recalls)), 10, 2).best_epoch == best
 
 
 def test_mrr_counts_as_much_as_recall(tmp_path: Path) -> None:
     """The last epoch has the largest sum."""
     figures = ((0.30, 0.10), (0.34, 0.08), (0.28, 0.13), (0.45, 0.08))
-    assert EpochKeeper(str(_write_history(tmp_path, figures)), 10, 2).best_epoch == 3
+    assert BestEpochCheckpoint(str(_write_history(tmp_path, figures)), 10, 2).best_epoch == 3
 
 
 def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:
-    assert EpochKeeper(str(_history(tmp_path, 0.3, 0.1)), 10, None).best_epoch == 2
+    assert BestEpochCheckpoint(str(_history(tmp_path, 0.3, 0.1)), 10, None).best_epoch == 2
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:
 def test_a_finished_fit_is_not_begun_again(
     tmp_path: Path, recalls: tuple[float, ...], epochs: int, finished: bool, end: int
 ) -> None:
-    keeper = EpochKeeper(str(_history(tmp_path, *recalls)), epochs, 2)
+    keeper = BestEpochCheckpoint(str(_history(tmp_path, *recalls)), epochs, 2)
     assert (keeper.finished, keeper.end) == (finished, end)
 
 
@@ -116,7 +116,7 @@ class Fit:
         def judge(model: tf.keras.Model) -> tuple[float, float]:
             return recalls[len(self.keeper.history)], 0.1
 
-        self.keeper = EpochKeeper(str(folder), epochs, patience, judge if recalls else None)
+        self.keeper = BestEpochCheckpoint(str(folder), epochs, patience, judge if recalls else None)
         try:
             self.keeper.fit(lambda: self._train(kill))
         except KeyboardInterrupt:
@@ -259,7 +259,7 @@ def test_a_finished_fit_whose_best_weights_are_damaged_is_made_again(
 
 def test_an_error_of_the_training_itself_is_not_taken_for_damage(tmp_path: Path) -> None:
     Fit(tmp_path, kill=(2, "batch", 3))
-    keeper = EpochKeeper(str(tmp_path), 4, None)
+    keeper = BestEpochCheckpoint(str(tmp_path), 4, None)
 
     def train() -> Any:
         keeper.on_epoch_begin(3)
@@ -379,7 +379,7 @@ def test_averages_are_judged_and_training_goes_on_without_them(
     model = Model()
     optimizer = optimizer_class(0.1, use_ema=True, ema_momentum=0.5)
     model.compile(optimizer=optimizer, run_eagerly=True)
-    keeper = EpochKeeper(str(tmp_path), 1, None, judge)
+    keeper = BestEpochCheckpoint(str(tmp_path), 1, None, judge)
     before_judging, after = [], []
     watch = tf.keras.callbacks.LambdaCallback(
         on_batch_end=lambda batch, logs: before_judging.append(model.query_tower.get_weights()),
@@ -405,7 +405,7 @@ def test_throughput_is_of_training_alone(tmp_path: Path) -> None:
 
     model = Model()
     model.compile(optimizer=tf.keras.optimizers.Adam(0.1))
-    keeper = EpochKeeper(str(tmp_path), 1, None, judge)
+    keeper = BestEpochCheckpoint(str(tmp_path), 1, None, judge)
     keeper.set_model(model)
     logs = {"targets": 1e6, "mean_loss": 1.0}
     keeper.on_epoch_begin(0)

@@ -9,26 +9,26 @@ import pytest
 import tensorflow as tf
 
 from modules.config.options import TrainerOptions
-from modules.evaluation.prediction_steps import JudgedSteps
-from modules.training.fitting import Windows, epoch_judge
+from modules.evaluation.prediction_steps import ScoredSteps
+from modules.training.fitting import TrainingData, epoch_eval_fn
 
 
 class Model:
     """Scores the current item highest, and the answer, item 3, next."""
 
-    def judged_steps(self, batches: tf.data.Dataset) -> Iterator[JudgedSteps]:
+    def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         for context, target in batches:
             scores = np.zeros([len(context), 30], np.float32)
             scores[:, :2] = 1.0, 0.5
-            yield JudgedSteps(scores, context.numpy(), target.numpy()[:, 0], np.zeros(30))
+            yield ScoredSteps(scores, context.numpy(), target.numpy()[:, 0], np.zeros(30))
 
 
 @pytest.mark.parametrize(("penalty", "mrr"), [(None, 1.0), (0.0, 0.5)])
 def test_an_epoch_is_judged_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
     """The current item is demoted, unless the options say otherwise."""
     windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[3]])))
-    judge = epoch_judge(
-        Windows(windows, tf.ones([32], tf.int64), windows),
+    judge = epoch_eval_fn(
+        TrainingData(windows, tf.ones([32], tf.int64), windows),
         TrainerOptions(current_item_penalty=penalty),
     )
 

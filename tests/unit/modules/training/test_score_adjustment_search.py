@@ -10,17 +10,17 @@ from modules.config.options import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation import metrics
 from modules.serving import score_adjustments
-from modules.serving.score_adjustments import SeenItemScores
+from modules.serving.score_adjustments import SessionAdjustments
 from modules.training import score_adjustment_search
 from modules.training.score_adjustment_search import (
     ROUGH_GRID,
-    JudgedSteps,
-    ScalarGrid,
-    ServingScalars,
+    AdjustmentGrid,
+    ScoreAdjustments,
+    ScoredSteps,
 )
 
 
-def _random_steps(ties: bool) -> JudgedSteps:
+def _random_steps(ties: bool) -> ScoredSteps:
     random = np.random.default_rng(5)
     rows, catalogue, length = 300, 12, 6
     scores = random.normal(size=(rows, catalogue)).astype(np.float32) * 3
@@ -31,17 +31,17 @@ def _random_steps(ties: bool) -> JudgedSteps:
     context = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, (rows, length))
     context[np.arange(length) >= random.integers(1, length + 1, rows)[:, None]] = 0
     target = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, rows)
-    return JudgedSteps(scores, context, target, popularity)
+    return ScoredSteps(scores, context, target, popularity)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_grid_ranks_as_the_graph_does(ties: bool) -> None:
     steps = _random_steps(ties)
-    grid = ScalarGrid([0.0, 1.0, 2.5, -1.5], [0.0, 0.5, 3.0], [0.0, 0.5])
+    grid = AdjustmentGrid([0.0, 1.0, 2.5, -1.5], [0.0, 0.5, 3.0], [0.0, 0.5])
     ranks = score_adjustment_search.grid_ranks(steps, grid)
     for (w, p, b), _ in np.ndenumerate(ranks[..., 0]):
         scores = steps.scores + np.float32(grid.popularity_weight[w]) * steps.popularity
-        seen = SeenItemScores(grid.current_item_penalty[p], grid.earlier_item_boost[b])
+        seen = SessionAdjustments(grid.current_item_penalty[p], grid.earlier_item_boost[b])
         adjusted = score_adjustments.adjust_scores(
             tf.constant(scores), tf.constant(steps.context), seen
         )
@@ -53,8 +53,8 @@ def _chosen(scores: np.ndarray, context: list[list[int]], target: list[int]) -> 
     """Chooses by steps of a catalogue in which only the last item is popular."""
     popularity = np.zeros(scores.shape[1], np.float32)
     popularity[-1] = 3.0
-    steps = JudgedSteps(scores, np.array(context), np.array(target), popularity)
-    return score_adjustment_search.choose([steps], ScalarGrid())
+    steps = ScoredSteps(scores, np.array(context), np.array(target), popularity)
+    return score_adjustment_search.search([steps], AdjustmentGrid())
 
 
 def test_chooses_what_ranks_best() -> None:
@@ -64,7 +64,7 @@ def test_chooses_what_ranks_best() -> None:
     scores[0, 0] = 2.0
     scores[1, [0, 25 - FIRST_ITEM]] = 9.5, 9.0
     found = _chosen(scores, [[3, 2], [3, 2]], [3, 25])
-    assert found == (ServingScalars(SeenItemScores(1.0, 1.5), 0.0), 1.0, 1.0)
+    assert found == (ScoreAdjustments(SessionAdjustments(1.0, 1.5), 0.0), 1.0, 1.0)
 
 
 def test_boosts_the_current_item_where_it_is_the_answer() -> None:
@@ -72,7 +72,7 @@ def test_boosts_the_current_item_where_it_is_the_answer() -> None:
     scores = np.zeros([1, 40], np.float32)
     scores[0, 5:35] = 1.0
     found = _chosen(scores, [[2, 3]], [3])
-    assert found == (ServingScalars(SeenItemScores(-1.5, 0.0), 0.0), 1.0, 1.0)
+    assert found == (ScoreAdjustments(SessionAdjustments(-1.5, 0.0), 0.0), 1.0, 1.0)
 
 
 def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
@@ -80,17 +80,17 @@ def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
     scores = np.zeros([1, 40], np.float32)
     scores[0, 5:35] = 1.0
     found = _chosen(scores, [[2, 3]], [39 + FIRST_ITEM])
-    assert found == (ServingScalars(SeenItemScores(0.0, 0.0), 0.4), 1.0, 1.0)
+    assert found == (ScoreAdjustments(SessionAdjustments(0.0, 0.0), 0.4), 1.0, 1.0)
 
 
 def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> None:
     steps = _random_steps(ties=False)
     options = TrainerOptions(current_item_penalty=0.7, popularity_weight=0.25)
-    scalars, *_ = score_adjustment_search.choose([steps], ScalarGrid().with_fixed(options))
+    scalars, *_ = score_adjustment_search.search([steps], AdjustmentGrid().with_fixed(options))
     assert (scalars.seen.current_item_penalty, scalars.popularity_weight) == (0.7, 0.25)
     rough = ROUGH_GRID.with_fixed(options)
-    assert rough == ScalarGrid((0.7,), ROUGH_GRID.earlier_item_boost, (0.25,))
+    assert rough == AdjustmentGrid((0.7,), ROUGH_GRID.earlier_item_boost, (0.25,))
     options = TrainerOptions(earlier_item_boost=0.3)
-    scalars, recall, _ = score_adjustment_search.choose([], ScalarGrid().with_fixed(options))
-    assert scalars == ServingScalars(SeenItemScores(0.0, 0.3), 0.0)
+    scalars, recall, _ = score_adjustment_search.search([], AdjustmentGrid().with_fixed(options))
+    assert scalars == ScoreAdjustments(SessionAdjustments(0.0, 0.3), 0.0)
     assert np.isnan(recall)

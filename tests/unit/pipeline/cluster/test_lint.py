@@ -1,4 +1,4 @@
-"""Every rule finds what it is there for, names the node and says the cure; a good file passes."""
+"""Every rule finds what it is there for, names the node and says the fix; a good file passes."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_a_rule_finds_what_it_is_for(case: str) -> None:
     _at(path, value)(fields)
     found = [line for line in _lines(fields) if expected in line]
     assert found, _lines(fields)
-    assert all(line.rpartition(": ")[2].strip() for line in found), "no cure"
+    assert all(line.rpartition(": ")[2].strip() for line in found), "no fix"
 
 
 def test_every_rule_has_a_case() -> None:

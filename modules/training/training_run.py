@@ -19,7 +19,7 @@ SEARCHED_SECTIONS = ("model", "trainer")
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class TrainingRun:
     """What one Trainer run works with.
 
     Attributes:
@@ -49,8 +49,8 @@ def input_files(patterns: Sequence[str]) -> list[str]:
     return sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
 
 
-def read_job(fn_args: FnArgs, *splits: Sequence[str]) -> Job:
-    """Builds the job of a component's run.
+def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
+    """Reads what a component's run was given.
 
     Args:
       fn_args: of Trainer or Tuner. `custom_config` has the option classes' fields under `features`,
@@ -70,7 +70,7 @@ def read_job(fn_args: FnArgs, *splits: Sequence[str]) -> Job:
     for of_split in splits:
         windows = window_chunks(of_split, features.max_context)
         digest.update(windows_digest(windows).encode())
-    return Job(
+    return TrainingRun(
         features,
         from_json(ModelOptions, sections["model"]),
         from_json(TrainerOptions, sections["trainer"]),
@@ -80,12 +80,12 @@ def read_job(fn_args: FnArgs, *splits: Sequence[str]) -> Job:
     )
 
 
-def with_hyperparameters(job: Job, values: Mapping[str, Any]) -> Job:
-    """Returns the job with other options of model and trainer, by `section.field`."""
-    sections = {name: dataclasses.asdict(getattr(job, name)) for name in SEARCHED_SECTIONS}
+def with_hyperparameters(run: TrainingRun, values: Mapping[str, Any]) -> TrainingRun:
+    """Returns the run with other options of model and trainer, by `section.field`."""
+    sections = {name: dataclasses.asdict(getattr(run, name)) for name in SEARCHED_SECTIONS}
     sections = overlay(sections, values)
     return dataclasses.replace(
-        job,
+        run,
         model=from_json(ModelOptions, sections["model"]),
         trainer=from_json(TrainerOptions, sections["trainer"]),
     )
