@@ -1,7 +1,8 @@
-"""A digest of a module's sources, so that TFX's cache sees an edit of code it does not hash.
+"""A digest of a module's code, so that TFX's cache sees an edit of code it does not hash.
 
 Put into an execution property (`custom_config` for Transform, Trainer and Pusher), it makes a
-node run again once any project module that the node's code imports has changed.
+node run again once any project module that the node's code imports does something else. What does
+nothing (comments, docstrings, layout) is left out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("modules", "components", "pipeline")
@@ -36,12 +38,46 @@ def _absolute_name(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
+class _Source(NamedTuple):
+    """What a source does and needs.
+
+    Attributes:
+      digest: SHA-256 of its syntax tree without what does nothing.
+      imports: dotted names of what it imports of the project.
+    """
+
+    digest: str
+    imports: frozenset[str]
+
+
 # Nodes share most of their code: without a memory, compiling parses each source about ten times.
 @functools.lru_cache(maxsize=1024)
-def _wanted_names(source: bytes, file: str, module: str, is_package: bool) -> frozenset[str]:
-    """Returns the dotted names of what a source imports of the project."""
-    names = _imported_names(ast.parse(source, filename=file), module, is_package)
-    return frozenset(name for name in names if name.split(".")[0] in PACKAGES)
+def _read(source: bytes, file: str, module: str, is_package: bool) -> _Source:
+    tree = ast.parse(source, filename=file)
+    names = _imported_names(tree, module, is_package)
+    return _Source(
+        hashlib.sha256(repr(_effective(tree)).encode()).hexdigest(),
+        frozenset(name for name in names if name.split(".")[0] in PACKAGES),
+    )
+
+
+def _effective(node: Any) -> Any:
+    """Returns a syntax tree as nested lists, without positions, docstrings and empty fields.
+
+    Python's own `ast.dump` writes empty fields in some versions only.
+    """
+    if isinstance(node, ast.AST):
+        fields = [(name, _effective(value)) for name, value in ast.iter_fields(node)]
+        return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
+    if isinstance(node, list):
+        return [_effective(item) for item in node if not _is_text_alone(item)]
+    return node
+
+
+def _is_text_alone(node: Any) -> bool:
+    """Tells whether a statement is a text and nothing else, as docstrings are."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _imported_names(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
@@ -61,14 +97,20 @@ def _with_parents(name: str) -> list[str]:
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def project_imports(module: str, root: Path = PROJECT) -> frozenset[str]:
-    """Returns the project modules that a module's source imports directly, parents included."""
+def _source(module: str, root: Path) -> _Source | None:
+    """Reads a module, None if it is not of the project."""
     file = _file_of(module, root)
     if file is None:
+        return None
+    return _read(file.read_bytes(), str(file), module, file.name == "__init__.py")
+
+
+def project_imports(module: str, root: Path = PROJECT) -> frozenset[str]:
+    """Returns the project modules that a module's source imports directly, parents included."""
+    source = _source(module, root)
+    if source is None:
         return frozenset()
-    is_package = file.name == "__init__.py"
-    wanted = _wanted_names(file.read_bytes(), str(file), module, is_package)
-    candidates = {part for name in wanted for part in _with_parents(name)}
+    candidates = {part for name in source.imports for part in _with_parents(name)}
     return frozenset(name for name in candidates if _file_of(name, root)) - {module}
 
 
@@ -90,7 +132,7 @@ def source_modules(module: str, root: Path = PROJECT) -> list[str]:
 
 
 def source_digest(module: str, *more: str, root: Path = PROJECT) -> str:
-    """Returns a SHA-256 over the sources of modules and of all that they import in the project.
+    """Returns a SHA-256 over the code of modules and of all that they import in the project.
 
     Nothing is imported: sources are read and parsed. A module that is only named in a string (as
     TFMA's `MetricConfig(module=...)` does) has to be given by the caller.
@@ -107,7 +149,6 @@ def source_digest(module: str, *more: str, root: Path = PROJECT) -> str:
     names = sorted({name for start in (module, *more) for name in source_modules(start, root)})
     digest = hashlib.sha256()
     for name in names:
-        file = _file_of(name, root)
-        content = file.read_bytes() if file else b""
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        source = _source(name, root)
+        digest.update(f"{name}\0{source.digest if source else ''}\0".encode())
     return digest.hexdigest()

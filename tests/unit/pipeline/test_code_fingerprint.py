@@ -51,8 +51,52 @@ def test_follows_relative_imports_of_a_package(project: Path) -> None:
 def test_an_edit_of_anything_imported_changes_the_digest(project: Path, name: str) -> None:
     before = source_digest("modules.trainer", root=project)
     file = project / "modules" / f"{name}.py"
-    file.write_text(file.read_text() + "# edited\n")
+    file.write_text(file.read_text() + "edited = True\n")
     assert source_digest("modules.trainer", root=project) != before
+
+
+_CODE = """'''A module.'''
+LIMIT = 3
+'''Largest of something.'''
+class Kind:
+    '''A kind.'''
+def scale(value: float) -> float:
+    '''Scales.'''
+    return value * 2  # twice
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("A module.", "Another text.", False),
+        ("Largest of", "Limit of", False),
+        ("A kind.", "Some kind.", False),
+        ("    '''Scales.'''\n", "", False),
+        ("# twice", "# doubled", False),
+        ("LIMIT = 3", "LIMIT  =  (3)\n\n", False),
+        ("LIMIT = 3", "LIMIT = 3.0", True),
+        ("LIMIT = 3", "LIMIT = '3'", True),
+        ("value * 2", "value / 2", True),
+        ("def scale(value: float)", "def scale(value: int)", True),
+        ("    return value * 2", "    return print('twice')", True),
+    ],
+)
+def test_only_what_code_does_counts(project: Path, old: str, new: str, counts: bool) -> None:
+    file = project / "modules" / "model.py"
+    file.write_text(_CODE)
+    before = source_digest("modules.trainer", root=project)
+    assert old in _CODE
+    file.write_text(_CODE.replace(old, new))
+    assert (source_digest("modules.trainer", root=project) != before) is counts
+
+
+def test_is_the_same_on_every_python(project: Path) -> None:
+    code = "def f(a, *b, c=1, **d):\n    return f'{a:>{c}}' 'x', [*b], lambda: d, ..., 1j, b'\\0'\n"
+    (project / "modules" / "alone.py").write_text(code)
+    assert source_digest("modules.alone", root=project) == (
+        "b0cd5d1118178e9656fd27377e8bde0f6002ecfbfe9d4d864d72286acc5834c9"
+    )
 
 
 def test_an_edit_elsewhere_changes_nothing(project: Path) -> None:
@@ -79,11 +123,11 @@ def test_several_modules_cover_each_other(project: Path) -> None:
     assert both == source_digest("modules.alone", "modules.trainer", root=project)
 
 
-def test_text_moved_between_files_changes_the_digest(project: Path) -> None:
-    (project / "modules" / "losses.py").write_text("# a\n")
-    (project / "modules" / "model.py").write_text("from modules import losses\n# b\n")
+def test_code_moved_between_files_changes_the_digest(project: Path) -> None:
+    (project / "modules" / "losses.py").write_text("a = 1\n")
+    (project / "modules" / "model.py").write_text("from modules import losses\nb = 1\n")
     before = source_digest("modules.trainer", root=project)
-    (project / "modules" / "losses.py").write_text("# a\n# b\n")
+    (project / "modules" / "losses.py").write_text("a = 1\nb = 1\n")
     (project / "modules" / "model.py").write_text("from modules import losses\n")
     assert source_digest("modules.trainer", root=project) != before
 

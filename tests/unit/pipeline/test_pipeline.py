@@ -104,7 +104,7 @@ class Copied:
         before = self._properties(*overrides) if overrides else self.before
         path = self.code / file
         text = path.read_text()
-        path.write_text(f"{text}# edited\n")
+        path.write_text(f"{text}{'EDITED = 1' if path.suffix == '.py' else '# edited'}\n")
         after = self._properties(*overrides)
         path.write_text(text)
         return {node for node in after if after[node] != before[node]}
