@@ -12,7 +12,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.report import executor
-from components.report.page import template_digest
+from components.report.templates import template_digest
 
 
 def _optional(artifact_type: type[types.Artifact]) -> component_spec.ChannelParameter:

@@ -45,11 +45,11 @@ class Executor(base_executor.BaseExecutor):
         inputs = {name: artifacts[0] for name, artifacts in input_dict.items() if artifacts}
         config = json.loads(exec_properties.get(CONFIG) or "{}")
         run = RunParts(inputs, config, exec_properties.get(CODE_DIGEST) or "")
-        run.gather()
+        page.gather(run)
         for name, reason in run.missing.items():
             logging.warning("The report has no part %s: %s", name, reason)
         folder = artifact_utils.get_single_uri(output_dict[PAGE])
-        _write(folder, FILE_NAME, page.render_safely(run.parts, run.missing))
+        _write(folder, FILE_NAME, page.render(run.parts, run.missing))
         curves = run.parts.get("all_curves_chart")
         if curves:
             _write(folder, CURVES_NAME, svg.standalone(curves))

@@ -1,94 +1,116 @@
-"""Renders the page from its parts."""
+"""Renders the page, section by section."""
 
 from __future__ import annotations
 
-import hashlib
-import re
+import collections
+import datetime
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jinja2
-import markdown
 import markupsafe
 from absl import logging
 
-from components.report import svg, tables
+from components.report import svg
+from components.report.columns import label
+from components.report.run_parts import RunParts, Section, first_line
+from components.report.sections import (
+    anomalies,
+    card,
+    configuration,
+    data,
+    examples,
+    lineage,
+    metrics,
+    serving,
+    slices,
+    training,
+    verdict,
+    vocabulary,
+)
 from components.report.session_facts import MOST_SESSIONS
+from components.report.templates import FOLDER
 from modules.gate.verdict_table import number
 
-_FOLDER = Path(__file__).resolve().parent
-_TITLE = re.compile(r"^\s*# .*\n")
-_PAGE, _STYLE = "page.html", "style.css"
-# In the page's order: anchor, title.
-SECTIONS = (
-    ("verdict", "Verdict"),
-    ("metrics", "Metrics"),
-    ("slices", "Slices"),
-    ("examples", "Examples"),
-    ("training", "Training"),
-    ("data", "Data"),
-    ("vocabulary", "Vocabulary"),
-    ("anomalies", "Data checks"),
-    ("serving", "Serving"),
-    ("card", "Model card"),
-    ("configuration", "Configuration"),
-    ("lineage", "Lineage"),
+SECTIONS: tuple[Section, ...] = (
+    verdict.SECTION,
+    metrics.SECTION,
+    slices.SECTION,
+    examples.SECTION,
+    training.SECTION,
+    data.SECTION,
+    vocabulary.SECTION,
+    anomalies.SECTION,
+    serving.SECTION,
+    card.SECTION,
+    configuration.SECTION,
+    lineage.SECTION,
 )
+"""In the page's order."""
 
 
-def template_digest() -> str:
-    """Returns a SHA-256 of the template and the style, which no digest of Python code sees."""
-    digest = hashlib.sha256()
-    for name in (_PAGE, _STYLE):
-        digest.update((_FOLDER / name).read_bytes())
-    return digest.hexdigest()
+def gather(run: RunParts) -> None:
+    """Makes the parts of all sections."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    run.parts["made"] = now.strftime("%Y-%m-%d %H:%M UTC")
+    for section in SECTIONS:
+        run.add(f"section {section.name}", section.add_parts, run)
 
 
 def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
-    """Returns the page as HTML.
+    """Returns the page as HTML; a section whose parts have an odd form says so.
 
     Args:
-      parts: by name; what each is, the template shows. Values from the data are escaped, except
-        charts, whose names end in `_chart` or `_charts`.
+      parts: values by name; the templates show what each is. Values from the data are escaped,
+        except charts, whose names end in `_chart` or `_charts`.
       missing: why a part is not there, by its name.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.ChainableUndefined,
-    )
-    environment.filters |= {
-        "number": number,
-        "label": tables.label,
-        "raw_id": raw_id,
-        "breakable": breakable,
-        "share": lambda value: "-" if value is None else f"{value:.4f}",
-        "count": lambda value: "-" if value is None else f"{value:,}",
-    }
-    environment.tests["quiet"] = tables.is_quiet
-    return environment.get_template(_PAGE).render(
-        parts=_with_markup(parts),
-        missing=missing,
+    environment, marked = _environment(), _with_markup(parts)
+    return environment.get_template("page.html").render(
+        parts=marked,
         sections=SECTIONS,
-        most_sessions=MOST_SESSIONS,
-        style=markupsafe.Markup((_FOLDER / _STYLE).read_text("utf-8")),
+        bodies=[_render_section(environment, section, marked, missing) for section in SECTIONS],
+        style=markupsafe.Markup((FOLDER / "style.css").read_text("utf-8")),
         light=markupsafe.Markup(svg.theme(svg.LIGHT)),
         dark=markupsafe.Markup(svg.theme(svg.DARK)),
     )
 
 
-def render_safely(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
-    """Returns the page; where a part has an odd form, one that says so, without any part."""
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
+    )
+    environment.globals["most_sessions"] = MOST_SESSIONS
+    environment.filters |= {
+        "number": number,
+        "label": label,
+        "raw_id": raw_id,
+        "breakable": breakable,
+        "share": lambda value: "-" if value is None else f"{value:.4f}",
+        "count": lambda value: "-" if value is None else f"{value:,}",
+    }
+    return environment
+
+
+def _render_section(
+    environment: jinja2.Environment,
+    section: Section,
+    parts: Mapping[str, Any],
+    missing: Mapping[str, str],
+) -> markupsafe.Markup:
+    template = environment.get_template(f"sections/{section.name}.html")
     try:
-        return render(parts, missing)
-    except Exception as error:  # A run that is judged must not fail for its page.
-        logging.exception("The report's parts do not fit the page")
-        reason = f"the page could not be made: {type(error).__name__}: {error}"
-        kept = {name: parts[name] for name in ("name", "made") if name in parts}
-        return render(kept, {**dict.fromkeys(parts, reason), **missing})
+        text = template.render(section=section, parts=parts, missing=missing)
+    except Exception as error:  # A run that was evaluated must not fail for its page.
+        logging.exception("The report's section %s", section.name)
+        reason = f"the section could not be made: {first_line(error)}"
+        reasons = collections.defaultdict(lambda: reason, missing)
+        text = template.render(section=section, parts={}, missing=reasons)
+    return markupsafe.Markup(text)
 
 
 def _with_markup(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,18 +138,4 @@ def breakable(text: str) -> markupsafe.Markup:
     found = str(markupsafe.escape(text))
     for mark in ("_", "/"):
         found = found.replace(mark, f"{mark}<wbr>")
-    return markupsafe.Markup(found)
-
-
-def card_html(text: str) -> markupsafe.Markup:
-    r"""Renders a model card without its title; HTML in it is shown as text.
-
-    >>> print(card_html("# Model card\n\n## Use <b>"))
-    <h3>Use &lt;b&gt;</h3>
-    """
-    escaped = str(markupsafe.escape(text)).replace("&#39;", "'").replace("&#34;", '"')
-    found = markdown.markdown(_TITLE.sub("", escaped), extensions=["tables"])
-    found = found.replace("<h2>", "<h3>").replace("</h2>", "</h3>")
-    scrollable = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
-    found = found.replace("<table>", scrollable).replace("</table>", "</table></div>")
     return markupsafe.Markup(found)

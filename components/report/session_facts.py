@@ -1,4 +1,4 @@
-"""What a pass over the sessions tells: lengths, unknown items, sessions to show; NumPy only."""
+"""What a pass over the sessions tells: lengths, unknown items, sessions to show."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from tfx import types
+from tfx.types import artifact_utils
 
 from modules.array_types import IntArray
+from modules.data.vocabulary import Vocabulary
+from modules.sessions.session_batches import read_batches
 
 # Enough for plots and rates, and read within seconds.
 MOST_SESSIONS = 50_000
@@ -64,6 +68,23 @@ class SplitFacts:
     uncatalogued_events: int
     unknown_items: int
     examples: tuple[ExampleSession, ...]
+
+
+def read_facts(examples: types.Artifact, vocabulary: Vocabulary) -> dict[str, SplitFacts]:
+    """Reads the first sessions of every split."""
+    known = set(vocabulary.item_ids.tolist())
+    catalogue = set(vocabulary.item_ids[: vocabulary.catalogue_size].tolist())
+    return {
+        split: split_facts(
+            first_sessions(_sessions(examples, split), MOST_SESSIONS), known, catalogue
+        )
+        for split in artifact_utils.decode_split_names(examples.split_names)
+    }
+
+
+def _sessions(examples: types.Artifact, split: str) -> Iterator[Sessions]:
+    for batch in read_batches(examples, split):
+        yield Sessions(batch.session_ids, batch.items, batch.offsets)
 
 
 def first_sessions(batches: Iterable[Sessions], most: int) -> Iterator[Sessions]:

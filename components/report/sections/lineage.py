@@ -1,4 +1,4 @@
-"""Tells what a run was made of: artifacts, fingerprints of data, model and code."""
+"""What a run was made of: artifacts, fingerprints of data, model and code, versions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from typing import NamedTuple
 from tfx import types
 from tfx.utils import path_utils
 
+from components.report.run_parts import RunParts, Section
 from modules.files.model_metadata import folder_digest
+from modules.training.library_versions import versions
 
 _FINGERPRINT = "input_fingerprint"
+
+
+def _add_parts(run: RunParts) -> None:
+    run.add("lineage", artifact_rows, run.inputs)
+    run.add("fingerprints", fingerprints, run.inputs, run.code_digest)
+    run.add("versions", lambda: list(versions().items()))
 
 
 class ArtifactRow(NamedTuple):
@@ -43,3 +51,6 @@ def fingerprints(inputs: Mapping[str, types.Artifact], code_digest: str) -> list
     if code_digest:
         rows.append(("code", code_digest))
     return rows
+
+
+SECTION = Section("lineage", "Lineage", _add_parts)

@@ -1,4 +1,4 @@
-"""Reads the training curves of a ModelRun: TensorBoard's event files of each fit."""
+"""The training curves: TensorBoard's event files of each fit, from a ModelRun."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 from tfx.dsl.io import fileio
 
+from components.report import charts
 from components.report.charts import LINES, Line, Panel
+from components.report.run_parts import RunParts, Section
 
 # Fit -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]
@@ -19,6 +21,16 @@ _ALL = {"tensors": 0, "scalars": 0}
 _EPOCH = "epoch_"
 _FITS = ("choose", "refit")
 _LOSS, _TARGETS_PER_SECOND = "mean_loss", "targets_per_second"
+
+
+def _add_parts(run: RunParts) -> None:
+    found = run.add("curves", read_curves, run.path("model_run"))
+    drawn = panels(found) if found else None
+    if not drawn:
+        run.missing.setdefault("curves", "no fit wrote any")
+        return
+    run.add("curve_charts", curve_charts, drawn)
+    run.add("all_curves_chart", charts.curves, "curves", drawn)
 
 
 def read_curves(uri: str) -> Curves:
@@ -69,3 +81,11 @@ def _line(curves: Curves, fit: str, tag: str) -> Line:
     values = curves[fit][tag]
     look = LINES[list(curves).index(fit) % len(LINES)]
     return Line(fit, list(range(1, len(values) + 1)), values, *look)
+
+
+def curve_charts(panels: list[Panel]) -> list[str]:
+    """Draws a chart per panel, so that a page can put them side by side or not."""
+    return [charts.curves(f"curve{place}", [panel]) for place, panel in enumerate(panels)]
+
+
+SECTION = Section("training", "Training", _add_parts)

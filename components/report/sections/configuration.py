@@ -1,0 +1,45 @@
+"""The configuration of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.report.run_parts import RunParts, Section
+
+
+def _add_parts(run: RunParts) -> None:
+    run.add("config", flat_options, run.config or None)
+
+
+def flat_options(config: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Returns the configuration by section, values as text; what has no section comes first.
+
+    >>> flat_options({"model": {"units": 8}, "name": "sample"})
+    {'run': [('name', 'sample')], 'model': [('units', '8')]}
+    """
+    sections: dict[str, list[tuple[str, str]]] = {"run": []}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            sections[name] = list(_texts(value))
+        else:
+            sections["run"].append((name, _text(value)))
+    return sections
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        yield name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_text(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(part) for part in value) or "none"
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SECTION = Section("configuration", "Configuration", _add_parts)

@@ -1,0 +1,82 @@
+"""Rows, rejected rows, session lengths and item popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import types
+
+from components.report import charts
+from components.report.run_parts import RunParts, Section
+from components.report.session_facts import SplitFacts
+from modules.data.vocabulary import Vocabulary
+from modules.ingest.output_files import read_report
+from modules.sessions.event_times import utc_text
+from modules.sessions.time_splits import SPLITS
+
+
+def _add_parts(run: RunParts) -> None:
+    run.add("counts", _counts_and_rejects, run.inputs.get("examples"))
+    run.add("lengths_chart", _lengths_chart, run.facts)
+    run.add("popularity_chart", _popularity_chart, run.vocabulary)
+
+
+def _counts_and_rejects(examples: types.Artifact) -> dict[str, Any]:
+    report = read_report(examples.uri)
+    return {**data_counts(report.counts), "rejects": report.rejects}
+
+
+def _lengths_chart(facts: Mapping[str, SplitFacts]) -> str:
+    found = {split: part.lengths for split, part in facts.items() if part.sessions}
+    return charts.session_lengths("lengths", found)
+
+
+def _popularity_chart(vocabulary: Vocabulary) -> str:
+    return charts.popularity("popularity", vocabulary.counts, vocabulary.catalogue_size)
+
+
+def data_counts(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns the counts of SessionExampleGen as a table, a column per split.
+
+    >>> data_counts({"train.rows_read": 9, "test.rows_read": 4, "test.items": 3})["rows"]
+    [('rows read', [9, 4]), ('items', [None, 3])]
+    """
+    by_split: dict[str, dict[str, int]] = {}
+    for name, value in counts.items():
+        split, _, count = name.partition(".")
+        by_split.setdefault(split, {})[count] = value
+    splits = [split for split in SPLITS if split in by_split]
+    names = dict.fromkeys(name for split in splits for name in sorted(by_split[split], key=_order))
+    rows = [
+        (
+            name.replace("_", " ").replace(".", ": "),
+            [_cell(name, by_split[split].get(name)) for split in splits],
+        )
+        for name in sorted(names, key=_order)
+    ]
+    return {"splits": splits, "rows": rows}
+
+
+def _cell(name: str, count: int | None) -> int | str | None:
+    """Writes times of sessions as people read them.
+
+    >>> _cell("first_start", 1442004589439), _cell("sessions", 5)
+    ('2015-09-11 20:49:49.439 UTC', 5)
+    >>> _cell("first_start", 0), _cell("first_start", None)
+    ('1970-01-01 00:00:00.000 UTC', None)
+    """
+    if count is None or name not in ("first_start", "last_start"):
+        return count
+    return utc_text(count)
+
+
+def _order(name: str) -> tuple[int, str]:
+    heads = ("rows_read", "rows_rejected", "rows_", "sessions_", "rows_kept", "sessions", "items")
+    exact = {"files": -1, "rows_read": 0, "rows_kept": 4, "sessions": 5, "items": 6}
+    if name in exact:
+        return exact[name], name
+    return next((place for place, head in enumerate(heads) if name.startswith(head)), 9), name
+
+
+SECTION = Section("data", "Data", _add_parts)

@@ -1,0 +1,63 @@
+"""The model's metrics beside those of the last blessed model and of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.report import charts
+from components.report.columns import colour, label, rank_of
+from components.report.run_parts import RunParts, Section
+from modules.evaluation.rank_table import CANDIDATE
+
+SHOWN_METRICS = (
+    "honest/all/recall@20",
+    "honest/all/mrr@20",
+    "known/all/recall@20",
+    "known/all/mrr@20",
+)
+
+
+def _add_parts(run: RunParts) -> None:
+    run.add("metric_charts", metric_charts, run.verdict)
+    run.add("metric_groups", lambda verdict: metric_groups(verdict["metrics"]), run.verdict)
+
+
+def metric_charts(found: Mapping[str, Any]) -> list[str]:
+    """Draws a chart per metric that is shown: this model, the last blessed one, the baselines."""
+    drawn = []
+    for place, metric in enumerate(SHOWN_METRICS):
+        rows = [
+            charts.Bar(label(column), figure["value"], figure["interval"], colour(column))
+            for column, figures in found["headlines"].items()
+            if (figure := figures.get(metric)) and figure["value"] is not None
+        ]
+        if rows:
+            rows.sort(key=lambda bar: (rank_of(bar.colour), -bar.value))
+            drawn.append(charts.bars(f"metric{place}", metric, rows))
+    return drawn
+
+
+def metric_groups(metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns all metrics of all columns, a group for each view and choice of steps."""
+    names = [name for name in metrics.get(CANDIDATE, {}) if name.count("/") == 2]
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if not name.endswith("/n"):
+            groups.setdefault(name.rpartition("/")[0], []).append(name)
+    columns = list(metrics)
+    return [
+        {
+            "name": group,
+            "n": metrics[CANDIDATE].get(f"{group}/n"),
+            "columns": columns,
+            "rows": [
+                (name.rpartition("/")[2], [metrics[column].get(name) for column in columns])
+                for name in members
+            ],
+        }
+        for group, members in groups.items()
+    ]
+
+
+SECTION = Section("metrics", "Metrics", _add_parts)

@@ -1,0 +1,57 @@
+"""What the vocabulary holds, and how much of the data it does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.report.run_parts import RunParts, Section
+from components.report.session_facts import SplitFacts
+from modules.data.vocabulary import Vocabulary
+
+
+def _add_parts(run: RunParts) -> None:
+    run.add("vocabulary_facts", vocabulary_facts, run.vocabulary)
+    run.add("unknown_rates", unknown_rates, run.facts)
+
+
+def vocabulary_facts(vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """Returns what the vocabulary is like, as (name, value)."""
+    counts = vocabulary.counts
+    total = max(int(counts.sum()), 1)
+    first = max(len(counts) // 100, 1)
+    return [
+        ("items in the training data", f"{len(counts):,}"),
+        ("items that can be recommended", f"{vocabulary.catalogue_size:,}"),
+        ("training events", f"{int(counts.sum()):,}"),
+        ("items with a single event", f"{int((counts == 1).sum()):,}"),
+        ("events of the most frequent item", f"{int(counts.max(initial=0)):,}"),
+        ("events of the median item", f"{int(np.median(counts)) if len(counts) else 0:,}"),
+        ("share of the most frequent 1 % of items", f"{counts[:first].sum() / total:.1%}"),
+    ]
+
+
+def unknown_rates(facts: Mapping[str, SplitFacts]) -> list[tuple[str, list[str]]]:
+    """Returns a row per split: what was read, and how much of it the vocabulary does not hold."""
+    return [
+        (
+            split,
+            [
+                f"{found.sessions:,}",
+                f"{found.events:,}",
+                f"{found.items:,}",
+                _share(found.unknown_items, found.items),
+                _share(found.unknown_events, found.events),
+                _share(found.uncatalogued_events, found.events),
+            ],
+        )
+        for split, found in facts.items()
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+SECTION = Section("vocabulary", "Vocabulary", _add_parts)
