@@ -11,6 +11,7 @@ $(foreach name,$(VALUES),$(if $(value $(name)),$(eval override $(name) := $$(val
 
 IN_BASE = $(PYTHON) environment.py run
 IN_DEV = $(PYTHON) environment.py run --extra dev --extra kubeflow
+IN_DOCS = NO_MKDOCS_2_WARNING=1 $(PYTHON) environment.py run --extra docs
 PYTEST = $(IN_DEV) python -m pytest
 
 help:  ## Show this list.
@@ -59,6 +60,10 @@ format: python  ## Mend style and formatting where that can be done by machine.
 types: python  ## Check types.
 	@$(IN_DEV) mypy
 
+docs: python  ## Build the documentation site in output/site.
+	@$(IN_DOCS) mkdocs build --quiet --strict
+	@echo "Site: output/site/index.html"
+
 env: python  ## Make the environment for development, and say where it is.
 	@$(PYTHON) environment.py setup --extra dev --extra kubeflow
 
@@ -83,4 +88,4 @@ python:
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
-  types env lock audit ci clean clean-env python
+  types docs env lock audit ci clean clean-env python

