@@ -1,6 +1,6 @@
 """Whole runs through `run.py` and TFX's command line, on a small generated sample.
 
-Two of them are typed: the commands of docs/configuration.md in a shell that has nothing but PATH
+Two of them are typed: the commands of docs/operations.md in a shell that has nothing but PATH
 and HOME.
 """
 
@@ -23,7 +23,7 @@ from pipeline.data_files import DataPaths
 from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENT = PROJECT / "docs" / "configuration.md"
+DOCUMENT = PROJECT / "docs" / "operations.md"
 # Two epochs of a small model on few sessions do not beat sequential rules.
 SETTINGS = (
     "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity]"
