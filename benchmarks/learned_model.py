@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.model.lazy_adam import LazyAdam

@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from modules.config.options import FeatureOptions, from_json
+from modules.config.features import FeatureOptions
+from modules.config.fields import from_json
 from modules.data import windowing
 from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
 from modules.sessions.item_ids import RESERVED_TOKENS

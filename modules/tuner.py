@@ -15,7 +15,7 @@ from keras_tuner.engine import base_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from modules.config.options import from_json
+from modules.config.fields import from_json
 from modules.config.tuner import TunerOptions
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score

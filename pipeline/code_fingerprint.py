@@ -2,7 +2,7 @@
 
 Put into an execution property (`custom_config` for Transform, Trainer and Pusher), it makes a
 node run again once any project module that the node's code imports does something else. What does
-nothing (comments, docstrings, layout) is left out.
+nothing (comments, docstrings, layout, what an option is said to mean) is left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
+OPTION = "option"  # of modules/config/fields.py
 PACKAGES = ("modules", "components", "pipeline")
 
 
@@ -62,10 +63,13 @@ def _read(source: bytes, file: str, module: str, is_package: bool) -> _Source:
 
 
 def _effective(node: Any) -> Any:
-    """Returns a syntax tree as nested lists, without positions, docstrings and empty fields.
+    """Returns a syntax tree as nested lists, without positions, texts and empty fields.
 
     Python's own `ast.dump` writes empty fields in some versions only.
     """
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == OPTION:
+        used = [keyword for keyword in node.keywords if keyword.arg != "unit"]
+        node = ast.Call(node.func, node.args[:1], used)  # without the sentence
     if isinstance(node, ast.AST):
         fields = [(name, _effective(value)) for name, value in ast.iter_fields(node)]
         return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]

@@ -10,38 +10,33 @@ import dataclasses
 import difflib
 import os
 import re
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from modules.config.baselines import BaselineOptions
+from modules.config.checks import CheckOptions
+from modules.config.data import DataOptions
+from modules.config.evaluation import EvaluationOptions
+from modules.config.features import FeatureOptions
+from modules.config.fields import Section
 from modules.config.gate import GateOptions
 from modules.config.index import IndexOptions
-from modules.config.options import (
-    CheckOptions,
-    EvaluationOptions,
-    FeatureOptions,
-    ModelOptions,
-    TrainerOptions,
-)
+from modules.config.model import ModelOptions
 from modules.config.overrides import apply_override
 from modules.config.parsing import build, convert, field_names, to_plain, unknown_key
 from modules.config.serving import ServingOptions
+from modules.config.sessions import SessionOptions
+from modules.config.trainer import TrainerOptions
 from modules.config.tuner import TunerOptions
 from modules.config.yaml_text import format_yaml, parse_yaml, unwrap
 from modules.evaluation.metric_names import known_names, named_metrics, slice_bounds
 from modules.files.patterns import absolute
 from modules.files.text_file import read_text
 from modules.messages.quoting import quote, shorten
-from modules.sessions.sessions import SessionOptions
 from pipeline.beam_runners import in_this_process, runner_name
-from pipeline.data_files import (
-    DataOptions,
-    DataPaths,
-    resolve_data,
-    without_preset_files,
-    without_replaced_cut,
-)
+from pipeline.data_files import DataPaths, resolve_data, without_preset_files, without_replaced_cut
 
 PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -57,25 +52,6 @@ LOCAL_BEAM = (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
-_SECTIONS: Mapping[str, type] = {
-    "data": DataOptions,
-    "sessions": SessionOptions,
-    "checks": CheckOptions,
-    "features": FeatureOptions,
-    "model": ModelOptions,
-    "trainer": TrainerOptions,
-    "tuner": TunerOptions,
-    "baselines": BaselineOptions,
-    "evaluation": EvaluationOptions,
-    "gate": GateOptions,
-    "serving": ServingOptions,
-    "index": IndexOptions,
-}
-_SCALARS: Mapping[str, Any] = {
-    "name": str,
-    "user_code": str,
-    "beam_pipeline_args": tuple[str, ...],
-}
 
 
 class ConfigError(Exception):
@@ -92,20 +68,10 @@ class ConfigError(Exception):
 class Config:
     """All that a run depends on, but for where its outputs go.
 
+    Each section's options are declared in `modules/config/`.
+
     Attributes:
       name: of the pipeline, in TFX and in metadata.
-      data: files of the splits, as absolute paths or patterns, and what is cut from train.
-      sessions: how events become sessions.
-      checks: limits of the data gate.
-      features: what Transform makes of a session.
-      model: shape of the two towers.
-      trainer: how the model is fitted.
-      tuner: which options of model and trainer are searched first.
-      baselines: simple recommenders that the model is compared with.
-      evaluation: what is judged.
-      gate: what a blessed model must reach.
-      serving: what the exported model must do before it is pushed.
-      index: the approximate index beside it, if any.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
         examples do; `module_path` the dotted path of the same functions, as images and workers in
         other processes need it. A file or preset that has none gets what its runner needs.
@@ -150,9 +116,16 @@ class Config:
         if self.evaluation.split == "eval" and self.trainer.refit:
             problems.append(
                 "evaluation.split is eval, which trainer.refit would let the model and the "
-                "baselines learn: set trainer.refit to false, or judge split test"
+                "baselines learn: set trainer.refit to false, or evaluate split test"
             )
         return problems
+
+
+_HINTS: Mapping[str, Any] = typing.get_type_hints(Config)
+SECTIONS: Mapping[str, type[Section]] = {
+    name: hint for name, hint in _HINTS.items() if hint not in (str, tuple[str, ...])
+}
+_SCALARS = {name: hint for name, hint in _HINTS.items() if name not in SECTIONS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,8 +213,8 @@ def _name_of(file: Path) -> str:
 
 def _known_keys() -> list[str]:
     """Returns every key a configuration can have: `section.key`, or a top-level name."""
-    keys = [f"{name}.{key}" for name, section in _SECTIONS.items() for key in field_names(section)]
-    return [*keys, *_SECTIONS, *_SCALARS]
+    keys = [f"{name}.{key}" for name, section in SECTIONS.items() for key in field_names(section)]
+    return [*keys, *SECTIONS, *_SCALARS]
 
 
 def _gate_problems(config: Config) -> list[str]:
@@ -262,8 +235,8 @@ def _gate_problems(config: Config) -> list[str]:
     for name in config.gate.beat_baselines:
         if name not in config.baselines.names:
             problems.append(
-                f"gate.beat_baselines: {shorten(name)} is not among the baselines that are judged, "
-                f"{quote(list(config.baselines.names))}: add it to baselines.names"
+                f"gate.beat_baselines: {shorten(name)} is not among the baselines that are "
+                f"evaluated, {quote(list(config.baselines.names))}: add it to baselines.names"
             )
     return problems
 
@@ -301,16 +274,16 @@ def load_config(
         without_preset_files(values, data)
     without_replaced_cut(values, data, overrides)
     for assignment in overrides:
-        apply_override(values, assignment, _SECTIONS, _SCALARS, problems)
+        apply_override(values, assignment, SECTIONS, _SCALARS, problems)
     known = _known_keys()
-    unknown = [key for key in values if key not in _SECTIONS and key not in _SCALARS]
+    unknown = [key for key in values if key not in SECTIONS and key not in _SCALARS]
     problems += [unknown_key(key, values[key], known) for key in unknown]
     scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
     if not in_this_process(scalars.get("beam_pipeline_args", LOCAL_BEAM)):
         scalars.setdefault("user_code", "module_path")
     sections: dict[str, Any] = {
         name: build(options_class, values.get(name), name, problems, known)
-        for name, options_class in _SECTIONS.items()
+        for name, options_class in SECTIONS.items()
     }
     # Paths of a bundled preset are the checkout's own; all others are the user's.
     base = PROJECT if file.parent == PRESETS else Path.cwd()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from modules.config.data import DEFAULT_TEST_FRACTION, DataOptions, TailOptions
 from modules.config.parsing import NULL
 from modules.files.file_systems import FilePatternError
 from modules.files.patterns import (
@@ -17,44 +18,10 @@ from modules.files.patterns import (
     what_is_there,
 )
 from modules.messages.quoting import shorten
-from modules.sessions.time_splits import SPLITS, TailOptions
+from modules.sessions.time_splits import SPLITS
 
-DEFAULT_TEST_FRACTION = 0.15
 _MOST_OF_A_PATH = 1000  # characters of a message, so that no path in use is cut
 _TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"
-
-
-@dataclasses.dataclass(frozen=True)
-class DataOptions:
-    """Files of the splits; a path or a pattern each, also with `{SPAN}` and `{VERSION}`.
-
-    Attributes:
-      train: events that the model learns from.
-      eval: events that its epochs and settings are chosen on; None cuts them from `train`.
-      test: events that it is evaluated on; None cuts them from the end of `train`.
-      folder: where relative names are looked for; None for the working directory.
-      generate: missing files are the bundled sample's, which the runner makes in `folder`.
-      test_days: length of a split test that is cut, in days of session start time.
-      test_fraction: share of the sessions of `train`, the last by start time, that become split
-        test; 0.15 where neither this nor `test_days` nor `test` is set and split test is evaluated.
-    """
-
-    train: str | None = None
-    eval: str | None = None
-    test: str | None = None
-    folder: str | None = None
-    generate: bool = False
-    test_days: float | None = None
-    test_fraction: float | None = None
-
-    @property
-    def tail(self) -> TailOptions:
-        """What is cut from the end of train for split test."""
-        return TailOptions(self.test_days, self.test_fraction)
-
-    def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used."""
-        return self.tail.problems()
 
 
 @dataclasses.dataclass(frozen=True)

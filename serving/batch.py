@@ -23,10 +23,11 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
 from modules.ann.recommender import load_recommender
+from modules.config.sessions import SessionOptions
 from modules.ingest import input_files, output_files
 from modules.ingest.beam_sessions import Batch, SessionsFromFiles
 from modules.ingest.counts import Report, check_report, merge_reports
-from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.sessions import SessionDataError
 from serving.batch_formats import FORMATS, SessionAnswer
 from serving.pushed_models import check_whole
 

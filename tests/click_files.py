@@ -3,8 +3,8 @@
 import tensorflow as tf
 from tfx.proto import example_gen_pb2
 
+from modules.config.sessions import SessionOptions
 from modules.ingest import input_files
-from modules.sessions.sessions import SessionOptions
 
 HEADER = b"SessionId\tItemId\tTime\n"
 NOW = 1_442_000_000_000

@@ -22,7 +22,7 @@ from modules.array_types import IntArray
 from modules.baselines import rank_table as baseline_rank_table
 from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.baselines import BaselineOptions
-from modules.config.options import from_json
+from modules.config.fields import from_json
 from modules.evaluation import metrics
 
 EXAMPLES = "examples"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from modules.config.options import CheckOptions
+from modules.config.checks import CheckOptions
 
 ITEM_FEATURE = "item_ids"
 COMPARED_SPLIT = "train"

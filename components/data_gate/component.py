@@ -11,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.data_gate import executor
-from modules.config.options import CheckOptions
+from modules.config.checks import CheckOptions
 
 
 class DataGateSpec(component_spec.ComponentSpec):

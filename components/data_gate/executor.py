@@ -20,7 +20,8 @@ from tfx.utils import io_utils
 from components.data_gate import checks
 from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
-from modules.config.options import CheckOptions, from_json
+from modules.config.checks import CheckOptions
+from modules.config.fields import from_json
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.output_files import read_report
 

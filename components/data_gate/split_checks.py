@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from components.data_gate.checks import FAILED, OK, WARNING, Check
-from modules.config.options import CheckOptions
+from modules.config.checks import CheckOptions
 from modules.sessions.time_splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]

@@ -25,8 +25,8 @@ from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
 from components.index_builder.verdict import VERDICT_NAME, summary_line
 from modules.ann.export import OldModelError, export
 from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
+from modules.config.fields import from_json
 from modules.config.index import IndexOptions
-from modules.config.options import from_json
 from modules.files.model_metadata import learned_from, write_manifest
 from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed

@@ -12,8 +12,8 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.model_gate import executor
+from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions
 
 
 class ModelGateSpec(component_spec.ComponentSpec):

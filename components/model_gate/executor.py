@@ -17,8 +17,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from modules.config.evaluation import EvaluationOptions
+from modules.config.fields import from_json
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions, from_json
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
 from modules.evaluation.metric_names import slice_bounds, slice_names

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.serving_validator.checks import check_answers
-from modules.config.options import from_json
+from modules.config.fields import from_json
 from modules.config.serving import ServingOptions
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.answer_checks import Check

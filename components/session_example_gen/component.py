@@ -12,8 +12,9 @@ from tfx.proto import example_gen_pb2
 
 from components.session_example_gen import driver
 from components.session_example_gen.executor import SessionExampleGenExecutor
-from modules.sessions.sessions import SessionOptions
-from modules.sessions.time_splits import SPLITS, TailOptions
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
+from modules.sessions.time_splits import SPLITS
 
 
 class SessionExampleGen(example_gen.FileBasedExampleGen):

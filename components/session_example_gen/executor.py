@@ -15,10 +15,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import file_copies
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files
 from modules.ingest import counts as ingest_counts
-from modules.sessions.sessions import SessionDataError, SessionOptions
-from modules.sessions.time_splits import TailOptions
+from modules.sessions.sessions import SessionDataError
 
 
 class SessionExampleGenExecutor(base_example_gen_executor.BaseExampleGenExecutor):

@@ -1,48 +1,54 @@
-"""Options of the approximate index; neither TensorFlow nor Beam here."""
+"""Options of the approximate index."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from modules.config.options import not_among, out_of_range
+from modules.config.fields import Section, option
 
 NONE, PQ = "none", "pq"
-KINDS = (NONE, PQ)
 
 
 @dataclasses.dataclass(frozen=True)
-class IndexOptions:
-    """The approximate index beside the model, and what it must do to be pushed.
+class IndexOptions(Section):
+    """The approximate index beside the model, and what it must do to be pushed."""
 
-    Attributes:
-      kind: `none` builds no index; `pq` scans short codes of all items (product quantization) and
-        scores the best ones exactly; needs the extra `ann`.
-      dimensions_per_code: dimensions of an item's vector that share a code of 4 bits.
-      rescored: items, the best by their codes, that are scored exactly; None for twice the square
-        root of the catalogue, at least 700.
-      sessions: sessions of the judged split that exact and approximate index are asked about.
-      min_recall: least share of the exact index's 100 best items that it must find, on average.
-      max_p99_ms: highest 99th percentile of `recommend` for one session; None for no limit.
-      max_p99_ratio: the same as a multiple of the exact index's, both asked in turns in one
-        process; None for no limit.
-    """
-
-    kind: str = NONE
-    dimensions_per_code: int = 2
-    rescored: int | None = None
-    sessions: int = 500
-    min_recall: float = 0.98
-    max_p99_ms: float | None = None
-    max_p99_ratio: float | None = 1.0
-
-    def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used."""
-        limits = {
-            "dimensions_per_code": (1, 16),
-            "rescored": (100, 10**6),  # as many as are answered
-            "sessions": (1, 10**6),
-            "min_recall": (0.0, 1.0),
-            "max_p99_ms": (1e-3, 1e6),
-            "max_p99_ratio": (1e-3, 1e6),
-        }
-        return out_of_range(self, limits) + not_among(self, {"kind": KINDS})
+    kind: str = option(
+        NONE,
+        "`none` builds no index; `pq` scans short codes of all items (product quantization) and "
+        "scores the best ones exactly; needs the extra `ann`",
+        choices=(NONE, PQ),
+    )
+    dimensions_per_code: int = option(
+        2, "dimensions of an item's vector that share a code of 4 bits", limits=(1, 16)
+    )
+    rescored: int | None = option(
+        None,
+        "items, the best by their codes, that are scored exactly; null for twice the square root "
+        "of the catalogue, at least 700",
+        limits=(100, 10**6),  # as many as are recommended
+        unit="items",
+    )
+    sessions: int = option(
+        500,
+        "sessions of the evaluation split that are sent to the exact and the approximate index",
+        limits=(1, 10**6),
+        unit="sessions",
+    )
+    min_recall: float = option(
+        0.98,
+        "least share of the exact index's 100 best items that it must find, on average",
+        limits=(0.0, 1.0),
+    )
+    max_p99_ms: float | None = option(
+        None,
+        "highest 99th percentile of the latency of `recommend` for one session; null for no limit",
+        limits=(1e-3, 1e6),
+        unit="ms",
+    )
+    max_p99_ratio: float | None = option(
+        1.0,
+        "the same as a multiple of the exact index's, both queried in turns in one process; null "
+        "for no limit",
+        limits=(1e-3, 1e6),
+    )

@@ -5,19 +5,17 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from modules.config.fields import declaration, is_optional, required
 from modules.config.yaml_text import Plain, parse_yaml, quoted_text, unwrap
 from modules.messages.quoting import quote, shorten
 
 Options = TypeVar("Options")
 
 NULL = "null"
-# Key of a dataclass field's metadata: other spellings of a text, by spelling.
-SPELLINGS = "spellings"
 
 
 def _convert_float(value: Any) -> float:
@@ -82,17 +80,6 @@ def _convert_mapping(value: Any, inner: Any) -> dict[str, Any]:
         ) from error
 
 
-def is_optional(hint: Any) -> bool:
-    """Tells whether an annotation is `X | None`."""
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
-
-
-def _required(hint: Any) -> Any:
-    """Returns the X of `X | None`, and any other annotation as it is."""
-    found = [argument for argument in typing.get_args(hint) if argument is not type(None)]
-    return found[0] if is_optional(hint) else hint
-
-
 def read_assigned(text: str, hint: Any) -> Any:
     """Returns the value that a command line assigns to an option, for `convert`.
 
@@ -104,7 +91,7 @@ def read_assigned(text: str, hint: Any) -> Any:
     Raises:
       ValueError: the text is not valid YAML.
     """
-    if _required(hint) is not str:
+    if required(hint) is not str:
         value = parse_yaml(text)
         if value is not None:
             return value
@@ -128,7 +115,7 @@ def convert(value: Any, hint: Any) -> Any:
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_optional(hint):
-        return _convert_optional(value, _required(hint))
+        return _convert_optional(value, required(hint))
     if hint is str:
         return _convert_text(value)
     if isinstance(value, Plain):
@@ -170,7 +157,7 @@ def field_names(options_class: type) -> list[str]:
 
 def _spelled(value: Any, field: dataclasses.Field[Any]) -> Any:
     """Returns what a value means that may be given by another spelling."""
-    return field.metadata.get(SPELLINGS, {}).get(value, value) if isinstance(value, str) else value
+    return declaration(field).spellings.get(value, value) if isinstance(value, str) else value
 
 
 def build(

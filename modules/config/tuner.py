@@ -6,27 +6,22 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from modules.config.options import ModelOptions, TrainerOptions, not_among, out_of_range
-
-SEARCHES = ("random", "bayesian")
+from modules.config.fields import Section, option
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class TunerOptions:
-    """Which options of model and trainer are searched before the model is trained.
+class TunerOptions(Section):
+    """Which options of model and trainer are searched before the model is trained."""
 
-    Attributes:
-      enabled: add the node Tuner, whose best values Trainer takes.
-      search: `random`, or `bayesian` (Gaussian process).
-      trials: fits of the search.
-      space: option, as `model.gru_units` or `trainer.learning_rate` -> its choices.
-    """
-
-    enabled: bool = False
-    search: str = "random"
-    trials: int = 20
-    space: Mapping[str, tuple[Any, ...]] = dataclasses.field(
-        default_factory=lambda: {
+    enabled: bool = option(False, "add the node Tuner, whose best values Trainer takes")
+    search: str = option(
+        "random", "`random`, or `bayesian` (Gaussian process)", choices=("random", "bayesian")
+    )
+    trials: int = option(20, "fits of the search", limits=(1, 10_000), unit="trials")
+    space: Mapping[str, tuple[Any, ...]] = option(
+        {
             "model.members": (1, 2, 4),
             "model.embedding_dim": (32, 64),
             "model.gru_units": (32, 64, 128),
@@ -37,13 +32,13 @@ class TunerOptions:
             "trainer.batch_targets": (1024, 2048, 4096),
             "trainer.weight_averaging": (0.97, 0.98, 0.99),
             "trainer.negatives": (512, 1024, 2048),
-        }
+        },
+        "option, as `model.gru_units` or `trainer.learning_rate`, to its choices",
     )
 
     def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used."""
-        problems = out_of_range(self, {"trials": (1, 10_000)})
-        problems += not_among(self, {"search": SEARCHES})
+        """Returns one message per value, or choice of the search, that cannot be used."""
+        problems = super().problems()
         for name, choices in self.space.items():
             problems += self._problems_of(name, choices)
         return problems
@@ -56,11 +51,8 @@ class TunerOptions:
             return [f"space.{name} is no option of model or trainer"]
         if not choices:
             return [f"space.{name} needs at least one choice"]
-        problems = []
-        for choice in choices:
-            try:
-                found = dataclasses.replace(sections[section], **{field: choice}).problems()
-            except TypeError:
-                found = [f"{field} cannot be {choice!r}"]
-            problems += [f"space.{name}: {problem}" for problem in found]
-        return problems
+        return [
+            f"space.{name}: {problem}"
+            for choice in choices
+            for problem in dataclasses.replace(sections[section], **{field: choice}).problems()
+        ]

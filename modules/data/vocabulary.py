@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.config.options import FeatureOptions
+from modules.config.features import FeatureOptions
 from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
 
 VOCABULARY_NAME = "item_ids"

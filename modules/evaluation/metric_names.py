@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions
 from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
 from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, bucket_names
 from modules.messages.quoting import shorten

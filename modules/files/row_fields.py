@@ -13,7 +13,6 @@ from modules.files.characters import strip_blanks
 if TYPE_CHECKING:
     from _csv import Dialect
 
-QUOTING = ("auto", "csv", "none")
 # What `auto` means for a tab: quotes are letters, but an id may not stand in them.
 LETTERS = "letters"
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from tensorflow.core.example import example_pb2
 
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
 from modules.ingest import input_files, packing, shared_sessions
 from modules.ingest.counts import Reject, Report, merge_reports
@@ -21,8 +23,8 @@ from modules.ingest.start_times import CombineStarts
 from modules.sessions import click_log
 from modules.sessions import sessions as sessions_lib
 from modules.sessions.concatenated import JoinedFilesError
-from modules.sessions.sessions import Session, SessionOptions
-from modules.sessions.time_splits import Cuts, TailOptions, output_split
+from modules.sessions.sessions import Session
+from modules.sessions.time_splits import Cuts, output_split
 
 Key = tuple[str, int]
 """Input split and bucket of session ids."""

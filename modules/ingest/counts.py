@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from modules.config.data import TailOptions
+from modules.config.sessions import TIME_UNITS, SessionOptions
 from modules.ingest.empty_splits import no_session_left
 from modules.ingest.input_files import InputSplit
 from modules.messages.quoting import MOST_CHARACTERS, quote, with_rest
 from modules.sessions.click_log import REJECT_REASONS
-from modules.sessions.event_times import TIME_UNITS
-from modules.sessions.sessions import SessionDataError, SessionOptions
-from modules.sessions.time_splits import TailOptions, split_pairs
+from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import split_pairs
 
 EXAMPLES_SHOWN = 5
 OUTPUT_COUNTS = (

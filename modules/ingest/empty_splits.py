@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest.input_files import InputSplit
 from modules.sessions.event_times import utc_text
-from modules.sessions.sessions import SessionOptions
-from modules.sessions.time_splits import TailOptions
 
 Counts = Mapping[str, int]
 

@@ -12,13 +12,14 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
+from modules.config.sessions import SessionOptions
 from modules.files import patterns
 from modules.files.compression import BrokenFileError, open_unpacked
 from modules.files.file_systems import FilePatternError
 from modules.files.formats import SAMPLE_BYTES, codec_of
 from modules.messages.quoting import quote
 from modules.sessions.click_header import Columns, check_text, read_header
-from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.sessions import SessionDataError
 
 PIECE_BYTES = 8 << 20
 _HEADER_BYTES = 1 << 20

@@ -8,9 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest import packing
-from modules.sessions.sessions import SessionOptions
-from modules.sessions.time_splits import TailOptions, timeline
+from modules.sessions.time_splits import timeline
 
 PackedStarts = tuple[str, bytes]
 """Input split and packed start times (ms) of some of its sessions."""

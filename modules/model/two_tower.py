@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.tf_ranks import conservative_rank

@@ -6,7 +6,6 @@ import datetime
 import functools
 import re
 
-TIME_UNITS = ("auto", "milliseconds", "seconds", "microseconds", "nanoseconds", "iso8601")
 MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 
 # A number from here on is taken for the finer unit. Seconds below 1e11 end in the year 5138, and
@@ -40,7 +39,7 @@ def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
 
     Args:
       raw: the field's text.
-      unit: one of TIME_UNITS; `auto` takes a number's unit from its size, all else as ISO 8601.
+      unit: a `time_unit`; `auto` takes a number's unit from its size, all else as ISO 8601.
 
     >>> time_to_ms(b"1442004589439"), time_to_ms(b"1396860669.277"), time_to_ms(b"soon")
     (1442004589439, 1396860669277, None)

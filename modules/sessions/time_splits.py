@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from modules.sessions.sessions import SessionOptions, is_number
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 
 SPLITS = ("train", "eval", "test")
 _MS_PER_HOUR = 3_600_000
 _MS_PER_DAY = 24 * _MS_PER_HOUR
-_MAX_DAYS = 40_000
 _PLAUSIBLE_FROM = 631_152_000_000  # the year 1990: no click log is older
-
-
-@dataclasses.dataclass(frozen=True)
-class TailOptions:
-    """How much of the end of train becomes split test; nothing where both are None.
-
-    Attributes:
-      test_days: length of split test in days of session start time.
-      test_fraction: share of train sessions, the last by start time.
-    """
-
-    test_days: float | None = None
-    test_fraction: float | None = None
-
-    def __bool__(self) -> bool:
-        """Tells whether anything is cut off."""
-        return self.test_days is not None or self.test_fraction is not None
-
-    def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used."""
-        days, fraction = self.test_days, self.test_fraction
-        problems = []
-        if days is not None and not (is_number(days) and 0 < days <= _MAX_DAYS):
-            problems.append(f"test_days must be above 0 and at most {_MAX_DAYS}, got {days!r}")
-        if fraction is not None and not (is_number(fraction) and 0 < fraction < 1):
-            problems.append(f"test_fraction must be above 0 and below 1, got {fraction!r}")
-        if days is not None and fraction is not None:
-            problems.append(
-                f"test_days ({days!r}) and test_fraction ({fraction!r}) are both set: "
-                "remove one of them"
-            )
-        return problems
 
 
 class Cuts(NamedTuple):

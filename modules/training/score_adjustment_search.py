@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modules.config.options import TrainerOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.prediction_steps import ScoredSteps

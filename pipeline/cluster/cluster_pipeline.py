@@ -11,13 +11,13 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 
 from components.previous_run.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from modules.config.data import DataOptions
 from modules.files.patterns import is_uri
 from modules.sessions.time_splits import SPLITS
 from pipeline.cluster.deployment import Deployment, load_beam_arguments
 from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
 from pipeline.code_fingerprint import source_digest
 from pipeline.config import Config, ConfigError, Paths, load_config
-from pipeline.data_files import DataOptions
 from pipeline.pipeline import create_pipeline
 from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns
 

@@ -21,8 +21,8 @@ from components.baseline_evaluator.executor import Executor
 from components.session_example_gen.component import SessionExampleGen
 from modules.baselines.registry import evaluate_baseline, make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
+from modules.config.sessions import SessionOptions
 from modules.evaluation.metrics import UNRANKED, metrics_from_rank_histograms, rank_histograms
-from modules.sessions.sessions import SessionOptions
 from pipeline.config import LOCAL_BEAM
 from pipeline.sample.generate import generate_sessions, write_sample
 

@@ -16,7 +16,7 @@ from tfx.types import standard_artifacts
 from components.data_gate.component import DataGate
 from components.data_gate.executor import DataGateError
 from components.data_gate.latest_accepted import accepted_statistics
-from modules.config.options import CheckOptions
+from modules.config.checks import CheckOptions
 from modules.ingest.counts import Report
 
 SCHEMA = Path(__file__).parents[2] / "pipeline" / "schema" / "session_schema.pbtxt"

@@ -19,7 +19,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
 from components.session_example_gen.executor import tail_options
-from modules.sessions.time_splits import TailOptions
+from modules.config.data import TailOptions
 from pipeline.config import Paths, load_config
 from pipeline.pipeline import create_pipeline
 from pipeline.previous_run import from_metadata

@@ -19,8 +19,8 @@ from tfx.types.experimental import simple_artifacts
 from components.baseline_evaluator import executor as baseline_executor
 from components.model_gate import executor
 from modules.config.baselines import BaselineOptions
+from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions
 from modules.evaluation import metrics
 from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.rank_table import read_table

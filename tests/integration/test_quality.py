@@ -13,7 +13,9 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
 from modules.baselines.registry import Popularity, SequentialRules, evaluate_baseline
-from modules.config.options import FeatureOptions, ModelOptions, TrainerOptions
+from modules.config.features import FeatureOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.evaluation import metrics
 from pipeline.sample.generate import generate_sessions
 

@@ -17,14 +17,16 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.sessions import SessionOptions
+from modules.config.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import Vocabulary
 from modules.data.windowing import last_step_window
 from modules.evaluation.metrics import UNRANKED
 from modules.model.two_tower import MRR, RECALL, TwoTower
 from modules.serving import recommender
-from modules.sessions.sessions import SessionOptions, is_sampled
+from modules.sessions.sessions import is_sampled
 
 PRESET = yaml.safe_load(
     (Path(__file__).resolve().parents[2] / "pipeline" / "presets" / "notebook.yaml").read_text()

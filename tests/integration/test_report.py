@@ -23,8 +23,8 @@ from components.data_gate.checks import Check
 from components.model_gate import executor as gate_executor
 from components.report import executor, page
 from modules.config.baselines import BaselineOptions
+from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions
 from modules.evaluation import metrics
 from modules.ingest.counts import Reject, Report
 from serving import pushed_models

@@ -15,9 +15,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.session_example_gen.component import SessionExampleGen
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.sessions.click_log import REJECT_REASONS
-from modules.sessions.sessions import SessionDataError, SessionOptions
-from modules.sessions.time_splits import TailOptions
+from modules.sessions.sessions import SessionDataError
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",

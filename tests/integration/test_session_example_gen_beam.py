@@ -12,11 +12,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
 from modules.ingest import counts as ingest_counts
 from modules.sessions.click_log import REJECT_REASONS
-from modules.sessions.sessions import Session, SessionDataError, SessionOptions
-from modules.sessions.time_splits import TailOptions, output_split, split_cuts
+from modules.sessions.sessions import Session, SessionDataError
+from modules.sessions.time_splits import output_split, split_cuts
 from tests.click_files import HEADER, NOW, find, read_records, rows_text
 
 NO_TAIL = TailOptions()

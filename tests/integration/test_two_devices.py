@@ -18,7 +18,8 @@ CODE = textwrap.dedent(
     import numpy as np
     import modules
     import tensorflow as tf
-    from modules.config.options import ModelOptions, TrainerOptions
+    from modules.config.model import ModelOptions
+    from modules.config.trainer import TrainerOptions
     from modules.model.two_tower import TwoTower
 
     cpu, = tf.config.list_physical_devices("CPU")

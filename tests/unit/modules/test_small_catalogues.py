@@ -21,7 +21,8 @@ import tensorflow as tf
 
 from modules.baselines.base import SparseBaseline
 from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.prediction_steps import ScoredSteps

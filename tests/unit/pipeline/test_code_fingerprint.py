@@ -63,6 +63,7 @@ class Kind:
 def scale(value: float) -> float:
     '''Scales.'''
     return value * 2  # twice
+rate: int = option(3, "how " "fast", limits=(1, 5), unit="Hz")
 """
 
 
@@ -74,6 +75,10 @@ def scale(value: float) -> float:
         ("A kind.", "Some kind.", False),
         ("    '''Scales.'''\n", "", False),
         ("# twice", "# doubled", False),
+        ('"how " "fast"', '"speed"', False),
+        ('unit="Hz"', 'unit="kHz"', False),
+        ("option(3", "option(4", True),
+        ("(1, 5)", "(1, 6)", True),
         ("LIMIT = 3", "LIMIT  =  (3)\n\n", False),
         ("LIMIT = 3", "LIMIT = 3.0", True),
         ("LIMIT = 3", "LIMIT = '3'", True),
@@ -145,4 +150,4 @@ def test_imports_nothing(project: Path) -> None:
 
 def test_sees_the_project_itself() -> None:
     assert "modules.config.parsing" in project_imports("pipeline.config")
-    assert "modules.config.options" in source_modules("pipeline.config")
+    assert "modules.config.trainer" in source_modules("pipeline.config")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from modules.config.data import DataOptions
 from modules.config.overrides import split_overrides
 from pipeline.config import (
     LOCAL_BEAM,
@@ -20,7 +21,7 @@ from pipeline.config import (
     load_config,
     write_config,
 )
-from pipeline.data_files import DataOptions, DataPaths, describe_tail
+from pipeline.data_files import DataPaths, describe_tail
 from tests import file_uris
 
 
@@ -495,7 +496,7 @@ def test_a_split_that_is_learned_is_not_judged(folder: Path) -> None:
     assert load_config("custom", ["evaluation.split=eval", "trainer.refit=false"])
     assert _problems("evaluation.split=eval") == [
         "evaluation.split is eval, which trainer.refit would let the model and the baselines "
-        "learn: set trainer.refit to false, or judge split test"
+        "learn: set trainer.refit to false, or evaluate split test"
     ]
 
 
@@ -550,8 +551,8 @@ def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> N
     space = "{model.gru_unit: [8], trainer.learning_rate: [0.01, 99], model.copy_lags: ['x']}"
     found = _problems("tuner.trials=0", f"tuner.space={space}", "tuner.search=grid")
     assert [problem.split()[0] for problem in found] == [
-        "tuner.trials",
         "tuner.search",
+        "tuner.trials",
         "tuner.space.model.gru_unit",
         "tuner.space.trainer.learning_rate:",
         "tuner.space.model.copy_lags:",

@@ -99,12 +99,13 @@ class Copied:
         nodes = _pipeline(self.folder, *overrides).components
         return {node.id: str(sorted(node.exec_properties.items())) for node in nodes}
 
-    def changed_by_edit(self, file: str, *overrides: str) -> set[str]:
-        """Returns the nodes that TFX's cache no longer knows."""
+    def changed_by_edit(self, file: str, old: str, new: str, *overrides: str) -> set[str]:
+        """Returns the nodes that TFX's cache no longer knows; an `old` of "" adds `new`."""
         before = self._properties(*overrides) if overrides else self.before
         path = self.code / file
         text = path.read_text()
-        path.write_text(f"{text}{'EDITED = 1' if path.suffix == '.py' else '# edited'}\n")
+        assert old in text
+        path.write_text(text.replace(old, new, 1) if old else f"{text}{new}\n")
         after = self._properties(*overrides)
         path.write_text(text)
         return {node for node in after if after[node] != before[node]}
@@ -116,12 +117,15 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
         yield Copied(tmp_path_factory.mktemp("copied"), monkeypatch)
 
 
+_FITS = {"Trainer", "Report"}
+
+
 @pytest.mark.parametrize(
     ("file", "users"),
     [
-        ("modules/model/losses.py", {"Trainer", "Report"}),
+        ("modules/model/losses.py", _FITS),
         ("modules/tuner.py", set()),
-        ("modules/preprocessing.py", {"Transform", "Trainer", "Report"}),
+        ("modules/preprocessing.py", {"Transform", *_FITS}),
         ("modules/sessions/sessions.py", {"SessionExampleGen", "DataGate", "Report"}),
         ("modules/evaluation/tfma_metrics.py", {"Evaluator", "Report"}),
         ("modules/baselines/session_knn.py", {"BaselineEvaluator", "Report"}),
@@ -129,18 +133,46 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
         ("modules/gate/checks.py", {"ModelGate", "Report"}),
         ("modules/serving/isolated_probe.py", {"ServingValidator", "Report"}),
         ("components/report/charts.py", {"Report"}),
-        (f"pipeline/schema/{SCHEMA_FILE}", {"ImportSchemaGen"}),
+        ("modules/config/checks.py", {"DataGate", "Report"}),
+        ("modules/config/features.py", {"Transform", *_FITS}),
+        ("modules/config/model.py", _FITS),
+        ("modules/config/trainer.py", _FITS),
+        ("modules/config/tuner.py", set()),
+        ("modules/config/baselines.py", {"BaselineEvaluator", "Report"}),
+        ("modules/config/serving.py", {"ServingValidator", "Report"}),
+        ("modules/config/index.py", set()),
         ("pipeline/pipeline.py", set()),
+        ("pipeline/config.py", set()),
         ("pipeline/run/summary.py", set()),
     ],
 )
-def test_an_edit_reruns_the_nodes_that_use_it(copied: Copied, file: str, users: set[str]) -> None:
-    assert copied.changed_by_edit(file) == users
+def test_new_code_reruns_the_nodes_that_use_it(copied: Copied, file: str, users: set[str]) -> None:
+    assert copied.changed_by_edit(file, "", "EDITED = 1") == users
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "users"),
+    [
+        ("modules/model/losses.py", "", "# A comment.", set()),
+        ("modules/model/losses.py", '"""', '"""Also this: ', set()),
+        ("modules/config/checks.py", "sessions that each split needs", "sessions needed", set()),
+        ("modules/config/trainer.py", 'unit="MiB"', 'unit="megabytes"', set()),
+        ("modules/config/checks.py", "(0, 10**12)", "(0, 10**13)", {"DataGate", "Report"}),
+        ("modules/config/trainer.py", "limits=(1e-7, 10.0)", "limits=(1e-7, 100.0)", _FITS),
+        ("pipeline/schema/" + SCHEMA_FILE, "", "# edited", {"ImportSchemaGen"}),
+    ],
+)
+def test_only_an_edit_of_what_code_does_reruns_nodes(
+    copied: Copied, file: str, old: str, new: str, users: set[str]
+) -> None:
+    assert copied.changed_by_edit(file, old, new) == users
 
 
 def test_an_edit_of_the_pusher_reruns_it(copied: Copied) -> None:
-    assert "Pusher" in copied.changed_by_edit("components/pusher/executor.py")
+    assert "Pusher" in copied.changed_by_edit("components/pusher/executor.py", "", "EDITED = 1")
 
 
 def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:
-    assert copied.changed_by_edit("modules/tuner.py", "tuner.enabled=true") == {"Tuner", "Report"}
+    for file in ("modules/tuner.py", "modules/config/tuner.py"):
+        changed = copied.changed_by_edit(file, "", "EDITED = 1", "tuner.enabled=true")
+        assert changed == {"Tuner", "Report"}

@@ -12,7 +12,7 @@ from components.data_gate.latest_accepted import (
     LatestAcceptedStatistics,
     accepted_statistics,
 )
-from modules.config.options import CheckOptions
+from modules.config.checks import CheckOptions
 
 SCHEMA = schema_pb2.Schema(
     feature=[schema_pb2.Feature(name="item_ids", type=schema_pb2.FeatureType.BYTES)]

@@ -7,9 +7,10 @@ import pytest
 from components.data_gate import split_checks as split_checks_module
 from components.data_gate.checks import FAILED, OK, WARNING
 from components.data_gate.split_checks import split_checks
-from modules.config.options import CheckOptions
-from modules.sessions.sessions import SessionOptions
-from modules.sessions.time_splits import TailOptions, output_split, timeline
+from modules.config.checks import CheckOptions
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
+from modules.sessions.time_splits import output_split, timeline
 
 DAY = 86_400_000
 NOW = 1_442_000_000_000

@@ -11,11 +11,12 @@ from components.session_example_gen import driver
 from components.session_example_gen.component import SessionExampleGen
 from components.session_example_gen.driver import files_digest
 from components.session_example_gen.executor import sessions_options, tail_options
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
 from modules.ingest import counts as ingest_counts
 from modules.sessions.click_log import REJECT_REASONS
-from modules.sessions.sessions import Session, SessionDataError, SessionOptions
-from modules.sessions.time_splits import TailOptions
+from modules.sessions.sessions import Session, SessionDataError
 from tests.click_files import HEADER, find, input_config, read_records, rows_text
 
 

@@ -14,8 +14,8 @@ def test_a_wrong_name_a_name_twice_and_a_wrong_window_are_all_reported() -> None
 
     assert options.problems() == [
         f"names must be of {', '.join(BASELINE_NAMES)}, got 'gru'",
-        "names must each be given once, got ['popularity', 'gru', 'popularity']",
         "rules_window must be between 1 and 20, got 21",
+        "names must each be given once, got ['popularity', 'gru', 'popularity']",
     ]
 
 

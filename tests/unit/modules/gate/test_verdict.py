@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
-from modules.config.options import EvaluationOptions
 from modules.evaluation import metrics
 from modules.evaluation.beyond_accuracy import RecommendationStats, sampled
 from modules.evaluation.bootstrap import (

@@ -1,9 +1,10 @@
 """Why a split is empty, in words."""
 
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.ingest.empty_splits import no_session_left
 from modules.ingest.input_files import InputFile, InputSplit
-from modules.sessions.sessions import SessionOptions
-from modules.sessions.time_splits import TailOptions, timeline
+from modules.sessions.time_splits import timeline
 
 NOW = 1_442_000_000_000
 INPUTS = [InputSplit("train", "a.tsv", (InputFile("a.tsv", 0, (), 0, 0, ""),))]

@@ -11,11 +11,12 @@ import tracemalloc
 import pyarrow as pa
 import pytest
 
+from modules.config.sessions import SessionOptions
 from modules.files import compression
 from modules.files.compression import BrokenFileError
 from modules.files.formats import codec_of
 from modules.ingest import input_files
-from modules.sessions.sessions import SessionDataError, SessionOptions
+from modules.sessions.sessions import SessionDataError
 from tests import file_uris
 from tests.click_files import HEADER, find, rows_text
 

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from modules.config.options import LOSSES, TrainerOptions
+from modules.config.fields import declared
+from modules.config.trainer import TrainerOptions
 from modules.model.losses import RetrievalLoss
 
 # Items 2..5 with 8, 4, 2, 1 events; vectors are the unit vectors of their positions.
@@ -223,7 +224,7 @@ def test_log_q_takes_weight_from_popular_items_of_the_batch() -> None:
     assert pull(True)[0] * 4 == pytest.approx(pull(True)[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
 def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
     values = []
     for reduction in ("sum", "mean"):
@@ -232,7 +233,7 @@ def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
     assert values[0] == pytest.approx(2 * values[1], rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
 def test_the_mean_is_over_all_members_targets_and_members_do_not_mix(loss: str) -> None:
     """Of two members with three and two targets, each with vectors of its own."""
     options = TrainerOptions(loss=loss, negatives=4, negatives_power=0.0)
@@ -294,7 +295,7 @@ def test_the_gradient_of_the_sampled_loss_is_that_of_keras(remove: bool) -> None
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
 def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
     """Scores of +-1e6, every row with the same target, an item a billion times as frequent."""
     counts = np.array([0, 0, 10**9, 4, 2, 1], np.int64)
@@ -312,7 +313,7 @@ def test_no_target_is_no_loss(loss: str) -> None:
     assert _loss(QUERIES[:0], TARGET[:0], loss=loss) == 0.0
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
 @pytest.mark.parametrize(
     ("queries", "target"),
     [(QUERIES, TARGET[:, None]), (QUERIES[:, None], TARGET), (QUERIES, TARGET[:1])],

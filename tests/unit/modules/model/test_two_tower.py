@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation import metrics
 from modules.model.two_tower import MRR, RECALL, TwoTower

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from modules.ann.recommender import catalogue_size
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation import metrics
 from modules.model.two_tower import TwoTower

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.options import ModelOptions, TrainerOptions
+from modules.config.model import ModelOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
 from modules.files.characters import BLANKS
 from modules.model.two_tower import TwoTower

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from modules.config.sessions import TIME_UNITS
 from modules.sessions import event_times
-from modules.sessions.event_times import MAX_TIME_MS, TIME_UNITS, time_to_ms
+from modules.sessions.event_times import MAX_TIME_MS, time_to_ms
 
 
 @pytest.mark.parametrize(

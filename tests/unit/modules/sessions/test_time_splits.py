@@ -4,13 +4,11 @@ import doctest
 import itertools
 import random
 
-import pytest
-
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
 from modules.sessions import time_splits
-from modules.sessions.sessions import SessionOptions
 from modules.sessions.time_splits import (
     Cuts,
-    TailOptions,
     eval_cut,
     output_split,
     split_cuts,
@@ -177,25 +175,6 @@ def test_times_that_no_click_log_has_are_counted():
     assert found["test.sessions_before_end_of.train"] == 0
     assert found["test.sessions_before_end_of.eval"] == 1
     assert time_counts({"train": []}, NOW) == {}
-
-
-@pytest.mark.parametrize(
-    ("tail", "start"),
-    [
-        (TailOptions(test_days=0), "test_days must be above 0 and at most 40000, got 0"),
-        (TailOptions(test_days=True), "test_days must be above 0"),
-        (TailOptions(test_fraction=1), "test_fraction must be above 0 and below 1, got 1"),
-        (TailOptions(1, 0.5), "test_days (1) and test_fraction (0.5) are both set: remove one"),
-    ],
-)
-def test_a_cut_that_cannot_be_made_is_named(tail, start):
-    assert [problem[: len(start)] for problem in tail.problems()] == [start]
-    assert bool(tail)
-
-
-def test_no_cut_is_fine():
-    assert TailOptions().problems() == []
-    assert not TailOptions()
 
 
 def test_the_examples_in_docstrings_hold():

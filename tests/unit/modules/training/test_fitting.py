@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.options import TrainerOptions
+from modules.config.trainer import TrainerOptions
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.training.fitting import TrainingData, epoch_eval_fn
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.options import TrainerOptions
+from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation import metrics
 from modules.serving import score_adjustments

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from modules.config.data import DataOptions
 from modules.config.index import IndexOptions
 from pipeline.config import PROJECT, Config, ConfigError, Paths, load_config
-from pipeline.data_files import DataOptions, DataPaths
+from pipeline.data_files import DataPaths
 from pipeline.run import launch
 
 

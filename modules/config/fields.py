@@ -1,0 +1,170 @@
+"""Declaration of options, each in one place: default, limits or choices, unit and one sentence.
+
+A section of the configuration is a frozen dataclass of `option`s, in a file of its own, so that an
+edit of it runs only the nodes again that use the section. Messages, the tables of
+`docs/configuration.md` and Kubeflow's runtime parameters are made of the declarations. Neither
+TensorFlow nor Beam here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from modules.messages.quoting import quote
+
+_KEY = "option"
+_LARGEST = 10**15  # of counts and days that slices are cut at
+
+Options = TypeVar("Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """What a section says of an option beside its default.
+
+    Attributes:
+      sentence: what it means, in Markdown.
+      unit: of a number, in words.
+      limits: least and largest number that can be used.
+      excluding: those limits that cannot be used themselves.
+      choices: texts that can be used; of a list, those its entries are of.
+      rising: whether it is a list of inclusive upper bounds that rise from 0 or more.
+      spellings: what other spellings of a text mean, by spelling.
+    """
+
+    sentence: str = ""
+    unit: str = ""
+    limits: tuple[float, float] | None = None
+    excluding: tuple[float, ...] = ()
+    choices: tuple[str, ...] = ()
+    rising: bool = False
+    spellings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def allows(self, number: float) -> bool:
+        """Tells whether a number is within the limits; NaN never is."""
+        low, high = self.limits or (-math.inf, math.inf)
+        return low <= number <= high and number not in self.excluding
+
+    def limits_in_words(self) -> str:
+        """Says what a number that has limits must be.
+
+        >>> Declaration(limits=(1, 10_000)).limits_in_words()
+        'between 1 and 10000'
+        >>> Declaration(limits=(0, 1), excluding=(0,)).limits_in_words()
+        'above 0 and at most 1'
+        """
+        low, high = self.limits or (-math.inf, math.inf)
+        if high == math.inf:
+            return f"at least {low:g}"
+        if not self.excluding:
+            return f"between {low:g} and {high:g}"
+        above, below = low in self.excluding, high in self.excluding
+        return (
+            f"{'above' if above else 'at least'} {low:g} and "
+            f"{'below' if below else 'at most'} {high:g}"
+        )
+
+
+def option(default: Any, sentence: str, **declared: Any) -> Any:
+    """Declares a field of a section.
+
+    Code digests (`pipeline/code_fingerprint.py`) leave the sentence and the unit out.
+
+    Args:
+      default: its value where a configuration says nothing; a mapping is copied.
+      sentence: what it means, in Markdown.
+      **declared: further attributes of `Declaration`.
+    """
+    metadata = {_KEY: Declaration(sentence, **declared)}
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declaration(field: dataclasses.Field[Any]) -> Declaration:
+    """Returns what was declared of a dataclass's field; nothing of one that is no `option`."""
+    found: Declaration = field.metadata.get(_KEY, Declaration())
+    return found
+
+
+def declared(section: type, name: str) -> Declaration:
+    """Returns what a section says of the option `name`.
+
+    Raises:
+      KeyError: it has none of that name.
+    """
+    return declaration({field.name: field for field in dataclasses.fields(section)}[name])
+
+
+def is_optional(hint: Any) -> bool:
+    """Tells whether an annotation is `X | None`."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def required(hint: Any) -> Any:
+    """Returns the X of `X | None`, and any other annotation as it is."""
+    found = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    return found[0] if is_optional(hint) else hint
+
+
+class Section:
+    """A section of the configuration."""
+
+    def problems(self) -> list[str]:
+        """Returns one message per value that cannot be used.
+
+        A section with rules beyond its declarations adds theirs.
+        """
+        hints = typing.get_type_hints(type(self))
+        return [
+            f"{field.name} must {wanted}, got {quote(value)}"
+            for field in dataclasses.fields(typing.cast(Any, self))
+            for wanted, value in _unusable(
+                getattr(self, field.name), hints[field.name], declaration(field)
+            )
+        ]
+
+
+def _unusable(value: Any, hint: Any, rule: Declaration) -> Iterator[tuple[str, Any]]:
+    """Yields what a value must be, and the value or the entry that is something else."""
+    if value is None and is_optional(hint):
+        return
+    kind = required(hint)
+    if kind is bool and not isinstance(value, bool):
+        yield "be true or false", value
+    elif rule.rising and not _rises(value):
+        yield f"rise from 0 or more, each below {_LARGEST:.0e}", list(value)
+    elif rule.choices:
+        word, values = ("be one of", [value]) if kind is str else ("be of", value)
+        for each in values:
+            if each not in rule.choices:
+                yield f"{word} {', '.join(rule.choices)}", each
+    elif rule.limits and not (_is_number(value, kind) and rule.allows(value)):
+        word = "an integer of " if kind is int and math.isinf(rule.limits[1]) else ""
+        yield f"be {word}{rule.limits_in_words()}", value
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Tells whether a value is of a numeric type; YAML's true and false are none."""
+    return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+
+
+def _rises(bounds: Sequence[int]) -> bool:
+    return all(low < high for low, high in itertools.pairwise([-1, *bounds, _LARGEST]))
+
+
+def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Options:
+    """Builds an options class from the mapping that `dataclasses.asdict` made of it.
+
+    TFX carries options to the components in this form.
+
+    Raises:
+      TypeError: a key is not a field of the class.
+    """
+    return options_class(**values)
