@@ -9,8 +9,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
@@ -19,11 +17,11 @@ from tfx.types import artifact_utils
 from components.baseline_evaluator import session_reader
 from components.baseline_evaluator.session_reader import Sessions
 from modules.array_types import IntArray
-from modules.baselines import rank_table as baseline_rank_table
 from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.baselines import BaselineOptions
 from modules.config.fields import from_json
 from modules.evaluation import metrics
+from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 
 EXAMPLES = "examples"
 BASELINE_RANKS = "baseline_ranks"
@@ -33,7 +31,7 @@ OPTIONS = "options"
 SOURCE_DIGEST = "source_digest"
 METRICS_NAME = "metrics.json"
 
-_SHOWN = tuple(metrics.metric_name("known", "all", metric, 20) for metric in ("recall", "mrr"))
+_SHOWN = metrics.headline_names(["known"], ["all"])
 
 
 class Executor(base_executor.BaseExecutor):
@@ -63,7 +61,7 @@ class Executor(base_executor.BaseExecutor):
 class Judgement(NamedTuple):
     """What the node writes: a table of ranks, and figures by the baseline's name."""
 
-    ranks: pa.Table
+    ranks: RankTable
     figures: Mapping[str, Mapping[str, float]]
 
 
@@ -75,7 +73,7 @@ def judge(fitted_on: Sessions, judged: Sessions, options: BaselineOptions) -> Ju
     for name in options.names:
         ranks[name], figures[name] = _judge_one(name, steps, options)
         print(_line(name, figures[name]), flush=True)
-    return Judgement(baseline_rank_table.rank_table(judged.session_ids, steps, ranks), figures)
+    return Judgement(steps.rank_table(judged.session_ids, ranks), figures)
 
 
 def _judge_one(
@@ -105,10 +103,8 @@ def _line(name: str, figures: Mapping[str, float]) -> str:
 
 def _write(uri: str, found: Judgement) -> None:
     fileio.makedirs(uri)
-    buffer = pa.BufferOutputStream()
-    pq.write_table(found.ranks, buffer, compression="zstd")
-    with fileio.open(os.path.join(uri, baseline_rank_table.FILE_NAME), "wb") as file:
-        file.write(buffer.getvalue().to_pybytes())
+    with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
+        file.write(to_parquet(found.ranks))
     content = {name: _without_nan(figures) for name, figures in found.figures.items()}
     with fileio.open(os.path.join(uri, METRICS_NAME), "w") as file:
         file.write(json.dumps(content, indent=2))

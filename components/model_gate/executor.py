@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
@@ -29,8 +28,8 @@ from modules.evaluation.rank_table import (
     LAST_BLESSED,
     RankTable,
     empty_table,
-    read_table,
-    write_table,
+    from_parquet,
+    to_parquet,
 )
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_metadata import folder_digest
@@ -209,7 +208,7 @@ class Gate:
             return table
         try:
             with fileio.open(os.path.join(artifact.uri, FILE_NAME), "rb") as file:
-                baselines = read_table(pa.BufferReader(file.read()))
+                baselines = from_parquet(file.read())
             joined = table.joined(baselines)
         except ValueError as error:
             reason = f"the baselines' ranks cannot be used: {error}"
@@ -228,10 +227,8 @@ def _is_same_model(artifact: types.Artifact, other: types.Artifact) -> bool:
 
 def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
     fileio.makedirs(uri)
-    buffer = pa.BufferOutputStream()
-    write_table(table, buffer)
     with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
-        file.write(buffer.getvalue().to_pybytes())
+        file.write(to_parquet(table))
     for name, text in (
         (checks.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
         (model_card.FILE_NAME, model_card.model_card(content)),

@@ -8,7 +8,7 @@ training sessions alone and ranks over all items of training. To add one: derive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -33,6 +33,7 @@ from modules.evaluation.prediction_steps import (
     all_steps,
     index_sessions,
 )
+from modules.evaluation.rank_table import RankTable
 
 __all__ = [
     "BASELINES",
@@ -152,6 +153,22 @@ class IndexedSplits:
     def context_length(self) -> IntArray:
         """How many known items each prefix holds, int64 `[steps]`."""
         return self.steps.end - self.steps.first
+
+    def rank_table(self, session_ids: Sequence[bytes], ranks: Mapping[str, IntArray]) -> RankTable:
+        """Puts the ranks of all steps together.
+
+        Args:
+          session_ids: ids of the test sessions, sorted.
+          ranks: int64 `[steps]` by the baseline's name.
+        """
+        return RankTable(
+            session_ids=np.array(session_ids, object),
+            offsets=self.offsets,
+            known=self.known,
+            context_length=self.context_length,
+            target_count=self.target_count,
+            ranks=ranks,
+        )
 
     def ranks(self, fitted: Baseline) -> StepRanks:
         """Ranks the targets of all steps by a baseline that was fitted on `train`.

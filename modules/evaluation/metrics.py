@@ -17,7 +17,7 @@ is such a miss too, however small the catalogue: its rank is `UNRANKED`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ UNRANKED = int(np.iinfo(np.int32).max)
 
 VIEWS = ("honest", "known")
 STEPS = ("all", "last")
+HEADLINE_METRICS = ("recall@20", "mrr@20")
+"""What is shown of every model and of every slice: by gate, report, model card and summary."""
 
 
 def metric_name(view: str, steps: str, metric: str, k: int) -> str:
@@ -76,6 +78,17 @@ def all_metric_names() -> list[str]:
         for metric in METRICS
         for k in K_VALUES
     ]
+
+
+def headline_names(views: Sequence[str] = VIEWS, steps: Sequence[str] = STEPS) -> tuple[str, ...]:
+    """Returns the names of the headline metrics of some views and steps.
+
+    >>> headline_names(["known"], ["all"])
+    ('known/all/recall@20', 'known/all/mrr@20')
+    """
+    return tuple(
+        f"{view}/{step}/{metric}" for view in views for step in steps for metric in HEADLINE_METRICS
+    )
 
 
 def conservative_rank(scores: npt.ArrayLike, target_position: npt.ArrayLike) -> IntArray:

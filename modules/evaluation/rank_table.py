@@ -1,14 +1,26 @@
-"""The rank table: one row per step of the judged sessions, a column of ranks per model; NumPy only.
+"""The rank table: one row per step of the evaluated sessions, a column of ranks per model.
 
 All that is compared is read from it: candidate, last blessed model and baselines stand side by
-side, step by step, so that every comparison is paired.
+side, step by step, so that every comparison is paired. Its Parquet file has the columns
+
+| column | type | value |
+|---|---|---|
+| `session_id` | binary | rows are sorted by it, then by step |
+| `step` | int32 | 0 is the first prediction; the prefix of step j is items 0 to j |
+| `known` | bool | the step counts in the known view |
+| `context_length` | int32 | known items in the prefix |
+| `target_count` | int64 | training events of the target, 0 for an unknown one |
+| `item_age` | int32 | days since the target's first training event; not in the baselines' table |
+| `last_blessed_known` | bool | `known` of the last blessed model; only where there is one |
+| name of a model or baseline | int32 | conservative rank; `metrics.UNRANKED` if not recommended |
+
+Sessions without steps give no row; a table without rows has all of its columns.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +56,9 @@ class RankTable:
       known: bool `[steps]`, whether a step counts in the known view of the candidate.
       context_length: int64 `[steps]`, known items in the prefix.
       target_count: int64 `[steps]`, training events of the target; 0 of an unknown one.
-      item_age: int64 `[steps]`, days from the target's first training event to this one; -1 of an
-        item that training has not seen.
       ranks: by model or baseline, int64 `[steps]` each, 1 is best.
+      item_age: int64 `[steps]`, days from the target's first training event to this one; -1 of an
+        item that training has not seen; None where nobody counted them.
       last_blessed_known: `known` as the last blessed model sees it, None without one.
     """
 
@@ -55,8 +67,8 @@ class RankTable:
     known: BoolArray
     context_length: IntArray
     target_count: IntArray
-    item_age: IntArray
     ranks: Mapping[str, IntArray]
+    item_age: IntArray | None = None
     last_blessed_known: BoolArray | None = None
 
     @property
@@ -98,14 +110,20 @@ class RankTable:
           ValueError: no slice has this name.
         """
         if name == NEW_ITEM:
-            return self.item_age < 0
+            return self._feature("item_age") < 0
         feature = name.partition("=")[0]
         names = bucket_names(feature, bounds[feature]) if feature in bounds else []
         if name not in names:
             raise ValueError(f"no slice is called {name!r}: they are {slice_names(bounds)}")
-        values: IntArray = getattr(self, feature)
+        values = self._feature(feature)
         bucket = np.searchsorted(bounds[feature], values, side="left")
         return (bucket == names.index(name)) & (values >= 0)
+
+    def _feature(self, name: str) -> IntArray:
+        values: IntArray | None = getattr(self, name)
+        if values is None:
+            raise ValueError(f"the rank table has no column {name}, which cuts the slices")
+        return values
 
     def joined(self, other: RankTable, names: Sequence[str] | None = None) -> RankTable:
         """Adds the rank columns of a table of the same steps.
@@ -148,8 +166,8 @@ def all_metrics(table: RankTable, column: str) -> dict[str, float]:
     return values
 
 
-def write_table(table: RankTable, sink: Any) -> None:
-    """Writes a table as Parquet to a path or to what PyArrow writes to."""
+def to_parquet(table: RankTable) -> bytes:
+    """Returns a table as the content of a Parquet file."""
     session_ids = pa.array(table.session_ids.tolist(), pa.binary())
     columns: dict[str, pa.Array] = {
         "session_id": session_ids.take(pa.array(table.session)),
@@ -157,21 +175,25 @@ def write_table(table: RankTable, sink: Any) -> None:
         "known": pa.array(table.known),
         "context_length": pa.array(table.context_length.astype(np.int32)),
         "target_count": pa.array(table.target_count),
-        "item_age": pa.array(table.item_age.astype(np.int32)),
     }
+    if table.item_age is not None:
+        columns["item_age"] = pa.array(table.item_age.astype(np.int32))
     if table.last_blessed_known is not None:
         columns["last_blessed_known"] = pa.array(table.last_blessed_known)
     columns |= {name: pa.array(rank.astype(np.int32)) for name, rank in table.ranks.items()}
+    sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
-def read_table(source: Any) -> RankTable:
-    """Reads a rank table, the gate's own or that of the baselines, from what PyArrow reads from.
+def from_parquet(content: bytes) -> RankTable:
+    """Reads a table from the content of a Parquet file.
 
     Raises:
       ValueError: a column is missing, or rows are not sorted by session and step.
     """
-    found = pq.read_table(source)
+    found = pq.read_table(pa.BufferReader(content))
     missing = {*_KEYS, *_STEP_COLUMNS[:3]} - set(found.column_names)
     if missing:
         raise ValueError(f"the rank table has no column {', '.join(sorted(missing))}")
@@ -179,13 +201,14 @@ def read_table(source: Any) -> RankTable:
     starts = np.flatnonzero(np.append(True, session_id[1:] != session_id[:-1])[: len(session_id)])
     columns = {name: found[name].to_numpy() for name in found.column_names if name != "session_id"}
     steps = len(session_id)
+    age = columns.get("item_age")
     table = RankTable(
         session_ids=session_id[starts],
         offsets=np.append(starts, steps).astype(np.int64),
         known=columns["known"].astype(bool),
         context_length=columns["context_length"].astype(np.int64),
         target_count=columns["target_count"].astype(np.int64),
-        item_age=columns.get("item_age", np.full(steps, -1)).astype(np.int64),
+        item_age=None if age is None else age.astype(np.int64),
         ranks={
             name: column.astype(np.int64)
             for name, column in columns.items()

@@ -1,4 +1,4 @@
-"""What every choice on split eval is made by: epochs, serving scalars, searched options."""
+"""What epochs, serving scalars and searched options are selected by, on split eval."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+RECALL, MRR = "recall@20", "mrr@20"
+"""What `selection_score` is made of."""
 
 
 def selection_score(recall: npt.ArrayLike, mrr: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:

@@ -4,7 +4,7 @@ Names of the results:
 
 * `{honest|known}/{all|last}/{recall|mrr|ndcg}@{K}` and `{honest|known}/{all|last}/n`, the number
   of steps behind them;
-* per step slice, over all steps: `{honest|known}/all/{recall@20|mrr@20|n}/{slice}`, where a slice
+* per step slice, over all steps: `{honest|known}/all/{headline metric|n}/{slice}`, where a slice
   is an inclusive range, such as `context_length=3..5`, `target_count=0`, `target_count=51..`.
 """
 
@@ -21,7 +21,6 @@ from modules.evaluation import metrics
 # What the `evaluate` signature returns, int64 `[batch, steps]` each.
 STEP_OUTPUTS = ("rank", "known", "context_length", "target_count")
 SLICED_OUTPUTS = ("context_length", "target_count")
-STEP_SLICE_METRICS = ("recall@20", "mrr@20")
 
 # Events of a session; of the Evaluator's session slices and of the gate's.
 SESSION_LENGTH_BOUNDS = (1, 2, 3, 5, 10)
@@ -70,7 +69,7 @@ def step_slice_metric_names(bounds: Bounds) -> list[str]:
         f"{view}/all/{metric}/{name}"
         for name in slice_names(bounds)
         for view in metrics.VIEWS
-        for metric in (*STEP_SLICE_METRICS, "n")
+        for metric in (*metrics.HEADLINE_METRICS, "n")
     ]
 
 
@@ -123,7 +122,7 @@ def metric_values(histograms: Histograms, bounds: Bounds) -> dict[str, float]:
         for view, counts in zip(metrics.VIEWS, per_view, strict=True):
             means = metrics.metrics_from_rank_histogram(counts)
             values |= {
-                f"{view}/all/{metric}/{name}": means[metric] for metric in STEP_SLICE_METRICS
+                f"{view}/all/{metric}/{name}": means[metric] for metric in metrics.HEADLINE_METRICS
             }
             values[f"{view}/all/n/{name}"] = float(counts.sum())
     return values

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modules.evaluation.metric_names import NEW_ITEM
+from modules.evaluation.metrics import HEADLINE_METRICS, headline_names
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.gate.verdict_table import number
 
@@ -98,9 +99,9 @@ def _metrics(verdict: Mapping[str, Any]) -> str:
 def _limits(verdict: Mapping[str, Any]) -> str:
     beyond = verdict["beyond_accuracy"]
     shown = [f"{name} {number(figure['value'])}" for name, figure in beyond.items() if "@" in name]
-    rows = [["slice", "steps", "recall@20", "mrr@20"]]
+    rows = [["slice", "steps", *HEADLINE_METRICS]]
     for name, part in verdict["slices"].items():
-        figures = [part[f"honest/all/{metric}@20"][CANDIDATE] for metric in ("recall", "mrr")]
+        figures = [part[name][CANDIDATE] for name in headline_names(["honest"], ["all"])]
         rows.append([name, f"{part['n']:,}", *(number(figure["value"]) for figure in figures)])
     lines = [
         "* Items that the training data do not hold are never recommended; a session of only such "

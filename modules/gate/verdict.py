@@ -14,7 +14,7 @@ from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, Recom
 from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metric_names import Bounds, MetricName, slice_names
-from modules.evaluation.metrics import STEPS, VIEWS
+from modules.evaluation.metrics import STEPS, headline_names
 from modules.evaluation.rank_table import (
     CANDIDATE,
     LAST_BLESSED,
@@ -28,16 +28,11 @@ from modules.messages.quoting import quote
 
 FORMAT = 1
 TOLERANCE = 1e-6
-HEADLINES = tuple(
-    f"{view}/{steps}/{metric}@20"
-    for view in VIEWS
-    for steps in STEPS
-    for metric in ("recall", "mrr")
-)
+HEADLINES = headline_names()
 # Names of the checks that two counts of the same thing agree.
 RANKS_AGREE, STEPS_AGREE = "ranks = Evaluator", "steps = baselines"
 ITEMS_AGREE = "items = vocabulary"
-SLICE_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
+SLICE_METRICS = headline_names(["honest"], ["all"])
 
 
 def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | None]) -> Check:
@@ -230,7 +225,7 @@ class Comparison:
         }
 
     def slices(self) -> dict[str, dict[str, Any]]:
-        """Returns recall and MRR of all columns in each slice that holds a step."""
+        """Returns the headline metrics of all columns in each slice that holds a step."""
         found: dict[str, dict[str, Any]] = {}
         for name in self._in_slices:
             slice_name, n = MetricName.parse(name).slice_name, self.figures.n(name)

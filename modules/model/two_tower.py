@@ -13,14 +13,13 @@ from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.evaluation.prediction_steps import ScoredSteps
+from modules.evaluation.selection_metric import MRR, RECALL
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.cooccurrence_neighbors import ItemNeighbors
 from modules.model.item_embedding import ItemEmbedding
 from modules.model.losses import RetrievalLoss
 from modules.model.towers import CandidateTower, QueryTower
 
-RECALL = "recall@20"
-MRR = "mrr@20"
 _SCORES_PER_BLOCK = 8_000_000
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modules.evaluation.selection_metric import selection_score
-from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.evaluation.selection_metric import MRR, RECALL, selection_score
+from modules.model.two_tower import TwoTower
 
 _HISTORY = "history.json"
 

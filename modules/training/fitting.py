@@ -12,9 +12,10 @@ import tensorflow as tf
 from modules.config.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model import cooccurrence_neighbors
 from modules.model.lazy_adam import LazyAdam
-from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.model.two_tower import TwoTower
 from modules.training import score_adjustment_search
 from modules.training.epoch_callbacks import BestEpochCheckpoint, EvalFn
 from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid, ScoreAdjustments

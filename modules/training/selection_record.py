@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from modules.evaluation.selection_metric import MRR, RECALL
 from modules.files.model_metadata import read_json, write_json
 from modules.training.score_adjustment_search import ScoreAdjustments
 
@@ -25,7 +26,7 @@ def write_selection(
       recall: Recall@20 of the fit on train alone, on split eval; NaN where nothing was judged.
       mrr: likewise MRR@20.
     """
-    reached = {"recall@20": recall, "mrr@20": mrr}
+    reached = {RECALL: recall, MRR: mrr}
     content = {
         "epochs": epochs,
         **scalars.seen._asdict(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules.evaluation.metrics import STEPS, VIEWS
+from modules.evaluation.metrics import HEADLINE_METRICS, STEPS, VIEWS
 
-_COLUMNS = ("recall@20", "mrr@20", "ndcg@20")
+_COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 
 
 def format_report(summary: Mapping[str, Any]) -> str:

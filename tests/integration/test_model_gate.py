@@ -23,7 +23,7 @@ from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
 from modules.evaluation import metrics
 from modules.evaluation.metrics import UNRANKED
-from modules.evaluation.rank_table import read_table
+from modules.evaluation.rank_table import from_parquet
 from modules.gate.verdict import STEPS_AGREE
 
 ITEMS = 60
@@ -281,7 +281,7 @@ def test_a_good_model_is_blessed_and_all_is_written(world, good, capsys) -> None
     assert "> popularity" in printed and "Blessed: yes" in printed
     content = outcome.content
     assert content["last_blessed"] == {"status": "none"}
-    table = read_table(str(outcome.verdict / "ranks.parquet"))
+    table = from_parquet((outcome.verdict / "ranks.parquet").read_bytes())
     assert set(table.ranks) == {"candidate", "popularity", "sequential_rules"}
     assert len(table.known) == content["judged"]["steps"] > 1000
     # Slices by age: items were first seen in training, on the first days; and new ones.

@@ -24,7 +24,8 @@ from modules.data import batching
 from modules.data.vocabulary import Vocabulary
 from modules.data.windowing import last_step_window
 from modules.evaluation.metrics import UNRANKED
-from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.evaluation.selection_metric import MRR, RECALL
+from modules.model.two_tower import TwoTower
 from modules.serving import recommender
 from modules.sessions.sessions import is_sampled
 

@@ -63,7 +63,10 @@ def test_a_rank_table_runs_no_code_that_it_brings(tmp_path: Path) -> None:
     schema = pa.schema([pa.field("session_id", pa.int32(), metadata=pickled)])
     pq.write_table(pa.table([pa.array([1], pa.int32())], schema=schema), table)
     # In a process of its own: Beam, where it is imported, protects the whole process.
-    code = f"from modules.evaluation import rank_table; rank_table.read_table({str(table)!r})"
+    code = (
+        "from modules.evaluation import rank_table; "
+        f"rank_table.from_parquet(open({str(table)!r}, 'rb').read())"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 

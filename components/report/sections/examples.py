@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-import pyarrow as pa
 from tfx import types
 from tfx.dsl.io import fileio
 
@@ -94,7 +93,7 @@ def answered(
 def _last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
     """Returns the candidate's rank of every session's last step, where it has one."""
     with fileio.open(os.path.join(verdict.uri, rank_table.FILE_NAME), "rb") as file:
-        table = rank_table.read_table(pa.BufferReader(file.read()))
+        table = rank_table.from_parquet(file.read())
     last = table.ranks[rank_table.CANDIDATE][table.offsets[1:] - 1]
     ranks = zip(table.session_ids.tolist(), last.tolist(), strict=True)
     return {session_id: rank for session_id, rank in ranks if rank != UNRANKED}

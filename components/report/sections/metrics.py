@@ -8,14 +8,8 @@ from typing import Any
 from components.report import charts
 from components.report.columns import colour, label, rank_of
 from components.report.run_parts import RunParts, Section
+from modules.evaluation.metrics import headline_names
 from modules.evaluation.rank_table import CANDIDATE
-
-SHOWN_METRICS = (
-    "honest/all/recall@20",
-    "honest/all/mrr@20",
-    "known/all/recall@20",
-    "known/all/mrr@20",
-)
 
 
 def _add_parts(run: RunParts) -> None:
@@ -26,7 +20,7 @@ def _add_parts(run: RunParts) -> None:
 def metric_charts(found: Mapping[str, Any]) -> list[str]:
     """Draws a chart per metric that is shown: this model, the last blessed one, the baselines."""
     drawn = []
-    for place, metric in enumerate(SHOWN_METRICS):
+    for place, metric in enumerate(headline_names(steps=["all"])):
         rows = [
             charts.Bar(label(column), figure["value"], figure["interval"], colour(column))
             for column, figures in found["headlines"].items()

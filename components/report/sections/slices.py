@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from components.report.run_parts import RunParts, Section
 from modules.evaluation.metric_names import NEW_ITEM
+from modules.evaluation.metrics import headline_names
 
-SLICED_METRICS = ("honest/all/recall@20", "honest/all/mrr@20")
 _FEATURES = {
     "context_length": "items seen so far",
     "target_count": "training events of the next item",
@@ -54,7 +54,7 @@ class HeatTable(NamedTuple):
 def heat_tables(slices: Mapping[str, Any]) -> list[HeatTable]:
     """Returns a table per sliced metric; empty ones are left out."""
     tables = []
-    for metric in SLICED_METRICS:
+    for metric in headline_names(["honest"], ["all"]):
         found = {name: part for name, part in slices.items() if metric in part}
         columns = list(dict.fromkeys(name for part in found.values() for name in part[metric]))
         values = [

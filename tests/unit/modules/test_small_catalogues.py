@@ -26,7 +26,8 @@ from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.prediction_steps import ScoredSteps
-from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.evaluation.selection_metric import MRR, RECALL
+from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
 from modules.serving.exact_index import with_offer
 from modules.serving.score_adjustments import SessionAdjustments

@@ -13,7 +13,8 @@ from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation import metrics
-from modules.model.two_tower import MRR, RECALL, TwoTower
+from modules.evaluation.selection_metric import MRR, RECALL
+from modules.model.two_tower import TwoTower
 
 ITEMS = 9
 COUNTS = tf.constant([0, 0, *range(ITEMS, 0, -1)], tf.int64)
