@@ -60,6 +60,9 @@ format: python  ## Mend style and formatting where that can be done by machine.
 types: python  ## Check types.
 	@$(IN_DEV) mypy
 
+docs-options: python  ## Bring the tables of docs/configuration.md up to date.
+	@$(IN_DEV) python -m pipeline.option_tables
+
 docs: python  ## Build the documentation site in output/site.
 	@$(IN_DOCS) mkdocs build --quiet --strict
 	@echo "Site: output/site/index.html"
@@ -88,4 +91,4 @@ python:
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
-  types docs env lock audit ci clean clean-env python
+  types docs docs-options env lock audit ci clean clean-env python

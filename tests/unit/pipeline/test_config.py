@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -507,34 +504,6 @@ def test_paths_are_absolute_and_below_the_output_folder(folder: Path) -> None:
     assert len(set(below)) == 4
     assert Path(paths.modules) == PROJECT / "modules"
     assert Path(paths.schema) == PROJECT / "pipeline" / "schema"
-
-
-def _default(field: dataclasses.Field[Any]) -> str:
-    """Formats a default as docs/configuration.md does."""
-    made = field.default_factory
-    value = field.default if made is dataclasses.MISSING else made()
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {entry}' for key, entry in value.items())}}}"
-    return (
-        str(value).lower() if isinstance(value, bool) else str("null" if value is None else value)
-    )
-
-
-@pytest.mark.parametrize(
-    "section",
-    [field.name for field in dataclasses.fields(Config)],
-)
-def test_every_key_and_its_default_are_documented(section: str) -> None:
-    text = (PROJECT / "docs" / "configuration.md").read_text("utf-8")
-    options = getattr(Config("x"), section)
-    if not dataclasses.is_dataclass(options):
-        assert f"| `{section}` |" in text
-        return
-    for field in dataclasses.fields(options):
-        row = f"| `{section}.{field.name}` | `{_default(field)}` |"
-        assert row in text, f"docs/configuration.md lacks {row}"
 
 
 def test_the_documented_overrides_work(folder: Path) -> None:
