@@ -10,16 +10,16 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 
-from components.previous_run.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
 from modules.config.data import DataOptions
 from modules.files.patterns import is_uri
 from modules.sessions.time_splits import SPLITS
 from pipeline.cluster.deployment import Deployment, load_beam_arguments
 from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
-from pipeline.code_fingerprint import source_digest
 from pipeline.config import Config, ConfigError, Paths, load_config
 from pipeline.pipeline import create_pipeline
 from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns
+from pipeline.tfx_nodes import code_digest
 
 # Relative to the working directory of the image, which is the project.
 SCHEMA_FOLDER = "pipeline/schema"
@@ -90,17 +90,19 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
     Kubeflow Pipelines runs no Resolver, and Vertex's own finds a model only by a blessing whose
     model id TFX translates for its own Evaluator alone. So both targets read the push folder.
     """
-    digest = source_digest("components.previous_run.component")
+    digest = code_digest(StatisticsKeeper)
     accepted = ACCEPTED.format(deployment.state_folder)
 
     def keep(statistics: Channel, data_gate: BaseNode) -> list[BaseNode]:
-        keeper = StatisticsKeeper(statistics, accepted, digest)
+        keeper = StatisticsKeeper(statistics=statistics, folder=accepted, source_digest=digest)
         keeper.add_upstream_node(data_gate)
         return [keeper]
 
     return EarlierRuns(
-        KeptStatistics(accepted, digest).with_id("AcceptedStatistics"),
-        LatestPushedModel(deployment.push_folder, digest).with_id(BLESSED_MODEL_ID),
+        KeptStatistics(folder=accepted, source_digest=digest).with_id("AcceptedStatistics"),
+        LatestPushedModel(push_folder=deployment.push_folder, source_digest=digest).with_id(
+            BLESSED_MODEL_ID
+        ),
         keep,
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from tfx.dsl.io import fileio
 
-from components.serving_validator.executor import BLESSING, REPORT
 from modules.gate.report_files import SERVING_REPORT
 from pipeline.run.mlmd import RunRecord
 
@@ -18,7 +17,7 @@ _NODE = "ServingValidator"
 def serving_check(run: RunRecord) -> dict[str, Any] | None:
     """Returns whether the check passed, reasons if not, and its figures; None where none ran."""
     node = run.nodes.get(_NODE)
-    report = node.outputs.get(REPORT) if node else None
+    report = node.outputs.get("report") if node else None
     if report is None:
         return None
     with fileio.open(os.path.join(report.uri, SERVING_REPORT), "r") as file:
@@ -37,6 +36,6 @@ def forget_failed_check(run: RunRecord) -> None:
     TFX's cache offers outputs only while their folders are there.
     """
     check = serving_check(run)
-    blessing = run.nodes[_NODE].outputs[BLESSING].uri if check else ""
+    blessing = run.nodes[_NODE].outputs["blessing"].uri if check else ""
     if check and not check["passed"] and fileio.exists(blessing):
         fileio.rmtree(blessing)

@@ -15,17 +15,17 @@ from typing import Any
 from tfx.utils import path_utils
 
 from components.index_builder import verdict as index_verdict
-from components.report.executor import FILE_NAME as REPORT_PAGE
+from components.report.node import FILE_NAME as REPORT_PAGE
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
 from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection
 from pipeline.config import Config, Paths
-from pipeline.pushing import INDEX_PUSHER_ID
 from pipeline.run.data_warnings import data_warnings
 from pipeline.run.gate_summary import read_verdict, verdict_part
 from pipeline.run.mlmd import RunRecord, read_run
 from pipeline.run.serving_summary import serving_check
+from pipeline.stages import INDEX_PUSHER_ID
 from serving import pushed_models
 
 FORMAT = 1

@@ -20,7 +20,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import Artifact, standard_artifacts
 from tfx.utils import json_utils
 
-from components.pusher.executor import Executor as Pusher
+from components.pusher.node import Executor as Pusher
 from modules import preprocessing, trainer
 from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.baseline_evaluator.component import BaselineEvaluator
-from components.baseline_evaluator.executor import Executor
+from components.baseline_evaluator.node import BaselineEvaluator
 from components.session_example_gen.component import SessionExampleGen
 from modules.baselines.registry import evaluate_baseline, make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
@@ -48,9 +48,9 @@ def _run(folder: Path) -> None:
     )
     node = BaselineEvaluator(
         examples=example_gen.outputs["examples"],
-        fit_splits=["train", "eval"],
+        fit_splits='["train", "eval"]',
         judged_split="test",
-        options=BaselineOptions(),
+        options=json.dumps(dataclasses.asdict(BaselineOptions())),
     )
     connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
     LocalDagRunner().run(
@@ -168,14 +168,12 @@ def _do(examples: Path, output: Path, fit_splits: list[str]) -> None:
     artifact.split_names = artifact_utils.encode_split_names(["train", "test"])
     ranks = simple_artifacts.Metrics()
     ranks.uri = str(output)
-    Executor().Do(
-        {"examples": [artifact]},
-        {"baseline_ranks": [ranks]},
-        {
-            "fit_splits": json.dumps(fit_splits),
-            "judged_split": "test",
-            "options": json.dumps({"names": ["popularity", "sequential_rules"]}),
-        },
+    BaselineEvaluator.test_call(
+        examples=artifact,
+        baseline_ranks=ranks,
+        fit_splits=json.dumps(fit_splits),
+        judged_split="test",
+        options=json.dumps({"names": ["popularity", "sequential_rules"]}),
     )
 
 

@@ -1,5 +1,6 @@
 """DataGate behind the real StatisticsGen, ImportSchemaGen and ExampleValidator, run after run."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,9 +14,8 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from components.data_gate.component import DataGate
-from components.data_gate.executor import DataGateError
 from components.data_gate.latest_accepted import accepted_statistics
+from components.data_gate.node import DataGate, DataGateError
 from modules.config.checks import CheckOptions
 from modules.ingest.counts import Report
 
@@ -108,7 +108,7 @@ class World:
             anomalies=validator.outputs["anomalies"],
             schema=schema.outputs["schema"],
             previous_statistics=previous.outputs["statistics"],
-            options=options,
+            options=json.dumps(dataclasses.asdict(options)),
             source_digest=f"digest of {counts}",
             examples=None if counts is None else examples.outputs["result"],
         )

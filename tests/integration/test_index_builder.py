@@ -17,7 +17,7 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 import batch_recommend
-from components.index_builder.executor import Executor
+from components.index_builder.node import IndexBuilder
 from components.index_builder.verdict import read_verdict
 from modules.config.index import IndexOptions
 from serving.model_store import load
@@ -61,14 +61,14 @@ def build(
         outputs = {"index": index, "blessing": blessing, "index_verdict": verdict}
         for name, artifact in outputs.items():
             artifact.uri = str(folder / name)
-        inputs = {"model": [model], "examples": [judged_examples]}
-        if infra_blessing:
-            inputs["infra_blessing"] = [infra_blessing]
         chosen = dataclasses.asdict(dataclasses.replace(OPTIONS, **options))
-        Executor().Do(
-            inputs,
-            {name: [artifact] for name, artifact in outputs.items()},
-            {"split": "test", "options": json.dumps(chosen), "source_digest": ""},
+        IndexBuilder.test_call(
+            model=model,
+            examples=judged_examples,
+            **outputs,
+            split="test",
+            options=json.dumps(chosen),
+            infra_blessing=infra_blessing,
         )
         return Built(read_verdict(verdict.uri), blessing, index)
 

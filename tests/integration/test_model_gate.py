@@ -16,8 +16,8 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.baseline_evaluator import executor as baseline_executor
-from components.model_gate import executor
+from components.baseline_evaluator.node import BaselineEvaluator
+from components.model_gate.node import ModelGate
 from modules.config.baselines import BaselineOptions
 from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
@@ -131,16 +131,13 @@ class World:
 
     def _judge_baselines(self, split: str) -> types.Artifact:
         output = self._artifact(simple_artifacts.Metrics, "baselines")
-        properties = {
-            baseline_executor.FIT_SPLITS: '["train"]',
-            baseline_executor.JUDGED_SPLIT: split,
-            baseline_executor.OPTIONS: json.dumps(
-                dataclasses.asdict(BaselineOptions(names=("popularity", "sequential_rules")))
-            ),
-            baseline_executor.SOURCE_DIGEST: "",
-        }
-        baseline_executor.Executor().Do(
-            {"examples": [self.examples]}, {"baseline_ranks": [output]}, properties
+        options = BaselineOptions(names=("popularity", "sequential_rules"))
+        BaselineEvaluator.test_call(
+            examples=self.examples,
+            baseline_ranks=output,
+            fit_splits='["train"]',
+            judged_split=split,
+            options=json.dumps(dataclasses.asdict(options)),
         )
         return output
 
@@ -191,24 +188,19 @@ class World:
         """Runs the gate; `evaluated` is whom the Evaluator judged, if not the candidate."""
         blessing = self._artifact(standard_artifacts.ModelBlessing, "blessing")
         verdict = self._artifact(simple_artifacts.Metrics, "verdict")
-        inputs = {
-            executor.EXAMPLES: [self.examples],
-            executor.EVALUATION: [self.evaluation(evaluated or model, split, off_by)],
-            executor.MODEL: [model],
-            executor.BASELINE_RANKS: [baselines or self.baselines[split]],
-            executor.LAST_BLESSED_MODEL: [last_blessed] if last_blessed else [],
-        }
         gate = GateOptions(**{"resamples": 400, **options})
-        properties = {
-            executor.OPTIONS: json.dumps(dataclasses.asdict(gate)),
-            executor.EVALUATION_OPTIONS: json.dumps(
-                dataclasses.asdict(EvaluationOptions(split=split))
-            ),
-            executor.FIT_SPLITS: '["train"]',
-            executor.SOURCE_DIGEST: "",
-        }
-        outputs = {executor.BLESSING: [blessing], executor.VERDICT: [verdict]}
-        executor.Executor().Do(inputs, outputs, properties)
+        ModelGate.test_call(
+            examples=self.examples,
+            evaluation=self.evaluation(evaluated or model, split, off_by),
+            model=model,
+            blessing=blessing,
+            verdict=verdict,
+            fit_splits='["train"]',
+            evaluation_options=json.dumps(dataclasses.asdict(EvaluationOptions(split=split))),
+            options=json.dumps(dataclasses.asdict(gate)),
+            baseline_ranks=baselines or self.baselines[split],
+            last_blessed_model=last_blessed,
+        )
         return Outcome(blessing, Path(verdict.uri), model, last_blessed)
 
 

@@ -19,7 +19,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 import renew_index
-from components.pusher.executor import Executor
+from components.pusher.node import Executor
 from modules.evaluation.metrics import UNRANKED
 from modules.files.model_metadata import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
 from serving import pushed_models

@@ -18,10 +18,11 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.baseline_evaluator import executor as baseline_executor
+from components.baseline_evaluator.node import BaselineEvaluator
 from components.data_gate.checks import Check
-from components.model_gate import executor as gate_executor
-from components.report import executor, page
+from components.model_gate.node import ModelGate
+from components.report import page
+from components.report.node import Report as ReportNode
 from modules.config.baselines import BaselineOptions
 from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
@@ -108,35 +109,30 @@ class World:
     def _baseline_ranks(self) -> Any:
         ranks = self._artifact(simple_artifacts.Metrics)
         names = ("popularity", "sequential_rules")
-        properties = {
-            baseline_executor.FIT_SPLITS: '["train", "eval"]',
-            baseline_executor.JUDGED_SPLIT: "test",
-            baseline_executor.OPTIONS: json.dumps(dataclasses.asdict(BaselineOptions(names=names))),
-            baseline_executor.SOURCE_DIGEST: "",
-        }
-        inputs = {"examples": [self.inputs["examples"]]}
-        baseline_executor.Executor().Do(inputs, {"baseline_ranks": [ranks]}, properties)
+        BaselineEvaluator.test_call(
+            examples=self.inputs["examples"],
+            baseline_ranks=ranks,
+            fit_splits='["train", "eval"]',
+            judged_split="test",
+            options=json.dumps(dataclasses.asdict(BaselineOptions(names=names))),
+        )
         return ranks
 
     def _verdict(self) -> Any:
         """Two epochs of a tiny model do not beat sequential rules: it is refused."""
         verdict = self._artifact(simple_artifacts.Metrics)
-        properties = {
-            gate_executor.OPTIONS: json.dumps(dataclasses.asdict(GateOptions(resamples=200))),
-            gate_executor.EVALUATION_OPTIONS: json.dumps(dataclasses.asdict(EvaluationOptions())),
-            gate_executor.FIT_SPLITS: '["train", "eval"]',
-            gate_executor.SOURCE_DIGEST: "",
-        }
-        inputs = {
-            gate_executor.EXAMPLES: [self.inputs["examples"]],
-            gate_executor.EVALUATION: [self._evaluation()],
-            gate_executor.MODEL: [self.inputs["model"]],
-            gate_executor.BASELINE_RANKS: [self._baseline_ranks()],
-            gate_executor.LAST_BLESSED_MODEL: [self.inputs["model"]],
-        }
-        blessing = self._artifact(standard_artifacts.ModelBlessing)
-        outputs = {gate_executor.BLESSING: [blessing], gate_executor.VERDICT: [verdict]}
-        gate_executor.Executor().Do(inputs, outputs, properties)
+        ModelGate.test_call(
+            examples=self.inputs["examples"],
+            evaluation=self._evaluation(),
+            model=self.inputs["model"],
+            blessing=self._artifact(standard_artifacts.ModelBlessing),
+            verdict=verdict,
+            fit_splits='["train", "eval"]',
+            evaluation_options=json.dumps(dataclasses.asdict(EvaluationOptions())),
+            options=json.dumps(dataclasses.asdict(GateOptions(resamples=200))),
+            baseline_ranks=self._baseline_ranks(),
+            last_blessed_model=self.inputs["model"],
+        )
         return verdict
 
     def report(self, inputs: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Path:
@@ -144,9 +140,9 @@ class World:
         output = self._artifact(simple_artifacts.File)
         features = dataclasses.asdict(self.sample.features)
         found = {"name": "shop", "features": features} if config is None else config
-        properties = {"config": json.dumps(found), "code_digest": "c0de" * 16, "page_digest": ""}
-        given = {name: [artifact] for name, artifact in inputs.items()}
-        executor.Executor().Do(given, {"page": [output]}, properties)
+        ReportNode.test_call(
+            page=output, config=json.dumps(found), code_digest="c0de" * 16, **inputs
+        )
         return Path(output.uri)
 
 

@@ -12,7 +12,7 @@ import pytest
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.serving_validator.executor import Executor
+from components.serving_validator.node import ServingValidator
 from modules.config.serving import ServingOptions
 from modules.serving.recorded_predictions import FILE
 
@@ -34,14 +34,15 @@ def validate(judged_examples, trained_model, tmp_path: Path) -> Callable[..., Ve
     def validate(infra_blessing: Any = None, **options: Any) -> Verdict:
         blessing, report = standard_artifacts.InfraBlessing(), simple_artifacts.Metrics()
         blessing.uri, report.uri = str(tmp_path / "blessing"), str(tmp_path / "report")
-        inputs = {"model": [trained_model], "examples": [judged_examples]}
-        if infra_blessing:
-            inputs["infra_blessing"] = [infra_blessing]
         chosen = dataclasses.asdict(dataclasses.replace(OPTIONS, **options))
-        Executor().Do(
-            inputs,
-            {"blessing": [blessing], "report": [report]},
-            {"split": "test", "options": json.dumps(chosen)},
+        ServingValidator.test_call(
+            model=trained_model,
+            examples=judged_examples,
+            blessing=blessing,
+            report=report,
+            split="test",
+            options=json.dumps(chosen),
+            infra_blessing=infra_blessing,
         )
         content = json.loads((tmp_path / "report" / "report.json").read_text())
         checks = {c["name"]: (c["passed"], c["explanation"]) for c in content["checks"]}

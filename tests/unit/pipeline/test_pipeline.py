@@ -12,11 +12,12 @@ import pytest
 from tfx.orchestration.pipeline import Pipeline
 
 from modules.baselines.registry import BASELINES
-from pipeline import pipeline as pipeline_module
+from pipeline import stages, tfx_nodes
 from pipeline.code_fingerprint import PACKAGES, PROJECT, source_digest
 from pipeline.config import Paths, load_config
 from pipeline.data_files import DataPaths
-from pipeline.pipeline import SCHEMA_FILE, create_pipeline
+from pipeline.pipeline import create_pipeline
+from pipeline.stages import SCHEMA_FILE
 
 
 def _pipeline(folder: Path, *overrides: str) -> Pipeline:
@@ -91,8 +92,8 @@ class Copied:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(PROJECT / package, self.code / package, ignore=ignored)
         of_copy = functools.partial(source_digest, root=self.code)
-        monkeypatch.setattr(pipeline_module, "source_digest", of_copy)
-        monkeypatch.setattr(pipeline_module, "PROJECT", self.code)
+        monkeypatch.setattr(tfx_nodes, "source_digest", of_copy)
+        monkeypatch.setattr(stages, "PROJECT", self.code)
         self.before = self._properties()
 
     def _properties(self, *overrides: str) -> dict[str, str]:
@@ -143,6 +144,7 @@ _FITS = {"Trainer", "Report"}
         ("modules/config/index.py", set()),
         ("pipeline/pipeline.py", set()),
         ("pipeline/config.py", set()),
+        ("pipeline/stages.py", set()),
         ("pipeline/run/summary.py", set()),
     ],
 )
@@ -169,7 +171,7 @@ def test_only_an_edit_of_what_code_does_reruns_nodes(
 
 
 def test_an_edit_of_the_pusher_reruns_it(copied: Copied) -> None:
-    assert "Pusher" in copied.changed_by_edit("components/pusher/executor.py", "", "EDITED = 1")
+    assert "Pusher" in copied.changed_by_edit("components/pusher/node.py", "", "EDITED = 1")
 
 
 def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:

@@ -5,13 +5,12 @@ from tfx.types.channel import Channel
 from tfx.types.experimental import simple_artifacts
 
 from components.data_gate import checks
-from components.data_gate.component import DataGate
-from components.data_gate.executor import DataGateError
 from components.data_gate.latest_accepted import (
     STATISTICS_ID,
     LatestAcceptedStatistics,
     accepted_statistics,
 )
+from components.data_gate.node import DataGate, DataGateError
 from modules.config.checks import CheckOptions
 
 SCHEMA = schema_pb2.Schema(
@@ -225,9 +224,9 @@ def test_options_and_digest_are_part_of_the_cache_key():
     }
     inputs = {name: Channel(type=artifact_class) for name, artifact_class in channels.items()}
     nodes = [
-        DataGate(**inputs, options=CheckOptions(), source_digest="a"),
-        DataGate(**inputs, options=CheckOptions(), source_digest="b"),
-        DataGate(**inputs, options=CheckOptions(min_sessions=2), source_digest="a"),
+        DataGate(**inputs, options="{}", source_digest="a"),
+        DataGate(**inputs, options="{}", source_digest="b"),
+        DataGate(**inputs, options='{"min_sessions": 2}', source_digest="a"),
     ]
     assert len({str(sorted(node.exec_properties.items())) for node in nodes}) == 3
 
@@ -238,7 +237,7 @@ def test_the_resolver_feeds_the_gate():
         statistics=Channel(type=standard_artifacts.ExampleStatistics),
         anomalies=Channel(type=standard_artifacts.ExampleAnomalies),
         schema=Channel(type=standard_artifacts.Schema),
-        options=CheckOptions(),
+        options="{}",
         previous_statistics=previous.outputs["statistics"],
     )
     assert gate.inputs["previous_statistics"].producer_component_id == previous.id

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, standard_artifacts
 
-from components.previous_run import executor
-from components.previous_run.component import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from components.previous_run import node
+from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
 from tests import file_uris
 
 _named: Callable[[Path], str] = str
@@ -30,14 +29,6 @@ def _version(folder: Path, name: str, content: str, whole: bool = True) -> None:
         (folder / name / "saved_model.pb").write_text(content, "utf-8")
 
 
-def _do(node: type[BaseExecutor], inputs: dict, outputs: dict, **properties: str) -> None:
-    node().Do(
-        {name: [artifact] for name, artifact in inputs.items()},
-        {name: [artifact] for name, artifact in outputs.items()},
-        properties,
-    )
-
-
 def _artifact(kind: type[Artifact], folder: Path) -> Artifact:
     artifact = kind()
     artifact.uri = _named(folder)
@@ -46,12 +37,7 @@ def _artifact(kind: type[Artifact], folder: Path) -> Artifact:
 
 def _latest_model(push_folder: Path, place: Path) -> Artifact:
     model = _artifact(standard_artifacts.Model, place)
-    _do(
-        executor.LatestPushedModelExecutor,
-        {},
-        {"model": model},
-        push_folder=_named(push_folder),
-    )
+    LatestPushedModel.test_call(model=model, push_folder=_named(push_folder))
     return model
 
 
@@ -63,7 +49,7 @@ def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: P
     copied = tmp_path / "model" / "Format-Serving"
     assert (copied / "saved_model.pb").read_text("utf-8") == "1000"
     assert (copied / "variables" / "data").read_text("utf-8") == "1000"
-    assert model.get_int_custom_property(executor.FOUND) == 1
+    assert model.get_int_custom_property(node.FOUND) == 1
     assert model.get_string_custom_property("pushed_version") == "1000"
 
 
@@ -80,7 +66,7 @@ def test_an_empty_or_missing_push_folder_is_no_error(tmp_path: Path, exists: boo
     if exists:
         (tmp_path / "pushed").mkdir()
     model = _latest_model(tmp_path / "pushed", tmp_path / "model")
-    assert model.get_int_custom_property(executor.FOUND) == 0
+    assert model.get_int_custom_property(node.FOUND) == 0
     assert not (tmp_path / "model").exists()
 
 
@@ -89,22 +75,12 @@ def _keep(folder: Path, source: Path, content: str) -> None:
     (source / "Split-train" / "FeatureStats.pb").write_text(content, "utf-8")
     statistics = _artifact(standard_artifacts.ExampleStatistics, source)
     statistics.split_names = '["train", "test"]'
-    _do(
-        executor.StatisticsKeeperExecutor,
-        {"statistics": statistics},
-        {},
-        folder=_named(folder),
-    )
+    StatisticsKeeper.test_call(statistics=statistics, folder=_named(folder))
 
 
 def _kept(folder: Path, place: Path) -> Artifact:
     statistics = _artifact(standard_artifacts.ExampleStatistics, place)
-    _do(
-        executor.KeptStatisticsExecutor,
-        {},
-        {"statistics": statistics},
-        folder=_named(folder),
-    )
+    KeptStatistics.test_call(statistics=statistics, folder=_named(folder))
     return statistics
 
 
@@ -115,14 +91,14 @@ def test_the_statistics_kept_last_come_back_with_their_splits(tmp_path: Path) ->
     found = tmp_path / "found" / "Split-train" / "FeatureStats.pb"
     assert found.read_text("utf-8") == "4"
     assert statistics.split_names == '["train", "test"]'
-    assert statistics.get_int_custom_property(executor.FOUND) == 1
-    assert len(list((tmp_path / "accepted").iterdir())) == executor.KEPT
+    assert statistics.get_int_custom_property(node.FOUND) == 1
+    assert len(list((tmp_path / "accepted").iterdir())) == node.KEPT
 
 
 def test_statistics_that_were_not_kept_whole_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "accepted" / "99999999999999" / "Split-train").mkdir(parents=True)
     statistics = _kept(tmp_path / "accepted", tmp_path / "found")
-    assert statistics.get_int_custom_property(executor.FOUND) == 0
+    assert statistics.get_int_custom_property(node.FOUND) == 0
     _keep(tmp_path / "accepted", tmp_path / "run", "whole")
     _kept(tmp_path / "accepted", tmp_path / "found")
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "whole"
@@ -139,7 +115,7 @@ def test_versions_rise_and_the_newest_stay_whatever_the_clock_says(tmp_path: Pat
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "3"
 
 
-@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", executor.PROPERTIES])
+@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", node.PROPERTIES])
 @pytest.mark.parametrize("content", [None, "", "{}", "[1]"])
 def test_damaged_statistics_are_passed_over(
     tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]
@@ -156,8 +132,8 @@ def test_damaged_statistics_are_passed_over(
 
 
 def test_the_nodes_carry_folder_and_digest_as_properties() -> None:
-    found = KeptStatistics("/accepted", "digest")
+    found = KeptStatistics(folder="/accepted", source_digest="digest")
     assert found.exec_properties == {"folder": "/accepted", "source_digest": "digest"}
-    assert LatestPushedModel("/pushed").exec_properties["push_folder"] == "/pushed"
-    keeper = StatisticsKeeper(found.outputs["statistics"], "/accepted")
+    assert LatestPushedModel(push_folder="/pushed").exec_properties["push_folder"] == "/pushed"
+    keeper = StatisticsKeeper(statistics=found.outputs["statistics"], folder="/accepted")
     assert not keeper.outputs

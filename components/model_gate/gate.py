@@ -1,23 +1,18 @@
-"""Judges the models, writes the verdict and the blessing."""
+"""Evaluates the candidate and decides whether it is blessed."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from tfx import types
-from tfx.components.evaluator import constants
-from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from modules.config.evaluation import EvaluationOptions
-from modules.config.fields import from_json
 from modules.config.gate import GateOptions
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
@@ -29,27 +24,13 @@ from modules.evaluation.rank_table import (
     RankTable,
     empty_table,
     from_parquet,
-    to_parquet,
 )
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_metadata import folder_digest
-from modules.gate import checks, model_card, verdict
+from modules.gate import checks, verdict
 from modules.gate.checks import Check
 from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
-from modules.gate.verdict_table import format_verdict
 from modules.sessions.session_batches import SessionBatch, read_batches
-
-EXAMPLES = "examples"
-EVALUATION = "evaluation"
-BASELINE_RANKS = "baseline_ranks"
-MODEL = "model"
-LAST_BLESSED_MODEL = "last_blessed_model"
-BLESSING = "blessing"
-VERDICT = "verdict"
-FIT_SPLITS = "fit_splits"
-EVALUATION_OPTIONS = "evaluation_options"
-OPTIONS = "options"
-SOURCE_DIGEST = "source_digest"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,38 +50,6 @@ class Inputs:
     model: types.Artifact
     baseline_ranks: types.Artifact | None
     last_blessed: types.Artifact | None
-
-
-class Executor(base_executor.BaseExecutor):
-    """Executor of ModelGate."""
-
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Judges, and writes verdict, rank table and blessing whatever the models are like."""
-        self._log_startup(input_dict, output_dict, exec_properties)
-        inputs = Inputs(
-            examples=artifact_utils.get_single_instance(input_dict[EXAMPLES]),
-            evaluation=artifact_utils.get_single_instance(input_dict[EVALUATION]),
-            model=artifact_utils.get_single_instance(input_dict[MODEL]),
-            baseline_ranks=next(iter(input_dict.get(BASELINE_RANKS) or []), None),
-            last_blessed=next(iter(input_dict.get(LAST_BLESSED_MODEL) or []), None),
-        )
-        gate = Gate(
-            inputs,
-            from_json(GateOptions, json.loads(exec_properties[OPTIONS])),
-            from_json(EvaluationOptions, json.loads(exec_properties[EVALUATION_OPTIONS])),
-            json.loads(exec_properties[FIT_SPLITS]),
-        )
-        table, content = gate.decide()
-        _write_verdict(artifact_utils.get_single_uri(output_dict[VERDICT]), table, content)
-        blessing = artifact_utils.get_single_instance(output_dict[BLESSING])
-        _bless(blessing, content["blessed"], inputs)
-        print(format_verdict(content), flush=True)
-        print(f"Blessed: {'yes' if content['blessed'] else 'no'}", flush=True)
 
 
 class Gate:
@@ -223,29 +172,3 @@ def _is_same_model(artifact: types.Artifact, other: types.Artifact) -> bool:
     if not all(fileio.exists(folder) for folder in folders):
         return False
     return folders[0] == folders[1] or folder_digest(folders[0]) == folder_digest(folders[1])
-
-
-def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
-    fileio.makedirs(uri)
-    with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
-        file.write(to_parquet(table))
-    for name, text in (
-        (checks.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
-        (model_card.FILE_NAME, model_card.model_card(content)),
-    ):
-        with fileio.open(os.path.join(uri, name), "w") as file:
-            file.write(text)
-
-
-def _bless(blessing: types.Artifact, blessed: bool, inputs: Inputs) -> None:
-    """Sets the properties and writes the file that TFX's Evaluator does."""
-    text, integer = blessing.set_string_custom_property, blessing.set_int_custom_property
-    text(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, inputs.model.uri)
-    integer(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, inputs.model.id)
-    if inputs.last_blessed is not None:
-        text(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, inputs.last_blessed.uri)
-        integer(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, inputs.last_blessed.id)
-    value = constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
-    integer(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
-    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    io_utils.write_string_file(os.path.join(blessing.uri, name), "")

@@ -12,7 +12,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.pusher.executor import Executor
+from components.pusher.node import Executor
 from modules.files.model_metadata import model_damage, write_manifest
 
 Push = Callable[..., Path | None]

@@ -1,20 +1,19 @@
-"""Runs the checks, stops the pipeline or writes the report."""
-
-from __future__ import annotations
+"""The node that runs the checks, and stops the pipeline or writes the report."""
 
 import dataclasses
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils
 
 from components.data_gate import checks
@@ -24,15 +23,6 @@ from modules.config.checks import CheckOptions
 from modules.config.fields import from_json
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.output_files import read_report
-
-EXAMPLES = "examples"
-STATISTICS = "statistics"
-ANOMALIES = "anomalies"
-SCHEMA = "schema"
-PREVIOUS_STATISTICS = "previous_statistics"
-REPORT = "report"
-OPTIONS = "options"
-SOURCE_DIGEST = "source_digest"
 
 
 class DataGateError(Exception):
@@ -59,41 +49,48 @@ class DataGateError(Exception):
         )
 
 
-class Executor(base_executor.BaseExecutor):
-    """Executor of DataGate."""
+@component
+def DataGate(
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    schema: InputArtifact[standard_artifacts.Schema],
+    report: OutputArtifact[simple_artifacts.Metrics],
+    options: Parameter[str],
+    examples: InputArtifact[standard_artifacts.Examples] = None,
+    previous_statistics: InputArtifact[standard_artifacts.ExampleStatistics] = None,
+    source_digest: Parameter[str] = "",
+) -> None:
+    """Stops the pipeline with a readable error when the data are not fit to train on.
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Checks the data.
+    Nothing downstream needs its report, so what must wait for it says so:
+    `transform.add_upstream_node(data_gate)`.
 
-        Raises:
-          DataGateError: a check failed.
-        """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        options = from_json(CheckOptions, json.loads(exec_properties[OPTIONS]))
-        statistics = artifact_utils.get_single_instance(input_dict[STATISTICS])
-        previous = next(iter(input_dict.get(PREVIOUS_STATISTICS) or []), None)
-        results = [
-            *_run_checks(
-                statistics,
-                artifact_utils.get_single_instance(input_dict[ANOMALIES]),
-                previous,
-                _read_schema(input_dict[SCHEMA]),
-                options,
-            ),
-            *split_checks(_read_counts(input_dict), options),
-        ]
-        failed = [check for check in results if check.verdict == checks.FAILED]
-        if failed:
-            raise DataGateError(failed)
-        report = artifact_utils.get_single_instance(output_dict[REPORT])
-        report.set_int_custom_property(STATISTICS_ID, statistics.id)
-        _write_report(report, results, previous)
-        print(_summary(results, previous), flush=True)
+    Args:
+      statistics: statistics of this run's data, all splits.
+      anomalies: what ExampleValidator found in them.
+      schema: schema of the sessions.
+      report: output; gets all checks with their results.
+      options: `CheckOptions` as JSON.
+      examples: as SessionExampleGen writes them, with counts that show leaks between splits and
+        wrong times; without them those checks are left out.
+      previous_statistics: output `statistics` of `accepted_statistics()`; may hold nothing.
+      source_digest: digest of the node's code, so that TFX's cache sees an edit.
+
+    Raises:
+      DataGateError: a check failed.
+    """
+    limits = from_json(CheckOptions, json.loads(options))
+    counts = read_report(examples.uri).counts if examples else {}
+    results = [
+        *_run_checks(statistics, anomalies, previous_statistics, _read_schema(schema), limits),
+        *split_checks(counts, limits),
+    ]
+    failed = [check for check in results if check.verdict == checks.FAILED]
+    if failed:
+        raise DataGateError(failed)
+    report.set_int_custom_property(STATISTICS_ID, statistics.id)
+    _write_report(report, results, previous_statistics)
+    print(_summary(results, previous_statistics), flush=True)
 
 
 def _run_checks(
@@ -114,12 +111,6 @@ def _run_checks(
     ]
 
 
-def _read_counts(input_dict: dict[str, list[types.Artifact]]) -> dict[str, int]:
-    """Reads what SessionExampleGen counted; nothing where its examples are not an input."""
-    examples = input_dict.get(EXAMPLES)
-    return read_report(artifact_utils.get_single_uri(examples)).counts if examples else {}
-
-
 def _splits(artifact: types.Artifact) -> list[str]:
     return artifact_utils.decode_split_names(artifact.split_names)
 
@@ -136,9 +127,8 @@ def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anoma
         return anomalies_pb2.Anomalies.FromString(file.read())
 
 
-def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
-    folder = artifact_utils.get_single_uri(artifacts)
-    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
+def _read_schema(schema: types.Artifact) -> schema_pb2.Schema:
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
 
 
 def _write_report(

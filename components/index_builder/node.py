@@ -1,7 +1,5 @@
 """Builds the approximate index, measures it against the exact one, and blesses it or not."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import itertools
@@ -15,9 +13,11 @@ from typing import Any
 
 import tensorflow as tf
 from tfx import types
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.index_builder import latency_probe
@@ -33,57 +33,59 @@ from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.probe import ModelFailedError, ask_process
 from modules.sessions.session_batches import read_sessions
 
-MODEL = "model"
-EXAMPLES = "examples"
-INFRA_BLESSING = "infra_blessing"
-INDEX = "index"
-BLESSING = "blessing"
-VERDICT = "index_verdict"
-SPLIT = "split"
-OPTIONS = "options"
-SOURCE_DIGEST = "source_digest"
 # The folder that holds the packages `components` and `modules`.
 _SOURCES = str(Path(latency_probe.__file__).parents[2])
 
 
-class Executor(base_executor.BaseExecutor):
-    """Executor of IndexBuilder."""
+@component
+def IndexBuilder(
+    model: InputArtifact[standard_artifacts.Model],
+    examples: InputArtifact[standard_artifacts.Examples],
+    index: OutputArtifact[standard_artifacts.Model],
+    # No ModelBlessing: the model gate's is the only one, by which the last blessed model is found.
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    index_verdict: OutputArtifact[simple_artifacts.Metrics],
+    split: Parameter[str],
+    options: Parameter[str],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing] = None,
+    source_digest: Parameter[str] = "",
+) -> None:
+    """Builds a model with an approximate index from the exported one, and evaluates it.
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Builds the index; blesses it or not, whatever it is like."""
-        self._log_startup(input_dict, output_dict, exec_properties)
-        options = from_json(IndexOptions, json.loads(exec_properties[OPTIONS]))
-        model = artifact_utils.get_single_instance(input_dict[MODEL])
-        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
-        exact = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-        index = artifact_utils.get_single_instance(output_dict[INDEX])
-        approximate = path_utils.serving_model_path(index.uri)
-        records = read_sessions(examples, exec_properties[SPLIT])
-        sessions = list(itertools.islice(records, options.sessions))
-        checks, figures = build(exact, approximate, sessions, options)
-        if fileio.exists(approximate):
-            made_of = (learned_from(exact), options, exec_properties[SOURCE_DIGEST])
-            write_manifest(approximate, hashlib.sha256(repr(made_of).encode()).hexdigest())
-        other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
-        if other is not None:
-            checks.append(_served_model(other))
-        passed = all(check.passed for check in checks)
-        verdict = {
-            "passed": passed,
-            "checks": [dataclasses.asdict(check) for check in checks],
-            "figures": figures,
-            "options": dataclasses.asdict(options),
-        }
-        place = artifact_utils.get_single_instance(output_dict[VERDICT])
-        text = json.dumps(verdict, indent=2)
-        io_utils.write_string_file(os.path.join(place.uri, VERDICT_NAME), text)
-        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
-        print(summary_line(verdict), flush=True)
+    Both are called with sessions of the evaluation split, in turns, in a process of their own. The
+    index must find enough of the exact index's best items, and be fast enough.
+
+    Args:
+      model: as Trainer exported it.
+      examples: as SessionExampleGen writes them.
+      index: output; the model with the index.
+      blessing: output; whether the index may be pushed.
+      index_verdict: output; gets the checks and measurements.
+      split: the split whose sessions are sent.
+      options: `IndexOptions` as JSON.
+      infra_blessing: the one of the model itself, which must be good too; may be left out.
+      source_digest: digest of the node's code, so that TFX's cache sees an edit.
+    """
+    wanted = from_json(IndexOptions, json.loads(options))
+    exact = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    approximate = path_utils.serving_model_path(index.uri)
+    sessions = list(itertools.islice(read_sessions(examples, split), wanted.sessions))
+    checks, figures = build(exact, approximate, sessions, wanted)
+    if fileio.exists(approximate):
+        made_of = (learned_from(exact), wanted, source_digest)
+        write_manifest(approximate, hashlib.sha256(repr(made_of).encode()).hexdigest())
+    if infra_blessing is not None:
+        checks.append(_served_model(infra_blessing))
+    verdict = {
+        "passed": all(check.passed for check in checks),
+        "checks": [dataclasses.asdict(check) for check in checks],
+        "figures": figures,
+        "options": dataclasses.asdict(wanted),
+    }
+    text = json.dumps(verdict, indent=2)
+    io_utils.write_string_file(os.path.join(index_verdict.uri, VERDICT_NAME), text)
+    bless(blessing, bool(verdict["passed"]))
+    print(summary_line(verdict), flush=True)
 
 
 def build(

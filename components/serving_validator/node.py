@@ -1,6 +1,4 @@
-"""Asks the exported model in a process of its own, and writes the InfraBlessing."""
-
-from __future__ import annotations
+"""The node that calls the exported model in a process of its own, and writes the InfraBlessing."""
 
 import dataclasses
 import itertools
@@ -10,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
 from components.serving_validator.checks import check_answers
@@ -26,43 +26,44 @@ from modules.serving.probe import ModelFailedError, ask_alone
 from modules.serving.recorded_predictions import read_reference_predictions
 from modules.sessions.session_batches import read_sessions
 
-MODEL = "model"
-EXAMPLES = "examples"
-INFRA_BLESSING = "infra_blessing"
-BLESSING = "blessing"
-REPORT = "report"
-SPLIT = "split"
-OPTIONS = "options"
-SOURCE_DIGEST = "source_digest"
 _NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
 
 
-class Executor(base_executor.BaseExecutor):
-    """Executor of ServingValidator."""
+@component
+def ServingValidator(
+    model: InputArtifact[standard_artifacts.Model],
+    examples: InputArtifact[standard_artifacts.Examples],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    report: OutputArtifact[simple_artifacts.Metrics],
+    split: Parameter[str],
+    options: Parameter[str],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing] = None,
+    source_digest: Parameter[str] = "",
+) -> None:
+    """Loads the exported model as a server would, calls it, and blesses it for Pusher or not.
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Checks the model; blesses it or not, whatever it is like."""
-        self._log_startup(input_dict, output_dict, exec_properties)
-        options = from_json(ServingOptions, json.loads(exec_properties[OPTIONS]))
-        model = artifact_utils.get_single_instance(input_dict[MODEL])
-        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
-        folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-        records = read_sessions(examples, exec_properties[SPLIT])
-        sessions = list(itertools.islice(records, options.sessions))
-        checks, figures = validate(folder, sessions, options)
-        other = next(iter(input_dict.get(INFRA_BLESSING) or []), None)
-        if other is not None:
-            checks.append(_infra_validator(other))
-        passed = all(check.passed for check in checks)
-        report = artifact_utils.get_single_instance(output_dict[REPORT])
-        _write_report(report, checks, figures)
-        bless(artifact_utils.get_single_instance(output_dict[BLESSING]), passed)
-        print(_summary(checks), flush=True)
+    The process is fresh and has nothing but TensorFlow. The model must answer as the trainer did,
+    in good form, equally for raw ids and tf.Examples, and fast enough.
+
+    Args:
+      model: as Trainer exported it.
+      examples: as SessionExampleGen writes them.
+      blessing: output; Pusher's InfraBlessing.
+      report: output; gets the checks and measurements.
+      split: the split whose sessions are sent.
+      options: `ServingOptions` as JSON.
+      infra_blessing: the one of TFX's InfraValidator, which must be good too; may be left out.
+      source_digest: digest of the node's code, so that TFX's cache sees an edit.
+    """
+    wanted = from_json(ServingOptions, json.loads(options))
+    folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    sessions = list(itertools.islice(read_sessions(examples, split), wanted.sessions))
+    checks, figures = validate(folder, sessions, wanted)
+    if infra_blessing is not None:
+        checks.append(_infra_validator(infra_blessing))
+    _write_report(report, checks, figures)
+    bless(blessing, all(check.passed for check in checks))
+    print(_summary(checks), flush=True)
 
 
 def validate(

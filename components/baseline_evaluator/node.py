@@ -1,0 +1,114 @@
+"""The node that fits the baselines and ranks the evaluation split's targets with each of them."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from components.baseline_evaluator import session_reader
+from components.baseline_evaluator.session_reader import Sessions
+from modules.array_types import IntArray
+from modules.baselines.registry import IndexedSplits, make_baseline
+from modules.config.baselines import BaselineOptions
+from modules.config.fields import from_json
+from modules.evaluation import metrics
+from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
+
+METRICS_NAME = "metrics.json"
+
+_SHOWN = metrics.headline_names(["known"], ["all"])
+
+
+@component
+def BaselineEvaluator(
+    examples: InputArtifact[standard_artifacts.Examples],
+    baseline_ranks: OutputArtifact[simple_artifacts.Metrics],
+    fit_splits: Parameter[str],
+    judged_split: Parameter[str],
+    options: Parameter[str],
+    source_digest: Parameter[str] = "",
+) -> None:
+    """Ranks the evaluation split's targets with simple recommenders.
+
+    Args:
+      examples: one tf.Example per session, as SessionExampleGen writes them.
+      baseline_ranks: output; gets `ranks.parquet` and `metrics.json`, see README.md.
+      fit_splits: JSON list of the splits that the model, and so each baseline, learns from.
+      judged_split: the split whose steps are ranked.
+      options: `BaselineOptions` as JSON.
+      source_digest: digest of the node's code, so that TFX's cache sees an edit.
+
+    Raises:
+      ValueError: the splits to fit on hold no session, or a split does not exist.
+    """
+    found = evaluate(
+        session_reader.read_sessions(examples, json.loads(fit_splits)),
+        session_reader.read_sessions(examples, [judged_split]),
+        from_json(BaselineOptions, json.loads(options)),
+    )
+    _write(baseline_ranks.uri, found)
+
+
+class Evaluation(NamedTuple):
+    """What the node writes: a table of ranks, and metrics by the baseline's name."""
+
+    ranks: RankTable
+    metrics: Mapping[str, Mapping[str, float]]
+
+
+def evaluate(fitted_on: Sessions, evaluated: Sessions, options: BaselineOptions) -> Evaluation:
+    """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
+    steps = IndexedSplits.of(fitted_on.item_ids, evaluated.item_ids, fitted_on.start_times)
+    ranks: dict[str, IntArray] = {}
+    values: dict[str, dict[str, float]] = {}
+    for name in options.names:
+        ranks[name], values[name] = _evaluate_one(name, steps, options)
+        print(_line(name, values[name]), flush=True)
+    return Evaluation(steps.rank_table(evaluated.session_ids, ranks), values)
+
+
+def _evaluate_one(
+    name: str, steps: IndexedSplits, options: BaselineOptions
+) -> tuple[IntArray, dict[str, float]]:
+    baseline = make_baseline(name, options)
+    begin = time.perf_counter()
+    baseline.fit(steps.train, steps.items)
+    fitted = time.perf_counter()
+    found = steps.ranks(baseline)
+    seconds = {
+        "fit_seconds": round(fitted - begin, 3),
+        "judge_seconds": round(time.perf_counter() - fitted, 3),
+    }
+    return found.rank, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
+
+
+def _line(name: str, values: Mapping[str, float]) -> str:
+    shown = "  ".join(
+        f"{metric} {'-' if math.isnan(values[metric]) else format(values[metric], '.4f')}"
+        for metric in _SHOWN
+    )
+    steps = values[metrics.count_name("known", "all")]
+    seconds = values["fit_seconds"] + values["judge_seconds"]
+    return f"    {name:<18}  {shown}  {steps:,.0f} steps  {seconds:.1f} s"
+
+
+def _write(uri: str, found: Evaluation) -> None:
+    fileio.makedirs(uri)
+    with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
+        file.write(to_parquet(found.ranks))
+    content = {name: _without_nan(values) for name, values in found.metrics.items()}
+    with fileio.open(os.path.join(uri, METRICS_NAME), "w") as file:
+        file.write(json.dumps(content, indent=2))
+
+
+def _without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN; a mean over nothing is null, as in the run's summary."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

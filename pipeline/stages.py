@@ -1,0 +1,212 @@
+"""The pipeline's nodes, stage by stage: data, training, evaluation, report, push."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any, NamedTuple
+
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import example_gen_pb2
+from tfx.types import Channel
+
+from components.baseline_evaluator.node import BaselineEvaluator
+from components.data_gate.node import DataGate
+from components.index_builder.node import IndexBuilder
+from components.model_gate.node import ModelGate
+from components.report.node import Report
+from components.report.templates import template_digest
+from components.schema_import.node import ImportSchemaGen
+from components.serving_validator.node import ServingValidator
+from components.session_example_gen.component import SessionExampleGen
+from modules.config.index import NONE
+from modules.config.parsing import to_plain
+from pipeline.code_fingerprint import PROJECT, file_digest
+from pipeline.config import Config, Paths
+from pipeline.previous_run import EarlierRuns
+from pipeline.tfx_nodes import (
+    code_digest,
+    create_evaluator,
+    create_infra_validator,
+    create_pusher,
+    create_trainer,
+    create_transform,
+    create_tuner,
+    learned_splits,
+)
+
+SCHEMA_FILE = "session_schema.pbtxt"
+INDEX_PUSHER_ID = "IndexPusher"
+
+
+class Data(NamedTuple):
+    """Nodes that read and check the data; `nodes` are all of them."""
+
+    examples: Channel
+    schema: Channel
+    gate: BaseNode
+    nodes: list[BaseNode]
+
+
+class Training(NamedTuple):
+    """Nodes that train the model; `nodes` are all of them."""
+
+    transform: Transform
+    trainer: Trainer
+    nodes: list[BaseNode]
+
+
+class Evaluation(NamedTuple):
+    """Nodes that evaluate the model; `nodes` are all of them."""
+
+    model_gate: BaseNode
+    serving: BaseNode
+    nodes: list[BaseNode]
+
+
+def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
+    """Returns the nodes that read the click logs and stop the run where they are unusable."""
+    example_gen = _example_gen(config, paths)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = ImportSchemaGen(
+        schema_file=os.path.join(paths.schema, SCHEMA_FILE),
+        schema_digest=file_digest(PROJECT / "pipeline" / "schema" / SCHEMA_FILE),
+    )
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics, schema=schema)
+    gate = DataGate(
+        statistics=statistics,
+        anomalies=validator.outputs["anomalies"],
+        schema=schema,
+        previous_statistics=earlier.accepted_statistics.outputs["statistics"],
+        examples=examples,
+        options=_as_json(config.checks),
+        source_digest=code_digest(DataGate),
+    )
+    nodes = [example_gen, statistics_gen, schema_gen, validator, earlier.accepted_statistics, gate]
+    return Data(examples, schema, gate, [*nodes, *earlier.keep(statistics, gate)])
+
+
+def training_stage(config: Config, paths: Paths, data: Data) -> Training:
+    """Returns the nodes that prepare the examples, search hyperparameters if wanted, and train."""
+    transform = create_transform(config, paths, data.examples, data.schema)
+    transform.add_upstream_node(data.gate)
+    tuner = create_tuner(config, paths, transform)
+    trainer = create_trainer(config, paths, transform, tuner)
+    return Training(transform, trainer, [transform, *([tuner] if tuner else []), trainer])
+
+
+def evaluation_stage(
+    config: Config, data: Data, training: Training, earlier: EarlierRuns
+) -> Evaluation:
+    """Returns the nodes that rank baselines and model, bless the model or not, and serve it."""
+    baseline_evaluator = BaselineEvaluator(
+        examples=data.examples,
+        fit_splits=json.dumps(learned_splits(config)),
+        judged_split=config.evaluation.split,
+        options=_as_json(config.baselines),
+        source_digest=code_digest(BaselineEvaluator),
+    )
+    baseline_evaluator.add_upstream_node(data.gate)
+    evaluator = create_evaluator(config, data.examples, training.trainer)
+    model_gate = ModelGate(
+        examples=data.examples,
+        evaluation=evaluator.outputs["evaluation"],
+        model=training.trainer.outputs["model"],
+        baseline_ranks=baseline_evaluator.outputs["baseline_ranks"],
+        last_blessed_model=earlier.blessed_model.outputs["model"],
+        options=_as_json(config.gate),
+        evaluation_options=_as_json(config.evaluation),
+        fit_splits=json.dumps(learned_splits(config)),
+        source_digest=code_digest(ModelGate),
+    )
+    serving = _serving_validators(config, training.trainer, data.examples)
+    nodes = [baseline_evaluator, earlier.blessed_model, evaluator, model_gate, *serving]
+    return Evaluation(model_gate, serving[-1], nodes)
+
+
+def report_node(config: Config, data: Data, training: Training, evaluation: Evaluation) -> BaseNode:
+    """Returns the node that shows what the stages before it left."""
+    above = [*data.nodes, *training.nodes, *evaluation.nodes]
+    return Report(
+        config=json.dumps(to_plain(config)),
+        verdict=evaluation.model_gate.outputs["verdict"],
+        examples=data.examples,
+        data_report=data.gate.outputs["report"],
+        transform_graph=training.transform.outputs["transform_graph"],
+        model=training.trainer.outputs["model"],
+        model_run=training.trainer.outputs["model_run"],
+        serving_report=evaluation.serving.outputs["report"],
+        # An edit of code above makes a new page in any case, since its node runs again.
+        code_digest=code_digest(Report, *map(type, above)),
+        page_digest=template_digest(),
+    )
+
+
+def push_stage(
+    config: Config, paths: Paths, data: Data, training: Training, evaluation: Evaluation
+) -> list[BaseNode]:
+    """Returns the nodes that push the blessed model, and the approximate index if wanted."""
+    model = training.trainer.outputs["model"]
+    model_blessing = evaluation.model_gate.outputs["blessing"]
+    infra_blessing = evaluation.serving.outputs["blessing"]
+    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder)
+    if config.index.kind == NONE:
+        return [pusher]
+    builder = IndexBuilder(
+        model=model,
+        examples=data.examples,
+        split=config.evaluation.split,
+        options=_as_json(config.index),
+        infra_blessing=infra_blessing,
+        source_digest=code_digest(IndexBuilder),
+    )
+    index, blessing = builder.outputs["index"], builder.outputs["blessing"]
+    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder)
+    return [pusher, builder, index_pusher.with_id(INDEX_PUSHER_ID)]
+
+
+def _as_json(options: Any) -> str:
+    return json.dumps(dataclasses.asdict(options), sort_keys=True)
+
+
+def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
+    patterns = {
+        "train": config.data.train,
+        "eval": config.data.eval,
+        "test": config.data.test,
+    }
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=pattern)
+        for name, pattern in patterns.items()
+        if pattern
+    ]
+    return SessionExampleGen(
+        input_base=config.data.folder or "/",
+        input_config=example_gen_pb2.Input(splits=splits),
+        sessions=config.sessions,
+        source_digest=code_digest(SessionExampleGen),
+        kept_rejects=paths.rejects,
+        tail=config.data.tail,
+    )
+
+
+def _serving_validators(config: Config, trainer: Trainer, examples: Channel) -> list[BaseNode]:
+    """Returns the nodes that load and call the model; the last one's blessing is Pusher's."""
+    server = create_infra_validator(config, trainer)
+    validator = ServingValidator(
+        model=trainer.outputs["model"],
+        examples=examples,
+        split=config.evaluation.split,
+        options=_as_json(config.serving),
+        infra_blessing=server and server.outputs["blessing"],
+        source_digest=code_digest(ServingValidator),
+    )
+    return [server, validator] if server else [validator]
