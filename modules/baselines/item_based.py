@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
 from modules.array_types import FloatArray, IntArray
-from modules.baselines.base import SparseBaseline
+from modules.baselines.base import Baseline, SparseBaseline
+from modules.config.baselines import BaselineOptions
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
 
@@ -135,10 +137,10 @@ class SequentialRules(SparseBaseline):
         the bonus at age 0. Without it a repeated click is always a miss.
     """
 
-    window: int = 10
+    window: int = BaselineOptions.rules_window
     seen_bonus: float = 0.1
     seen_decay: float = 0.9
-    repeats: bool = True
+    repeats: bool = BaselineOptions.rules_repeats
     _rules: sparse.csr_matrix = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -186,3 +188,11 @@ class SequentialRules(SparseBaseline):
         return sparse.csr_matrix(
             (bonus[scored], (seen.step[scored], seen.item[scored])), shape=shape
         )
+
+
+BASELINES: Mapping[str, Callable[..., Baseline]] = {
+    "popularity": Popularity,
+    "session_popularity": SessionPopularity,
+    "sequential_rules": SequentialRules,
+    "item_cooccurrence": ItemCooccurrence,
+}

@@ -1,28 +1,23 @@
 """Simple recommenders that a model has to beat, judged by the same protocol as the model.
 
 A baseline sees what the model sees: the known items of a prefix, in time order. It is fitted on the
-training sessions alone and ranks over all items of training. To add one: derive from
-`SparseBaseline` (scores for few items) or implement `Baseline` (ranks by any other way), name it in
-`BASELINE_NAMES` and in `BASELINES`, and give its settings a place in `BaselineOptions`.
+training sessions alone and ranks over all items of training. To add one, write a class that derives
+from `SparseBaseline` (scores for few items) or implements `Baseline` (ranks by any other way), name
+it in the `BASELINES` of its file, and declare its name and its options (`{name}_{argument of the
+class}`) in `modules/config/baselines.py`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from modules.array_types import BoolArray, IntArray
-from modules.baselines.base import Baseline, SparseBaseline, rank_among_scored
-from modules.baselines.item_based import (
-    ItemCooccurrence,
-    Popularity,
-    SequentialRules,
-    SessionPopularity,
-)
-from modules.baselines.session_knn import STAN, VSkNN
+from modules.baselines import item_based, session_knn
+from modules.baselines.base import Baseline
 from modules.config.baselines import BaselineOptions
 from modules.evaluation import metrics
 from modules.evaluation.prediction_steps import (
@@ -35,68 +30,34 @@ from modules.evaluation.prediction_steps import (
 )
 from modules.evaluation.rank_table import RankTable
 
-__all__ = [
-    "BASELINES",
-    "STAN",
-    "Baseline",
-    "IndexedSplits",
-    "ItemCooccurrence",
-    "Popularity",
-    "SequentialRules",
-    "SessionPopularity",
-    "SparseBaseline",
-    "VSkNN",
-    "evaluate_baseline",
-    "make_baseline",
-    "rank_among_scored",
-    "step_ranks",
-]
-
-
-def _v_sknn(options: BaselineOptions) -> VSkNN:
-    return VSkNN(
-        neighbors=options.v_sknn_neighbors,
-        recent=options.v_sknn_recent,
-        idf_weight=options.v_sknn_idf_weight,
-    )
-
-
-def _stan(options: BaselineOptions) -> STAN:
-    return STAN(
-        neighbors=options.stan_neighbors,
-        recent=options.stan_recent,
-        prefix_decay=options.stan_prefix_decay,
-        decay_days=options.stan_decay_days,
-        position_decay=options.stan_position_decay,
-        current_item_factor=options.stan_current_item_factor,
-    )
-
-
-BASELINES: dict[str, Callable[[BaselineOptions], Baseline]] = {
-    "popularity": lambda options: Popularity(),
-    "session_popularity": lambda options: SessionPopularity(),
-    "sequential_rules": lambda options: SequentialRules(
-        window=options.rules_window, repeats=options.rules_repeats
-    ),
-    "item_cooccurrence": lambda options: ItemCooccurrence(),
-    "v_sknn": _v_sknn,
-    "stan": _stan,
+BASELINES: Mapping[str, Callable[..., Baseline]] = {
+    **item_based.BASELINES,
+    **session_knn.BASELINES,
 }
-"""How each baseline is made of the options, by its name everywhere."""
+"""The class of each baseline, by the name that it has everywhere."""
+
+# What the options of a baseline begin with, where that is not its name.
+_PREFIXES = {"sequential_rules": "rules"}
 
 
 def make_baseline(name: str, options: BaselineOptions = BaselineOptions()) -> Baseline:  # noqa: B008
-    """Makes an unfitted baseline.
+    """Makes an unfitted baseline; its options, without its name, are the class's arguments.
 
     Raises:
       ValueError: there is no baseline of this name.
     """
     if name not in BASELINES:
         raise ValueError(f"name must be one of {', '.join(BASELINES)}, got {name!r}")
-    return BASELINES[name](options)
+    prefix = f"{_PREFIXES.get(name, name)}_"
+    settings = {
+        option.removeprefix(prefix): value
+        for option, value in dataclasses.asdict(options).items()
+        if option.startswith(prefix)
+    }
+    return BASELINES[name](**settings)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class IndexedSplits:
     """The training sessions and the steps of the judged ones, indexed once for all baselines.
 

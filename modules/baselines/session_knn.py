@@ -8,14 +8,16 @@ Of neighbors that are equally similar the newer ones are kept.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
 from modules.array_types import FloatArray, IntArray
-from modules.baselines.base import SparseBaseline
+from modules.baselines.base import Baseline, SparseBaseline
 from modules.baselines.inverted_index import Matches, SessionIndex, place_in_group
+from modules.config.baselines import BaselineOptions
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
 _MS_PER_DAY = 86_400_000
@@ -112,9 +114,9 @@ class VSkNN(SessionNeighbors):
       idf_weight: how much rare items are preferred; 0 switches that off.
     """
 
-    neighbors: int = 500
-    recent: int = 2_500
-    idf_weight: float = 5.0
+    neighbors: int = BaselineOptions.v_sknn_neighbors
+    recent: int = BaselineOptions.v_sknn_recent
+    idf_weight: float = BaselineOptions.v_sknn_idf_weight
     _item_weight: FloatArray = field(init=False, repr=False)
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
@@ -156,12 +158,12 @@ class STAN(SessionNeighbors):
         little above 0 puts it behind most other items.
     """
 
-    neighbors: int = 500
-    recent: int = 1_000
-    prefix_decay: float = 1.81
-    decay_days: float = 100.0
-    position_decay: float = 0.4525
-    current_item_factor: float = 1.0
+    neighbors: int = BaselineOptions.stan_neighbors
+    recent: int = BaselineOptions.stan_recent
+    prefix_decay: float = BaselineOptions.stan_prefix_decay
+    decay_days: float = BaselineOptions.stan_decay_days
+    position_decay: float = BaselineOptions.stan_position_decay
+    current_item_factor: float = BaselineOptions.stan_current_item_factor
 
     def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
         weight: FloatArray = np.exp(-age / self.prefix_decay)
@@ -193,3 +195,6 @@ def _rounded(values: FloatArray) -> FloatArray:
     mantissa, exponent = np.frexp(values)
     rounded: FloatArray = np.ldexp(np.round(np.ldexp(mantissa, _KEPT_BITS)), exponent - _KEPT_BITS)
     return rounded
+
+
+BASELINES: Mapping[str, Callable[..., Baseline]] = {"v_sknn": VSkNN, "stan": STAN}

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modules.baselines.registry import STAN, IndexedSplits
+from modules.baselines.registry import IndexedSplits
+from modules.baselines.session_knn import STAN
 from modules.evaluation import metrics
 from modules.evaluation.metrics import K_VALUES, STEPS, VIEWS, metric_name
 from pipeline.sample.generate import generate_sessions

@@ -12,7 +12,8 @@ import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
-from modules.baselines.registry import Popularity, SequentialRules, evaluate_baseline
+from modules.baselines.item_based import Popularity, SequentialRules
+from modules.baselines.registry import evaluate_baseline
 from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions

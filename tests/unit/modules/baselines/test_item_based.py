@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from modules.baselines.registry import (
+from modules.baselines.item_based import (
     ItemCooccurrence,
     Popularity,
     SequentialRules,
     SessionPopularity,
-    step_ranks,
 )
+from modules.baselines.registry import step_ranks
 from modules.evaluation import metrics, prediction_steps
 from modules.evaluation.metrics import UNRANKED
 

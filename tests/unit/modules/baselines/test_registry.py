@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from modules.baselines import registry
-from modules.baselines.registry import (
-    BASELINES,
-    Popularity,
-    SequentialRules,
-    evaluate_baseline,
-    make_baseline,
-    step_ranks,
-)
+from modules.baselines.item_based import Popularity, SequentialRules
+from modules.baselines.registry import BASELINES, evaluate_baseline, make_baseline, step_ranks
 
 
 def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:

@@ -11,7 +11,8 @@ import pytest
 
 from modules.baselines import session_knn
 from modules.baselines.base import SparseBaseline
-from modules.baselines.registry import STAN, VSkNN, step_ranks
+from modules.baselines.registry import step_ranks
+from modules.baselines.session_knn import STAN, VSkNN
 from modules.evaluation import metrics, prediction_steps
 from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.prediction_steps import all_steps, index_sessions

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
+
 from modules.baselines.registry import BASELINES, make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
 
@@ -23,3 +27,20 @@ def test_settings_reach_the_baseline() -> None:
     made = make_baseline("sequential_rules", BaselineOptions(rules_window=3, rules_repeats=False))
 
     assert (made.window, made.repeats) == (3, False)
+    made = make_baseline("stan", BaselineOptions(stan_recent=7, v_sknn_recent=8))
+    assert (made.recent, made.neighbors) == (7, BaselineOptions().stan_neighbors)
+
+
+SETTINGS = [field for field in dataclasses.fields(BaselineOptions) if field.name != "names"]
+
+
+@pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
+def test_every_option_reaches_one_baseline(field: dataclasses.Field) -> None:
+    other = not field.default if isinstance(field.default, bool) else field.default / 2
+    options = BaselineOptions(**{field.name: type(field.default)(other)})
+    settings = [
+        [repr(make_baseline(name, found)) for found in (options, BaselineOptions())]
+        for name in BASELINE_NAMES
+        if dataclasses.is_dataclass(BASELINES[name])
+    ]
+    assert sum(one != default for one, default in settings) == 1
