@@ -26,7 +26,7 @@ help:  ## Show this list.
 	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 
 run: python  ## Run the whole pipeline: session logs in, a pushed model and a summary out.
-	@$(IN_BASE) python run.py \
+	@$(IN_BASE) session-retrieval run \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
 	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"}
 
@@ -73,6 +73,9 @@ env: python  ## Make the environment for development, and say where it is.
 lock: python  ## Resolve both lock files anew (ARGS=--upgrade for newer versions).
 	@$(PYTHON) environment.py lock $(ARGS)
 
+doctor: python  ## Say what is installed, what is missing for which feature, and how to fix it.
+	@$(IN_BASE) session-retrieval doctor $(ARGS)
+
 audit: python  ## Check both lock files for published vulnerabilities (needs a network).
 	@PYTHON="$(PYTHON)" sh .ci/audit.sh $(ARGS)
 
@@ -91,4 +94,4 @@ python:
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
-  types docs docs-options env lock audit ci clean clean-env python
+  types docs docs-options env lock doctor audit ci clean clean-env python

@@ -1,8 +1,8 @@
 """What `tfx pipeline create --engine=local` loads and `tfx run create` runs.
 
-TFX hands a runner no arguments. `run.py` leaves a configuration in the folder that the environment
-variable SESSION_RETRIEVAL_OUT names. By hand, without it, SESSION_RETRIEVAL_PRESET names a preset
-or a YAML file; the default is the bundled sample.
+TFX hands a runner no arguments. `session-retrieval run` leaves a configuration in the folder that
+the environment variable SESSION_RETRIEVAL_OUT names. By hand, without it, SESSION_RETRIEVAL_PRESET
+names a preset or a YAML file; the default is the bundled sample.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def run(stream: Console) -> None:
         from pipeline.pipeline import create_pipeline
         from pipeline.run.recovery import recovered_outputs
         from pipeline.run.serving_summary import forget_failed_check
-        from pipeline.run.summary import SUMMARY_FILE, summarize, write_summary
+        from pipeline.run.summary import summarize
+        from pipeline.run.summary_file import SUMMARY_FILE, write_summary
 
         gc.enable()
         paths = Paths.under(out)

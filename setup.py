@@ -39,7 +39,9 @@ INSTALL_REQUIRES = [
     "tensorflow-recommenders>=0.7.7,<0.8",
     # Training writes summaries; TensorFlow 2.21 no longer brings what tf.summary needs.
     "tensorboard",
-    # The page and the local server of demo.py.
+    # The command session-retrieval.
+    "click>=8.1",
+    # The page and the server of `session-retrieval serve`.
     "jinja2",
     "werkzeug",
     # The report of a run.
@@ -54,6 +56,8 @@ INSTALL_REQUIRES = [
     # TensorFlow Hub imports pkg_resources, which setuptools 81 began to drop.
     "setuptools<81",
 ]
+
+ENTRY_POINTS = {"console_scripts": ["session-retrieval = pipeline.cli.main:main"]}
 
 FAISS = "faiss-cpu>=1.11,<2"
 
@@ -107,6 +111,7 @@ def main() -> None:
         python_requires=PYTHON_REQUIRES,
         install_requires=INSTALL_REQUIRES,
         extras_require=EXTRAS_REQUIRE,
+        entry_points=ENTRY_POINTS,
         packages=find_packages(
             include=[
                 f"{name}{rest}"

@@ -3,10 +3,10 @@
     python benchmarks/load.py                                  # a trained model of 37,000 items
     python benchmarks/load.py --model output/sample/pushed/1 --threads 8 --seconds 300
 
-A server of its own process (demo.py) is asked by threads of this one, each with one request at a
-time. Prints requests per second, latency, failures, and the server's memory over time. The exit
-status is 1 if a request failed, the new version did not take over, or memory grew by more than 5 %
-in the second half of the time.
+A server of its own process (`session-retrieval serve`) is asked by threads of this one, each with
+one request at a time. Prints requests per second, latency, failures, and the server's memory over
+time. The exit status is 1 if a request failed, the new version did not take over, or memory grew by
+more than 5 % in the second half of the time.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pushed = Path(out) / "pushed"
         shutil.copytree(model, pushed / "1")
         server = subprocess.Popen(
-            [sys.executable, str(PROJECT / "demo.py"), "--out", out, "--port", "0"],
+            [sys.executable, "-m", "pipeline.cli", "serve", "--out", out, "--port", "0"],
             stdout=subprocess.PIPE,
             text=True,
         )

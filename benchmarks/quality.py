@@ -37,7 +37,7 @@ def run_preset(preset: str, data: Path, seed: int, overrides: Sequence[str], out
       CalledProcessError: the run failed; its output was shown.
     """
     values = " ".join([f"trainer.seed={seed}", *overrides])
-    command = [sys.executable, str(PROJECT / "run.py"), "--preset", preset, "--data", str(data)]
+    command = [sys.executable, "-m", "pipeline.cli", "run", "--preset", preset, "--data", str(data)]
     subprocess.run([*command, "--set", values, "--out", str(out)], check=True, stdout=sys.stderr)
     summary: Summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     return summary

@@ -1,4 +1,4 @@
-"""Compile the pipeline: `python kubeflow/compile.py --help`."""
+"""Compiles the pipeline, as `session-retrieval compile` does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 # The project first: a package named kubeflow exists on PyPI, and this folder is none.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.cluster.compile import main
+from pipeline.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["compile", *sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""Submit a compiled pipeline: `python kubeflow/submit.py --help`."""
+"""Submits a compiled pipeline, as `session-retrieval submit` does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 # The project first: a package named kubeflow exists on PyPI, and this folder is none.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.cluster.submit import main
+from pipeline.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["submit", *sys.argv[1:]]))

@@ -42,6 +42,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
 DEFAULT_PRESET = "sample"
 OWN_DATA_PRESET = "custom"
+METADATA_FILE = "metadata.sqlite"
 USER_CODE = ("module_file", "module_path")
 # Beam's DirectRunner asks the internet for Prism before every batch job; this runner does not. The
 # image is never used, but without any such flag TFX packs itself into an sdist for every Beam node,
@@ -163,7 +164,7 @@ class Paths:
         folder = Path(out).absolute()
         return cls(
             pipeline_root=str(folder / "artifacts"),
-            metadata=str(folder / "metadata.sqlite"),
+            metadata=str(folder / METADATA_FILE),
             push_folder=str(folder / "pushed"),
             checkpoint_folder=str(folder / "checkpoints"),
             schema=str(PROJECT / "pipeline" / "schema"),

@@ -145,7 +145,7 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise ServerError(
                 f"{request.full_url} does not answer: {error}. Is a server running there? "
-                "`python demo.py` starts one."
+                "`session-retrieval serve` starts one."
             ) from error
         except (KeyError, TypeError, ValueError) as error:
             raise ServerError(f"{request.full_url} does not speak the predict API.") from error

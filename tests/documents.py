@@ -13,12 +13,13 @@ _SHELLS = ("", "sh", "bash", "shell")  # languages of blocks that hold commands
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # As Markdown has it: as many backticks end it as began it.
 _IN_A_SENTENCE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-# What a command in a sentence begins with; a script's name, alone or with an option's, is not one.
+# What a command in a sentence begins with; the name of an option is not one.
 _BEGINNING = re.compile(
-    r"(\w+=\S+ )*(make|python3?|sh|sudo|docker|podman|tfx|curl|\.|source|\w+\.py) \S"
+    r"(\w+=\S+ )*(make|python3?|session-retrieval|sh|sudo|docker|podman|tfx|curl|\.|source) \S"
 )
-_OPTION = re.compile(r"\w+\.py --[\w-]+")
+_OPTION = re.compile(r"session-retrieval \w+ --[\w-]+")
 _PYTHON = re.compile(r"^(\.venv/\w+/bin/)?python3?(?= )")
+_IN_ENVIRONMENT = re.compile(r"^python environment\.py run (?=session-retrieval )")
 _PRESET_COMMAND = re.compile(r"^#   command:  (.*)$", re.MULTILINE)
 _HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 
@@ -65,8 +66,8 @@ def commands_of(name: str, text: str) -> list[Command]:
 
 
 def _named(text: str) -> str:
-    """Names the interpreter as an activated environment does."""
-    return re.sub(r"^(\w+\.py) ", r"python \1 ", _PYTHON.sub("python", text))
+    """Names commands as an activated environment does."""
+    return _IN_ENVIRONMENT.sub("", _PYTHON.sub("python", text))
 
 
 def _lines(block: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
@@ -40,18 +39,15 @@ def local_folder(text: str) -> Path:
     """Reads an option of a command that looks into a folder of this machine, or at a file of it.
 
     Raises:
-      argparse.ArgumentTypeError: it is a URI, or cannot be looked up.
+      FolderError: it is a URI, or cannot be looked up.
     """
     if is_uri(text):
-        raise argparse.ArgumentTypeError(
-            f"{text} is not on this machine: copy it here, and name the copy"
-        )
+        raise FolderError(f"{text} is not on this machine: copy it here, and name the copy")
     path = absolute(text, Path.cwd())
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         pass  # What is missing there, the command itself says.
     except OSError as error:
-        problem = f"{shorten(text)} cannot be looked up: {error.strerror}"
-        raise argparse.ArgumentTypeError(problem) from error
+        raise FolderError(f"{shorten(text)} cannot be looked up: {error.strerror}") from error
     return Path(path)

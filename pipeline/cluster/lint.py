@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,12 +30,10 @@ def report(file: Path) -> list[str]:
         return [str(error)]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Checks files; returns 0 where all are usable, else 1 with one line per problem."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, help=".yaml for Kubeflow, .json for Vertex")
+def check_files(files: Sequence[Path]) -> int:
+    """Prints whether files are usable, and a line per problem; returns 1 where one is not."""
     status = 0
-    for file in parser.parse_args(arguments).files:
+    for file in files:
         lines = report(file)
         print(f"{file}: {'ok' if not lines else 'not usable'}")
         for line in lines:

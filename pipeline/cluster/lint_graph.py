@@ -34,7 +34,7 @@ def strict_parse(view: SpecView) -> Iterator[Problem]:
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 
-    fix = "compile with kubeflow/compile.py; do not edit the result"
+    fix = "compile with `session-retrieval compile`; do not edit the result"
     for content, message in (
         (view.spec, pipeline_spec_pb2.PipelineSpec()),
         (view.spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig()),
@@ -63,7 +63,7 @@ def header(view: SpecView) -> Iterator[Problem]:
             "set `name` in the preset",
         )
     if not view.root_dag():
-        yield Problem("", "the root has no tasks", "compile with kubeflow/compile.py")
+        yield Problem("", "the root has no tasks", "compile with `session-retrieval compile`")
     if view.size > _LARGEST_FILE:
         yield Problem(
             "",
@@ -205,7 +205,7 @@ def containers(view: SpecView) -> Iterator[Problem]:
             )
         elif not any(word.endswith(ENTRYPOINT) for word in words):
             yield Problem(
-                task.name, f"does not run {ENTRYPOINT}", "compile with kubeflow/compile.py"
+                task.name, f"does not run {ENTRYPOINT}", "compile with `session-retrieval compile`"
             )
         if "lifecycle" in task.container:
             yield Problem(
@@ -244,7 +244,7 @@ def driver_of_example_gen(view: SpecView) -> Iterator[Problem]:
             yield Problem(
                 task.name,
                 "nobody runs its driver: {SPAN} stays unresolved",
-                "compile with kubeflow/compile.py",
+                "compile with `session-retrieval compile`",
             )
 
 

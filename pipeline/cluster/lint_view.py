@@ -131,7 +131,7 @@ def read_view(file: Path) -> SpecView:
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     if not all(isinstance(document, dict) for document in documents):
-        raise ValueError(f"{file} must hold mappings, as compile.py writes them")
+        raise ValueError(f"{file} must hold mappings, as `session-retrieval compile` writes them")
     if file.suffix == ".json":
         return _job_view(file, documents[0], size)
     specs = [document for document in documents if "pipelineInfo" in document]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,24 +23,12 @@ def assignment(text: str) -> tuple[str, str]:
     """Splits `NAME=VALUE`; what the value is, the pipeline's declaration of NAME says.
 
     Raises:
-      argparse.ArgumentTypeError: there is no `=`.
+      ValueError: there is no `=`.
     """
     name, separator, value = text.partition("=")
     if not separator:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {quote(text)}")
+        raise ValueError(f"must be NAME=VALUE, got {quote(text)}")
     return name, value
-
-
-def add_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--parameter` to a command line."""
-    parser.add_argument(
-        "--parameter",
-        type=assignment,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="value of a runtime parameter; may be repeated",
-    )
 
 
 def definitions(spec: Json) -> Json:

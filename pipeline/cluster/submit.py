@@ -1,32 +1,22 @@
-"""Upload, run or schedule a compiled pipeline on Kubeflow Pipelines, through its own SDK.
-
-python kubeflow/submit.py upload   pipeline.yaml --host URL [--version NAME]
-python kubeflow/submit.py run      pipeline.yaml --host URL [--parameter epochs=3]
-python kubeflow/submit.py schedule pipeline.yaml --host URL --cron '0 0 4 * * *'
-"""
+"""Uploads, runs or schedules a compiled pipeline on Kubeflow Pipelines, through its own SDK."""
 
 from __future__ import annotations
 
-import argparse
 import copy
 import dataclasses
 import json
-import os
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.cluster import lint, lint_placement, parameter_values
 from pipeline.cluster.lint_view import Json, SpecView, read_view
 
-HOST_VARIABLE = "KFP_HOST"
-TOKEN_VARIABLE = "KFP_TOKEN"
 _SECONDS = 10
 _STATUS_CURES = {
     401: "the token is missing or has expired: --token-file",
@@ -77,51 +67,71 @@ def _refusal(host: str, status: int, reason: str, body: str) -> str:
     return f"{host} refused: {status} {reason}: {fix}"
 
 
-def read_token(options: argparse.Namespace) -> str | None:
-    """Returns the bearer token of the file, or of the environment.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is submitted, and where.
 
-    Raises:
-      SubmitError: the file cannot be read.
+    Attributes:
+      file: compiled specification.
+      host: URL of the API.
+      token: bearer token, if any.
+      namespace: of a multi-user installation.
+      name: of the pipeline, or of the run.
+      version: name of an uploaded version; None for one that is made up.
+      experiment: of runs.
+      pipeline_root: in place of the specification's.
+      service_account: that the pods of a run use.
+      no_cache: run every node.
+      parameters: values of runtime parameters, as typed.
+      cron: when a schedule runs: six fields, seconds first.
     """
-    if not options.token_file:
-        return os.environ.get(TOKEN_VARIABLE)
-    try:
-        token: str = options.token_file.read_text("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SubmitError(f"--token-file cannot be read: {error}") from error
-    return token
+
+    file: Path
+    host: str
+    token: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    version: str | None = None
+    experiment: str = "session-retrieval"
+    pipeline_root: str | None = None
+    service_account: str | None = None
+    no_cache: bool = False
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cron: str = ""
 
 
-def connect(options: argparse.Namespace) -> Any:
+Action = Callable[[Any, Request, Json], str]
+
+
+def connect(request: Request) -> Any:
     """Returns a client of the SDK.
 
     Raises:
       SubmitError: the host is not reachable, or refuses.
     """
-    token = read_token(options)
-    check_host(options.host, token, options.namespace)
+    check_host(request.host, request.token, request.namespace)
     import kfp
 
-    namespace = {"namespace": options.namespace} if options.namespace else {}
+    namespace = {"namespace": request.namespace} if request.namespace else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # "only works with 2.0 and later"
-        return kfp.Client(host=options.host, existing_token=token, **namespace)
+        return kfp.Client(host=request.host, existing_token=request.token, **namespace)
 
 
-def upload(client: Any, options: argparse.Namespace, spec: Json) -> str:
+def upload(client: Any, request: Request, spec: Json) -> str:
     """Uploads the file as a version, of a new pipeline if need be; returns what was made."""
-    name = options.name or spec["pipelineInfo"]["name"]
-    pipeline_id = _pipeline_id(client, name, options.namespace)
-    version = options.version
+    name = request.name or spec["pipelineInfo"]["name"]
+    pipeline_id = _pipeline_id(client, name, request.namespace)
+    version = request.version
     if pipeline_id is None:
-        made = client.upload_pipeline(str(options.file), name, namespace=options.namespace)
+        made = client.upload_pipeline(str(request.file), name, namespace=request.namespace)
         # The server has named the pipeline's first version like the pipeline, and cannot be asked
         # for another name: a version that the user has named is uploaded as a second one.
         if version in (None, name):
             return f"Version {name} of the new pipeline {name}"
         pipeline_id = made.pipeline_id
     version = version or time.strftime("%Y%m%d-%H%M%S")
-    client.upload_pipeline_version(str(options.file), version, pipeline_id=pipeline_id)
+    client.upload_pipeline_version(str(request.file), version, pipeline_id=pipeline_id)
     return f"Version {version} of pipeline {name}"
 
 
@@ -143,69 +153,38 @@ def _pipeline_id(client: Any, name: str, namespace: str | None) -> str | None:
     return found[0].pipeline_id if found else None
 
 
-def _common(client: Any, options: argparse.Namespace, spec: Json) -> dict[str, Any]:
+def _common(client: Any, request: Request, spec: Json) -> dict[str, Any]:
     """Returns what runs and schedules have in common."""
-    experiment = client.create_experiment(options.experiment, namespace=options.namespace)
+    experiment = client.create_experiment(request.experiment, namespace=request.namespace)
     return {
         "experiment_id": experiment.experiment_id,
-        "job_name": options.name
+        "job_name": request.name
         or f"{spec['pipelineInfo']['name']}-{time.strftime('%m%d-%H%M%S')}",
-        "pipeline_package_path": str(options.file),
-        "params": parameter_values.typed(spec, dict(options.parameter)),
+        "pipeline_package_path": str(request.file),
+        "params": parameter_values.typed(spec, request.parameters),
         # The backend does not read the specification's own root.
-        "pipeline_root": options.pipeline_root or spec.get("defaultPipelineRoot"),
-        "enable_caching": False if options.no_cache else None,
-        "service_account": options.service_account,
+        "pipeline_root": request.pipeline_root or spec.get("defaultPipelineRoot"),
+        "enable_caching": False if request.no_cache else None,
+        "service_account": request.service_account,
     }
 
 
-def run(client: Any, options: argparse.Namespace, spec: Json) -> str:
+def run(client: Any, request: Request, spec: Json) -> str:
     """Starts a run; returns what was made."""
-    started = client.run_pipeline(**_common(client, options, spec))
+    started = client.run_pipeline(**_common(client, request, spec))
     return f"Run {started.run_id}"
 
 
-def schedule(client: Any, options: argparse.Namespace, spec: Json) -> str:
+def schedule(client: Any, request: Request, spec: Json) -> str:
     """Starts a run again and again; returns what was made."""
     made = client.create_recurring_run(
-        **_common(client, options, spec),
-        cron_expression=options.cron,
+        **_common(client, request, spec),
+        cron_expression=request.cron,
         # A cluster that was down needs one run to catch up with the newest data, not many.
         no_catchup=True,
         max_concurrency=1,
     )
     return f"Recurring run {made.recurring_run_id}"
-
-
-COMMANDS = {"upload": upload, "run": run, "schedule": schedule}
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, function in COMMANDS.items():
-        command = commands.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
-        command.add_argument("file", type=Path, help="compiled specification (.yaml)")
-        command.add_argument("--host", default=os.environ.get(HOST_VARIABLE, ""))
-        command.add_argument("--token-file", type=Path, help=f"bearer token, or {TOKEN_VARIABLE}")
-        command.add_argument("--namespace", help="of a multi-user installation")
-        command.add_argument("--name", help="of the pipeline, or of the run")
-        if name == "upload":
-            command.add_argument(
-                "--version",
-                help="name of the version (default: the time, "
-                "of a new pipeline's first version the pipeline's name)",
-            )
-            continue
-        command.add_argument("--experiment", default="session-retrieval")
-        command.add_argument("--pipeline-root", help="in place of the specification's")
-        command.add_argument("--service-account")
-        command.add_argument("--no-cache", action="store_true", help="run every node")
-        parameter_values.add_option(command)
-        if name == "schedule":
-            command.add_argument("--cron", required=True, help="six fields, seconds first")
-    return parser.parse_args(arguments)
 
 
 def placement_problems(view: SpecView, given: Json, root: str | None) -> list[str]:
@@ -226,43 +205,37 @@ def placement_problems(view: SpecView, given: Json, root: str | None) -> list[st
     return [str(problem) for rule in rules for problem in rule(chosen)]
 
 
-def submit(options: argparse.Namespace) -> str:
+def submit(action: Action, request: Request) -> str:
     """Checks the file and the values, then calls the API; returns what was made.
+
+    Args:
+      action: `upload`, `run` or `schedule`.
+      request: what is submitted, and where.
 
     Raises:
       SubmitError: something is wrong with the file, the values, the host or the account.
     """
-    found = lint.report(options.file)
-    if options.file.suffix == ".json":
+    found = lint.report(request.file)
+    if request.file.suffix == ".json":
         found = ["a .json is for Vertex: see kubeflow/README.md, or compile with --target oss"]
     if found:
-        raise SubmitError(f"{options.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
-    view = read_view(options.file)
+        raise SubmitError(f"{request.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
+    view = read_view(request.file)
     spec = view.spec
-    given = parameter_values.typed(spec, dict(getattr(options, "parameter", [])))
+    given = parameter_values.typed(spec, request.parameters)
     wrong = parameter_values.problems(spec, given) or placement_problems(
-        view, given, getattr(options, "pipeline_root", None)
+        view, given, request.pipeline_root
     )
     if wrong:
         raise SubmitError("\n".join(wrong))
-    client = connect(options)
+    client = connect(request)
     import kfp_server_api
     import urllib3
 
     try:
-        return COMMANDS[options.command](client, options, spec)
+        return action(client, request, spec)
     except kfp_server_api.ApiException as error:
-        text = _refusal(options.host, error.status, error.reason, error.body)
+        text = _refusal(request.host, error.status, error.reason, error.body)
         raise SubmitError(text) from error
     except urllib3.exceptions.HTTPError as error:
-        raise SubmitError(f"{options.host} did not answer: {error}") from error
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Submits; returns 0, or 1 with the reason on stderr."""
-    try:
-        print(f"{submit(parse_arguments(arguments))} is on its way")
-    except SubmitError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        raise SubmitError(f"{request.host} did not answer: {error}") from error

@@ -43,12 +43,17 @@ def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Lines columns up: the first to the left, numbers to the right."""
+def format_table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Returns lines with columns lined up, numbers to the right.
+
+    Args:
+      rows: cells of each line.
+      left: columns that are lined up to the left.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
+            cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -76,7 +81,7 @@ def _data(summary: Mapping[str, Any]) -> str:
                 _count(summary["items"][split]),
             )
         )
-    lines = [_table(rows)]
+    lines = [format_table(rows)]
     reasons = {name: count for name, count in summary["rows"]["rejected"].items() if count}
     if reasons:
         lines.append(
@@ -113,7 +118,7 @@ def _metrics(summary: Mapping[str, Any]) -> str:
             values = [metrics.get(f"{name}/{column}") for column in _COLUMNS]
             cells = ["-" if value is None else f"{value:.4f}" for value in values]
             rows.append((f"  {name}", *cells, _count(metrics.get(f"{name}/n"))))
-    return _table(rows)
+    return format_table(rows)
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-
-from tfx.dsl.io import fileio
 
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.gate.checks import CHANGE, FILE_NAME, SLICE_CHANGE, VALUE
@@ -28,8 +26,7 @@ _GATE_KINDS = (VALUE, CHANGE, SLICE_CHANGE)
 
 def read_verdict(folder: str) -> dict[str, Any]:
     """Reads the artifact `verdict` of the model gate."""
-    with fileio.open(os.path.join(folder, FILE_NAME), "r") as file:
-        content: dict[str, Any] = json.loads(file.read())
+    content: dict[str, Any] = json.loads(Path(folder, FILE_NAME).read_text("utf-8"))
     return content
 
 

@@ -38,7 +38,6 @@ PRESET_VARIABLE = "SESSION_RETRIEVAL_PRESET"
 STARTED_VARIABLE = "SESSION_RETRIEVAL_STARTED"
 HOME_VARIABLE = "LOCAL_HOME"
 _CONFIG_FILE = "config.yaml"
-SUMMARY_FILE = "summary.json"
 _KEPT_LOGS = 20
 _TAIL_LINES = 15
 
@@ -67,7 +66,7 @@ def save_config(config: Config, out: Path) -> None:
 
 
 def saved_config(out: Path) -> str | None:
-    """Returns the file in which `run.py` left a run's configuration, None if there is none."""
+    """Returns the file in which `run` left its configuration, None if there is none."""
     file = out / _CONFIG_FILE
     return str(file) if file.is_file() else None
 
@@ -89,8 +88,9 @@ class Choice(NamedTuple):
 def find_config(environment: Mapping[str, str]) -> Choice:
     """Returns what a runner without arguments has to run.
 
-    `SESSION_RETRIEVAL_OUT` names a folder in which `run.py` left a configuration. Without it, the
-    preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled sample.
+    `SESSION_RETRIEVAL_OUT` names a folder in which `session-retrieval run` left a configuration.
+    Without it, the preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled
+    sample.
 
     Raises:
       ConfigError: the configuration is not usable, or needs a package that is not there.
@@ -106,7 +106,7 @@ def find_config(environment: Mapping[str, str]) -> Choice:
 
 
 def started(environment: Mapping[str, str]) -> float:
-    """Returns when the run began, in seconds since 1970: `run.py` says so, else it is now."""
+    """Returns when the run began, in seconds since 1970: `run` says so, else it is now."""
     return float(environment.get(STARTED_VARIABLE) or time.time())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ class NodeRecord:
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """The newest run of a pipeline.
+    """A run of a pipeline.
 
     Attributes:
       run_id: of TFX, the run's start in ISO format.
@@ -73,6 +73,28 @@ class RunRecord:
         found = [node.outputs[name] for node in self.nodes.values() if name in node.outputs]
         return found[0] if found else None
 
+    def pushed_folder(self, pusher: str = "Pusher") -> str | None:
+        """Returns where a Pusher put a model, None if it did not."""
+        node = self.nodes.get(pusher)
+        pushed = node.outputs.get("pushed_model") if node else None
+        if pushed is None or not int(pushed.properties.get("pushed", 0)):
+            return None
+        return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+
+def read_runs(metadata: Path | str, pipeline_name: str | None = None) -> Iterator[RunRecord]:
+    """Yields the runs of a pipeline, the newest first; None for those of all pipelines.
+
+    Raises:
+      MetadataFileError: the file cannot be used.
+    """
+    store = open_store(metadata)
+    runs = store.get_contexts_by_type("pipeline_run")
+    for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
+        nodes = _read_nodes(store, run.id, pipeline_name)
+        if nodes:
+            yield RunRecord(run.name, nodes)
+
 
 def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
     """Reads the newest run of a pipeline.
@@ -85,12 +107,8 @@ def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
       LookupError: the pipeline has no run there.
       MetadataFileError: the file cannot be used.
     """
-    store = open_store(metadata)
-    runs = store.get_contexts_by_type("pipeline_run")
-    for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
-        nodes = _read_nodes(store, run.id, pipeline_name)
-        if nodes:
-            return RunRecord(run.name, nodes)
+    for run in read_runs(metadata, pipeline_name):
+        return run
     raise LookupError(f"{metadata} knows no run of pipeline {pipeline_name!r}")
 
 
@@ -124,7 +142,7 @@ def pushed_models(metadata: Path | str) -> list[PushedModel]:
     return pushes
 
 
-def _read_nodes(store: Any, run: int, pipeline_name: str) -> dict[str, NodeRecord]:
+def _read_nodes(store: Any, run: int, pipeline_name: str | None) -> dict[str, NodeRecord]:
     from ml_metadata.proto import metadata_store_pb2
 
     nodes = {}
@@ -132,7 +150,7 @@ def _read_nodes(store: Any, run: int, pipeline_name: str) -> dict[str, NodeRecor
         contexts = store.get_contexts_by_execution(execution.id)
         names = [context.name for context in contexts if context.type == "node"]
         pipeline, _, node = names[0].partition(".") if names else ("", "", "")
-        if pipeline != pipeline_name:
+        if pipeline_name not in (None, pipeline):
             continue
         state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
         is_resolver = execution.type.endswith(_RESOLVER)

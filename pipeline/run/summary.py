@@ -1,11 +1,10 @@
-"""The summary of a run: gathered from metadata and artifacts, written as JSON.
+"""The summary of a run, gathered from metadata and artifacts.
 
 Keys are stable and documented in `docs/summary.md`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -25,11 +24,10 @@ from pipeline.run.data_warnings import data_warnings
 from pipeline.run.gate_summary import read_verdict, verdict_part
 from pipeline.run.mlmd import RunRecord, read_run
 from pipeline.run.serving_summary import serving_check
+from pipeline.run.summary_file import FORMAT, read_summary
 from pipeline.stages import INDEX_PUSHER_ID
 from serving import pushed_models
 
-FORMAT = 1
-SUMMARY_FILE = "summary.json"
 _EXAMPLES = 3
 _EXAMPLE_ITEMS = 5
 _LONGEST_EXAMPLE = 8
@@ -59,7 +57,7 @@ def summarize(
         "choices": _choices(run),
         **_quality(_evaluation(run), config.evaluation.split),
         **_verdict(run),
-        "pushed_model": _pushed_folder(run, "Pusher"),
+        "pushed_model": run.pushed_folder(),
         "serving_check": serving_check(run),
         "index": _index(run),
         "report": _report(run),
@@ -73,25 +71,6 @@ def summarize(
     # Last, so that reading artifacts and loading the model count too.
     seconds = {"total": round(time.time() - started, 3), "nodes": dict(node_seconds)}
     return {**summary, "seconds": seconds}
-
-
-def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
-    """Writes `summary.json`, whole or not at all, and returns its path."""
-    file = out / SUMMARY_FILE
-    scratch = out / f".{SUMMARY_FILE}.new"
-    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-    scratch.write_text(text + "\n", encoding="utf-8")
-    scratch.replace(file)
-    return file
-
-
-def read_summary(out: Path) -> dict[str, Any]:
-    """Returns the summary of the run before, empty if there is none that can be read."""
-    try:
-        summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}
 
 
 def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,15 +177,6 @@ def _verdict(run: RunRecord) -> dict[str, Any]:
     return verdict_part(read_verdict(artifact.uri) if artifact else None)
 
 
-def _pushed_folder(run: RunRecord, pusher: str) -> str | None:
-    """Returns where a Pusher put a model, None if it did not."""
-    node = run.nodes.get(pusher)
-    pushed = node.outputs.get("pushed_model") if node else None
-    if pushed is None or not int(pushed.properties.get("pushed", 0)):
-        return None
-    return str(pushed.properties.get("pushed_destination") or pushed.uri)
-
-
 def _index(run: RunRecord) -> dict[str, Any] | None:
     """Says what became of the approximate index; None where none is built."""
     artifact = run.output("index_verdict")
@@ -217,7 +187,7 @@ def _index(run: RunRecord) -> dict[str, Any] | None:
         "passed": verdict["passed"],
         "reasons": index_verdict.reasons(verdict),
         "figures": verdict["figures"],
-        "pushed": _pushed_folder(run, INDEX_PUSHER_ID),
+        "pushed": run.pushed_folder(INDEX_PUSHER_ID),
     }
 
 

@@ -138,7 +138,15 @@ class Finished(NamedTuple):
 def _run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     data = folder / "data"
     files = ["--train", str(data / "train.tsv"), "--test", str(data / "test.tsv")]
-    command = [sys.executable, "run.py", *files, "--set", " ".join([SETTINGS, *more])]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "run",
+        *files,
+        "--set",
+        " ".join([SETTINGS, *more]),
+    ]
     return subprocess.run(
         [*command, "--out", str(folder / "out")],
         stdout=subprocess.PIPE,

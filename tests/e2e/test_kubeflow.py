@@ -142,7 +142,7 @@ def test_the_pushed_model_answers(first: Path, folder: Path) -> None:
     item = (folder / "data" / "train.tsv").read_text("utf-8").splitlines()[1].split("\t")[1]
     done = subprocess.run(
         [
-            *(sys.executable, str(PROJECT / "recommend.py"), "--items", item, "-k", "3"),
+            *(sys.executable, "-m", "pipeline.cli", "recommend", "--items", item, "-k", "3"),
             *("--out", str(folder)),
         ],
         capture_output=True,

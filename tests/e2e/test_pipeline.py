@@ -1,4 +1,4 @@
-"""Whole runs through `run.py` and TFX's command line, on a small generated sample.
+"""Whole runs through `session-retrieval run` and TFX's command line, on a small generated sample.
 
 Two of them are typed: the commands of docs/operations.md in a shell that has nothing but PATH
 and HOME.
@@ -30,10 +30,10 @@ SETTINGS = (
 )
 
 
-def _call(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _call(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
-        [sys.executable, str(PROJECT / script), *arguments],
+        [sys.executable, "-m", "pipeline.cli", command, *arguments],
         capture_output=True,
         text=True,
         cwd=PROJECT,
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(folder: Path, settings: str = SETTINGS, out: str = "out") -> tuple[str, dict]:
     data = folder / "data"
     done = _call(
-        "run.py",
+        "run",
         *("--train", str(data / "train.tsv"), "--test", str(data / "test.tsv")),
         *("--set", settings, "--out", str(folder / out)),
     )
@@ -106,7 +106,7 @@ def test_ends_with_a_pushed_model_and_its_figures(first: tuple[str, dict]) -> No
 
 def test_the_pushed_model_answers(first: tuple[str, dict], folder: Path) -> None:
     item = (folder / "data" / "train.tsv").read_text("utf-8").splitlines()[1].split("\t")[1]
-    done = _call("recommend.py", "--items", item, "-k", "3", "--out", str(folder / "out"))
+    done = _call("recommend", "--items", item, "-k", "3", "--out", str(folder / "out"))
     assert done.returncode == 0, done.stderr
     assert len([line for line in done.stdout.splitlines() if line.strip()]) >= 3
 
@@ -184,7 +184,7 @@ def test_a_wrong_header_ends_with_its_cause(folder: Path) -> None:
     bad = folder / "bad.tsv"
     bad.write_text("Session\tItemId\tTime\n1\ta\t1442004589439\n", "utf-8")
     test = str(folder / "data" / "test.tsv")
-    done = _call("run.py", "--train", str(bad), "--test", test, "--out", str(folder / "bad"))
+    done = _call("run", "--train", str(bad), "--test", test, "--out", str(folder / "bad"))
     assert done.returncode != 0
     last = "\n".join(done.stdout.splitlines()[-15:])
     assert "SessionId" in last and "bad.tsv" in last
@@ -194,7 +194,7 @@ def test_bad_rows_that_stop_a_run_are_kept(folder: Path) -> None:
     bad = folder / "bad-rows.tsv"
     bad.write_text("SessionId\tItemId\tTime\n1\ta\t1442004589439\n1\tb\n1\t\t5\n", "utf-8")
     test, out = str(folder / "data" / "test.tsv"), folder / "bad rows"
-    done = _call("run.py", "--train", str(bad), "--test", test, "--out", str(out))
+    done = _call("run", "--train", str(bad), "--test", test, "--out", str(out))
     assert done.returncode != 0
     assert f"All bad rows are in {out / 'rejects.jsonl'}" in done.stdout
     kept = [json.loads(line) for line in (out / "rejects.jsonl").read_text("utf-8").splitlines()]

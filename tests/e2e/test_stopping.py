@@ -25,7 +25,7 @@ def _start(folder: Path, epochs: int, *settings: str) -> subprocess.Popen[str]:
     chosen = " ".join([f"trainer.epochs={epochs}", *settings])
     options = ["--set", chosen, "--out", str(folder / "out")]
     return subprocess.Popen(
-        [sys.executable, "run.py", *files, *options],
+        [sys.executable, "-m", "pipeline.cli", "run", *files, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

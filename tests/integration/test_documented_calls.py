@@ -1,8 +1,8 @@
 """The documents' commands for scripts and servers, with other ids and ports.
 
 TensorFlow Serving's binary is not at hand: gRPC is answered by a server made of its own published
-service definition, REST by the server of `demo.py`. Scripts run in this process, as `python` would
-run them. Which commands are held elsewhere, and which are not: tests/unit/test_documented_commands.
+service definition, REST by our own server. Commands run in this process, as a shell would run them.
+Which commands are held elsewhere, and which are not: tests/unit/test_documented_commands.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import grpc
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import pipeline.config
+from pipeline.cli.main import main
 from pipeline.config import load_config, write_config
 from serving import pushed_models, rest_server
 from serving.model_store import ModelStore
@@ -34,11 +36,13 @@ from tests.documents import PROJECT, Command, commands
 DOCUMENT = (PROJECT / "docs" / "serving.md").read_text("utf-8")
 # One document may repeat another's.
 SCRIPTS = {
-    command.text: command for command in commands() if command.text.startswith("python ")
+    command.text: command
+    for command in commands()
+    if command.text.startswith(("python ", "session-retrieval "))
 }.values()
 # Where they are run in earnest is said in tests/unit/test_documented_commands.py.
-ONLY_READ = ("demo.py", "environment.py", "benchmarks/", "kubeflow/")
-COMPILED = [command for command in SCRIPTS if command.words[1] == "kubeflow/compile.py"]
+DONE = [command for command in SCRIPTS if command.words[1] in ("recommend", "batch", "refresh")]
+COMPILED = [command for command in SCRIPTS if command.words[1] == "compile"]
 SESSION = ["133278", "119698"]  # of the document
 
 
@@ -132,9 +136,11 @@ class ReadError(Exception):
 
 
 def _run_script(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs `python SCRIPT ...` in a folder; ends as the script does."""
-    script = PROJECT / words[1]
+    """Runs `python SCRIPT ...` or `session-retrieval ...` in a folder; ends as it does."""
     monkeypatch.chdir(folder)
+    if words[0] == "session-retrieval":
+        sys.exit(main(words[1:]))
+    script = PROJECT / words[1]
     monkeypatch.setattr(sys, "argv", words[1:])
     monkeypatch.syspath_prepend(str(script.parent))
     runpy.run_path(str(script), run_name="__main__")
@@ -161,6 +167,12 @@ def test_scripts_read_the_documented_options(
     for name in ("parse_args", "parse_known_args"):
         parse = getattr(argparse.ArgumentParser, name)
         monkeypatch.setattr(argparse.ArgumentParser, name, stopping(parse))
+
+    def invoke(command: click.Command, context: click.Context) -> Any:
+        if not isinstance(command, click.Group):  # which looks for the command below it
+            raise ReadError
+
+    monkeypatch.setattr(click.Command, "invoke", invoke)
     with pytest.raises(ReadError):
         _run_script(command.words, tmp_path, monkeypatch)
 
@@ -186,7 +198,7 @@ def checkout(trained: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     "command",
-    [command for command in SCRIPTS if not command.words[1].startswith(ONLY_READ)],
+    DONE,
     ids=lambda command: command.text[7:60],
 )
 def test_scripts_do_as_documented(
@@ -215,7 +227,7 @@ def test_scripts_do_as_documented(
     elif "--to" in words:
         folder = checkout / words[words.index("--to") + 1]
         assert [file for file in folder.iterdir() if file.stat().st_size > 100]
-    elif "renew_index.py" in words:
+    elif "refresh" in words:
         assert len(list((checkout / "output" / "sample" / "pushed").iterdir())) == 2
 
 

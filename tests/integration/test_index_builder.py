@@ -16,10 +16,10 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-import batch_recommend
 from components.index_builder.node import IndexBuilder
 from components.index_builder.verdict import read_verdict
 from modules.config.index import IndexOptions
+from pipeline.cli.main import main
 from serving.model_store import load
 from serving.predict_api import predict
 from serving.pushed_models import NoModelError, load_model, recommend
@@ -189,7 +189,7 @@ def test_a_batch_job_and_the_predict_api_ask_it_too(built: Built, sample, tmp_pa
     log.write_text("\n".join(["SessionId\tItemId\tTime", *rows]) + "\n", encoding="utf-8")
     to = tmp_path / "answers"
     arguments = ["--sessions", str(log), "--to", str(to), "--model", str(built.folder)]
-    assert batch_recommend.main(arguments) == 0
+    assert main(["batch", *arguments]) == 0
     (shard,) = to.glob("*.tsv")
     assert [line.split("\t")[2] for line in shard.read_text().splitlines()[1:]] == expected
 
@@ -211,7 +211,7 @@ def test_without_faiss_one_sentence_says_how_to_install_it(
         load_model(built.folder)
     assert str(raised.value).endswith(sentence)
     model, to = str(built.folder), str(tmp_path / "answers")
-    assert batch_recommend.main(["--sessions", "no file", "--to", to, "--model", model]) == 1
+    assert main(["batch", "--sessions", "no file", "--to", to, "--model", model]) == 1
     assert sentence in capsys.readouterr().err
     refused = build()
     assert refused.failed == ["loads"]

@@ -29,9 +29,10 @@ sys.path.append(str(PROJECT / "kubeflow"))
 
 import update_golden  # noqa: E402
 
-from pipeline.cluster import compile as compile_script  # noqa: E402
+from pipeline.cli.main import main  # noqa: E402
 from pipeline.cluster import lint  # noqa: E402
 from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
+from pipeline.cluster.compile import SUFFIXES  # noqa: E402
 from pipeline.cluster.deployment import TARGETS, load_deployment  # noqa: E402
 from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
 from pipeline.cluster.lint_view import SpecView, read_view  # noqa: E402
@@ -161,9 +162,7 @@ def _compile(tmp_path: Path, text: str, *arguments: str) -> tuple[int, Path]:
     deployment = tmp_path / "deployment.yaml"
     deployment.write_text(text, "utf-8")
     output = tmp_path / "pipeline.yaml"
-    status = compile_script.main(
-        ["--deployment", str(deployment), "--output", str(output), *arguments]
-    )
+    status = main(["compile", "--deployment", str(deployment), "--output", str(output), *arguments])
     return status, output
 
 
@@ -174,7 +173,7 @@ def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
     output = tmp_path / ("pipeline.json" if target == "vertex" else "pipeline.yaml")
     arguments = ["--target", target, "--output", str(output), "--set", "index.kind=pq"]
 
-    assert compile_script.main(arguments) == 0
+    assert main(["compile", *arguments]) == 0
 
     assert lint.report(output) == []
     tasks = {task.name: task for task in read_view(output).tasks()}
@@ -196,10 +195,10 @@ def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_runs_values_reach_both_nodes_that_fit_models(tmp_path: Path, target: str) -> None:
-    output = tmp_path / f"pipeline{compile_script.SUFFIXES[target]}"
+    output = tmp_path / f"pipeline{SUFFIXES[target]}"
     arguments = ["--target", target, "--output", str(output), "--set", "tuner.enabled=true"]
 
-    assert compile_script.main(arguments) == 0
+    assert main(["compile", *arguments]) == 0
 
     tasks = {task.name: task for task in read_view(output).tasks()}
     for name in ("Tuner", "Trainer"):
@@ -307,7 +306,7 @@ def test_a_command_that_cannot_work_gets_a_sentence_and_an_exit_status(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.yaml").mkdir()
-    assert compile_script.main(arguments) == 2
+    assert main(["compile", *arguments]) == 2
     assert words in capsys.readouterr().err
 
 

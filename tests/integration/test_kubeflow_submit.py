@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.cli.main import main
 from pipeline.cluster import submit
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -301,7 +302,7 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
         (EXAMPLE, ["--parameter", "epochs=1_0"], "epochs must be a whole number"),
         (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
     ):
-        assert submit.main(["run", str(file), "--host", server.url, *more]) == 1
+        assert main(["submit", "run", str(file), "--host", server.url, *more]) == 1
         errors = capsys.readouterr().err
         assert words in errors and "x" * 201 not in errors
     assert server.calls == []

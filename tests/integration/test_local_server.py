@@ -226,12 +226,13 @@ def test_a_broken_push_changes_nothing_and_a_whole_one_mends_it(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_command_serves_and_ends(trained: Any, number: signal.Signals) -> None:
     command = [
-        *(sys.executable, str(PROJECT / "demo.py"), "--port", "0"),
+        *(sys.executable, "-m", "pipeline.cli", "serve", "--port", "0"),
         *("--model", str(trained.folder / "model")),
     ]
     process = subprocess.Popen(
         # As a shell starts what runs in the background.
         ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-import batch_recommend
 from modules.data.vocabulary import FIRST_ITEM
 from modules.data.windowing import latest_right_padded
 from modules.serving.score_adjustments import adjust_scores
+from pipeline.cli.main import main
 from serving import rest_server
 from serving.client import Client
 from serving.model_store import ModelStore
@@ -89,7 +89,7 @@ def in_a_batch_job(model: Path, sessions: Sessions, folder: Path) -> list[list[s
     log.write_text("\n".join(["SessionId\tItemId\tTime", *rows]) + "\n", encoding="utf-8")
     to = folder / "answers"
     where = ["--sessions", str(log), "--to", str(to), "--model", str(model)]
-    assert batch_recommend.main([*where, "--format", "parquet"]) == 0
+    assert main(["batch", *where, "--format", "parquet"]) == 0
     (file,) = to.glob("*.parquet")
     table = pq.read_table(file).to_pydict()
     found = dict(zip(table["session_id"], table["item_ids"], strict=True))

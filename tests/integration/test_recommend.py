@@ -1,4 +1,4 @@
-"""`recommend.py` and a SavedModel with the `recommend` signature, whatever model made it."""
+"""`session-retrieval recommend` and a SavedModel with its signature, whatever model made it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _recommend(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(PROJECT / "recommend.py"), *arguments],
+        [sys.executable, "-m", "pipeline.cli", "recommend", *arguments],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=300,
@@ -91,8 +92,8 @@ def test_says_which_items_the_model_does_not_know(out: Path) -> None:
     [
         (["--out", "empty"], "/empty/pushed. `make run` trains one"),
         (["--model", "empty"], "empty holds no SavedModel"),
-        (["-k", "0", "--model", "empty"], "-k must be between 1 and 100, got 0"),
-        (["-k", "101", "--model", "empty"], "-k must be between 1 and 100, got 101"),
+        (["-k", "0", "--model", "empty"], "'-k': must be between 1 and 100, got '0'"),
+        (["-k", "101", "--model", "empty"], "'-k': must be between 1 and 100, got '101'"),
     ],
 )
 def test_a_friendly_error(arguments: list[str], words: str) -> None:
@@ -119,8 +120,8 @@ def test_many_sessions_at_once_are_padded(out: Path) -> None:
 
 def test_loads_nothing_but_tensorflow(out: Path) -> None:
     program = (
-        "import sys, recommend\n"
-        f"recommend.main(['--items', 'a', '--out', {str(out)!r}])\n"
+        "import sys; from pipeline.cli.main import main\n"
+        f"assert not main(['recommend', '--items', 'a', '--out', {str(out)!r}])\n"
         "heavy = {'tfx', 'apache_beam', 'tensorflow_transform', 'tensorflow_recommenders'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

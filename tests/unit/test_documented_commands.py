@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import run
+from pipeline.cli import run
 from pipeline.config import Config, load_config
 from tests.documents import PROJECT, Command, commands, commands_of
 
@@ -26,23 +26,29 @@ TYPED = {
     "tfx ": "tests/e2e/test_pipeline.py::second",
     "curl ": f"{CALLS}test_curl",
     ". .venv/": "tests/unit/test_documented_commands.py::test_an_activated_environment_has_python",
-    "python demo.py": "tests/integration/test_local_server.py::test_one_command_serves_and_ends",
-    "python recommend.py ": f"{CALLS}test_scripts_do_as_documented",
-    "python batch_recommend.py ": f"{CALLS}test_scripts_do_as_documented",
-    "python renew_index.py ": f"{CALLS}test_scripts_do_as_documented",
-    "python kubeflow/compile.py ": f"{CALLS}test_compiles_as_documented",
+    "session-retrieval serve": "tests/integration/test_local_server.py::"
+    "test_one_command_serves_and_ends",
+    "session-retrieval recommend ": f"{CALLS}test_scripts_do_as_documented",
+    "session-retrieval batch ": f"{CALLS}test_scripts_do_as_documented",
+    "session-retrieval refresh ": f"{CALLS}test_scripts_do_as_documented",
+    "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
+    "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
+    "test_the_newest_run_of_all_is_shown_unless_one_is_named",
+    "session-retrieval history": "tests/unit/pipeline/run/test_history.py::"
+    "test_a_line_per_run_says_what_became_of_the_model",
 }
 # Not run, but read up to where the work begins, by tests below and by
 # test_documented_calls.py::test_scripts_read_the_documented_options: how one begins -> why not run.
 READ = {
-    "make run": "a whole run; `.ci/run` makes one, tests/e2e calls run.py",
+    "make run": "a whole run; `.ci/run` makes one, tests/e2e calls the command",
+    "session-retrieval run": "the same",
     "SET=": "the same: values of `make run`",
     "make ": "tests, checks of style and set-ups, which CI makes",
     "python environment.py ": "it installs packages",
     "python benchmarks/": "minutes of training and measuring",
     "python kubeflow/update_golden.py ": "it writes into the checkout",
     "python kubeflow/run_locally.py ": "a whole run; tests/e2e/test_kubeflow.py makes one",
-    "python kubeflow/submit.py ": "it needs a cluster; test_kubeflow_submit.py plays its API",
+    "session-retrieval submit ": "it needs a cluster; test_kubeflow_submit.py plays its API",
 }
 # Neither: how a command begins -> why.
 NOT_HERE = {
@@ -70,7 +76,7 @@ def test_commands_are_found_wherever_a_document_has_them(language: str) -> None:
 
 ```{language}
 make run  # a comment
-python3 run.py --out x
+python3 environment.py run session-retrieval run --out x
 ```
 
 ```text
@@ -78,7 +84,7 @@ make no command
 ```
 """
     assert [command.text for command in commands_of("x.md", text)] == [
-        *("make run", "python run.py --out x", ". .venv/legacy/bin/activate", "source x")
+        *("make run", "session-retrieval run --out x", ". .venv/legacy/bin/activate", "source x")
     ]
 
 
@@ -124,7 +130,7 @@ def test_make_knows_its_targets(text: str) -> None:
 
 
 def _called(text: str, folder: Path) -> list[str]:
-    """Returns the arguments that `make run` calls run.py with."""
+    """Returns the arguments that `make run` calls `session-retrieval run` with."""
     echo = folder / "echo"
     script = "import json, sys; print(json.dumps(sys.argv[1:]))"
     echo.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{script}' \"$@\"\n")
@@ -141,7 +147,7 @@ def _called(text: str, folder: Path) -> list[str]:
         check=True,
     )
     words: list[str] = json.loads(done.stdout)
-    assert words[:4] == ["environment.py", "run", "python", "run.py"]
+    assert words[:4] == ["environment.py", "run", "session-retrieval", "run"]
     return words[4:]
 
 
@@ -157,17 +163,18 @@ def _write_log(file: Path, item_column: str) -> None:
 
 
 def _configured(arguments: list[str], folder: Path) -> Config:
-    """Returns what run.py would run, with files in place of those that the document means."""
-    options = run.parse_arguments([word.replace("/folder", f"{folder}/data") for word in arguments])
-    column = "sku" if "item_column=sku" in " ".join(options.set) else "ItemId"
+    """Returns what would run, with files in place of those that the document means."""
+    words = [word.replace("/folder", f"{folder}/data") for word in arguments]
+    options = run.command.make_context("run", words).params
+    column = "sku" if "item_column=sku" in " ".join(options["overrides"]) else "ItemId"
     (folder / "my.yaml").write_text("data: {train: train.tsv, test: test.tsv}\n", "utf-8")
-    wanted = [options.train, options.eval, options.test, "train.tsv", "test.tsv"]
-    if options.data:
-        preset = (PROJECT / "pipeline" / "presets" / f"{options.preset}.yaml").read_text("utf-8")
+    wanted = [options["train"], options["eval"], options["test"], "train.tsv", "test.tsv"]
+    if options["data"]:
+        preset = (PROJECT / "pipeline" / "presets" / f"{options['preset']}.yaml").read_text("utf-8")
         wanted += [f"data/{name}" for name in re.findall(r"^  (?:train|test): (.*)$", preset, re.M)]
     for name in filter(None, wanted):
         _write_log(folder / name.replace("*", "1"), column)
-    return run.configure(options)[0]
+    return run.configure(**options)[0]
 
 
 @pytest.mark.parametrize("text", RUNS)

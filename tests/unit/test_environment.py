@@ -460,7 +460,8 @@ def test_make_run_hands_values_over_unchanged(checkout: Path, program: Callable[
     )
 
     assert json.loads(done.stdout) == [
-        *["environment.py", "run", "python", "run.py", "--preset", "sample", "--data", "/a folder"],
+        *["environment.py", "run", "session-retrieval", "run"],
+        *["--preset", "sample", "--data", "/a folder"],
         *["--test", "x;y&z$1", "--set", overrides],
     ]
 

@@ -28,7 +28,7 @@ ROOMS = (
     {"training", "ann"},
 )
 MOST_FILES = 16  # of one folder of `modules`: more than one can take in at a glance
-RUNNERS = ("run", "local_runner", "recommend", "batch_recommend", "demo", "renew_index")
+RUNNERS = ("local_runner", "environment")
 # Their tests take milliseconds, and neither a worker's start nor a check of the config waits.
 LIGHT = ("config", "sessions.sessions", "evaluation.metrics", "baselines")
 HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_recommenders"}
@@ -36,7 +36,6 @@ HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_re
 READ_THE_ENVIRONMENT = {
     "modules/__init__.py",  # sets TF_USE_LEGACY_KERAS, for Beam's workers too
     "pipeline/cluster/entrypoint.py",
-    "pipeline/cluster/submit.py",
     "pipeline/cluster/emulator/launcher.py",
 }
 
@@ -145,15 +144,14 @@ def test_keras_2_is_chosen_whatever_the_shell_says() -> None:
     assert done.stdout == "1\n"
 
 
-@pytest.mark.parametrize("runner", ["run", "recommend", "batch_recommend", "demo", "renew_index"])
-def test_a_runner_starts_quickly(runner: str) -> None:
-    file = PROJECT / f"{runner}.py"
+@pytest.mark.parametrize("file", [PROJECT / "local_runner.py", *_sources("pipeline/cli")], ids=_ids)
+def test_a_runner_starts_quickly(file: Path) -> None:
     assert not {name.split(".")[0] for name in _imports(file, top_level_only=True)} & HEAVY
 
 
 @pytest.mark.parametrize("file", [f for layer in LAYERS for f in _sources(layer)], ids=_ids)
 def test_only_runners_read_the_environment(file: Path) -> None:
-    if _ids(file) in READ_THE_ENVIRONMENT:
+    if _ids(file) in READ_THE_ENVIRONMENT or file.is_relative_to(PROJECT / "pipeline" / "cli"):
         return
     readers = {
         node.attr

@@ -144,7 +144,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("spec", type=Path, help="compiled specification")
     parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
-    run_values.add_option(parser)
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value of a runtime parameter; may be repeated",
+    )
     parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
     parser.add_argument(
         "--publish-logs",
@@ -152,7 +158,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="true",
         help="KFP's PUBLISH_LOGS: whether a task's log is an output of it",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        options.parameter = dict(map(run_values.assignment, options.parameter))
+    except ValueError as error:
+        parser.error(f"argument --parameter: {error}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         spec = load_spec(options.spec)
-        given = run_values.typed(spec, dict(options.parameter))
+        given = run_values.typed(spec, options.parameter)
         run_pipeline(
             spec,
             given,

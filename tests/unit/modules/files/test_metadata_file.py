@@ -15,8 +15,6 @@ import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-import renew_index
-import run
 from modules.files import metadata_file
 from modules.files.metadata_file import (
     MetadataFileError,
@@ -24,6 +22,7 @@ from modules.files.metadata_file import (
     digest_after_changes,
     open_store,
 )
+from pipeline.cli.main import main
 from pipeline.run.mlmd import read_run
 
 
@@ -101,7 +100,7 @@ def test_a_run_stops_before_it_starts(
     broken: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, words = broken
-    assert run.main(["--preset", "sample", "--out", str(tmp_path)]) == 2
+    assert main(["run", "--preset", "sample", "--out", str(tmp_path)]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "logs").exists()
 
@@ -112,7 +111,7 @@ def test_a_renewal_stops_before_it_pushes(
     _, words = broken
     (tmp_path / "pushed" / "1").mkdir(parents=True)
     (tmp_path / "pushed" / "1" / "saved_model.pb").touch()
-    assert renew_index.main(["--items", "none.txt", "--out", str(tmp_path)]) == 1
+    assert main(["refresh", "--items", "none.txt", "--out", str(tmp_path)]) == 1
     assert words in capsys.readouterr().err
     assert os.listdir(tmp_path / "pushed") == ["1"]
 

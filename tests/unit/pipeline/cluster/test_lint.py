@@ -349,8 +349,8 @@ def test_the_command_reports_every_file_and_fails_for_a_bad_one(
     good.write_text(yaml.safe_dump_all([fields["spec"], fields["platform"]]), "utf-8")
     bad.write_text(json.dumps({"pipelineSpec": fields["spec"]}), "utf-8")
     broken.write_text("a: [", "utf-8")
-    assert lint.main([str(good)]) == 0
-    assert lint.main([str(good), str(bad), str(broken)]) == 1
+    assert lint.check_files([good]) == 0
+    assert lint.check_files([good, bad, broken]) == 1
     output = capsys.readouterr().out
     assert f"{good}: ok" in output and f"{bad}: not usable" in output
     assert "cannot be read" in output

@@ -1,12 +1,18 @@
-"""The command line of demo.py refuses values that nothing can be served with."""
+"""`session-retrieval serve` refuses values that nothing can be served with."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import demo
+from pipeline.cli.main import main
+from pipeline.cli.serve import command
+
+
+def _parsed(*arguments: str) -> dict[str, Any]:
+    return command.make_context("serve", list(arguments)).params
 
 
 @pytest.mark.parametrize(
@@ -36,11 +42,9 @@ def test_a_value_that_cannot_be_is_refused_with_what_it_must_be(
     argument: str, values: list[str], must_be: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for value in values:
-        with pytest.raises(SystemExit) as ended:
-            demo.parse_arguments([f"{argument}={value}"])
+        assert main(["serve", f"{argument}={value}"]) == 2
         said = " ".join(capsys.readouterr().err.split())
-        assert ended.value.code == 2
-        assert f"{argument}: must be {must_be}" in said
+        assert f"Invalid value for '{argument}': must be {must_be}" in said
         assert f"got {value[:100]!r}"[:-1] in said
 
 
@@ -48,14 +52,13 @@ def test_a_host_is_no_file(tmp_path: Path) -> None:
     """werkzeug removes what is there to make a socket of it."""
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(SystemExit):
-        demo.parse_arguments([f"--host=unix://{file}"])
+    assert main(["serve", f"--host=unix://{file}"]) == 2
     assert file.exists()
 
 
 def test_values_that_can_be_are_taken() -> None:
-    options = demo.parse_arguments(["--host=127.0.0.1", "--port=65535", "--look=.5"])
-    assert (options.host, options.port, options.look) == ("127.0.0.1", 65_535, 0.5)
-    assert demo.parse_arguments(["--host=0.0.0.0", "--port=0", "--max-rows=1"]).max_rows == 1
-    options = demo.parse_arguments([])
-    assert (options.host, options.port, options.look) == ("localhost", 8501, 2.0)
+    given = _parsed("--host=127.0.0.1", "--port=65535", "--look=.5")
+    assert (given["host"], given["port"], given["look"]) == ("127.0.0.1", 65_535, 0.5)
+    assert _parsed("--host=0.0.0.0", "--port=0", "--max-rows=1")["max_rows"] == 1
+    default = _parsed()
+    assert (default["host"], default["port"], default["look"]) == ("localhost", 8501, 2.0)

@@ -1,4 +1,4 @@
-"""What `run.py` shows of the output of TFX's command line."""
+"""What `session-retrieval run` shows of the output of TFX's command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import run
-from run import Screen
+from pipeline.cli import run
+from pipeline.cli.main import main
+from pipeline.cli.run import Screen
 
 OUTPUT = """$ tfx pipeline create --engine=local
 CLI
@@ -62,7 +63,7 @@ def test_a_folder_that_cannot_be_made_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    assert run.main(["--out", str(tmp_path / "file" / "out")]) == 2
+    assert main(["run", "--out", str(tmp_path / "file" / "out")]) == 2
     error = capsys.readouterr().err
     assert f"{tmp_path}/file" in error and "OUT=folder" in error
 
@@ -81,7 +82,7 @@ def test_a_run_ends_on_both_signals_as_a_shell_starts_it_in_the_background(
     monkeypatch.setattr(run, "execute", interrupted)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
     try:
-        status = run.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
+        status = main(["run", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
     except SystemExit as ended:
         status = ended.code
     finally:

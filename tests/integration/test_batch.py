@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import batch_recommend
+from pipeline.cli.main import main
 from serving import pushed_models
 from tests import file_uris
 
@@ -52,7 +52,7 @@ def expected(sessions: dict[str, list[str]], trained: Any) -> dict[str, list[str
 
 def _run(log: Path, to: Path, trained: Any, *more: str) -> int:
     where = ["--sessions", str(log), "--to", str(to), "--model", str(trained.folder / "model")]
-    return batch_recommend.main([*where, "-k", "7", *more])
+    return main(["batch", *where, "-k", "7", *more])
 
 
 def test_writes_what_the_model_answers_as_tsv(
@@ -89,7 +89,7 @@ def test_writes_what_a_model_at_a_uri_answers_as_parquet(
         "--model": trained.folder / "model",
     }
     named = [word for option, path in places.items() for word in (option, file_uris.uri(path))]
-    assert batch_recommend.main([*named, "-k", "7", "--format", "parquet"]) == 0
+    assert main(["batch", *named, "-k", "7", "--format", "parquet"]) == 0
     summary = json.loads((tmp_path / "answers" / "summary.json").read_text())
     assert (summary["files"], summary["shards"]) == (1, 1)
     (file,) = (tmp_path / "answers").glob("*.parquet")
@@ -116,7 +116,7 @@ def test_a_damaged_model_answers_nothing(
     items = model / "assets" / "item_ids.txt"
     items.write_bytes(items.read_bytes()[::-1])
     where = ["--sessions", str(log), "--to", str(tmp_path / "answers"), "--model", str(model)]
-    assert batch_recommend.main(where) == 1
+    assert main(["batch", *where]) == 1
     assert "item_ids.txt has other content than was written" in capsys.readouterr().err
     assert not (tmp_path / "answers").exists()
 
@@ -154,6 +154,6 @@ def test_a_run_whose_data_is_gone_still_says_how_rows_are_read(
     to = tmp_path / "answers"
     where = ["--sessions", str(tmp_path / "log.tsv"), "--to", str(to), "-k", "7"]
 
-    assert batch_recommend.main([*where, "--out", str(tmp_path / "out")]) == 0
+    assert main(["batch", *where, "--out", str(tmp_path / "out")]) == 0
 
     assert json.loads((to / "summary.json").read_text())["sessions"] == len(expected)

@@ -18,10 +18,10 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
-import renew_index
 from components.pusher.node import Executor
 from modules.evaluation.metrics import UNRANKED
 from modules.files.model_metadata import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
+from pipeline.cli.main import main
 from serving import pushed_models
 
 
@@ -49,7 +49,7 @@ def _catalogue(out: Path, sample: Any) -> list[str]:
 def _renew(out: Path, items: list[str], *more: str) -> int:
     file = out / "offer.txt"
     file.write_text("\n".join(items) + "\n", encoding="utf-8")
-    return renew_index.main(["--items", str(file), "--out", str(out), *more])
+    return main(["refresh", "--items", str(file), "--out", str(out), *more])
 
 
 def _answers(folder: Path, sessions: list[list[str]]) -> list[list[str]]:
@@ -195,9 +195,9 @@ def test_a_list_of_a_spreadsheet_is_read_or_refused_by_name(
     text = "".join(f"\ufeff {item}\t\r\r\n" for item in catalogue)
     (out / "padded.txt").write_bytes(gzip.compress(text.encode()))
     (out / "utf16.txt").write_bytes(text.encode("utf-16"))
-    assert renew_index.main(["--items", str(out / "padded.txt"), "--out", str(out)]) == 0
+    assert main(["refresh", "--items", str(out / "padded.txt"), "--out", str(out)]) == 0
     assert "0 gone, 0 back" in capsys.readouterr().out
-    assert renew_index.main(["--items", str(out / "utf16.txt"), "--out", str(out)]) == 1
+    assert main(["refresh", "--items", str(out / "utf16.txt"), "--out", str(out)]) == 1
     assert "utf16.txt is UTF-16 text: write it as UTF-8" in capsys.readouterr().err
     assert _renew(out, [f"{item},shoe" for item in catalogue]) == 1
     assert f"does not know is '{catalogue[0]},shoe'." in capsys.readouterr().err

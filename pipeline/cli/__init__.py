@@ -1,0 +1,1 @@
+"""The command `session-retrieval`: a small file per subcommand."""

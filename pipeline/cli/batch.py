@@ -1,0 +1,88 @@
+"""`session-retrieval batch`: recommended items for all sessions of a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from modules.config.overrides import split_overrides
+from modules.files.patterns import absolute, check_scheme
+from modules.sessions.sessions import SessionDataError
+from pipeline.cli.options import (
+    between,
+    check_one,
+    example,
+    find_model,
+    out_option,
+    overrides_option,
+    quieten,
+)
+from pipeline.config import LOCAL_BEAM, ConfigError, load_config
+from pipeline.run.launch import saved_config
+from serving.pushed_models import NoModelError, check_loadable
+
+
+@click.command(**example("batch --sessions log.tsv --to recommendations/"))
+@click.option("--sessions", required=True, help="file of click rows, or pattern of files")
+@click.option("--to", required=True, help="folder of the answers, new or empty")
+@click.option("--format", "file_format", type=click.Choice(("tsv", "parquet")), default="tsv")
+@click.option("-k", "count", type=between(1, 100), default=20, help="items for each session")
+@click.option(
+    "--shards", type=between(1, 4096), help="about how many files  [default: 1 for 8 MiB of input]"
+)
+@click.option(
+    "--request-size", type=between(1, 10_000), default=64, help="sessions in one call of the model"
+)
+@click.option("--preset", help="whose column names to use  [default: the run's own]")
+@overrides_option
+@click.option("--beam", multiple=True, metavar="FLAG", help="flag of the Beam job; repeatable")
+@click.option("--model", help="folder of a SavedModel, or a URI that all workers see")
+@out_option
+def command(
+    sessions: str,
+    to: str,
+    file_format: str,
+    count: int,
+    shards: int | None,
+    request_size: int,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    beam: tuple[str, ...],
+    model: str | None,
+    out: Path | None,
+) -> int:
+    """Recommend items for all sessions of a file, with Beam and the newest pushed model."""
+    check_one(model=model, out=out)
+    quieten()
+    try:
+        here = Path.cwd()
+        check_scheme(to)
+        newest = None if model else find_model(None, out)
+        place = absolute(str(model or newest), here)
+        check_loadable(place)
+        run = saved_config(newest.parents[1]) if newest else None
+        parts = [part for text in overrides for part in split_overrides(text)]
+        # The run's own data may be gone; only how rows are read is wanted here.
+        config = load_config(preset or run or "sample", parts, data=None)
+        from serving.batch import BatchJob, run_batch
+
+        job = BatchJob(
+            place,
+            absolute(sessions, here),
+            absolute(to, here),
+            config.sessions,
+            count,
+            file_format,
+            shards,
+            request_size,
+            beam or LOCAL_BEAM,
+        )
+        summary = run_batch(job)
+    except (NoModelError, ConfigError, SessionDataError, FileExistsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, value in summary.items():
+        print(f"{name.replace('_', ' '):<26} {value}")
+    return 0

@@ -1,0 +1,218 @@
+"""`session-retrieval doctor`: what is installed, what is missing, and how to fix it.
+
+Of the project it imports nothing that needs a package which may be missing, but for click.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from modules.messages.exit_status import describe_exit
+
+PROJECT = Path(__file__).resolve().parents[2]
+FEATURES = {
+    "kubeflow": "compiling, checking and submitting for a cluster",
+    "ann": "the approximate index, index.kind=pq",
+    "gpu": "training on NVIDIA GPUs",
+    "dev": "make test, make lint, make types",
+    "docs": "make docs",
+}
+_SETUP = "python3 environment.py setup"
+_AGAIN = f"make clean-env; {_SETUP}"
+_FREE = 1 << 30  # bytes; a run of the sample leaves a tenth of that, a set-up ten times as much
+_PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
+_TIMEOUT = 300
+# What a run imports before its first node; the last line is what it finds.
+_IMPORTS = """
+import json, modules
+from tfx.orchestration.local import local_dag_runner
+import tensorflow as tf
+names = [device.name for device in tf.config.list_physical_devices()]
+print(json.dumps([name.partition("device:")[2] for name in names]))
+"""
+
+
+class Problem(NamedTuple):
+    """Something without which runs do not work, and how to fix it."""
+
+    what: str
+    fix: str
+
+
+class Part(NamedTuple):
+    """One part of the report."""
+
+    name: str
+    lines: list[str]
+    problems: list[Problem]
+
+
+@click.command(epilog="\b\nExample: session-retrieval doctor --out output/sample")
+@click.option("--out", default=str(PROJECT / "output"), help="folder where runs are to write")
+def command(out: str) -> int:
+    """Say what is installed, what is missing for which feature, and how to fix it."""
+    problems = []
+    for part in (_stack(), _packages(), _extras(), _devices(), check_disk(Path(out).absolute())):
+        first, *more = part.lines
+        print("\n".join([f"{part.name:<10} {first}", *(f"{'':<10} {line}" for line in more)]))
+        problems += part.problems
+    print()
+    for problem in problems:
+        print(f"Problem: {problem.what}\n    fix: {problem.fix}")
+    print("Runs will not work before that." if problems else "All that a run needs is there.")
+    return 1 if problems else 0
+
+
+def _stack() -> Part:
+    """Says which stack this Python belongs to, and whether the system can run it."""
+    stacks = runpy.run_path(str(PROJECT / "bootstrap" / "stacks.py"))
+    version = platform.python_version()
+    found = [stack for stack in stacks["STACKS"].values() if _short(version) in stack.pythons]
+    libc = " ".join(platform.libc_ver()) or "another C library"
+    lines = [
+        f"{found[0].name}, {found[0].tfx}" if found else "none",
+        f"Python {version} in {sys.prefix}",
+        f"{platform.system()} {platform.machine()}, {libc}",
+        f"checkout {PROJECT}",
+    ]
+    if not found:
+        wanted = " or ".join(stack.wanted_python for stack in stacks["STACKS"].values())
+        return Part("Stack", lines, [Problem(f"Python {version} is not {wanted}", _SETUP)])
+    unfit = stacks["unsupported"](found[0])
+    return Part("Stack", lines, [Problem(unfit, "see README.md, Stacks")] if unfit else [])
+
+
+def _short(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _setup() -> dict[str, Any]:
+    return runpy.run_path(str(PROJECT / "setup.py"), run_name="setup")
+
+
+def _lock() -> dict[str, str]:
+    name = "legacy" if sys.version_info < (3, 11) else "current"
+    text = (PROJECT / "requirements" / f"{name}.txt").read_text("utf-8")
+    return dict(_PIN.findall(text))
+
+
+def _packages() -> Part:
+    """Compares what is installed with what a run requires, and with the lock."""
+    lock, shown = _lock(), []
+    for requirement in _here(_setup()["INSTALL_REQUIRES"]):
+        installed = _version(requirement.name) or "missing"
+        locked = lock.get(requirement.name.lower(), installed)
+        more = "" if installed == locked else f" (locked: {locked})"
+        shown.append(f"{requirement.name} {installed}{more}")
+    wrong = _missing(_setup()["INSTALL_REQUIRES"])
+    lines = [", ".join(shown[at : at + 4]) for at in range(0, len(shown), 4)]
+    problems = [Problem(what, _AGAIN) for what in wrong]
+    return Part("Packages", lines, problems)
+
+
+def _here(requirements: Iterable[str], extra: str = "") -> Iterator[Any]:
+    """Yields the requirements that hold for this Python and system."""
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            yield requirement
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _missing(requirements: Iterable[str], extra: str = "") -> list[str]:
+    """Returns a line per requirement that nothing installed meets, those of its extras too."""
+    found = []
+    for requirement in _here(requirements, extra):
+        version = _version(requirement.name)
+        if version is None:
+            found.append(f"{requirement.name} is not installed")
+        elif not requirement.specifier.contains(version, prereleases=True):
+            found.append(f"{requirement.name} is {version}, needs {requirement.specifier}")
+        for name in requirement.extras if version else ():
+            brought = importlib.metadata.requires(requirement.name) or []
+            own = set(map(str, _here(brought)))
+            more = (line for line in map(str, _here(brought, name)) if line not in own)
+            found += _missing(more, name)
+    return found
+
+
+def _extras() -> Part:
+    """Says which extras are whole, and what each missing one would enable."""
+    lines = []
+    for name, requirements in _setup()["EXTRAS_REQUIRE"].items():
+        for_what = FEATURES[name]
+        wrong = _missing(requirements)
+        how = f"missing: {_SETUP} --extra {name}" if wrong else "installed"
+        lines.append(f"{name:<9} {for_what}: {how}")
+    return Part("Extras", lines, [])
+
+
+def _devices() -> Part:
+    """Imports TFX and TensorFlow as a run does, and lists the devices; a crash ends that alone."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _IMPORTS],
+            cwd=PROJECT,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        what = f"importing TFX and TensorFlow took more than {_TIMEOUT} s"
+        return Part("Devices", ["unknown"], [Problem(what, "run it on a less busy machine")])
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        what = f"importing TFX and TensorFlow {describe_exit(done.returncode)}: {last}"
+        return Part("Devices", ["unknown"], [Problem(what, _AGAIN)])
+    devices = json.loads(done.stdout.splitlines()[-1])
+    lines = [", ".join(devices)]
+    if not any(device.startswith("GPU") for device in devices) and _has_nvidia_driver():
+        lines.append(f"an NVIDIA driver is there, but no GPU is found: {_SETUP} --extra gpu")
+    return Part("Devices", lines, [])
+
+
+def _has_nvidia_driver() -> bool:
+    try:
+        return bool(ctypes.CDLL("libcuda.so.1"))
+    except OSError:
+        return False
+
+
+def check_disk(out: Path) -> Part:
+    """Says how much can be written where runs write, and where environments are."""
+    lines, problems = [], []
+    for place in dict.fromkeys((out, PROJECT / ".venv")):
+        there = next(folder for folder in (place, *place.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        lines.append(f"{free / (1 << 30):,.1f} GiB free for {place}")
+        if place != out:
+            continue
+        fix = f"name another folder, OUT=folder or --out folder, than {place}"
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            problems.append(Problem(f"{there} cannot be written to", fix))
+        elif free < _FREE:
+            problems.append(Problem(f"less than {_FREE >> 30} GiB is free for {place}", fix))
+    return Part("Disk", lines, problems)

@@ -1,0 +1,72 @@
+"""The group of all subcommands; each is imported when it is called or listed."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+from collections.abc import Sequence
+
+import click
+
+PROGRAM = "session-retrieval"
+COMMANDS = (
+    "run",
+    "recommend",
+    "batch",
+    "serve",
+    "refresh",
+    "report",
+    "history",
+    "compile",
+    "check",
+    "submit",
+    "doctor",
+)
+
+
+class LazyGroup(click.Group):
+    """Finds `command` in the file of a subcommand's name."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Returns the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        """Imports a subcommand; returns None for an unknown name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pipeline.cli.{name}").command
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 100,
+    },
+    epilog=f"\b\nExample: {PROGRAM} run --preset sample",
+)
+def cli() -> None:
+    """Session-based retrieval: train, evaluate and serve a recommender of next items."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a subcommand.
+
+    Args:
+      arguments: words of the command line; None for this process's.
+
+    Returns:
+      The exit status: the subcommand's own, 2 for a command line that is not usable.
+    """
+    try:
+        words = None if arguments is None else list(arguments)
+        return int(cli.main(words, prog_name=PROGRAM, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("\nStopped.", err=True)
+        return 128 + signal.SIGINT

@@ -1,0 +1,131 @@
+"""What subcommands have in common: values of options, and which model or run is meant."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modules.files.folders import local_folder
+from modules.messages.quoting import quote
+from pipeline import config
+from pipeline.cluster.parameter_values import assignment
+from serving.pushed_models import newest_model
+
+
+class Value(click.ParamType[Any]):
+    """A value that a function reads from text; the message of its ValueError is shown."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """Keeps the function.
+
+        Args:
+          name: shown in the help in place of the value.
+          read: takes the text of the command line.
+        """
+        self.name, self._read = name, read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Reads text; a default that is already a value stays."""
+        try:
+            return self._read(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def number(low: float, high: float, must_be: str, kind: Callable[[str], float] = int) -> Value:
+    """Returns the kind of a number within two bounds; the message says what it must be."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = float("nan")
+        if low <= value <= high:
+            return value
+        raise ValueError(f"must be {must_be}, got {quote(text)}")
+
+    return Value("number", read)
+
+
+def between(low: int, high: int) -> Value:
+    """Returns the kind of a whole number from `low` to `high`."""
+    return number(low, high, f"between {low} and {high}")
+
+
+FOLDER = Value("folder", local_folder)
+FILE = Value("file", local_folder)
+PATH = Value("file", Path)
+
+out_option = click.option("--out", type=FOLDER, help="OUT folder of a run  [default: output/*]")
+model_option = click.option("--model", type=FOLDER, help="folder of a SavedModel")
+overrides_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="'SECTION.KEY=VALUE ...'",
+    help="overrides of single values; repeatable",
+)
+parameter_option = click.option(
+    "--parameter",
+    "parameters",
+    type=Value("name=value", assignment),
+    multiple=True,
+    help="value of a runtime parameter; repeatable",
+)
+
+
+def example(text: str) -> dict[str, Any]:
+    """Returns the settings of a command that ends its help with an example."""
+    return {"epilog": f"\b\nExample: session-retrieval {text}"}  # \b: lines stay as they are
+
+
+def check_one(**places: object) -> None:
+    """Looks whether at most one of the named options is given.
+
+    Raises:
+      click.UsageError: several are.
+    """
+    given = [f"--{name}" for name, value in places.items() if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one of them")
+
+
+def outs(out: Path | None) -> list[Path]:
+    """Returns the named output folder, else all of the checkout."""
+    return [out] if out else sorted((config.PROJECT / "output").glob("*"))
+
+
+def newest_out(out: Path | None, file: str) -> Path:
+    """Returns the named output folder, else the one whose file of a name was written last.
+
+    Raises:
+      click.ClickException: there is none.
+    """
+    found = [folder / file for folder in outs(out) if (folder / file).is_file()]
+    if not found:
+        places = ", ".join(map(str, outs(out))) or "output/*"
+        raise click.ClickException(
+            f"No {file} in {places}: no run has got so far there. `make run` makes one; give the "
+            "same OUT to both."
+        )
+    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+
+def find_model(model: Path | None, out: Path | None) -> Path:
+    """Returns the named model, else the newest pushed one.
+
+    Raises:
+      NoModelError: none has been pushed.
+    """
+    return model or newest_model(folder / "pushed" for folder in outs(out))
+
+
+def quieten() -> None:
+    """Keeps back what TensorFlow and other libraries print while they load."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")

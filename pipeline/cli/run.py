@@ -1,0 +1,158 @@
+"""`session-retrieval run`: registers and runs the pipeline with TFX's command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modules.config.overrides import split_overrides
+from modules.files.folders import output_folder
+from modules.files.metadata_file import check_metadata_file
+from pipeline.cli.options import example, overrides_option
+from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
+from pipeline.data_files import DataPaths, describe_tail
+from pipeline.run import launch
+from pipeline.run.lock import STARTING, BusyError, exclusive
+from pipeline.run.progress import DAMAGED, FAILED
+from pipeline.run.summary_file import SUMMARY_FILE
+from pipeline.run.tfx_cli import PROMPT
+
+
+def configure(
+    *,
+    preset: str | None,
+    data: str | None,
+    train: str | None,
+    eval: str | None,
+    test: str | None,
+    overrides: Sequence[str],
+    out: str | None,
+) -> tuple[Config, Path]:
+    """Returns the checked configuration and the output folder.
+
+    Raises:
+      ConfigError: the configuration is not usable, or needs a package that is not there.
+      ValueError: the overrides cannot be split, or a run cannot work in the output folder.
+    """
+    paths = DataPaths(data, train, eval, test)
+    parts = [part for text in overrides for part in split_overrides(text)]
+    config = load_config(choose_preset(preset, paths), parts, paths)
+    launch.check_packages(config)
+    return config, output_folder(out or launch.default_out(config.name))
+
+
+def prepare(config: Config, out: Path) -> None:
+    """Puts all that a run needs into the output folder.
+
+    Raises:
+      BusyError: another run uses the output folder.
+      MetadataFileError: what earlier runs left there is broken.
+    """
+    with exclusive(out):
+        check_metadata_file(Paths.under(out).metadata)
+        launch.save_config(config, out)
+        if launch.make_sample_if_missing(config):
+            print(f"Made the bundled sample data in {config.data.folder}", flush=True)
+    if cut := describe_tail(config.data):
+        print(cut, flush=True)
+
+
+class Screen:
+    """Shows TFX's commands and what the pipeline prints; what TFX says before that is chatter."""
+
+    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
+
+    def __init__(self) -> None:
+        """Shows nothing yet."""
+        self.shown = ""
+        self._waiting = ""
+        self._has_started = False
+
+    def show(self, text: str) -> None:
+        """Writes text on: commands at once, all else from the pipeline's first words."""
+        if not self._has_started:
+            text = self._without_chatter(self._waiting + text)
+        self.shown += text
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def _without_chatter(self, text: str) -> str:
+        start = self._FIRST_WORDS.search(text)
+        self._has_started = bool(start)
+        chatter, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
+        *lines, self._waiting = chatter.split("\n")
+        commands = [f"{line}\n" for line in lines if line.startswith((PROMPT, DAMAGED))]
+        return "".join([*commands, rest])
+
+
+def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
+    """Registers the pipeline where needed and runs it; returns the exit status."""
+    try:
+        log, screen = launch.new_log(out), Screen()
+        Path(environment[launch.HOME_VARIABLE]).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(_not_writable(error), file=sys.stderr)
+        return 2
+    commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
+    status = launch.call_tfx(commands, environment, log, screen.show)
+    if status:
+        print(launch.failure_text(screen.shown, log, status), flush=True)
+        return 1
+    print(f"\nSummary: {out / SUMMARY_FILE}\nLog:     {log}")
+    return 0
+
+
+def _not_writable(error: OSError) -> str:
+    return f"Cannot write the outputs of a run: {error}. Name another folder with OUT=folder."
+
+
+def execute_until_stopped(config: Config, out: Path) -> int:
+    """Runs the pipeline; being stopped, or no longer read, is told by the exit status."""
+    try:
+        return execute(config, out, launch.child_environment(os.environ, out))
+    except KeyboardInterrupt:
+        print("\nStopped. Re-run the same command to resume.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return 128 + signal.SIGPIPE
+
+
+def _stop(number: int, _: object) -> None:
+    """Ends the run as an exception does, so that the processes below it end too."""
+    sys.exit(128 + number)
+
+
+@click.command(**example("run --preset sample --set trainer.seed=7"))
+@click.option("--preset", help="name of a preset, or path of a YAML file of that form")
+@click.option("--data", help="folder with files of the preset's names")
+@click.option("--train", help="train file or pattern, in place of the preset's")
+@click.option("--eval", help="eval file or pattern, in place of the preset's")
+@click.option("--test", help="test file or pattern, in place of the preset's")
+@overrides_option
+@click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+def command(**options: Any) -> int:
+    """Run the whole pipeline: click logs in, a pushed model and a summary out."""
+    signal.signal(signal.SIGTERM, _stop)
+    # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.ExitStack() as held:
+        try:
+            config, out = configure(**options)
+            held.enter_context(exclusive(out, STARTING))
+            prepare(config, out)
+        except (ConfigError, ValueError, BusyError) as error:
+            print(error, file=sys.stderr)
+            return 2
+        except OSError as error:
+            print(_not_writable(error), file=sys.stderr)
+            return 2
+        return execute_until_stopped(config, out)

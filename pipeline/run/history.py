@@ -1,0 +1,66 @@
+"""The runs of an output folder as a table, from ML Metadata and the verdicts of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.evaluation.metrics import headline_names
+from modules.evaluation.rank_table import CANDIDATE
+from pipeline.run.console_summary import format_table
+from pipeline.run.gate_summary import read_verdict
+from pipeline.run.mlmd import RunRecord, read_runs
+
+_METRICS = headline_names(steps=("all",))
+
+
+def format_history(metadata: Path) -> str:
+    """Returns a line per run, the newest last, below a header.
+
+    Args:
+      metadata: SQLite file of ML Metadata.
+
+    Raises:
+      MetadataFileError: the file cannot be used.
+    """
+    header = ("Run", "ran", "cached", "blessed", *_METRICS, "pushed")
+    rows = [_row(run) for run in read_runs(metadata)]
+    return format_table([header, *reversed(rows)], left=(0, len(header) - 1))
+
+
+def _row(run: RunRecord) -> tuple[str, ...]:
+    verdict = _verdict(run)
+    metrics = verdict["metrics"][CANDIDATE] if verdict else {}
+    values = [metrics.get(name) for name in _METRICS]
+    return (
+        run.run_id,
+        str(len(run.ran())),
+        str(len(run.cached())),
+        "-" if verdict is None else "yes" if verdict["blessed"] else "no",
+        *("-" if value is None else f"{value:.4f}" for value in values),
+        _pushed(run, verdict),
+    )
+
+
+def _verdict(run: RunRecord) -> Mapping[str, Any] | None:
+    """Reads what the gate decided; None where it did not run, or its artifact is gone."""
+    artifact = run.output("verdict")
+    try:
+        return read_verdict(artifact.uri) if artifact else None
+    except (OSError, ValueError):
+        return None
+
+
+def _pushed(run: RunRecord, verdict: Mapping[str, Any] | None) -> str:
+    """Returns the version that was pushed, or why none was."""
+    if folder := run.pushed_folder():
+        return Path(folder).name
+    if failed := [name for name, node in run.nodes.items() if node.state == "FAILED"]:
+        return f"nothing: {', '.join(sorted(failed))} failed"
+    if verdict and not verdict["blessed"]:
+        first, *more = verdict["reasons"]
+        return f"nothing: {first}" + (f" and {len(more)} more reasons" if more else "")
+    if "Pusher" in run.nodes:
+        return "nothing: the serving check failed"
+    return "nothing: the run ended early"

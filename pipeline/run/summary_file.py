@@ -1,0 +1,30 @@
+"""The file that holds the summary of an output folder's newest run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+SUMMARY_FILE = "summary.json"
+
+
+def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
+    """Writes `summary.json`, whole or not at all, and returns its path."""
+    file = out / SUMMARY_FILE
+    scratch = out / f".{SUMMARY_FILE}.new"
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.replace(file)
+    return file
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """Returns the summary of the run before, empty if there is none that can be read."""
+    try:
+        summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}

@@ -1,0 +1,79 @@
+"""The table of an output folder's runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modules.evaluation.metrics import headline_names
+from modules.gate.checks import FILE_NAME
+from pipeline.cli.main import main
+from tests.metadata_store import CACHED, COMPLETE, FAILED, Store
+
+
+def _verdict(folder: Path, value: float | None, *reasons: str) -> dict[str, str]:
+    folder.mkdir(parents=True)
+    metrics = {"candidate": dict.fromkeys(headline_names(), value)}
+    verdict = {"blessed": not reasons, "reasons": list(reasons), "metrics": metrics}
+    (folder / FILE_NAME).write_text(json.dumps(verdict), "utf-8")
+    return {"uri": str(folder)}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "metadata.sqlite")
+    good = _verdict(tmp_path / "1", 0.4569)
+    store.node("run-1", "shop.Trainer", COMPLETE, model={})
+    store.node("run-1", "shop.ModelGate", COMPLETE, verdict=dict(good))
+    pushed = {"pushed": 1, "pushed_destination": "/p/1795672257"}
+    store.node("run-1", "shop.Pusher", COMPLETE, pushed_model=pushed)
+    bad = _verdict(tmp_path / "2", None, "recall fell", "mrr fell", "coverage fell")
+    store.node("run-2", "shop.Trainer", CACHED, model={})
+    store.node("run-2", "shop.ModelGate", COMPLETE, verdict=bad)
+    store.node("run-2", "shop.Pusher", COMPLETE, pushed_model={"pushed": 0})
+    store.node("run-3", "shop.Trainer", FAILED)
+    store.node("run-4", "shop.Trainer", COMPLETE, model={})
+    store.node("run-5", "shop.ModelGate", COMPLETE, verdict=dict(good))
+    store.node("run-5", "shop.Pusher", COMPLETE, pushed_model={"pushed": 0})
+    return tmp_path
+
+
+def test_a_line_per_run_says_what_became_of_the_model(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["history", "--out", str(out)]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    names = ["Run", "ran", "cached", "blessed", *headline_names(steps=("all",)), "pushed"]
+    assert header.split() == names
+    values, none = ["0.4569"] * 4, ["-"] * 4
+    assert [row.split(maxsplit=8) for row in rows] == [
+        ["run-1", "3", "0", "yes", *values, "1795672257"],
+        ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more reasons"],
+        ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
+        ["run-4", "1", "0", "-", *none, "nothing: the run ended early"],
+        ["run-5", "2", "0", "yes", *values, "nothing: the serving check failed"],
+    ]
+
+
+def test_a_verdict_that_is_gone_leaves_the_rest_of_the_line(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(out / "1")
+    (out / "2" / FILE_NAME).write_text("{", "utf-8")
+    assert main(["history", "--out", str(out)]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines()]
+    assert rows[1] == ["run-1", "3", "0", *["-"] * 5, "1795672257"]
+    assert rows[2][3] == "-"
+
+
+def test_metadata_that_cannot_be_read_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["history", "--out", str(tmp_path)]) == 1
+    assert f"No metadata.sqlite in {tmp_path}" in capsys.readouterr().err
+    (tmp_path / "metadata.sqlite").write_text("no database")
+    assert main(["history", "--out", str(tmp_path)]) == 1
+    assert "cannot be used: SQLite says:" in capsys.readouterr().err
