@@ -23,7 +23,7 @@ from components.report.node import Report
 from components.report.templates import template_digest
 from components.schema_import.node import ImportSchemaGen
 from components.serving_validator.node import ServingValidator
-from components.session_example_gen.component import SessionExampleGen
+from components.session_example_gen.node import SessionExampleGen
 from modules.config.index import NONE
 from modules.config.parsing import to_plain
 from pipeline.code_fingerprint import PROJECT, file_digest

@@ -79,44 +79,40 @@ def _sessions_read(counts: Counts, split: str) -> int:
     return sum(counts.get(f"{name}.sessions", 0) for name in names)
 
 
+def _portion(
+    option: str, split: str, part: int, total: int, words: str, hint: str, notable: float = 0
+) -> _Finding:
+    """Measures the share of a split's sessions that something is true of."""
+    sentence = f"{_of(part, total)} {words}"
+    return _Finding(option, split, _share(part, total), notable, sentence, hint)
+
+
 def _shared(counts: Counts, early: str, late: str) -> Iterator[_Finding]:
-    total = _sessions_read(counts, late)
-    fewer = min(total, _sessions_read(counts, early))
+    total, other = _sessions_read(counts, late), _sessions_read(counts, early)
     copied = counts.get(f"{late}.sessions_copied_from.{early}", 0)
+    words = f"are in the files of split {early} too, with the same items and times"
+    hint = (
+        f"split {late} must be new to a model of split {early}: remove them from one of the files"
+    )
+    found = _portion("max_copied_sessions", late, copied, total, words, hint)
+    # Of the smaller split: a file is a copy of another whichever of them holds more.
+    yield found._replace(value=_share(copied, min(total, other)))
     shared = counts.get(f"{late}.sessions_also_in.{early}", 0)
-    yield _Finding(
-        "max_copied_sessions",
-        late,
-        _share(copied, fewer),
-        0,
-        f"{_of(copied, total)} are in the files of split {early} too, with the same items and "
-        "times",
-        f"split {late} must be new to a model of split {early}: remove them from one of the files",
-    )
-    yield _Finding(
-        "max_shared_sessions",
-        late,
-        _share(shared, total),
-        0,
-        f"{_of(shared, total)} have an id that is in the files of split {early} too",
-        "sessions that were cut in two, or ids that were used again",
-    )
+    words = f"have an id that is in the files of split {early} too"
+    hint = "sessions that were cut in two, or ids that were used again"
+    yield _portion("max_shared_sessions", late, shared, total, words, hint)
 
 
 def _overlap(counts: Counts, early: str, late: str, source: str) -> _Finding:
-    total = counts[f"{late}.sessions"]
     before = counts.get(f"{late}.sessions_before_end_of.{early}", 0)
-    end = counts.get(f"{early}.last_start", 0)
-    return _Finding(
-        "max_time_overlap",
-        late,
-        _share(before, total),
-        0.01,
-        f"{_of(before, total)} start before the last session in the files of split {source} does "
-        f"({_day(end)})",
+    end = _day(counts.get(f"{early}.last_start", 0))
+    words = f"start before the last session in the files of split {source} does ({end})"
+    hint = (
         "a model serves sessions that are later than those it learned from, so split "
-        f"{late} should be later too",
+        f"{late} should be later too"
     )
+    total = counts[f"{late}.sessions"]
+    return _portion("max_time_overlap", late, before, total, words, hint, notable=0.01)
 
 
 def _gap(counts: Counts, before: list[str], late: str) -> _Finding:
@@ -142,30 +138,19 @@ def _implausible(counts: Counts, split: str) -> _Finding:
     total = counts[f"{split}.sessions"]
     old = counts.get(f"{split}.sessions_before_1990", 0)
     future = counts.get(f"{split}.sessions_in_future", 0)
-    first, last = counts.get(f"{split}.first_start", 0), counts.get(f"{split}.last_start", 0)
-    return _Finding(
-        "max_implausible_times",
-        split,
-        _share(old + future, total),
-        0,
-        f"{_of(old, total)} start before 1990 and {future:,} later than tomorrow, of all from "
-        f"{_day(first)} to {_day(last)}",
-        "rows of a wrong clock, or another unit of time (sessions.time_unit)",
-    )
+    first, last = (_day(counts.get(f"{split}.{end}_start", 0)) for end in ("first", "last"))
+    words = f"start before 1990 and {future:,} later than tomorrow, of all from {first} to {last}"
+    hint = "rows of a wrong clock, or another unit of time (sessions.time_unit)"
+    found = _portion("max_implausible_times", split, old, total, words, hint)
+    return found._replace(value=_share(old + future, total))
 
 
 def _tied(counts: Counts, split: str) -> _Finding:
     total = counts[f"{split}.sessions"]
     tied = counts.get(f"{split}.sessions_beyond_fraction", 0)
-    return _Finding(
-        "max_tied_sessions",
-        split,
-        _share(tied, total),
-        0.1,
-        f"{_of(tied, total)} are in this split only because they start in the same millisecond as "
-        "its first one",
-        f"do the times hold dates only? Give {split.upper()}=path (data.{split}) as a file",
-    )
+    words = "are in this split only because they start in the same millisecond as its first one"
+    hint = f"do the times hold dates only? Give {split.upper()}=path (data.{split}) as a file"
+    return _portion("max_tied_sessions", split, tied, total, words, hint, notable=0.1)
 
 
 def _share(part: int, total: int) -> float:

@@ -18,7 +18,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator.node import BaselineEvaluator
-from components.session_example_gen.component import SessionExampleGen
+from components.session_example_gen.node import SessionExampleGen
 from modules.baselines.registry import evaluate_baseline, make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
 from modules.config.sessions import SessionOptions

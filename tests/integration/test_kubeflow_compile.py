@@ -18,7 +18,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
-from components.session_example_gen.executor import tail_options
+from components.session_example_gen.node import read_settings
 from modules.config.data import TailOptions
 from pipeline.config import Paths, load_config
 from pipeline.pipeline import create_pipeline
@@ -92,7 +92,7 @@ def test_one_file_is_enough_on_a_cluster() -> None:
     properties = nodes["SessionExampleGen"].exec_properties
     splits = json.loads(properties["input_config"])["splits"]
     assert [(split["name"], split["pattern"]) for split in splits] == [("train", "train.tsv")]
-    assert tail_options(properties) == TailOptions(test_days=2)
+    assert read_settings(properties).tail == TailOptions(test_days=2)
 
 
 def test_every_container_asks_for_its_resources_example_gen_too(compiled: dict[str, str]) -> None:

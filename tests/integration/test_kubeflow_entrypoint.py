@@ -281,7 +281,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
     from tfx.proto import example_gen_pb2
 
-    from components.session_example_gen.component import SessionExampleGen
+    from components.session_example_gen.node import SessionExampleGen
     from modules.config.sessions import SessionOptions
 
     splits = [
@@ -299,7 +299,7 @@ def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
     driver = "components.session_example_gen.driver.SessionFilesDriver"
     with _log(pod, message, "2.17"):
         arguments = _arguments("", message, FLAG, encode(bindings), own=("examples",))
-        arguments[1] = "components.session_example_gen.executor.SessionExampleGenExecutor"
+        arguments[1] = "components.session_example_gen.node.SessionExampleGenExecutor"
         arguments[-1] = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
         assert entrypoint.main([*arguments, "--driver_class_path", driver]) == 0
     output = json.loads(Path(message["outputs"]["outputFile"]).read_text("utf-8"))

@@ -14,7 +14,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.session_example_gen.component import SessionExampleGen
+from components.session_example_gen.node import SessionExampleGen
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.sessions.click_log import REJECT_REASONS

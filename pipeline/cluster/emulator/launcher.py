@@ -11,7 +11,6 @@ import dataclasses
 import filecmp
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from modules.messages.exit_status import describe_exit
 from pipeline.cluster.emulator.executor_message import (
     LOGS,
     Node,
@@ -126,7 +126,7 @@ def _run_process(
     if status:
         lines = kept.read_text("utf-8", "replace").splitlines()[-_TAIL:]
         tail = "\n".join(f"  {line}" for line in lines)
-        ending = f"{node.name} {_ending(status)}; nothing of it but its log was kept"
+        ending = f"{node.name} {describe_exit(status)}; nothing of it but its log was kept"
         raise NodeFailedError(f"{ending}.{lost}\n{tail}\nWhole log: {kept}")
     if lost:
         raise BackendError(f"{node.name} ended well.{lost}")
@@ -172,14 +172,6 @@ def _log_loss(kept: Path, published: Path | None) -> str:
         f" {published}, which the launcher holds open as the node's log, {what}: KFP's interface "
         "would show no log of this node, or a wrong one"
     )
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"failed with exit status {status}"
-    name = signal.Signals(-status).name
-    hint = ", as a pod is that exceeds its memory" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
 
 
 def _publish(node: Node, outputs: Json, file: str, store: Store, pod_root: Path) -> None:

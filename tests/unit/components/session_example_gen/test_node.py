@@ -8,9 +8,8 @@ import pytest
 from tfx.proto import example_gen_pb2
 
 from components.session_example_gen import driver
-from components.session_example_gen.component import SessionExampleGen
 from components.session_example_gen.driver import files_digest
-from components.session_example_gen.executor import sessions_options, tail_options
+from components.session_example_gen.node import SessionExampleGen, read_settings
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
@@ -200,7 +199,7 @@ def test_properties_are_complete_and_the_report_survives_its_file():
 def test_options_travel_with_the_component():
     options = SessionOptions(max_session_length=50, eval_hours=1.5, delimiter=";")
     node = SessionExampleGen("/data", input_config(train="a.tsv"), options, "digest")
-    assert sessions_options(node.exec_properties) == options
+    assert read_settings(node.exec_properties).sessions == options
     again = SessionExampleGen("/data", input_config(train="a.tsv"), options, "digest")
     other = SessionExampleGen("/data", input_config(train="a.tsv"), options, "changed")
     config = "custom_config"
@@ -228,7 +227,7 @@ def test_input_splits_that_cannot_be_used_are_named(splits, message):
 def test_the_cut_of_test_travels_and_needs_train_alone():
     tail = TailOptions(test_days=2)
     node = SessionExampleGen("/data", input_config(train="a.tsv"), SessionOptions(), tail=tail)
-    assert tail_options(node.exec_properties) == tail
+    assert read_settings(node.exec_properties).tail == tail
     for other in ("eval", "test"):
         with pytest.raises(ValueError, match=rf"train alone, got \['{other}'\] too"):
             SessionExampleGen(

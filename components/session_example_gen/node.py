@@ -1,0 +1,196 @@
+"""SessionExampleGen: its interface, what goes into its cache key, and its executor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from google.protobuf import any_pb2, wrappers_pb2
+from tfx import types
+from tfx.components.example_gen import component as example_gen
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor, executor_spec
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.session_example_gen import driver, file_copies
+from modules.config.data import TailOptions
+from modules.config.sessions import SessionOptions
+from modules.ingest import beam_sessions, input_files, output_files
+from modules.ingest import counts as ingest_counts
+from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import SPLITS
+
+
+class Settings(NamedTuple):
+    """What the component packs into its custom config.
+
+    Attributes:
+      sessions: how rows are read and which sessions are kept.
+      tail: how much of train becomes split test.
+      kept_rejects: file that gets bad rows when the input stops the run, "" for none.
+    """
+
+    sessions: SessionOptions
+    tail: TailOptions
+    kept_rejects: str = ""
+
+
+class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
+    """Writes one tf.Example per session, the rows that cannot be used, and the counts.
+
+    TFX's base for ExampleGens reads every split by itself and names the output splits after the
+    input's; the eval cut needs all of them in one graph. Files and formats are TFX's.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Checks the input, runs the Beam graph, keeps its counts on the artifact.
+
+        Raises:
+          SessionDataError: the input is not fit for use.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        options, tail, kept_rejects = read_settings(exec_properties)
+        inputs = _find_input(exec_properties, options)
+        file_copies.check_copies(inputs)
+        outputs = beam_sessions.output_splits([split.name for split in inputs], tail)
+        examples.split_names = artifact_utils.encode_split_names(outputs)
+        output_files.prepare(examples.uri, outputs)
+        with self._make_beam_pipeline() as pipeline:
+            result = pipeline | beam_sessions.SessionsFromFiles(inputs, options, tail=tail)
+            _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
+            _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
+            _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
+        counted = output_files.read_report(examples.uri)
+        try:
+            ingest_counts.check_report(counted, inputs, outputs, options, tail)
+        except SessionDataError as error:
+            kept = output_files.keep_rejects(examples.uri, kept_rejects)
+            raise SessionDataError(f"{error}{kept}") from error
+        output_files.finish(examples.uri)
+        for name, count in ingest_counts.artifact_properties(
+            counted.counts, inputs, outputs
+        ).items():
+            examples.set_int_custom_property(name, count)
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(
+            examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+        )
+
+
+def _find_input(
+    exec_properties: dict[str, Any], options: SessionOptions
+) -> list[input_files.InputSplit]:
+    input_config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config
+    )
+    input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    return input_files.find_input(input_base, input_config, options)
+
+
+def read_settings(exec_properties: dict[str, Any]) -> Settings:
+    """Reads what the component packed into its custom config."""
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
+    packed = wrappers_pb2.StringValue()
+    config.custom_config.Unpack(packed)
+    values = json.loads(packed.value)
+    sessions, tail = SessionOptions(**values["sessions"]), TailOptions(**values["tail"])
+    return Settings(sessions, tail, values.get("kept_rejects", ""))
+
+
+class SessionExampleGen(example_gen.FileBasedExampleGen):
+    """Reads click logs by file pattern and writes one tf.Example per session.
+
+    Outputs `examples` with the splits `train`, `eval` and, where the input has it or it is cut from
+    train, `test`. See README.md beside this file for the features, the files and the counts that
+    the artifact carries.
+    """
+
+    DRIVER_CLASS = driver.SessionFilesDriver
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(SessionExampleGenExecutor)
+
+    def __init__(
+        self,
+        input_base: str,
+        input_config: example_gen_pb2.Input,
+        sessions: SessionOptions,
+        source_digest: str = "",
+        kept_rejects: str = "",
+        tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+    ) -> None:
+        """Builds the component.
+
+        Args:
+          input_base: folder that relative patterns of `input_config` start from.
+          input_config: splits named train, eval (optional) and test (optional), each with a file
+            pattern; `{SPAN}` and `{VERSION}` work as in every TFX ExampleGen.
+          sessions: how rows are read and which sessions are kept.
+          source_digest: digest of the code that the result depends on; a new one gives a new
+            cache key.
+          kept_rejects: file that gets all bad rows when the input stops the run, since TFX deletes
+            the artifact then; "" for none.
+          tail: how much of the end of train becomes split test, where the input has neither eval
+            nor test.
+
+        Raises:
+          ValueError: the splits or the options cannot be used; the message names all problems.
+        """
+        problems = _split_problems(input_config) + sessions.problems() + tail.problems()
+        problems += _tail_problems(input_config, tail)
+        if problems:
+            raise ValueError("SessionExampleGen cannot be built:\n" + "\n".join(problems))
+        super().__init__(
+            input_base=input_base,
+            input_config=input_config,
+            # Empty: the executor names the output splits, TFX shall not split by hash.
+            output_config=example_gen_pb2.Output(),
+            custom_config=_pack(Settings(sessions, tail, kept_rejects), source_digest),
+        )
+
+
+def _split_problems(input_config: example_gen_pb2.Input) -> list[str]:
+    names = [split.name for split in input_config.splits]
+    problems = [
+        f"input split {split.name!r} must have a file pattern"
+        for split in input_config.splits
+        if not split.pattern
+    ]
+    if "train" not in names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
+        problems.append(
+            f"input splits must be train, and eval and test where wanted, each once, got {names}"
+        )
+    return problems
+
+
+def _tail_problems(input_config: example_gen_pb2.Input, tail: TailOptions) -> list[str]:
+    given = [split.name for split in input_config.splits if split.name != "train"]
+    if not (tail and given):
+        return []
+    return [f"{tail} cuts test from train, where the input must have train alone, got {given} too"]
+
+
+def _pack(settings: Settings, source_digest: str) -> example_gen_pb2.CustomConfig:
+    """Packs the settings as JSON text: unlike a Struct it keeps ints, and its bytes are stable."""
+    values = {
+        "sessions": dataclasses.asdict(settings.sessions),
+        "tail": dataclasses.asdict(settings.tail),
+        "source_digest": source_digest,
+        "kept_rejects": settings.kept_rejects,
+    }
+    packed = any_pb2.Any()
+    packed.Pack(wrappers_pb2.StringValue(value=json.dumps(values, sort_keys=True)))
+    return example_gen_pb2.CustomConfig(custom_config=packed)
