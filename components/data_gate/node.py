@@ -42,7 +42,7 @@ class DataGateError(Exception):
                 [
                     "The data gate stopped the run, nothing was trained:",
                     *lines,
-                    f"Mend the data; or, if they are as they should be, relax {keys} in the "
+                    f"Fix the data; or, if they are as they should be, relax {keys} in the "
                     "preset or by an override.",
                 ]
             )

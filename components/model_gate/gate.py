@@ -53,7 +53,7 @@ class Inputs:
 
 
 class Gate:
-    """One candidate before its judges."""
+    """The decision about one candidate."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Gate:
         evaluation: EvaluationOptions,
         fit_splits: list[str],
     ) -> None:
-        """Sets what is judged and by what."""
+        """Sets what is evaluated and by what."""
         self._inputs, self._options, self._evaluation = inputs, options, evaluation
         self._fit_splits = fit_splits
         self._bounds = slice_bounds(evaluation, options)
@@ -75,7 +75,7 @@ class Gate:
         tally = RecommendationStats(history, slice_names(self._bounds))
         try:
             model = Model(self._inputs.model)
-            table = self._judge_candidate(model, history)
+            table = self._rank_candidate(model, history)
             self._recommend(model, tally, table)
         except UnusableModelError as error:
             reason = f"the candidate {error}"
@@ -111,7 +111,7 @@ class Gate:
         )
         return item_history((batch.items, batch.times) for batch in batches)
 
-    def _judge_candidate(self, model: Model, history: ItemHistory) -> RankTable:
+    def _rank_candidate(self, model: Model, history: ItemHistory) -> RankTable:
         table = judge(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
         self._checks.append(verdict.agreement_check(table, metrics))

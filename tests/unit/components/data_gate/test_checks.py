@@ -162,7 +162,7 @@ def test_the_error_names_each_failure_and_the_way_out():
     assert lines[0] == "The data gate stopped the run, nothing was trained:"
     assert len(lines) == len(failed) + 2
     assert lines[1].startswith("  split train, item_ids: the largest change of an item's share")
-    assert lines[-1].startswith("Mend the data; or, if they are as they should be, relax checks.")
+    assert lines[-1].startswith("Fix the data; or, if they are as they should be, relax checks.")
     assert "checks.max_item_drift" in lines[-1]
 
 
