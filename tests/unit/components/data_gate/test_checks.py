@@ -1,16 +1,7 @@
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx.types import standard_artifacts
-from tfx.types.channel import Channel
-from tfx.types.experimental import simple_artifacts
 
 from components.data_gate import checks
-from components.data_gate.latest_accepted import (
-    STATISTICS_ID,
-    LatestAcceptedStatistics,
-    accepted_statistics,
-)
-from components.data_gate.node import DataGate, DataGateError
 from modules.config.checks import CheckOptions
 
 SCHEMA = schema_pb2.Schema(
@@ -153,91 +144,3 @@ def test_anomalies_of_the_data_set_as_a_whole_count_too():
     anomalies = {"train": anomalies_pb2.Anomalies(dataset_anomaly_info=info)}
     (check,) = checks.anomaly_checks(anomalies, CheckOptions())
     assert (check.feature, check.verdict) == ("sessions", checks.FAILED)
-
-
-def test_the_error_names_each_failure_and_the_way_out():
-    found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 9}))
-    failed = [check for check in found.values() if check.verdict == checks.FAILED]
-    lines = str(DataGateError(failed)).splitlines()
-    assert lines[0] == "The data gate stopped the run, nothing was trained:"
-    assert len(lines) == len(failed) + 2
-    assert lines[1].startswith("  split train, item_ids: the largest change of an item's share")
-    assert lines[-1].startswith("Fix the data; or, if they are as they should be, relax checks.")
-    assert "checks.max_item_drift" in lines[-1]
-
-
-def artifact_of(artifact_class, number, **properties):
-    artifact = artifact_class()
-    artifact.id = number
-    for name, value in properties.items():
-        artifact.set_int_custom_property(name, value)
-    return artifact
-
-
-def statistics_artifact(folder, number, exist=True):
-    found = artifact_of(standard_artifacts.ExampleStatistics, number)
-    found.uri = str(folder / str(number))
-    if exist:
-        (folder / str(number)).mkdir()
-    return found
-
-
-def resolve(folder, statistics, reports, gone=()):
-    inputs = {
-        "statistics": [statistics_artifact(folder, n, n not in gone) for n in statistics],
-        "report": [
-            artifact_of(simple_artifacts.Metrics, number, **{STATISTICS_ID: of})
-            for number, of in reports
-        ],
-    }
-    found = LatestAcceptedStatistics().resolve_artifacts(None, inputs)
-    return [artifact.id for artifact in found["statistics"]]
-
-
-@pytest.mark.parametrize(
-    ("statistics", "reports", "expected"),
-    [
-        ([], [], []),
-        ([1], [], []),
-        ([1, 3], [(2, 1)], [1]),
-        ([1, 3], [(4, 3), (2, 1)], [3]),
-        ([1, 3], [(5, 1), (4, 3)], [1]),
-        ([1], [(4, 3), (2, 1)], [1]),
-    ],
-)
-def test_the_newest_report_says_which_statistics_were_accepted(
-    tmp_path, statistics, reports, expected
-):
-    assert resolve(tmp_path, statistics, reports) == expected
-
-
-@pytest.mark.parametrize(("gone", "expected"), [([3], [1]), ([1], [3]), ([1, 3], [])])
-def test_statistics_that_are_gone_are_passed_over(tmp_path, gone, expected):
-    assert resolve(tmp_path, [1, 3], [(4, 3), (2, 1)], gone) == expected
-
-
-def test_options_and_digest_are_part_of_the_cache_key():
-    channels = {
-        "statistics": standard_artifacts.ExampleStatistics,
-        "anomalies": standard_artifacts.ExampleAnomalies,
-        "schema": standard_artifacts.Schema,
-    }
-    inputs = {name: Channel(type=artifact_class) for name, artifact_class in channels.items()}
-    nodes = [
-        DataGate(**inputs, options="{}", source_digest="a"),
-        DataGate(**inputs, options="{}", source_digest="b"),
-        DataGate(**inputs, options='{"min_sessions": 2}', source_digest="a"),
-    ]
-    assert len({str(sorted(node.exec_properties.items())) for node in nodes}) == 3
-
-
-def test_the_resolver_feeds_the_gate():
-    previous = accepted_statistics()
-    gate = DataGate(
-        statistics=Channel(type=standard_artifacts.ExampleStatistics),
-        anomalies=Channel(type=standard_artifacts.ExampleAnomalies),
-        schema=Channel(type=standard_artifacts.Schema),
-        options="{}",
-        previous_statistics=previous.outputs["statistics"],
-    )
-    assert gate.inputs["previous_statistics"].producer_component_id == previous.id

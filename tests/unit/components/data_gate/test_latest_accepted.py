@@ -1,0 +1,57 @@
+"""The statistics of the last accepted data are found among all that there are."""
+
+import pytest
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from components.data_gate.latest_accepted import STATISTICS_ID, LatestAcceptedStatistics
+
+
+def artifact_of(artifact_class, number, **properties):
+    artifact = artifact_class()
+    artifact.id = number
+    for name, value in properties.items():
+        artifact.set_int_custom_property(name, value)
+    return artifact
+
+
+def statistics_artifact(folder, number, exist=True):
+    found = artifact_of(standard_artifacts.ExampleStatistics, number)
+    found.uri = str(folder / str(number))
+    if exist:
+        (folder / str(number)).mkdir()
+    return found
+
+
+def resolve(folder, statistics, reports, gone=()):
+    inputs = {
+        "statistics": [statistics_artifact(folder, n, n not in gone) for n in statistics],
+        "report": [
+            artifact_of(simple_artifacts.Metrics, number, **{STATISTICS_ID: of})
+            for number, of in reports
+        ],
+    }
+    found = LatestAcceptedStatistics().resolve_artifacts(None, inputs)
+    return [artifact.id for artifact in found["statistics"]]
+
+
+@pytest.mark.parametrize(
+    ("statistics", "reports", "expected"),
+    [
+        ([], [], []),
+        ([1], [], []),
+        ([1, 3], [(2, 1)], [1]),
+        ([1, 3], [(4, 3), (2, 1)], [3]),
+        ([1, 3], [(5, 1), (4, 3)], [1]),
+        ([1], [(4, 3), (2, 1)], [1]),
+    ],
+)
+def test_the_newest_report_says_which_statistics_were_accepted(
+    tmp_path, statistics, reports, expected
+):
+    assert resolve(tmp_path, statistics, reports) == expected
+
+
+@pytest.mark.parametrize(("gone", "expected"), [([3], [1]), ([1], [3]), ([1, 3], [])])
+def test_statistics_that_are_gone_are_passed_over(tmp_path, gone, expected):
+    assert resolve(tmp_path, [1, 3], [(4, 3), (2, 1)], gone) == expected
