@@ -1,4 +1,4 @@
-# Everything a developer does, one line each: `make help`.
+# All development commands, one line each: `make help`.
 
 # Any Python from 3.9 on; the one that runs the project is looked for by environment.py.
 PYTHON ?= python3
@@ -25,7 +25,7 @@ help:  ## Show this list.
 	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
 	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 
-run: python  ## Run the whole pipeline: session logs in, a pushed model and a summary out.
+run: python  ## Run the whole pipeline: click logs in, a pushed model and a summary out.
 	@$(IN_BASE) session-retrieval run \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
 	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"}
@@ -33,13 +33,13 @@ run: python  ## Run the whole pipeline: session logs in, a pushed model and a su
 test: python  ## Run all tests: unit, integration and end to end.
 	@$(PYTEST) $(ARGS)
 
-test-unit: python  ## Run the fast tests of single functions.
+test-unit: python  ## Run the unit tests.
 	@$(PYTEST) tests/unit $(ARGS)
 
-test-integration: python  ## Run the tests of single components.
+test-integration: python  ## Run the integration tests.
 	@$(PYTEST) tests/integration $(ARGS)
 
-test-e2e: python  ## Run the tests of whole pipelines.
+test-e2e: python  ## Run the end-to-end tests.
 	@$(PYTEST) tests/e2e $(ARGS)
 
 test-damage: python  ## Damage each file of a finished run in turn, and run again (an hour or two).
@@ -53,7 +53,7 @@ lint: python  ## Check style and formatting.
 	@$(IN_DEV) ruff check .
 	@$(IN_DEV) ruff format --check .
 
-format: python  ## Mend style and formatting where that can be done by machine.
+format: python  ## Fix style and formatting where that can be done automatically.
 	@$(IN_DEV) ruff check --fix .
 	@$(IN_DEV) ruff format .
 
@@ -67,10 +67,10 @@ docs: python  ## Build the documentation site in output/site.
 	@$(IN_DOCS) mkdocs build --quiet --strict
 	@echo "Site: output/site/index.html"
 
-env: python  ## Make the environment for development, and say where it is.
+env: python  ## Set up the development environment, and print its path.
 	@$(PYTHON) environment.py setup --extra dev --extra kubeflow
 
-lock: python  ## Resolve both lock files anew (ARGS=--upgrade for newer versions).
+lock: python  ## Resolve both lock files again (ARGS=--upgrade for newer versions).
 	@$(PYTHON) environment.py lock $(ARGS)
 
 doctor: python  ## Say what is installed, what is missing for which feature, and how to fix it.

@@ -72,6 +72,7 @@ EXTRAS_REQUIRE = {
     ],
     # Executes the notebooks and builds the site, `make docs`.
     "docs": [
+        FAISS,
         "ipykernel",
         "jupytext",
         "mkdocs<2",

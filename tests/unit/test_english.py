@@ -1,0 +1,106 @@
+"""Words that only this project used, where a reader expects the field's.
+
+The glossary is in CONTRIBUTING.md. What stands in backticks are names, and not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+# What is looked for, and what to write.
+DIALECT = {
+    r"\bjudg(e|es|ed|ing|ement)\b": "evaluate, evaluation split",
+    r"\bask(s|ed|ing)?\b(?! for\b)": "query, call",
+    r"\bfigures?\b": "metrics, numbers, values",
+    r"\b(is|are|was|were|be) told\b(?! apart\b)": "is reported",
+    r"\bmend(s|ed|ing)?\b": "fix",
+    r"\banew\b": "again",
+    r"\bis (no|none) (valid )?(JSON|base64|number|UTF-8|SavedModel)\b": "is not (a), is not valid",
+    r"\bway out\b|\bcures?\b": "how to fix it, fix",
+    r"\bwhat it reaches\b|\bnot there yet\b": "results; known limitations",
+    r"\bon offer\b|\banother offer\b|\bitems (gone|back)\b": "recommendable items",
+    r"\bone fit\b|\bleft to choose\b": "one training run; model selection",
+    r"\bserving scalars?\b": "score adjustments",
+    r"\bnobody answers\b": "could not connect",
+    r"\bwithout a word\b": "without an error message",
+    r"\bsame command again\b": "re-run the same command",
+    r"\brooms?\b": "packages",
+    r"\bone home\b": "single source of truth",
+    r"\bpeers?\b|\baim(s|ed)?\b": "reference systems; targets",
+    r"\bpart is worth\b": "ablation",
+}
+TEXTS = (
+    *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md"),
+    *("Makefile", "mkdocs.yml", "pipeline/presets/*.yaml"),
+)
+# Messages, docstrings and comments of these are still to be read: add their patterns to `TEXTS`.
+STILL_TO_BE_READ = (
+    *("modules/**/*.py", "components/**/*.py", "pipeline/**/*.py", "serving/**/*.py"),
+    *("kubeflow/*.py", "bootstrap/*.py", "benchmarks/*.py", "*.py"),
+)
+GLOSSARY = re.compile(r"^## Language$.*", re.DOTALL | re.MULTILINE)
+# Rows that are made of the options' sentences, which are code (`modules/config`, not read yet).
+OPTION_ROWS = re.compile(r"^\| `\w+\.\w+` \|.*$", re.MULTILINE)
+
+
+def prose(file: Path) -> str:
+    """Returns a text without its code, line by line where it was."""
+    text = file.read_text("utf-8")
+    if file.name == "CONTRIBUTING.md":
+        text = GLOSSARY.sub("", text)
+    if file.suffix == ".md":
+        text = OPTION_ROWS.sub("", text) if file.name == "configuration.md" else text
+        text = re.sub(
+            r"^```.*?^```$",
+            lambda block: "\n" * block[0].count("\n"),
+            text,
+            flags=re.DOTALL | re.MULTILINE,
+        )
+    if file.parent.name == "notebooks":
+        text = re.sub(r"^(?!# ).*$", "", text, flags=re.MULTILINE)
+    return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "``", text)
+
+
+def dialect(text: str) -> list[str]:
+    """Returns what to change, line by line."""
+    return [
+        f"line {number}: {found[0]!r}, write {better}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for words, better in DIALECT.items()
+        for found in re.finditer(words, line, re.IGNORECASE)
+    ]
+
+
+def files(patterns: tuple[str, ...]) -> list[Path]:
+    """Returns what the patterns name; each must name something."""
+    found = {pattern: sorted(PROJECT.glob(pattern)) for pattern in patterns}
+    assert all(found.values()), found
+    return [file for of_pattern in found.values() for file in of_pattern]
+
+
+@pytest.mark.parametrize("file", files(TEXTS), ids=lambda file: str(file.relative_to(PROJECT)))
+def test_texts_are_in_the_fields_words(file: Path) -> None:
+    assert dialect(prose(file)) == []
+
+
+def test_code_that_is_still_to_be_read_is_there() -> None:
+    assert files(STILL_TO_BE_READ)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The model is judged on split eval", ["judged"]),
+        ("Its Figures are told", ["Figures", "are told"]),
+        ("items that are told apart; one asks for more", []),
+        ("the judged `figures` of\n```\na judge\n```\nasked", ["judged", "asked"]),
+        ("an answer that is no JSON", ["is no JSON"]),
+    ],
+)
+def test_the_dialect_is_found_outside_code(text: str, words: list[str], tmp_path: Path) -> None:
+    (file := tmp_path / "x.md").write_text(text, "utf-8")
+    assert re.findall(r": '(.*?)', write", "\n".join(dialect(prose(file)))) == words
