@@ -11,6 +11,7 @@ from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
 from modules.data import windowing
 from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
+from modules.sessions.feature_names import ITEM_IDS
 from modules.sessions.item_ids import RESERVED_TOKENS
 
 CONTEXT = "context_item_index"
@@ -32,7 +33,7 @@ def preprocessing_fn(
       reshape to `[windows, max_context]`. Items outside the catalogue are left out, as in serving.
     """
     options = from_json(FeatureOptions, custom_config["features"])
-    item_index = _catalogue_index(inputs["item_ids"], options)
+    item_index = _catalogue_index(inputs[ITEM_IDS], options)
     windows = windowing.step_windows if options.targets == "all" else windowing.last_step_window
     context, target = windows(item_index, options.max_context)
     return {CONTEXT: context.to_sparse(), TARGET: target.to_sparse()}

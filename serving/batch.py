@@ -18,7 +18,6 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
-from tensorflow.core.example import example_pb2
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
@@ -27,6 +26,8 @@ from modules.config.sessions import SessionOptions
 from modules.ingest import input_files, output_files
 from modules.ingest.beam_sessions import Batch, SessionsFromFiles
 from modules.ingest.counts import Report, check_report, merge_reports
+from modules.sessions.examples import decode
+from modules.sessions.feature_names import SESSION_ID
 from modules.sessions.sessions import SessionDataError
 from serving.batch_formats import FORMATS, SessionAnswer
 from serving.pushed_models import check_whole
@@ -107,12 +108,8 @@ class Recommend(beam.DoFn):
             for example, ids, scores in zip(part, *columns, strict=True):
                 width = np.count_nonzero(ids != b"")  # fewer where few items are on offer
                 items = ids[:width].tolist()
-                yield SessionAnswer(_session_id(example), items, scores[:width].tolist())
-
-
-def _session_id(example: bytes) -> bytes:
-    features = example_pb2.Example.FromString(example).features.feature
-    return bytes(features["session_id"].bytes_list.value[0])
+                session_id = decode(example)[SESSION_ID].bytes_list.value[0]
+                yield SessionAnswer(session_id, items, scores[:width].tolist())
 
 
 def shard_path(job: BatchJob, shard: int, shards: int) -> str:

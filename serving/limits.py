@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from modules.sessions.feature_names import ITEM_IDS
 from serving.request_values import Array, RequestError
 
 # What signatures without an input k answer for each row.
@@ -114,10 +115,10 @@ def _session_lengths(arrays: Mapping[str, Array]) -> list[int]:
 def _example_length(serialized: bytes) -> int:
     """Returns the items in a serialized tf.Example; of one that cannot be read TensorFlow tells."""
     from google.protobuf.message import DecodeError
-    from tensorflow.core.example import example_pb2
+
+    from modules.sessions.examples import decode
 
     try:
-        features: Any = example_pb2.Example.FromString(serialized).features.feature
+        return len(decode(serialized)[ITEM_IDS].bytes_list.value)
     except DecodeError:
         return 0
-    return len(features["item_ids"].bytes_list.value)

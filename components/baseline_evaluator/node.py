@@ -4,23 +4,22 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import standard_artifacts
+from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.baseline_evaluator import session_reader
-from components.baseline_evaluator.session_reader import Sessions
 from modules.array_types import IntArray
 from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.baselines import BaselineOptions
 from modules.config.fields import from_json
 from modules.evaluation import metrics
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
+from modules.sessions.examples import read_batches
 
 METRICS_NAME = "metrics.json"
 
@@ -50,11 +49,25 @@ def BaselineEvaluator(
       ValueError: the splits to fit on hold no session, or a split does not exist.
     """
     found = evaluate(
-        session_reader.read_sessions(examples, json.loads(fit_splits)),
-        session_reader.read_sessions(examples, [judged_split]),
+        _read_sorted(examples, json.loads(fit_splits)),
+        _read_sorted(examples, [judged_split]),
         from_json(BaselineOptions, json.loads(options)),
     )
     _write(baseline_ranks.uri, found)
+
+
+class SessionRow(NamedTuple):
+    """A session; rows sort by id.
+
+    Attributes:
+      session_id: id from the data.
+      start_time: when it began, in ms.
+      item_ids: raw ids of its items, in time order.
+    """
+
+    session_id: bytes
+    start_time: int
+    item_ids: list[bytes]
 
 
 class Evaluation(NamedTuple):
@@ -64,15 +77,34 @@ class Evaluation(NamedTuple):
     metrics: Mapping[str, Mapping[str, float]]
 
 
-def evaluate(fitted_on: Sessions, evaluated: Sessions, options: BaselineOptions) -> Evaluation:
+def evaluate(
+    fitted_on: Sequence[SessionRow], evaluated: Sequence[SessionRow], options: BaselineOptions
+) -> Evaluation:
     """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
-    steps = IndexedSplits.of(fitted_on.item_ids, evaluated.item_ids, fitted_on.start_times)
+    steps = IndexedSplits.of(
+        [session.item_ids for session in fitted_on],
+        [session.item_ids for session in evaluated],
+        [session.start_time for session in fitted_on],
+    )
     ranks: dict[str, IntArray] = {}
     values: dict[str, dict[str, float]] = {}
     for name in options.names:
         ranks[name], values[name] = _evaluate_one(name, steps, options)
         print(_line(name, values[name]), flush=True)
-    return Evaluation(steps.rank_table(evaluated.session_ids, ranks), values)
+    session_ids = [session.session_id for session in evaluated]
+    return Evaluation(steps.rank_table(session_ids, ranks), values)
+
+
+def _read_sorted(examples: Artifact, splits: Sequence[str]) -> list[SessionRow]:
+    folders = [artifact_utils.get_split_uri([examples], split) for split in splits]
+    return sorted(
+        SessionRow(*row)
+        for folder in folders
+        for batch in read_batches(folder)
+        for row in zip(
+            batch.session_ids.tolist(), batch.start_times.tolist(), batch.item_lists(), strict=True
+        )
+    )
 
 
 def _evaluate_one(

@@ -9,8 +9,8 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from modules.config.checks import CheckOptions
+from modules.sessions.feature_names import ITEM_IDS
 
-ITEM_FEATURE = "item_ids"
 COMPARED_SPLIT = "train"
 
 OK = "ok"
@@ -103,7 +103,7 @@ def change_checks(
     """Yields the comparisons of this run's train split with the previous one's."""
     measured = {} if previous is None else _changes(current, previous, schema, options)
     for option, meaning in _MEANINGS.items():
-        feature = ITEM_FEATURE if option in _MEASUREMENTS.values() else "sessions"
+        feature = ITEM_IDS if option in _MEASUREMENTS.values() else "sessions"
         limit = getattr(options, option)
         value, detail = measured.get(option, (None, ""))
         yield Check(
@@ -164,7 +164,7 @@ def _relative_change(previous: float, current: float) -> float:
 def _mean_length(data: statistics_pb2.DatasetFeatureStatistics) -> float:
     """Returns items per session, or 0 where there are none."""
     for feature in data.features:
-        if list(feature.path.step) == [ITEM_FEATURE] and data.num_examples:
+        if list(feature.path.step) == [ITEM_IDS] and data.num_examples:
             return feature.string_stats.common_stats.tot_num_values / data.num_examples
     return 0.0
 
@@ -178,14 +178,14 @@ def _item_changes(
     """Measures the distances of item shares, over the most frequent items that TFDV keeps."""
     comparing = schema_pb2.Schema()
     comparing.CopyFrom(schema)
-    comparator = tfdv.get_feature(comparing, ITEM_FEATURE).drift_comparator
+    comparator = tfdv.get_feature(comparing, ITEM_IDS).drift_comparator
     comparator.infinity_norm.threshold = _or_unreachable(options.max_item_drift)
     comparator.jensen_shannon_divergence.threshold = _or_unreachable(options.max_item_divergence)
     found = tfdv.validate_statistics(current, comparing, previous_statistics=previous)
     return {
         _MEASUREMENTS[measurement.type]: (measurement.value, _most_moved(found, measurement.type))
         for info in found.drift_skew_info
-        if list(info.path.step) == [ITEM_FEATURE]
+        if list(info.path.step) == [ITEM_IDS]
         for measurement in info.drift_measurements
         if measurement.type in _MEASUREMENTS
     }
@@ -199,7 +199,7 @@ def _most_moved(found: anomalies_pb2.Anomalies, measurement: int) -> str:
     """Returns the item that TFDV names when the L-infinity distance is above its limit."""
     if measurement != anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY:
         return ""
-    for reason in found.anomaly_info[ITEM_FEATURE].reason:
+    for reason in found.anomaly_info[ITEM_IDS].reason:
         if reason.type == anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH:
             return f" (item {reason.description.rpartition(': ')[2]!r} moved most)"
     return ""

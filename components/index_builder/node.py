@@ -16,7 +16,7 @@ from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
@@ -31,7 +31,7 @@ from modules.files.model_metadata import learned_from, write_manifest
 from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.probe import ModelFailedError, ask_process
-from modules.sessions.session_batches import read_sessions
+from modules.sessions.examples import read_sessions
 
 # The folder that holds the packages `components` and `modules`.
 _SOURCES = str(Path(latency_probe.__file__).parents[2])
@@ -69,7 +69,8 @@ def IndexBuilder(
     wanted = from_json(IndexOptions, json.loads(options))
     exact = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     approximate = path_utils.serving_model_path(index.uri)
-    sessions = list(itertools.islice(read_sessions(examples, split), wanted.sessions))
+    records = read_sessions(artifact_utils.get_split_uri([examples], split))
+    sessions = list(itertools.islice(records, wanted.sessions))
     checks, figures = build(exact, approximate, sessions, wanted)
     if fileio.exists(approximate):
         made_of = (learned_from(exact), wanted, source_digest)

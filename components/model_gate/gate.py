@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tfx import types
 from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from modules.config.evaluation import EvaluationOptions
@@ -30,7 +31,7 @@ from modules.files.model_metadata import folder_digest
 from modules.gate import checks, verdict
 from modules.gate.checks import Check
 from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
-from modules.sessions.session_batches import SessionBatch, read_batches
+from modules.sessions.examples import SessionBatch, read_batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,15 +101,13 @@ class Gate:
         )
         return table, content
 
-    def _sessions(self) -> Iterator[SessionBatch]:
-        return read_batches(self._inputs.examples, self._evaluation.split)
+    def _sessions(self, split: str | None = None) -> Iterator[SessionBatch]:
+        """Reads a split, by default the one that models are compared on."""
+        split = split or self._evaluation.split
+        return read_batches(artifact_utils.get_split_uri([self._inputs.examples], split))
 
     def _history(self) -> ItemHistory:
-        batches = (
-            batch
-            for split in self._fit_splits
-            for batch in read_batches(self._inputs.examples, split)
-        )
+        batches = (batch for split in self._fit_splits for batch in self._sessions(split))
         return item_history((batch.items, batch.times) for batch in batches)
 
     def _rank_candidate(self, model: Model, history: ItemHistory) -> RankTable:

@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 
 from modules.array_types import IntArray
 from modules.data.vocabulary import Vocabulary
-from modules.sessions.session_batches import read_batches
+from modules.sessions.examples import read_batches
 
 # Enough for plots and rates, and read within seconds.
 MOST_SESSIONS = 50_000
@@ -83,7 +83,7 @@ def read_facts(examples: types.Artifact, vocabulary: Vocabulary) -> dict[str, Sp
 
 
 def _sessions(examples: types.Artifact, split: str) -> Iterator[Sessions]:
-    for batch in read_batches(examples, split):
+    for batch in read_batches(artifact_utils.get_split_uri([examples], split)):
         yield Sessions(batch.session_ids, batch.items, batch.offsets)
 
 

@@ -11,7 +11,7 @@ from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
@@ -24,7 +24,7 @@ from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, ask_alone
 from modules.serving.recorded_predictions import read_reference_predictions
-from modules.sessions.session_batches import read_sessions
+from modules.sessions.examples import read_sessions
 
 _NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
 
@@ -57,7 +57,8 @@ def ServingValidator(
     """
     wanted = from_json(ServingOptions, json.loads(options))
     folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-    sessions = list(itertools.islice(read_sessions(examples, split), wanted.sessions))
+    records = read_sessions(artifact_utils.get_split_uri([examples], split))
+    sessions = list(itertools.islice(records, wanted.sessions))
     checks, figures = validate(folder, sessions, wanted)
     if infra_blessing is not None:
         checks.append(_infra_validator(infra_blessing))

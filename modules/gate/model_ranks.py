@@ -18,7 +18,7 @@ from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.slices import STEP_OUTPUTS
 from modules.files.model_metadata import known_items
-from modules.sessions.session_batches import SessionBatch
+from modules.sessions.examples import ExampleEncoder, SessionBatch
 
 # Cells of a padded batch of prefixes: a few thousand short ones, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
@@ -72,10 +72,8 @@ class Model:
 
         Models exported by earlier versions say |catalogue| + 1, which can be a hit.
         """
-        items = tf.train.BytesList(value=[_UNKNOWN_ITEM] * 2)
-        feature = {"item_ids": tf.train.Feature(bytes_list=items)}
-        session = tf.train.Example(features=tf.train.Features(feature=feature))
-        outputs = self._outputs(np.array([session.SerializeToString()], object))
+        session = ExampleEncoder().encode(b"", 0, [_UNKNOWN_ITEM] * 2, [0, 0])
+        outputs = self._outputs(np.array([session], object))
         rank = int(outputs["rank"].max(initial=0))
         if rank < 2:
             raise UnusableModelError(

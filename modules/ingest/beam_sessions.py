@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-from tensorflow.core.example import example_pb2
 
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
@@ -23,7 +22,7 @@ from modules.ingest.start_times import CombineStarts
 from modules.sessions import click_log
 from modules.sessions import sessions as sessions_lib
 from modules.sessions.concatenated import JoinedFilesError
-from modules.sessions.sessions import Session
+from modules.sessions.examples import ExampleEncoder
 from modules.sessions.time_splits import Cuts, output_split
 
 Key = tuple[str, int]
@@ -176,39 +175,10 @@ class EncodeExamples(beam.DoFn):
             split = output_split(source, session.start_time, places)
             session = sessions_lib.finish_session(session, split, self._options, counts)
             items.setdefault(split, set()).update(session.item_ids)
-            examples.setdefault(split, []).append(encoder.encode(session))
+            examples.setdefault(split, []).append(encoder.encode(*session))
         for split, serialized in examples.items():
             yield Batch(split, source, bucket, self._buckets[source], serialized)
         yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts), items=items))
-
-
-class ExampleEncoder:
-    """Serializes sessions as tf.Examples (features: README.md beside this file).
-
-    Fills one message again and again: a new one for every session takes 2 to 4 times as long.
-    Serializes deterministically, so that equal sessions give equal bytes.
-    """
-
-    def __init__(self) -> None:
-        """Makes the message."""
-        self._example = example_pb2.Example()
-        feature = self._example.features.feature
-        self._session_id = feature["session_id"].bytes_list.value
-        self._item_ids = feature["item_ids"].bytes_list.value
-        self._event_times = feature["event_times"].int64_list.value
-        self._start_time = feature["start_time"].int64_list.value
-        self._session_id.append(b"")
-        self._start_time.append(0)
-
-    def encode(self, session: Session) -> bytes:
-        """Returns the serialized session."""
-        self._session_id[0] = session.session_id
-        self._start_time[0] = session.start_time
-        del self._item_ids[:]
-        self._item_ids.extend(session.item_ids)
-        del self._event_times[:]
-        self._event_times.extend(session.event_times)
-        return bytes(self._example.SerializeToString(deterministic=True))
 
 
 class SessionsFromFiles(beam.PTransform):

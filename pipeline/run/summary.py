@@ -5,6 +5,7 @@ Keys are stable and documented in `docs/summary.md`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from components.index_builder import verdict as index_verdict
 from components.report.node import FILE_NAME as REPORT_PAGE
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
+from modules.sessions.examples import read_sessions
 from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection
 from pipeline.config import Config, Paths
@@ -235,16 +237,6 @@ def _recommendations(
 
 def example_sessions(examples: str, split: str) -> list[list[str]]:
     """Returns the item ids of the first sessions of a split that are easy to read."""
-    import tensorflow as tf
-
-    files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
-    found: list[list[str]] = []
-    for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
-        example = tf.train.Example.FromString(record)
-        values = example.features.feature["item_ids"].bytes_list.value
-        items = [value.decode("utf-8", "replace") for value in values]
-        if 3 <= len(items) <= _LONGEST_EXAMPLE:
-            found.append(items)
-        if len(found) == _EXAMPLES:
-            break
-    return found
+    sessions = read_sessions(os.path.join(examples, f"Split-{split}"), errors="replace")
+    readable = (items for items in sessions if 3 <= len(items) <= _LONGEST_EXAMPLE)
+    return list(itertools.islice(readable, _EXAMPLES))

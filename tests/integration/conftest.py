@@ -29,6 +29,7 @@ from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, rea
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
 from modules.serving.score_adjustments import SessionAdjustments
+from modules.sessions.examples import ExampleEncoder
 from pipeline.sample.generate import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
@@ -212,11 +213,10 @@ def judged_examples(
     folder.mkdir()
     sessions = [[item.encode() for item in items] for items in sample.sessions["test"]]
     sessions[0].append(b"\xff no utf-8")
+    encoder = ExampleEncoder()
     with tf.io.TFRecordWriter(str(folder / "data-00000-of-00001.gz"), "GZIP") as writer:
-        for items in sessions:
-            ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=items))
-            features = tf.train.Features(feature={"item_ids": ids})
-            writer.write(tf.train.Example(features=features).SerializeToString())
+        for number, items in enumerate(sessions):
+            writer.write(encoder.encode(b"%d" % number, 0, items, range(len(items))))
     return artifact
 
 

@@ -34,15 +34,6 @@ def test_packing_keeps_sessions_and_events():
     }
 
 
-def test_equal_sessions_give_equal_bytes():
-    encoder = beam_sessions.ExampleEncoder()
-    session = Session(b"s", 5, [b"a", b"b"], [5, 6])
-    longer = Session(b"t", 1, [b"c"] * 9, list(range(9)))
-    first = encoder.encode(session)
-    assert encoder.encode(longer) != first
-    assert encoder.encode(session) == first == beam_sessions.ExampleEncoder().encode(session)
-
-
 def test_a_second_run_of_an_element_changes_nothing(tmp_path):
     output_files.prepare(str(tmp_path), ["train"])
     path = tmp_path / "Split-train" / "data_tfrecord-00001-of-00002.gz"

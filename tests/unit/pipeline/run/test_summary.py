@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from modules.ingest.beam_sessions import ExampleEncoder
-from modules.sessions.sessions import Session
+from modules.sessions.examples import ExampleEncoder
 from pipeline.run.console_summary import format_report
 from pipeline.run.data_warnings import data_warnings
 from pipeline.run.gate_summary import read_verdict, verdict_part
@@ -160,7 +159,7 @@ def test_example_sessions_are_of_the_evaluated_split(tmp_path: Path) -> None:
         (tmp_path / f"Split-{split}").mkdir()
         items = [b"%s%d" % (split.encode(), number) for number in range(count)]
         with tf.io.TFRecordWriter(str(tmp_path / f"Split-{split}" / "data.gz"), "GZIP") as file:
-            file.write(encode(Session(b"s", 1, items, list(range(count)))))
+            file.write(encode(b"s", 1, items, range(count)))
     assert example_sessions(tmp_path, "eval") == [["eval0", "eval1", "eval2", "eval3"]]
     assert example_sessions(tmp_path, "train") == []  # too long to read with ease
     assert example_sessions(tmp_path, "test") == []
