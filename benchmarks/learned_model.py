@@ -128,8 +128,13 @@ def _trained(
     model.compile(LazyAdam(0.004))
     rows = sessions[: items * _SESSIONS_PER_ITEM] + FIRST_ITEM
     rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
-    windows = tf.data.Dataset.from_tensors((rows[:, :-1], rows[:, 1:]))
-    batches = batching.training_batches(windows, options.batch_targets, not is_large, 1)
+    batches = batching.training_batches(
+        tf.data.Dataset.from_tensors(rows),
+        options.batch_targets,
+        targets="all",
+        reversed_sessions=not is_large,
+        seed=1,
+    )
     model.fit(batches, epochs=_EPOCHS[is_large], verbose=2)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(cache, *(variable.numpy() for variable in variables))

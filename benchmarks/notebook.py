@@ -13,7 +13,7 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
 import tensorflow_recommenders as tfrs  # isort: skip
-from modules.data.batching import Windows  # isort: skip
+from modules.data.batching import cut_steps  # isort: skip
 
 _DIM = 32
 _BATCH = 5_000
@@ -41,15 +41,14 @@ class NotebookModel(tfrs.Model):
         return self.task(queries, candidates, compute_metrics=not training)
 
 
-def targets_per_second(windows: Windows, item_indices: int) -> float:
+def targets_per_second(windows: tf.Tensor, item_indices: int) -> float:
     """Trains two epochs and returns how many targets a second the second one took.
 
     Args:
-      windows: context and target, int `[sessions, steps]`, right-padded, with the last item of each
-        session as its only target.
+      windows: the latest items of each session, int `[sessions, steps + 1]`, right-padded.
       item_indices: number of item indices, reserved ones included.
     """
-    context, target = windows
+    context, target = cut_steps(windows, "last")
     label = tf.reduce_max(target, axis=1, keepdims=True)  # all others are 0
     batches = tf.data.Dataset.from_tensor_slices((context, label))
     batches = batches.shuffle(_SHUFFLED).batch(_BATCH).cache()

@@ -39,7 +39,7 @@ from modules.config.trainer import TrainerOptions  # isort: skip
 from modules.training.epoch_callbacks import BestEpochCheckpoint  # isort: skip
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip
-from modules.preprocessing import CONTEXT, TARGET  # isort: skip
+from modules.preprocessing import WINDOWS  # isort: skip
 from modules.data.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
@@ -65,14 +65,11 @@ def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(drawn + FIRST_ITEM, lengths)
 
 
-def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> batching.Windows:
+def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> tf.Tensor:
     """Cuts sessions into windows as Transform does."""
     cut = windowing.step_windows if options.targets == "all" else windowing.last_step_window
-    context, target = (
-        tf.reshape(tf.cast(column.flat_values, tf.int32), [-1, options.max_context])
-        for column in cut(sessions, options.max_context)
-    )
-    return context, target
+    items = cut(sessions, options.max_context).flat_values
+    return tf.reshape(tf.cast(items, tf.int32), [-1, options.max_context + 1])
 
 
 def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) -> float:
@@ -82,9 +79,8 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(config.features, config.model, trainer, "", folder, folder)
-        evaluation = windows.map(lambda *parts: tuple(part[:_JUDGED_WINDOWS] for part in parts))
-        parts = TrainingData(windows, counts, evaluation)
-        keeper = BestEpochCheckpoint(f"{folder}/keeper", 2, None, epoch_eval_fn(parts, trainer))
+        parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_JUDGED_WINDOWS]))
+        keeper = BestEpochCheckpoint(f"{folder}/keeper", 2, None, epoch_eval_fn(run, parts))
         fit(run, "fit", parts, keeper)
     return keeper.history[-1]["targets_per_second"]
 
@@ -97,14 +93,11 @@ def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
     return notebook.targets_per_second(windows, items + FIRST_ITEM)
 
 
-def write_windows(windows: batching.Windows, path: str) -> None:
+def write_windows(windows: tf.Tensor, path: str) -> None:
     """Writes windows as Transform's gzipped TFRecords, one Example each."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
-        for row in zip(*(column.numpy() for column in windows), strict=True):
-            values = {
-                name: tf.train.Feature(int64_list=tf.train.Int64List(value=column))
-                for name, column in zip((CONTEXT, TARGET), row, strict=True)
-            }
+        for row in windows.numpy():
+            values = {WINDOWS: tf.train.Feature(int64_list=tf.train.Int64List(value=row))}
             example = tf.train.Example(features=tf.train.Features(feature=values))
             writer.write(example.SerializeToString())
 
@@ -112,7 +105,11 @@ def write_windows(windows: batching.Windows, path: str) -> None:
 def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float:
     """Returns how many context events the batches of an epoch bring, without training."""
     batches = batching.training_batches(
-        chunks, options.batch_targets, options.reversed_sessions, options.seed
+        chunks,
+        options.batch_targets,
+        targets="all",
+        reversed_sessions=options.reversed_sessions,
+        seed=options.seed,
     )
     _count(batches)  # fills caches and threads
     begin = time.perf_counter()
@@ -120,7 +117,7 @@ def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float
     return events / (time.perf_counter() - begin)
 
 
-def _count(batches: Iterable[batching.Windows]) -> int:
+def _count(batches: Iterable[batching.Batch]) -> int:
     return sum(int(np.count_nonzero(context)) for context, _ in batches)
 
 

@@ -1,4 +1,4 @@
-"""Transform's preprocessing_fn: item vocabulary, right-padded contexts and per-step targets."""
+"""Transform's preprocessing_fn: the item vocabulary, and sessions as windows of item indices."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
 from modules.sessions.feature_names import ITEM_IDS
 from modules.sessions.item_ids import RESERVED_TOKENS
 
-CONTEXT = "context_item_index"
-TARGET = "target_item_index"
+WINDOWS = "window_item_index"
 
 
 def preprocessing_fn(
@@ -28,15 +27,14 @@ def preprocessing_fn(
       custom_config: `features`, the fields of `FeatureOptions`.
 
     Returns:
-      `context_item_index` and `target_item_index`, sparse int64
-      `[batch, windows * max_context]`; padding is written out, so that each session's values
-      reshape to `[windows, max_context]`. Items outside the catalogue are left out, as in serving.
+      `window_item_index`, sparse int64 `[batch, windows * (max_context + 1)]`; padding is written
+      out, so that each session's values reshape to `[windows, max_context + 1]`. Items outside the
+      catalogue are left out, as in serving.
     """
     options = from_json(FeatureOptions, custom_config["features"])
     item_index = _catalogue_index(inputs[ITEM_IDS], options)
     windows = windowing.step_windows if options.targets == "all" else windowing.last_step_window
-    context, target = windows(item_index, options.max_context)
-    return {CONTEXT: context.to_sparse(), TARGET: target.to_sparse()}
+    return {WINDOWS: windows(item_index, options.max_context).to_sparse()}
 
 
 def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:

@@ -50,7 +50,8 @@ def run_fn(fn_args: FnArgs) -> None:
             seen,
         )
     write_selection(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
-    for contexts, _ in batching.window_chunks(eval_files, run.features.max_context).take(1):
+    for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
+        contexts, _ = batching.cut_steps(windows, run.features.targets)
         write_reference_predictions(model, vocabulary, contexts.numpy(), seen, folder)
     write_manifest(folder, learned_from(run, known_items))
     run.forget_progress()

@@ -6,6 +6,9 @@ memory, in an order of their own, so that a fit does not depend on that of the E
 chunk, windows are sorted by length with random order among equals and cut into batches of about
 equally many targets, so that little padding is computed (16.6k -> 52.6k targets/s in the prototype)
 and no batch is ever frozen.
+
+A window is the items of a session, or of a part of a long one, until its batch is cut: only there
+they become a context and its targets, one at every step or, with `targets="last"`, at the last one.
 """
 
 from __future__ import annotations
@@ -16,39 +19,37 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from modules.array_types import IntArray
 from modules.data.vocabulary import PADDING
-from modules.preprocessing import CONTEXT, TARGET
+from modules.preprocessing import WINDOWS
 
 _RECORDS_PER_PARSE = 4096
 _AUTOTUNE = tf.data.AUTOTUNE
 
-Windows = tuple[tf.Tensor, tf.Tensor]
+Batch = tuple[tf.Tensor, tf.Tensor]
+"""Context and target, int32 `[batch, steps]`; a step has target 0 where it has none."""
 
 
-def parse_windows(serialized: tf.Tensor, max_context: int) -> Windows:
+def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
     """Parses a batch of transformed Examples.
 
     Args:
-      serialized: tf.Examples with the two features of Transform, string `[records]`.
-      max_context: window length that Transform wrote.
+      serialized: tf.Examples with the feature of Transform, string `[records]`.
+      max_context: most steps of a window.
 
     Returns:
-      context and target, int32 `[windows, max_context]`, right-padded with 0.
+      Item indices, int32 `[windows, max_context + 1]`, right-padded with 0; a window has at least
+      two items.
     """
-    names = (CONTEXT, TARGET)
-    spec = {name: tf.io.VarLenFeature(tf.int64) for name in names}
-    parsed = tf.io.parse_example(serialized, spec)
-    context, target = (
-        tf.reshape(tf.cast(parsed[name].values, tf.int32), [-1, max_context]) for name in names
-    )
-    return context, target
+    parsed = tf.io.parse_example(serialized, {WINDOWS: tf.io.VarLenFeature(tf.int64)})
+    return tf.reshape(tf.cast(parsed[WINDOWS].values, tf.int32), [-1, max_context + 1])
 
 
 def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:
     """Streams windows of Transform's gzipped TFRecords, a few thousand records at a time.
 
     Returns:
-      A dataset of (context, target), int32 `[windows, max_context]`.
+      A dataset of windows, int32 `[windows, max_context + 1]`.
     """
     # One file after the other: parallel reads interleave single records, and took 7 times longer.
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
@@ -64,13 +65,12 @@ def windows_digest(chunks: tf.data.Dataset) -> str:
     order. Windows are hashed by themselves, and their hashes added up.
 
     Args:
-      chunks: dataset of (context, target) windows.
+      chunks: dataset of windows.
     """
     sums, windows = np.zeros(2, np.uint64), 0
-    for parts in chunks.as_numpy_iterator():
-        rows = np.concatenate(parts, axis=1).astype(np.uint64)
+    for rows in chunks.as_numpy_iterator():
         factors = hashlib.shake_128(b"windows").digest(16 * rows.shape[1])
-        hashes = rows @ np.frombuffer(factors, np.uint64).reshape(-1, 2)
+        hashes = rows.astype(np.uint64) @ np.frombuffer(factors, np.uint64).reshape(-1, 2)
         for shift, factor in ((33, 0xFF51AFD7ED558CCD), (29, 0xC4CEB9FE1A85EC53)):
             hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
         sums += hashes.sum(axis=0, dtype=np.uint64)
@@ -84,105 +84,94 @@ def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Datas
     Windows are sorted by their content: equal sets of windows make equal datasets.
 
     Args:
-      chunks: dataset of (context, target).
+      chunks: dataset of windows.
       memory_limit_mb: largest size of the joined windows in MiB.
     """
     parts, size = [], 0
-    for context, target in chunks:
-        size += 2 * context.dtype.size * int(tf.size(context))
+    for windows in chunks:
+        size += windows.dtype.size * int(tf.size(windows))
         if size > memory_limit_mb * 2**20:
             return chunks
-        parts.append((context, target))
+        parts.append(windows)
     if not parts:
         return chunks
-    context, target = (tf.concat(tensors, axis=0) for tensors in zip(*parts, strict=True))
-    # The last key is the first one that counts.
-    order = np.lexsort([*target.numpy().T[::-1], *context.numpy().T[::-1]])
-    return tf.data.Dataset.from_tensors((tf.gather(context, order), tf.gather(target, order)))
+    joined = tf.concat(parts, axis=0)
+    return tf.data.Dataset.from_tensors(tf.gather(joined, _order(joined.numpy())))
 
 
-def window_items(context: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns the items of each window in order, int32 `[windows, max_context + 1]`.
+def _order(windows: IntArray) -> IntArray:
+    """Sorts windows by their contexts, then by the item after them.
 
-    Args:
-      context: int32 `[windows, max_context]`.
-      target: int32 `[windows, max_context]`, with targets at every step or at the last one only.
+    Batches, and with them the model, hang on this order: another one, though as good, gives other
+    metrics.
     """
-    following = tf.pad(context[:, 1:], [[0, 0], [0, 1]])
-    return tf.concat([context[:, :1], tf.where(following > 0, following, target)], axis=1)
+    context = np.where(windows[:, 1:] != PADDING, windows[:, :-1], PADDING)
+    last = windows[np.arange(len(windows)), np.count_nonzero(windows, axis=1) - 1]
+    return np.lexsort([last, *context.T[::-1]])  # the last key is the first one that counts
 
 
-def keep_items(context: tf.Tensor, target: tf.Tensor, kept: tf.Tensor) -> Windows:
+def keep_items(windows: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     """Drops items from windows as if they had never been seen; too short windows vanish.
 
     Args:
-      context: int32 `[windows, max_context]`.
-      target: int32 `[windows, max_context]`.
+      windows: int32 `[windows, length]`.
       kept: bool `[item_indices]`.
 
     Returns:
-      context and target, int32 `[at most windows, max_context]`. Where the last item alone is a
-      target and is dropped, the one before it becomes the target.
+      int32 `[at most windows, length]`.
     """
-    items = window_items(context, target)
-    every_step = target[:, 0] > 0  # else at the last one alone; a window of one step is both
-    items = tf.ragged.boolean_mask(items, tf.gather(kept, items) & (items > 0))
-    has_step = items.row_lengths() > 1
-    items = tf.ragged.boolean_mask(items, has_step)
-    every_step = tf.boolean_mask(every_step, has_step)
-    steps = context.shape[1]
-    context = items[:, :-1].to_tensor(PADDING, shape=[None, steps])
-    following = items[:, 1:].to_tensor(PADDING, shape=[None, steps])
-    is_last = tf.equal(tf.range(steps, dtype=tf.int64), items.row_lengths()[:, None] - 2)
-    return context, tf.where(every_step[:, None] | is_last, following, PADDING)
+    items = tf.ragged.boolean_mask(windows, tf.gather(kept, windows) & (windows != PADDING))
+    items = tf.ragged.boolean_mask(items, items.row_lengths() > 1)
+    return items.to_tensor(PADDING, shape=[None, windows.shape[1]])
 
 
-def add_reversed(context: tf.Tensor, target: tf.Tensor) -> Windows:
-    """Appends every window in reverse order of its items.
+def add_reversed(windows: tf.Tensor) -> tf.Tensor:
+    """Appends every window in reverse order of its items, int32 `[2 * windows, length]`."""
+    return tf.concat([windows, tf.reverse_sequence(windows, _steps(windows) + 1, seq_axis=1)], 0)
+
+
+def cut_steps(windows: tf.Tensor, targets: str) -> Batch:
+    """Cuts windows, int32 `[batch, steps + 1]`, into contexts and targets.
 
     Args:
-      context: int32 `[windows, max_context]`.
-      target: int32 `[windows, max_context]`, with targets at every step or at the last one only.
-
-    Returns:
-      context and target of twice as many windows, with targets at the same steps.
+      windows: of at least two items each.
+      targets: which steps have one, `all` or `last`.
     """
-    steps = _lengths(context)
-    backwards = tf.reverse_sequence(window_items(context, target), steps + 1, seq_axis=1)
-    is_step = tf.sequence_mask(steps, tf.shape(target)[1])
-    reversed_context = tf.where(is_step, backwards[:, :-1], 0)
-    reversed_target = tf.where(target > 0, backwards[:, 1:], 0)
-    return tf.concat([context, reversed_context], 0), tf.concat([target, reversed_target], 0)
+    target = windows[:, 1:]
+    context = tf.where(target != PADDING, windows[:, :-1], PADDING)
+    if targets == "last":
+        step = tf.range(tf.shape(target)[1])
+        target = tf.where(step == _steps(windows)[:, None] - 1, target, PADDING)
+    return context, target
 
 
 def length_sorted_batches(
-    context: tf.Tensor, target: tf.Tensor, batch_targets: int, seed: tf.Tensor
+    windows: tf.Tensor, batch_targets: int, targets: str, seed: tf.Tensor
 ) -> tf.data.Dataset:
     """Cuts a chunk into batches of windows of about equal length, in random order.
 
     Args:
-      context: int32 `[windows, max_context]`.
-      target: int32 `[windows, max_context]`; 0 where a step has no target.
+      windows: int32 `[windows, length]`.
       batch_targets: targets a batch, about; a single window may hold more.
+      targets: which steps have one, `all` or `last`.
       seed: int64 scalar; another seed gives other batches.
 
     Returns:
-      A dataset of (context, target), int32 `[batch, longest window of the batch]`.
+      A dataset of (context, target), int32 `[batch, most steps of a window in the batch]`.
     """
-    lengths = _lengths(context)
-    windows = tf.size(lengths)
-    noise = tf.random.stateless_uniform([windows], tf.stack([seed, 0]))
-    order = tf.argsort(tf.cast(lengths, tf.float32) + noise)
-    targets = tf.math.count_nonzero(tf.gather(target, order), axis=1)
-    batch_of_window = (tf.cumsum(targets) - targets) // batch_targets
+    steps = _steps(windows)
+    noise = tf.random.stateless_uniform([tf.size(steps)], tf.stack([seed, 0]))
+    order = tf.argsort(tf.cast(steps, tf.float32) + noise)
+    held = _target_counts(tf.gather(windows, order), targets)
+    batch_of_window = (tf.cumsum(held) - held) // batch_targets
     sizes = tf.math.bincount(tf.cast(batch_of_window, tf.int32))
     batches = tf.RaggedTensor.from_row_lengths(order, sizes[sizes > 0])
     batch_order = tf.argsort(tf.random.stateless_uniform([batches.nrows()], tf.stack([seed, 1])))
 
-    def gather_batch(index: tf.Tensor) -> Windows:
+    def gather_batch(index: tf.Tensor) -> Batch:
         rows = batches[index]
-        longest = tf.reduce_max(tf.gather(lengths, rows))
-        return tf.gather(context, rows)[:, :longest], tf.gather(target, rows)[:, :longest]
+        most_steps = tf.reduce_max(tf.gather(steps, rows))
+        return cut_steps(tf.gather(windows, rows)[:, : most_steps + 1], targets)
 
     return tf.data.Dataset.from_tensor_slices(batch_order).map(
         gather_batch, num_parallel_calls=_AUTOTUNE
@@ -190,58 +179,65 @@ def length_sorted_batches(
 
 
 def training_batches(
-    chunks: tf.data.Dataset, batch_targets: int, reversed_sessions: bool, seed: int
+    chunks: tf.data.Dataset,
+    batch_targets: int,
+    *,
+    targets: str,
+    reversed_sessions: bool,
+    seed: int,
 ) -> tf.data.Dataset:
     """Makes the batches of one epoch; iterating again gives another epoch's batches.
 
     Args:
-      chunks: dataset of (context, target) windows.
+      chunks: dataset of windows.
       batch_targets: targets a batch, about.
+      targets: which steps have one, `all` or `last`.
       reversed_sessions: add every window in reverse order.
       seed: of the order.
 
     Returns:
-      A dataset of (context, target), int32 `[batch, longest window of the batch]`.
+      As `length_sorted_batches`.
     """
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
-    def batches_of_chunk(windows: Windows, chunk_seed: tf.Tensor) -> tf.data.Dataset:
-        context, target = add_reversed(*windows) if reversed_sessions else windows
-        return length_sorted_batches(context, target, batch_targets, chunk_seed)
+    def batches_of_chunk(windows: tf.Tensor, chunk_seed: tf.Tensor) -> tf.data.Dataset:
+        windows = add_reversed(windows) if reversed_sessions else windows
+        return length_sorted_batches(windows, batch_targets, targets, chunk_seed)
 
     return tf.data.Dataset.zip((chunks, seeds)).flat_map(batches_of_chunk).prefetch(_AUTOTUNE)
 
 
-def evaluation_batches(chunks: tf.data.Dataset, batch_targets: int) -> tf.data.Dataset:
-    """Makes batches in a fixed order, each window once."""
+def evaluation_batches(
+    chunks: tf.data.Dataset, batch_targets: int, targets: str
+) -> tf.data.Dataset:
+    """Makes batches in a fixed order, each window once; arguments as for `training_batches`."""
+    seed = tf.constant(0, tf.int64)
     return chunks.flat_map(
-        lambda context, target: length_sorted_batches(
-            context, target, batch_targets, tf.constant(0, tf.int64)
-        )
+        lambda windows: length_sorted_batches(windows, batch_targets, targets, seed)
     ).prefetch(_AUTOTUNE)
 
 
-def sampled_windows(chunks: tf.data.Dataset, targets: int) -> tf.data.Dataset:
+def sampled_windows(chunks: tf.data.Dataset, enough: int, targets: str) -> tf.data.Dataset:
     """Draws windows at random, the same ones every time; all of them where they are few enough.
 
     Args:
-      chunks: dataset of (context, target) windows.
-      targets: about how many the drawn windows hold together.
+      chunks: dataset of windows.
+      enough: about how many targets the drawn windows hold together.
+      targets: which steps have one, `all` or `last`.
     """
     found = int(
         chunks.reduce(
             tf.constant(0, tf.int64),
-            lambda count, windows: count + tf.math.count_nonzero(windows[1]),
+            lambda count, windows: count + tf.reduce_sum(_target_counts(windows, targets)),
         )
     )
-    if found <= targets:
+    if found <= enough:
         return chunks
-    share = targets / found
+    share = enough / found
 
-    def draw(number: tf.Tensor, windows: Windows) -> Windows:
-        context, target = windows
-        drawn = tf.random.stateless_uniform(tf.shape(context)[:1], [0, number]) < share
-        return tf.boolean_mask(context, drawn), tf.boolean_mask(target, drawn)
+    def draw(number: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        drawn = tf.random.stateless_uniform(tf.shape(windows)[:1], [0, number]) < share
+        return tf.boolean_mask(windows, drawn)
 
     return chunks.enumerate().map(draw)
 
@@ -250,7 +246,7 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
     """Counts the events of every item in the windows.
 
     Args:
-      chunks: dataset of (context, target) windows.
+      chunks: dataset of windows.
       item_indices: number of item indices, reserved ones included.
 
     Returns:
@@ -258,15 +254,21 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
       counts twice.
     """
 
-    def add(counts: tf.Tensor, windows: Windows) -> tf.Tensor:
-        items = window_items(*windows)
+    def add(counts: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         return counts + tf.math.bincount(
-            items, minlength=item_indices, maxlength=item_indices, dtype=tf.int64
+            windows, minlength=item_indices, maxlength=item_indices, dtype=tf.int64
         )
 
     counts = chunks.reduce(tf.zeros([item_indices], tf.int64), add)
     return tf.tensor_scatter_nd_update(counts, [[PADDING]], [tf.constant(0, tf.int64)])
 
 
-def _lengths(indices: tf.Tensor) -> tf.Tensor:
-    return tf.math.count_nonzero(indices, axis=1, dtype=tf.int32)
+def _steps(windows: tf.Tensor) -> tf.Tensor:
+    """Returns the steps of each window, int32 `[windows]`: one less than its items."""
+    return tf.math.count_nonzero(windows, axis=1, dtype=tf.int32) - 1
+
+
+def _target_counts(windows: tf.Tensor, targets: str) -> tf.Tensor:
+    """Returns how many targets each window has, int64 `[windows]`."""
+    steps = tf.cast(_steps(windows), tf.int64)
+    return tf.ones_like(steps) if targets == "last" else steps

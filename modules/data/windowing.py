@@ -36,66 +36,44 @@ def keep_items(sequences: tf.RaggedTensor, keep: tf.Tensor) -> tf.RaggedTensor:
     )
 
 
-def right_pad_to_multiple(sequences: tf.RaggedTensor, multiple: int) -> tf.RaggedTensor:
-    """Appends padding to every row until its length is a multiple of `multiple`.
+def step_windows(item_index: tf.RaggedTensor, max_context: int) -> tf.RaggedTensor:
+    """Cuts sessions into windows that cover every step, which is an item and the one after it.
 
-    Args:
-      sequences: int64 `[batch, (length), ...]`.
-      multiple: row lengths of the result are multiples of it; an empty row stays empty.
-
-    Returns:
-      int64 `[batch, (padded length), ...]`.
-    """
-    values, lengths = sequences.values, sequences.row_lengths()
-    padded_lengths = lengths + tf.math.floormod(-lengths, multiple)
-    padded_splits = tf.concat([tf.zeros([1], tf.int64), tf.cumsum(padded_lengths)], axis=0)
-    # One scatter into zeros, which is what PADDING is: Transform traces this nine times, and ragged
-    # concatenation has ten times the operations.
-    position = tf.range(tf.shape(values, tf.int64)[0])
-    row = tf.searchsorted(sequences.row_splits[1:], position, side="right")
-    place = position + tf.gather(padded_splits[:-1] - sequences.row_splits[:-1], row)
-    padded = tf.scatter_nd(place[:, None], values, [padded_splits[-1], *values.shape[1:]])
-    return tf.RaggedTensor.from_row_splits(padded, padded_splits, validate=False)
-
-
-def step_windows(
-    item_index: tf.RaggedTensor, max_context: int
-) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Splits sessions into windows of contexts and per-step targets that cover every step.
-
-    Step j has item j as its latest context item and item j + 1 as target; window k holds the
-    steps k * max_context to (k + 1) * max_context - 1 and sees no item before them.
+    Window k holds the steps k * max_context to (k + 1) * max_context - 1 and sees no item before
+    them: it begins with the last item of the window before it.
 
     Args:
       item_index: int64 `[batch, (length)]`, catalogue items only.
-      max_context: steps in a window.
+      max_context: steps in a window, one less than its items.
 
     Returns:
-      context and target, each int64 `[batch, (windows * max_context)]`, windows one after the
-      other, the last one right-padded. A session shorter than 2 has no window.
+      int64 `[batch, (windows * (max_context + 1))]`, windows one after the other, the last one
+      right-padded. A session shorter than 2 has no window.
     """
-    context, target = item_index[:, :-1], item_index[:, 1:]
-    steps = context.with_values(tf.stack([context.values, target.values], axis=1))
-    padded = right_pad_to_multiple(steps, max_context)
-    return padded.with_values(padded.values[:, 0]), padded.with_values(padded.values[:, 1])
+    steps = tf.maximum(item_index.row_lengths() - 1, 0)
+    return _windows_from(item_index, tf.ragged.range(0, steps, max_context), max_context)
 
 
-def last_step_window(
-    item_index: tf.RaggedTensor, max_context: int
-) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Makes one window a session: its last item is the only target, the items before the context.
+def last_step_window(item_index: tf.RaggedTensor, max_context: int) -> tf.RaggedTensor:
+    """Makes one window a session, of its latest items; see `step_windows`."""
+    lengths = item_index.row_lengths()
+    has_step = lengths > 1
+    first = tf.boolean_mask(tf.maximum(lengths - max_context - 1, 0), has_step)
+    first = tf.RaggedTensor.from_row_lengths(first, tf.cast(has_step, tf.int64), validate=False)
+    return _windows_from(item_index, first, max_context)
 
-    Arguments and results are those of `step_windows`; the context is cut to its latest
-    `max_context` items.
-    """
-    window = item_index[:, -(max_context + 1) :]
-    context, target = window[:, :-1], window[:, 1:]
-    steps_after = target.row_lengths()[:, None] - 1 - tf.ragged.range(target.row_lengths())
-    is_last = tf.cast(tf.equal(steps_after, 0), target.dtype)
-    return (
-        right_pad_to_multiple(context, max_context),
-        right_pad_to_multiple(target * is_last, max_context),
-    )
+
+def _windows_from(
+    item_index: tf.RaggedTensor, first: tf.RaggedTensor, max_context: int
+) -> tf.RaggedTensor:
+    """Cuts the windows that begin at places of their session, int64 `[batch, (windows)]`."""
+    session, width = first.value_rowids(), max_context + 1
+    start = tf.gather(item_index.row_starts(), session) + first.values
+    place = start[:, None] + tf.range(width, dtype=tf.int64)
+    is_item = place < tf.gather(item_index.row_limits(), session)[:, None]
+    items = tf.gather(item_index.values, tf.where(is_item, place, 0))
+    windows = tf.reshape(tf.where(is_item, items, PADDING), [-1])
+    return tf.RaggedTensor.from_row_splits(windows, first.row_splits * width, validate=False)
 
 
 def latest_right_padded(item_index: tf.RaggedTensor, max_context: int) -> tf.Tensor:

@@ -29,7 +29,7 @@ class TrainingData(NamedTuple):
     """What a fit learns from and is judged by.
 
     Attributes:
-      train: dataset of chunks of (context, target).
+      train: dataset of chunks of windows, see `modules.data.batching`.
       item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the fit
         must not know.
       evaluation: likewise of split eval, or a sample of it, without items that have no training
@@ -103,11 +103,9 @@ def selection_data(
     if run.trainer.refit:
         # The vocabulary holds eval's items too; the fit that selects must not know them.
         counts = batching.item_counts(train, len(counts))
-    evaluation = evaluation.map(
-        lambda context, target: batching.keep_items(context, target, counts > 0)
-    )
+    evaluation = evaluation.map(lambda windows: batching.keep_items(windows, counts > 0))
     steps = score_adjustment_search.enough_steps(int(counts.shape[0]))
-    evaluation = batching.sampled_windows(evaluation, steps).cache()
+    evaluation = batching.sampled_windows(evaluation, steps, run.features.targets).cache()
     if run.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
     return TrainingData(train, counts, evaluation)
@@ -119,12 +117,12 @@ def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
     Arguments are those of `fit`.
     """
     options = run.trainer
-    judge = epoch_eval_fn(windows, options)
+    judge = epoch_eval_fn(run, windows)
     patience = options.early_stopping_patience
     keeper = BestEpochCheckpoint(_checkpoints(run, name), options.epochs, patience, judge)
     model = fit(run, name, windows, keeper)
     scalars, recall, mrr = score_adjustment_search.search(
-        model.scored_steps(_evaluation_batches(windows.evaluation)),
+        model.scored_steps(_evaluation_batches(run, windows)),
         AdjustmentGrid().with_fixed(options),
     )
     print(
@@ -166,7 +164,11 @@ def _train(
         model.candidate_tower(tf.constant([FIRST_ITEM]))
         model.optimizer.build(model.trainable_variables)
     batches = batching.training_batches(
-        windows.train, options.batch_targets, options.reversed_sessions, options.seed
+        windows.train,
+        options.batch_targets,
+        targets=run.features.targets,
+        reversed_sessions=options.reversed_sessions,
+        seed=options.seed,
     )
     board = tf.keras.callbacks.TensorBoard(
         os.path.join(run.logs, name), write_graph=False, profile_batch=0
@@ -175,7 +177,7 @@ def _train(
     return model
 
 
-def epoch_eval_fn(windows: TrainingData, options: TrainerOptions) -> EvalFn:
+def epoch_eval_fn(run: TrainingRun, windows: TrainingData) -> EvalFn:
     """Returns what judges an epoch: by split eval, its session items' scalars roughly chosen.
 
     Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
@@ -183,13 +185,13 @@ def epoch_eval_fn(windows: TrainingData, options: TrainerOptions) -> EvalFn:
     options fix its weight.
 
     Args:
+      run: scalars that its options fix are not chosen.
       windows: whose `evaluation` to judge by.
-      options: scalars that they fix are not chosen.
     """
-    grid = ROUGH_GRID.with_fixed(options)
+    grid = ROUGH_GRID.with_fixed(run.trainer)
 
     def judge(model: TwoTower) -> tuple[float, float]:
-        steps = model.scored_steps(_evaluation_batches(windows.evaluation))
+        steps = model.scored_steps(_evaluation_batches(run, windows))
         _, recall, mrr = score_adjustment_search.search(steps, grid)
         return recall, mrr
 
@@ -205,8 +207,8 @@ def _windows(run: TrainingRun, files: Sequence[str]) -> tf.data.Dataset:
     return batching.in_one_chunk(chunks, run.trainer.memory_limit_mb)
 
 
-def _evaluation_batches(evaluation: tf.data.Dataset) -> tf.data.Dataset:
-    return batching.evaluation_batches(evaluation, _JUDGED_TARGETS)
+def _evaluation_batches(run: TrainingRun, windows: TrainingData) -> tf.data.Dataset:
+    return batching.evaluation_batches(windows.evaluation, _JUDGED_TARGETS, run.features.targets)
 
 
 def _neighbors(
@@ -214,8 +216,8 @@ def _neighbors(
 ) -> cooccurrence_neighbors.ItemNeighbors | None:
     if not run.model.neighbors:
         return None
-    items = (batching.window_items(*chunk).numpy() for chunk in windows.train)
-    together = cooccurrence_neighbors.cooccurrences(items, len(windows.item_counts))
+    chunks = windows.train.as_numpy_iterator()
+    together = cooccurrence_neighbors.cooccurrences(chunks, len(windows.item_counts))
     return cooccurrence_neighbors.nearest_neighbors(together, run.model.neighbors)
 
 
@@ -225,7 +227,7 @@ def _check_evaluation(evaluation: tf.data.Dataset) -> None:
     Raises:
       ValueError: there is nothing.
     """
-    if not any(int(tf.size(target)) for _, target in evaluation):
+    if not any(int(tf.size(windows)) for windows in evaluation):
         raise ValueError(
             "early stopping judges by split eval, but none of its sessions has two items that the "
             "training sessions hold too. Make eval longer (sessions.eval_fraction), or set "

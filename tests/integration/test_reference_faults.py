@@ -171,9 +171,8 @@ class TestFault6StateAfterPadding:
     def test_the_query_is_the_state_at_the_last_item(self, notebook_model: TwoTower) -> None:
         window = PRESET["features"]["max_context"]
         session = tf.ragged.constant([[2, 3, 4]], tf.int64)
-        context, target = (
-            tf.cast(part.to_tensor(), tf.int32) for part in last_step_window(session, window)
-        )
+        rows = last_step_window(session, window).to_tensor()
+        context, target = batching.cut_steps(tf.cast(rows, tf.int32), "last")
         assert context.shape == [1, window]
         queries, targets = notebook_model._queries_and_targets((context, target))
         alone = notebook_model.query_tower(tf.constant([[2, 3]])).numpy()[:, -1]
@@ -198,7 +197,7 @@ class TestFault7FrozenBatches:
         width = sample.features.max_context
         chunks = batching.window_chunks(sorted(glob.glob(sample.files("train"))), width)
         batches = batching.training_batches(
-            batching.in_one_chunk(chunks, 100), 64, reversed_sessions=False, seed=1
+            batching.in_one_chunk(chunks, 100), 64, targets="all", reversed_sessions=False, seed=1
         )
 
         def epoch() -> tuple[Counter[bytes], list[tuple[bytes, ...]]]:

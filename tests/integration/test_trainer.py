@@ -256,7 +256,7 @@ class TestRefit:
         counts = counts.numpy()
         assert (counts[FIRST_ITEM:] > 0).tolist() == expected
         assert not all(expected)
-        judged = np.concatenate([np.ravel(part) for windows in evaluation for part in windows])
+        judged = np.concatenate([np.ravel(windows) for windows in evaluation])
         assert len(judged[judged > 0]) > 50
         assert (counts[judged[judged > 0]] > 0).all()
 

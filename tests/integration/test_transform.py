@@ -66,12 +66,16 @@ def _counts() -> collections.Counter[bytes]:
 
 
 def _rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
-    """Reads the windows that Trainer would read."""
-    files = sorted(glob.glob(made_one.files(split)))
+    """Reads the windows that Trainer would read, and cuts their steps."""
+    files, features = sorted(glob.glob(made_one.files(split))), made_one.features
+    batches = (
+        batching.cut_steps(windows, features.targets)
+        for windows in batching.window_chunks(files, features.max_context)
+    )
     return sorted(
-        (context, target)
-        for windows in batching.window_chunks(files, made_one.features.max_context)
-        for context, target in zip(*(part.numpy().tolist() for part in windows), strict=True)
+        row
+        for batch in batches
+        for row in zip(*(part.numpy().tolist() for part in batch), strict=True)
     )
 
 

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from modules.baselines.base import SparseBaseline
 from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
+from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
@@ -33,6 +34,7 @@ from modules.serving.exact_index import with_offer
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.training import fitting, score_adjustment_search
 from modules.training.score_adjustment_search import AdjustmentGrid
+from modules.training.training_run import TrainingRun
 
 SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
 NAN, INF = float("nan"), float("inf")
@@ -292,10 +294,10 @@ class Scores(NamedTuple):
 @pytest.mark.parametrize("size", [1, 20])
 def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None:
     """Of twenty items a NaN target was among the best twenty: the worst epoch would be the best."""
-    windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[2]])))
+    windows = tf.data.Dataset.from_tensors(tf.constant([[2, 2]]))
     judge = fitting.epoch_eval_fn(
+        TrainingRun(FeatureOptions(), ModelOptions(), TrainerOptions(), "", "", ""),
         fitting.TrainingData(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows),
-        TrainerOptions(),
     )
 
     assert judge(Scores(np.full([1, size], NAN, np.float32))) == (0.0, 0.0)

@@ -29,51 +29,48 @@ def _padded(sessions: list[list[int]], width: int) -> list[list[int]]:
     ).tolist()
 
 
+def _windows(rows: tf.RaggedTensor, max_context: int) -> np.ndarray:
+    """Returns all windows, `[windows, max_context + 1]`, and checks that rows hold whole ones."""
+    assert all(length % (max_context + 1) == 0 for length in rows.row_lengths().numpy())
+    return rows.flat_values.numpy().reshape(-1, max_context + 1)
+
+
 def test_windows_by_hand() -> None:
-    context, target = windowing.step_windows(_ragged([2, 3, 4, 5, 6, 7], [8, 9], [5], []), 3)
-    assert context.to_list() == [[2, 3, 4, 5, 6, 0], [8, 0, 0], [], []]
-    assert target.to_list() == [[3, 4, 5, 6, 7, 0], [9, 0, 0], [], []]
+    windows = windowing.step_windows(_ragged([2, 3, 4, 5, 6, 7], [8, 9], [5], []), 3)
+    assert windows.to_list() == [[2, 3, 4, 5, 5, 6, 7, 0], [8, 9, 0, 0], [], []]
 
 
 @pytest.mark.parametrize("max_context", [1, 2, 3, 10, 30])
 def test_windows_cover_every_step_once(max_context: int) -> None:
-    context, target = windowing.step_windows(_ragged(*_sessions()), max_context)
+    rows = windowing.step_windows(_ragged(*_sessions()), max_context)
 
-    steps = []
-    for row in zip(context.to_list(), target.to_list(), strict=True):
-        assert len(row[0]) == len(row[1]) and len(row[0]) % max_context == 0
-        steps += [step for step in zip(*row, strict=True) if step != (0, 0)]
+    steps = [
+        step
+        for window in _windows(rows, max_context)
+        for step in itertools.pairwise(window.tolist())
+    ]
     expected = [step for s in _sessions() for step in itertools.pairwise(s)]
-    assert steps == expected
+    assert [step for step in steps if step[1]] == expected
 
 
-def test_no_window_is_padding_alone_and_padding_comes_last() -> None:
-    context, target = windowing.step_windows(_ragged(*_sessions()), 4)
+def test_every_window_has_a_step_and_padding_comes_last() -> None:
+    windows = _windows(windowing.step_windows(_ragged(*_sessions()), 4), 4)
 
-    windows = tf.reshape(context.flat_values, [-1, 4]).numpy()
     lengths = np.count_nonzero(windows, axis=1)
-    assert lengths.min() > 0
-    assert ((windows > 0) == (np.arange(4) < lengths[:, None])).all()
-    assert ((target.flat_values > 0) == (context.flat_values > 0)).numpy().all()
+    assert lengths.min() > 1
+    assert ((windows > 0) == (np.arange(5) < lengths[:, None])).all()
 
 
 def test_last_step_window_by_hand() -> None:
-    context, target = windowing.last_step_window(_ragged([2, 3, 4, 5, 6], [8, 9], [5], []), 3)
-    assert context.to_list() == [[3, 4, 5], [8, 0, 0], [], []]
-    assert target.to_list() == [[0, 0, 6], [9, 0, 0], [], []]
+    windows = windowing.last_step_window(_ragged([2, 3, 4, 5, 6], [8, 9], [5], []), 3)
+    assert windows.to_list() == [[3, 4, 5, 6], [8, 9, 0, 0], [], []]
 
 
 def test_last_step_window_is_the_notebooks_view() -> None:
-    """Ten latest items padded behind, as Keras's pad_sequences does; the last item is the label."""
-    sessions = [session for session in _sessions() if len(session) > 1]
+    """Ten latest items before the last one, which is the label, padded as pad_sequences does."""
+    windows = _windows(windowing.last_step_window(_ragged(*_sessions()), 10), 10)
 
-    context, target = windowing.last_step_window(_ragged(*sessions), 10)
-
-    assert context.to_list() == _padded([session[:-1] for session in sessions], 10)
-    rows = target.to_tensor().numpy()
-    assert [row[row > 0].tolist() for row in rows] == [[session[-1]] for session in sessions]
-    # The label stands at the step of the last context item.
-    assert rows.argmax(axis=1).tolist() == [min(len(s) - 1, 10) - 1 for s in sessions]
+    assert windows.tolist() == _padded([s for s in _sessions() if len(s) > 1], 11)
 
 
 @pytest.mark.parametrize("max_context", [1, 4, 10, 30])
@@ -90,11 +87,6 @@ def test_a_batch_without_items_keeps_one_padded_column(
     padded = windowing.latest_right_padded(_ragged(*sessions), 4)
     assert padded.numpy().tolist() == [[0]] * rows
     assert padded.shape == [rows, 1]
-
-
-def test_right_padding_to_multiples() -> None:
-    padded = windowing.right_pad_to_multiple(_ragged([1], [], [1, 2, 3], [1, 2, 3, 4]), 3)
-    assert padded.to_list() == [[1, 0, 0], [], [1, 2, 3], [1, 2, 3, 4, 0, 0]]
 
 
 def test_rows_of_parsed_features_equal_tensorflows_conversion() -> None:
@@ -115,8 +107,7 @@ def test_keep_items_equals_tensorflows_mask() -> None:
 def test_no_items_give_no_windows(rows: list[list[int]]) -> None:
     sequences = _ragged(*rows) if rows else _ragged([1])[:0]
     for windows in (windowing.step_windows, windowing.last_step_window):
-        context, target = windows(sequences, 3)
-        assert context.to_list() == target.to_list() == rows
+        assert windows(sequences, 3).to_list() == rows
 
 
 @pytest.mark.parametrize("max_context", [1, 3, 50])

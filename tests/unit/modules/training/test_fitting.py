@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modules.config.features import FeatureOptions
+from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.training.fitting import TrainingData, epoch_eval_fn
+from modules.training.training_run import TrainingRun
 
 
 class Model:
@@ -26,10 +29,9 @@ class Model:
 @pytest.mark.parametrize(("penalty", "mrr"), [(None, 1.0), (0.0, 0.5)])
 def test_an_epoch_is_judged_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
     """The current item is demoted, unless the options say otherwise."""
-    windows = tf.data.Dataset.from_tensors((tf.constant([[2]]), tf.constant([[3]])))
-    judge = epoch_eval_fn(
-        TrainingData(windows, tf.ones([32], tf.int64), windows),
-        TrainerOptions(current_item_penalty=penalty),
-    )
+    windows = tf.data.Dataset.from_tensors(tf.constant([[2, 3]]))
+    options = TrainerOptions(current_item_penalty=penalty)
+    run = TrainingRun(FeatureOptions(), ModelOptions(), options, "", "", "")
+    judge = epoch_eval_fn(run, TrainingData(windows, tf.ones([32], tf.int64), windows))
 
     assert judge(Model()) == (1.0, mrr)
