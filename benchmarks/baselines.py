@@ -35,8 +35,9 @@ from modules.array_types import IntArray  # noqa: E402
 from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
 from modules.baselines.session_knn import VSkNN  # noqa: E402
 from modules.config.baselines import BASELINE_NAMES  # noqa: E402
-from modules.evaluation.metrics import UNRANKED, metrics_from_rank_histograms  # noqa: E402
+from modules.evaluation.metrics import metrics_from_rank_histograms  # noqa: E402
 from modules.evaluation.prediction_steps import IndexedSessions  # noqa: E402
+from modules.evaluation.ranks import UNRANKED  # noqa: E402
 
 DATA, PEER = "(data alone)", "plain V-SkNN"
 ITEMS_PER_SESSION = 36_600 / 187_000

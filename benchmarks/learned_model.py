@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from modules.array_types import IntArray
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.data import batching
@@ -33,8 +33,6 @@ _LONGEST = 21
 _SESSIONS_PER_ITEM = 4
 _LARGE = 200_000
 _EPOCHS = {False: 2, True: 5}  # of a small and of a large catalogue
-
-IntArray = npt.NDArray[np.int64]
 
 
 class LearnedModel(NamedTuple):

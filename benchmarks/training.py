@@ -24,7 +24,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -52,8 +51,6 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 PEER = "notebook as it is"
 _JUDGED_WINDOWS = 1_000
-
-IntArray = npt.NDArray[np.int64]
 
 
 def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:

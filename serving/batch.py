@@ -30,7 +30,7 @@ from modules.sessions.examples import decode
 from modules.sessions.feature_names import SESSION_ID
 from modules.sessions.sessions import SessionDataError
 from serving.batch_formats import FORMATS, SessionAnswer
-from serving.pushed_models import check_whole
+from serving.pushed_models import SESSIONS_AT_ONCE, check_whole
 
 SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
 SIGNATURE = "serving_default"
@@ -61,7 +61,7 @@ class BatchJob:
     count: int = 20
     file_format: str = "tsv"
     shards: int | None = None
-    request_size: int = 64
+    request_size: int = SESSIONS_AT_ONCE
     beam_args: Sequence[str] = ()
 
 

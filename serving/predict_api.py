@@ -13,11 +13,12 @@ from typing import Any
 
 from modules.messages.quoting import quote, with_rest
 from serving.limits import Limits
+from serving.pushed_models import SESSIONS_AT_ONCE
 from serving.request_values import Array, RequestError, by_name, read_arrays, shown
 
 DEFAULT_SIGNATURE = "serving_default"
-# A signature scores the whole catalogue for all of its rows at once: so many take little memory.
-_ROWS_AT_ONCE, _SCORES_AT_ONCE = 64, 1 << 24
+# Scores of rows times the catalogue that are in memory at once.
+_SCORES_AT_ONCE = 1 << 24
 # Values of examples, padded to the longest, that are in memory at once.
 _CELLS_AT_ONCE = 1 << 20
 # Its answers are as wide as the longest session of all.
@@ -125,7 +126,7 @@ def _call(
 
 def _parts(arrays: Mapping[str, Array], catalogue_size: int) -> Iterator[dict[str, Array]]:
     """Cuts the inputs into parts of a few rows; what is not by row goes into all of them."""
-    at_once = max(1, min(_ROWS_AT_ONCE, _SCORES_AT_ONCE // max(catalogue_size, 1)))
+    at_once = max(1, min(SESSIONS_AT_ONCE, _SCORES_AT_ONCE // max(catalogue_size, 1)))
     rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
     sizes = [len(example) for example in arrays.get("examples", ())]
     start = 0

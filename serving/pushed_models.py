@@ -13,7 +13,7 @@ from modules.files.patterns import is_file, is_plain
 
 SIGNATURE = "recommend"
 # Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
-_AT_ONCE = 64
+SESSIONS_AT_ONCE = 64
 
 
 class NoModelError(Exception):
@@ -126,7 +126,8 @@ def recommend(
       sessions: item ids each, in time order; unknown ones are ignored by the model.
       count: most items per session; the model holds at most 100.
     """
-    parts = (sessions[at : at + _AT_ONCE] for at in range(0, len(sessions), _AT_ONCE))
+    starts = range(0, len(sessions), SESSIONS_AT_ONCE)
+    parts = (sessions[start : start + SESSIONS_AT_ONCE] for start in starts)
     return [row for part in parts for row in _recommend(model, part, count)]
 
 

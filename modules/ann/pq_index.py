@@ -17,8 +17,8 @@ import tempfile
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from modules.array_types import Float32Array, IntArray
 from modules.files.local_copies import local_copy
 from modules.files.patterns import is_file
 
@@ -27,9 +27,6 @@ INDEX_FOLDER = os.path.join("assets.extra", "index")
 _BITS = 4  # what fast scan can do
 _LEAST_RESCORED = 700
 _CODES, _VECTORS, _SETTINGS = "codes.faiss", "vectors.npy", "index.json"
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 class FaissMissingError(Exception):
@@ -75,7 +72,7 @@ class PQIndex:
       rescored: items that are scored exactly for each query.
     """
 
-    def __init__(self, vectors: FloatArray, codes: Any | None, options: CodeOptions) -> None:
+    def __init__(self, vectors: Float32Array, codes: Any | None, options: CodeOptions) -> None:
         """Takes what `build` or `load` made.
 
         Args:
@@ -89,7 +86,7 @@ class PQIndex:
         self.items, self.rescored = len(vectors), int(self._options.rescored or 0)
 
     @classmethod
-    def build(cls, vectors: FloatArray, options: CodeOptions) -> PQIndex:
+    def build(cls, vectors: Float32Array, options: CodeOptions) -> PQIndex:
         """Learns codes of the vectors, float32 `[catalogue, dim]`; the same at every call.
 
         Raises:
@@ -143,8 +140,8 @@ class PQIndex:
             return cls(vectors, faiss.read_index(path) if os.path.isfile(path) else None, options)
 
     def top(
-        self, queries: FloatArray, positions: IntArray, bonus: FloatArray, k: int
-    ) -> tuple[FloatArray, IntArray]:
+        self, queries: Float32Array, positions: IntArray, bonus: Float32Array, k: int
+    ) -> tuple[Float32Array, IntArray]:
         """Finds the best items; of equal ones among those scored, the lowest positions.
 
         Args:
@@ -171,7 +168,7 @@ class PQIndex:
             scores[row], found[row] = values[best], chosen[best]
         return scores, found
 
-    def _candidates(self, queries: FloatArray) -> IntArray:
+    def _candidates(self, queries: Float32Array) -> IntArray:
         """Returns the items to score for each query, int64 `[batch, any]`; -1 for none."""
         if self._codes is None:
             return np.broadcast_to(np.arange(self.items), (len(queries), self.items))
@@ -180,7 +177,7 @@ class PQIndex:
         return found
 
 
-def _best(values: FloatArray, k: int) -> IntArray:
+def _best(values: Float32Array, k: int) -> IntArray:
     """Returns the places of the k largest of at least k values, of equal ones the first."""
     least = np.partition(values, len(values) - k)[len(values) - k]
     places = np.flatnonzero(values >= least)
@@ -193,7 +190,7 @@ def holds_index(model_folder: str) -> bool:
     return is_file(os.path.join(model_folder, INDEX_FOLDER, _SETTINGS))
 
 
-def _padded(vectors: FloatArray, options: CodeOptions) -> FloatArray:
+def _padded(vectors: Float32Array, options: CodeOptions) -> Float32Array:
     """Fills dimensions up with zeros, so that all codes stand for equally many."""
     missing = -vectors.shape[1] % options.dimensions_per_code
     filled = np.pad(vectors, [(0, 0), (0, missing)]) if missing else vectors

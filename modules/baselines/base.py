@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from modules.array_types import IntArray
-from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.prediction_steps import IndexedSessions, Steps
+from modules.evaluation.ranks import UNRANKED
 
 
 class Baseline(Protocol):
@@ -54,7 +54,7 @@ class SparseBaseline(ABC):
 
 
 def rank_among_scored(scores: sparse.csr_matrix, target: IntArray) -> IntArray:
-    """Ranks each target by `metrics.conservative_rank`'s rule, where most items have no score.
+    """Ranks each target by `ranks.conservative_rank`'s rule, where most items have no score.
 
     Args:
       scores: sparse `[n, items]`; items that are not stored have no score.

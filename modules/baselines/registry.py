@@ -29,6 +29,7 @@ from modules.evaluation.prediction_steps import (
     index_sessions,
 )
 from modules.evaluation.rank_table import RankTable
+from modules.evaluation.ranks import UNRANKED
 
 BASELINES: Mapping[str, Callable[..., Baseline]] = {
     **item_based.BASELINES,
@@ -136,7 +137,7 @@ class IndexedSplits:
 
         A target outside the catalogue gets rank `UNRANKED`.
         """
-        rank = np.full(len(self.steps), metrics.UNRANKED, dtype=np.int64)
+        rank = np.full(len(self.steps), UNRANKED, dtype=np.int64)
         can_be_scored = self.steps.target != UNKNOWN
         rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
         return StepRanks(rank, self.known, self.offsets)

@@ -12,7 +12,7 @@ They are named `{view}/{steps}/{metric}@{K}`, and `{view}/{steps}/n` is the numb
 them. Values are per step; the mean is the last thing done. A mean over nothing is NaN, which no
 threshold accepts. Since ranks beyond the largest K are all the same miss, a histogram of 101 counts
 holds every mean: that is what a distributed evaluator adds up. A target that cannot be recommended
-is such a miss too, however small the catalogue: its rank is `UNRANKED`.
+is such a miss too, however small the catalogue: its rank is `ranks.UNRANKED`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ from modules.array_types import BoolArray, FloatArray, IntArray
 K_VALUES = (1, 5, 10, 20, 100)
 MAX_K = max(K_VALUES)
 BINS = MAX_K + 1  # counts of rank 1 to MAX_K, then of all larger ranks
-# The rank of a target that cannot be recommended. It must be beyond every K, which the size of a
-# catalogue is not; tables hold ranks as int32, so it is the largest of these.
-UNRANKED = int(np.iinfo(np.int32).max)
 
 VIEWS = ("honest", "known")
 STEPS = ("all", "last")
@@ -89,43 +86,6 @@ def headline_names(views: Sequence[str] = VIEWS, steps: Sequence[str] = STEPS) -
     return tuple(
         f"{view}/{step}/{metric}" for view in views for step in steps for metric in HEADLINE_METRICS
     )
-
-
-def conservative_rank(scores: npt.ArrayLike, target_position: npt.ArrayLike) -> IntArray:
-    """Ranks each target: the number of items, itself included, not scored below it.
-
-    Ties count against the model. NaN never wins: one among the others counts against the target.
-
-    Args:
-      scores: float `[n, items]`; an item scored NaN or -inf is not recommended.
-      target_position: positions among the items, int `[n]`; a negative one is a target outside the
-        catalogue.
-
-    Returns:
-      int64 `[n]`, 1 is best; `UNRANKED` for a target that is not recommended.
-
-    Raises:
-      ValueError: the shapes do not belong together.
-      IndexError: a position is not below the number of items.
-
-    >>> conservative_rank([[0.1, 0.7, 0.7, 0.2]] * 2, [1, 3])
-    array([2, 3])
-    >>> conservative_rank([[0.1, 0.7]], [-1]) == UNRANKED
-    array([ True])
-    """
-    scores, position = np.asarray(scores), np.asarray(target_position, dtype=np.int64)
-    if scores.ndim != 2 or position.shape != scores.shape[:1]:
-        raise ValueError(
-            "scores must have shape [n, items] and target_position [n], got "
-            f"{scores.shape} and {position.shape}"
-        )
-    items = scores.shape[1]
-    if not items:
-        return np.full(len(position), UNRANKED, dtype=np.int64)
-    of_target = np.take_along_axis(scores, np.maximum(position, 0)[:, None], axis=1)
-    not_below = items - np.count_nonzero(scores < of_target, axis=1)
-    is_recommended = (position >= 0) & (of_target[:, 0] > -np.inf)
-    return np.where(is_recommended, not_below, UNRANKED).astype(np.int64)
 
 
 def recall_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
@@ -198,9 +158,9 @@ def counted_steps(rank: npt.ArrayLike, known: npt.ArrayLike) -> BoolArray:
 def rank_histogram(rank: npt.ArrayLike) -> IntArray:
     """Counts ranks: of rank 1 to 100, then of all larger ones; int64 `[BINS]`.
 
-    >>> counts = rank_histogram([1, 3, 3, 100, 101, 37_000, UNRANKED])
+    >>> counts = rank_histogram([1, 3, 3, 100, 101, 37_000])
     >>> counts[[0, 2, 99, 100]].tolist(), int(counts.sum())
-    ([1, 2, 1, 3], 7)
+    ([1, 2, 1, 2], 6)
     """
     bins = np.minimum(np.asarray(rank, dtype=np.int64), BINS) - 1
     return np.bincount(bins.ravel(), minlength=BINS).astype(np.int64, copy=False)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modules.array_types import BoolArray, FloatArray, IntArray
+from modules.array_types import BoolArray, Float32Array, IntArray
 from modules.evaluation import metrics
 
 UNKNOWN = -1
@@ -37,10 +37,10 @@ class ScoredSteps(NamedTuple):
       popularity: what the popularity weight multiplies, float32 `[catalogue]`.
     """
 
-    scores: FloatArray
+    scores: Float32Array
     context: npt.NDArray[np.integer[Any]]
     target: npt.NDArray[np.integer[Any]]
-    popularity: FloatArray
+    popularity: Float32Array
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class StepRanks:
     """Ranks of every step of the test sessions, in their order: what all comparisons start from.
 
     Attributes:
-      rank: int64 `[steps]`; `metrics.UNRANKED` for a target that cannot be recommended.
+      rank: int64 `[steps]`; `ranks.UNRANKED` for a target that cannot be recommended.
       known: bool `[steps]`, whether the step counts in the known view.
       offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
     """

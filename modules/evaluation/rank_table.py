@@ -12,7 +12,7 @@ side, step by step, so that every comparison is paired. Its Parquet file has the
 | `target_count` | int64 | training events of the target, 0 for an unknown one |
 | `item_age` | int32 | days since the target's first training event; not in the baselines' table |
 | `last_blessed_known` | bool | `known` of the last blessed model; only where there is one |
-| name of a model or baseline | int32 | conservative rank; `metrics.UNRANKED` if not recommended |
+| name of a model or baseline | int32 | conservative rank; `ranks.UNRANKED` if not recommended |
 
 Sessions without steps give no row; a table without rows has all of its columns.
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 
 # Scores held at a time: 8M float32 are 32 MiB.
 _SCORES_PER_BLOCK = 8_000_000

@@ -14,8 +14,8 @@ from tfx.utils import path_utils
 
 from modules.array_types import BoolArray, FloatArray, IntArray
 from modules.evaluation.item_history import ItemHistory
-from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.rank_table import RankTable
+from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.slices import STEP_OUTPUTS
 from modules.files.model_metadata import known_items
 from modules.sessions.examples import ExampleEncoder, SessionBatch

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from modules.array_types import Float32Array
 from modules.data.vocabulary import PADDING
 from modules.model.towers import QueryTower, joined, lag_matrix, with_popularity
 
 # Input of a gate at which the sigmoid is 0, whatever is added to it.
 _SHUT = -1e4
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class InferenceQueryTower(tf.Module):
@@ -220,7 +218,7 @@ class InferenceQueryTower(tf.Module):
         return with_popularity(joined(query))
 
 
-def _on_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
+def _on_diagonal(blocks: Sequence[Float32Array]) -> Float32Array:
     """Puts members' matrices of one shape on the diagonal of a matrix of zeros."""
     members, (rows, columns) = len(blocks), blocks[0].shape
     matrix = np.zeros([members, rows, members, columns], np.float32)
@@ -228,11 +226,11 @@ def _on_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
     return matrix.reshape(members * rows, members * columns)
 
 
-def _by_gate(weights: FloatArray, members: int) -> FloatArray:
+def _by_gate(weights: Float32Array, members: int) -> Float32Array:
     """Reorders the last axis from (member, gate, unit) to (gate, member, unit)."""
     by_member = weights.reshape(len(weights), members, 3, -1)
     return by_member.swapaxes(1, 2).reshape(weights.shape)
 
 
-def _variable(values: FloatArray) -> tf.Variable:
+def _variable(values: Float32Array) -> tf.Variable:
     return tf.Variable(values, trainable=False)

@@ -8,15 +8,13 @@ blocks that can hold one of the k best.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from modules.array_types import BoolArray, Float32Array
 from modules.serving.scatter import batch_scatter_update
 
 # About the square root of catalogue / k, where both looks of top_k take the same time.
 BLOCK = 32
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class ExactIndex(tf.Module):
@@ -130,7 +128,7 @@ class ExactIndex(tf.Module):
         return top_scores, tf.minimum(block * BLOCK + place % BLOCK, self.size - 1)
 
 
-def with_offer(matrix: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray:
+def with_offer(matrix: Float32Array, offered: BoolArray) -> Float32Array:
     """Returns the value of an index's variable with another offer.
 
     Args:
@@ -140,12 +138,12 @@ def with_offer(matrix: FloatArray, offered: npt.NDArray[np.bool_]) -> FloatArray
     return np.vstack([matrix[:-1], _offer_row(offered, matrix.shape[1])])
 
 
-def offer_in(matrix: FloatArray, size: int) -> npt.NDArray[np.bool_]:
+def offer_in(matrix: Float32Array, size: int) -> BoolArray:
     """Returns which items are on offer by the value of an index's variable, bool `[catalogue]`."""
     return np.asarray(matrix[-1, :size] == 0)
 
 
-def _offer_row(offered: npt.NDArray[np.bool_], width: int) -> FloatArray:
+def _offer_row(offered: BoolArray, width: int) -> Float32Array:
     """Returns the last row of the matrix, float32 `[1, width]`."""
     is_offered = np.pad(offered, (0, width - len(offered)))
     return np.where(is_offered, np.float32(0), np.float32(-np.inf))[None]

@@ -201,7 +201,7 @@ class Recommender(tf.Module):
 
         Returns:
           int64 `[batch, steps]` each; step j has the items 0..j as prefix and item j + 1 as target:
-          `rank`, conservative, `metrics.UNRANKED` for a target that cannot be recommended, 0 where
+          `rank`, conservative, `ranks.UNRANKED` for a target that cannot be recommended, 0 where
           there is no such step; `known`, 1 where target and an item before it are known;
           `context_length`, known items in the prefix; `target_count`, training events of the
           target.

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.data.windowing import latest_kept, latest_right_padded
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.towers import QueryTower

@@ -12,19 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from modules.array_types import BoolArray, Float32Array, FloatArray, IntArray
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
-from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.prediction_steps import ScoredSteps
+from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import selection_score
 from modules.serving.score_adjustments import SessionAdjustments
 
 _CUTOFF = 20
 _ENOUGH_STEPS = 20_000  # a standard error of .003
 _ENOUGH_SCORES = 2_000_000_000  # a minute or so
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 
 class ScoreAdjustments(NamedTuple):
@@ -88,7 +86,7 @@ def search(
       The scalars, and Recall@20 and MRR@20 that they reach: the first values and NaN without any
       step.
     """
-    gains: list[npt.NDArray[np.float64]] = []
+    gains: list[FloatArray] = []
     steps = 0
     for block in blocks:
         rank = grid_ranks(block, grid)
@@ -123,7 +121,7 @@ def grid_ranks(steps: ScoredSteps, grid: AdjustmentGrid) -> IntArray:
 
 
 def _ranks(
-    scores: FloatArray,
+    scores: Float32Array,
     context: npt.NDArray[np.integer[Any]],
     target: npt.NDArray[np.integer[Any]],
     penalties: Sequence[float],
@@ -142,7 +140,7 @@ def _ranks(
     target_is_current = target == current
     target_is_earlier = (items == target[:, None]).any(axis=1) & ~target_is_current
 
-    def not_below(shift: float, chosen: npt.NDArray[np.bool_]) -> IntArray:
+    def not_below(shift: float, chosen: BoolArray) -> IntArray:
         """Counts candidates outside the session whose score is not below target + shift."""
         limit = (target_score[chosen] + np.float32(shift))[:, None]
         everyone = scores.shape[1] - np.count_nonzero(scores[chosen] < limit, axis=1)

@@ -22,7 +22,8 @@ from components.session_example_gen.node import SessionExampleGen
 from modules.baselines.registry import evaluate_baseline, make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
 from modules.config.sessions import SessionOptions
-from modules.evaluation.metrics import UNRANKED, metrics_from_rank_histograms, rank_histograms
+from modules.evaluation.metrics import metrics_from_rank_histograms, rank_histograms
+from modules.evaluation.ranks import UNRANKED
 from pipeline.config import LOCAL_BEAM
 from pipeline.sample.generate import generate_sessions, write_sample
 

@@ -19,6 +19,7 @@ from tfx.types import standard_artifacts
 
 from modules.config.evaluation import EvaluationOptions
 from modules.evaluation import metrics, tfma_metrics
+from modules.evaluation.ranks import conservative_rank
 from tests.integration.test_evaluator import BEAM_ARGS, write_examples
 
 # Beside the sample's test sessions: nothing known, something known too late, windows exceeded.
@@ -51,7 +52,7 @@ def expected(sample, trained, sessions) -> dict[str, float]:
             seen = [positions[item] for item in session[: step + 1] if item in positions]
             scores = trained.scores(seen[-window:]) if seen else popularity
             position = positions.get(target, -1)
-            rank[row, step] = metrics.conservative_rank(scores[None], [position])[0]
+            rank[row, step] = conservative_rank(scores[None], [position])[0]
             known[row, step] = bool(seen) and position >= 0
     return metrics.metrics_from_ranks(rank, known)
 

@@ -16,6 +16,7 @@ from tfx.types import standard_artifacts
 
 from modules.config.evaluation import EvaluationOptions
 from modules.evaluation import metrics, slices, tfma_metrics
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -62,7 +63,7 @@ class MatrixModel(tf.Module):
         scores = tf.where((latest >= 0)[..., None], scores, tf.zeros_like(scores))
         of_target = tf.gather(scores, tf.maximum(target, 0), batch_dims=2)
         not_below = tf.reduce_sum(tf.cast(scores >= of_target[..., None], tf.int64), -1)
-        rank = tf.where(target >= 0, not_below, metrics.UNRANKED)
+        rank = tf.where(target >= 0, not_below, UNRANKED)
         return {
             "rank": tf.where(exists, rank, 0),
             "known": tf.cast(exists & (target >= 0) & (latest >= 0), tf.int64),
@@ -121,7 +122,7 @@ def plain_ranks(sessions, matrix):
             target = session[step + 1]
             position = int(target[1:]) if target.startswith("i") else -1
             scores = matrix[seen[-1]] if seen else np.zeros(ITEMS)
-            rank[row, step] = metrics.conservative_rank([scores], [position])[0]
+            rank[row, step] = conservative_rank([scores], [position])[0]
             known[row, step] = bool(seen) and position >= 0
     return rank, known
 

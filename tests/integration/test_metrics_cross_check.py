@@ -18,6 +18,7 @@ from modules.baselines.registry import IndexedSplits
 from modules.baselines.session_knn import STAN
 from modules.evaluation import metrics
 from modules.evaluation.metrics import K_VALUES, STEPS, VIEWS, metric_name
+from modules.evaluation.ranks import conservative_rank
 from pipeline.sample.generate import generate_sessions
 
 MEASURES = {
@@ -56,7 +57,7 @@ def test_metrics_of_full_score_rows_agree(levels: int) -> None:
     # Half of the targets are lifted, so that small cutoffs have something to tell.
     scores[np.arange(200), target[:200]] += levels * random.uniform(0.5, 1, 200).round(1)
 
-    rank = metrics.conservative_rank(scores, target)
+    rank = conservative_rank(scores, target)
     found = metrics.metrics_from_rank_histogram(metrics.rank_histogram(rank))
 
     rankings = [_ranking(range(150), row, item) for row, item in zip(scores, target, strict=True)]

@@ -22,8 +22,8 @@ from modules.config.baselines import BaselineOptions
 from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
 from modules.evaluation import metrics
-from modules.evaluation.metrics import UNRANKED
 from modules.evaluation.rank_table import from_parquet
+from modules.evaluation.ranks import UNRANKED
 from modules.gate.verdict import STEPS_AGREE
 
 ITEMS = 60

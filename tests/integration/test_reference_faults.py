@@ -23,7 +23,7 @@ from modules.config.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import Vocabulary
 from modules.data.windowing import last_step_window
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender

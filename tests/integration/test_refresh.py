@@ -19,7 +19,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from components.pusher.node import Executor
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 from modules.files.model_metadata import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
 from pipeline.cli.main import main
 from serving import pushed_models

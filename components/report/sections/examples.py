@@ -12,7 +12,7 @@ from components.report.run_parts import RunParts, Section
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation import rank_table
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 from modules.gate.model_ranks import Model
 
 RECOMMENDED = 10

@@ -27,6 +27,7 @@ from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.prediction_steps import ScoredSteps
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
@@ -82,7 +83,7 @@ def listed(scores: Sequence[float], target: int = -1, withdrawn: Sequence[int] =
 
 
 def _place(recommended: list[int], target: int) -> int:
-    return recommended.index(target) + 1 if target in recommended else metrics.UNRANKED
+    return recommended.index(target) + 1 if target in recommended else UNRANKED
 
 
 def _close(values: dict[str, float]) -> object:
@@ -114,11 +115,11 @@ def _padded(sessions: list[list[Asked]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_target_that_cannot_be_recommended_is_beyond_every_k_and_fits_the_tables() -> None:
-    assert metrics.UNRANKED > metrics.BINS > metrics.MAX_K
-    assert np.int64(metrics.UNRANKED).astype(np.int32) == metrics.UNRANKED
+    assert UNRANKED > metrics.BINS > metrics.MAX_K
+    assert np.int64(UNRANKED).astype(np.int32) == UNRANKED
     for k in metrics.K_VALUES:
         for per_step in metrics.PER_STEP.values():
-            assert per_step([metrics.UNRANKED], k).tolist() == [0.0]
+            assert per_step([UNRANKED], k).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -174,7 +175,7 @@ def test_ranks_of_numpy_and_tensorflow(size: int) -> None:
     withdrawn = np.flatnonzero(~allowed).tolist()
     pairs = list(zip(scores.tolist(), target.tolist(), strict=True))
     assert ranks.numpy().tolist() == [_place(listed(row, t, withdrawn), t) for row, t in pairs]
-    found = metrics.conservative_rank(scores, target).tolist()
+    found = conservative_rank(scores, target).tolist()
     assert found == [_place(listed(row, t), t) for row, t in pairs]
 
 
@@ -395,7 +396,7 @@ def test_the_exported_model_ranks_what_it_recommends(
     found = metrics.metrics_from_ranks(judged["rank"].numpy(), judged["known"].numpy())
     assert found == _close(reference(expected))
     if withdrawn:
-        assert judged["rank"].numpy()[-2:, 0].tolist() == [metrics.UNRANKED] * 2
+        assert judged["rank"].numpy()[-2:, 0].tolist() == [UNRANKED] * 2
 
 
 def _withdraw_first(recommender: serving.Recommender, size: int) -> None:

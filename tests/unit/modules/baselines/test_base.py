@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from modules.baselines.base import rank_among_scored
-from modules.evaluation import metrics
+from modules.evaluation.ranks import conservative_rank
 
 
 def test_sparse_ranks_equal_the_dense_ones() -> None:
@@ -16,6 +16,6 @@ def test_sparse_ranks_equal_the_dense_ones() -> None:
     stored = ~np.isneginf(dense)
     scores = sparse.csr_matrix((dense[stored], np.nonzero(stored)), shape=dense.shape)
 
-    expected = metrics.conservative_rank(dense, target)
+    expected = conservative_rank(dense, target)
 
     np.testing.assert_array_equal(rank_among_scored(scores, target), expected)

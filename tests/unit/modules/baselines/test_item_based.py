@@ -14,8 +14,8 @@ from modules.baselines.item_based import (
     SessionPopularity,
 )
 from modules.baselines.registry import step_ranks
-from modules.evaluation import metrics, prediction_steps
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation import prediction_steps
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 
 
 def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
@@ -130,7 +130,7 @@ def _plain_rules(train, test, window, bonus, decay, repeats):
             if not repeats:
                 scores[current] = -np.inf
             row = np.array([[scores[item] for item in items]])
-            ranks.append(metrics.conservative_rank(row, [items.index(session[end])])[0])
+            ranks.append(conservative_rank(row, [items.index(session[end])])[0])
     return ranks
 
 
@@ -188,7 +188,7 @@ def test_session_popularity_equals_its_plain_twin() -> None:
         for end in range(1, len(session)):
             visits = Counter(session[:end])
             row = [[visits[item] + events[item] / (1 + events[item]) for item in items]]
-            expected += metrics.conservative_rank(row, [items.index(session[end])]).tolist()
+            expected += conservative_rank(row, [items.index(session[end])]).tolist()
 
     assert step_ranks(SessionPopularity(), train, test).rank.tolist() == expected
 
@@ -231,6 +231,6 @@ def test_cooccurrence_equals_its_plain_twin(monkeypatch: pytest.MonkeyPatch) -> 
                 [[together[item] / (having[item] + 20) ** 0.5 or -np.inf for item in items]]
             )
             row[0, items.index(current)] = -np.inf
-            expected += metrics.conservative_rank(row, [items.index(session[end])]).tolist()
+            expected += conservative_rank(row, [items.index(session[end])]).tolist()
 
     assert step_ranks(ItemCooccurrence(), train, test).rank.tolist() == expected

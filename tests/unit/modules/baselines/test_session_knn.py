@@ -13,9 +13,9 @@ from modules.baselines import session_knn
 from modules.baselines.base import SparseBaseline
 from modules.baselines.registry import step_ranks
 from modules.baselines.session_knn import STAN, VSkNN
-from modules.evaluation import metrics, prediction_steps
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation import prediction_steps
 from modules.evaluation.prediction_steps import all_steps, index_sessions
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 
 DAY = 86_400_000
 CATALOGUE = {"a": 0, "b": 1, "c": 2, "d": 3}
@@ -186,7 +186,7 @@ def _plain_ranks(train, test, scores_of):
             scores = scores_of(session[:end])
             # Items that have equal scores by the formula differ in the last bits of sums.
             row = np.array([[round(scores.get(item, -np.inf), 9) for item in items]])
-            ranks += metrics.conservative_rank(row, [items.index(session[end])]).tolist()
+            ranks += conservative_rank(row, [items.index(session[end])]).tolist()
     return ranks
 
 

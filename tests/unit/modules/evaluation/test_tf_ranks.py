@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.evaluation import metrics, tf_ranks
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation import tf_ranks
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 
 UNIT = tf.eye(4)
 NAN, INF = float("nan"), float("inf")
@@ -35,7 +35,7 @@ def _rank(scores: list[float], target: int, **options: tf.Tensor) -> int:
 def test_hand_computed_ranks(scores: list[float], target: int, rank: int) -> None:
     assert _rank(scores, target) == rank
     position = np.array([target])
-    assert metrics.conservative_rank(np.array([scores]), position).tolist() == [rank]
+    assert conservative_rank(np.array([scores]), position).tolist() == [rank]
 
 
 def test_items_that_take_no_part_do_not_count() -> None:
@@ -65,9 +65,7 @@ def test_a_nan_candidate_counts_against_every_target_and_is_not_recommended() ->
     ranks = tf_ranks.conservative_rank(queries, candidates, target)
 
     assert ranks.numpy().tolist() == [3, UNRANKED, 2]
-    assert (
-        ranks.numpy().tolist() == metrics.conservative_rank(queries @ candidates.T, target).tolist()
-    )
+    assert ranks.numpy().tolist() == conservative_rank(queries @ candidates.T, target).tolist()
 
 
 @pytest.mark.parametrize("scores_per_block", [1, 13, 40, 10_000])
@@ -85,7 +83,7 @@ def test_equals_the_numpy_rule_in_blocks_of_any_size(
 
     ranks = tf_ranks.conservative_rank(queries, candidates, target)
 
-    expected = metrics.conservative_rank(queries @ candidates.T, target)
+    expected = conservative_rank(queries @ candidates.T, target)
     assert ranks.dtype == tf.int64
     assert ranks.numpy().tolist() == expected.tolist()
     assert len(set(expected)) > 8
@@ -101,7 +99,7 @@ def test_allowed_equals_ranking_among_the_allowed_alone(monkeypatch: pytest.Monk
 
     ranks = tf_ranks.conservative_rank(queries, candidates, places[target], tf.constant(allowed))
 
-    expected = metrics.conservative_rank(queries @ candidates[allowed].T, target)
+    expected = conservative_rank(queries @ candidates[allowed].T, target)
     assert ranks.numpy().tolist() == expected.tolist()
 
 

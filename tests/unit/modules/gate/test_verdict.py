@@ -35,6 +35,7 @@ from modules.evaluation.rank_table import (
     from_parquet,
     to_parquet,
 )
+from modules.evaluation.ranks import UNRANKED
 from modules.gate import checks as gate_checks
 from modules.gate import verdict
 from modules.gate.checks import Check
@@ -342,7 +343,7 @@ def test_the_evaluators_figures_must_be_those_of_the_ranks() -> None:
 @pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 99])
 def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int) -> None:
     random = np.random.default_rng(size)
-    lost = metrics.UNRANKED
+    lost = UNRANKED
     columns = {
         name: [
             [lost if random.random() < 0.4 else int(random.integers(1, size + 1)) for _ in range(4)]

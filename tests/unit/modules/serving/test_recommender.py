@@ -10,7 +10,7 @@ from modules.ann.recommender import catalogue_size
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
-from modules.evaluation import metrics
+from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
 from modules.serving.score_adjustments import SessionAdjustments
@@ -183,7 +183,7 @@ def test_ranks_beyond_the_answer_equal_numpy(model: TwoTower, signatures: dict) 
 
     query = model.query_tower(tf.constant([[2 + 7, 2 + 50]])).numpy()[0, -1:]
     scores = np.repeat(query @ model.candidate_tower.catalogue().numpy().T, len(targets), axis=0)
-    assert rank.tolist() == metrics.conservative_rank(scores, np.array(targets)).tolist()
+    assert rank.tolist() == conservative_rank(scores, np.array(targets)).tolist()
     assert rank.max() > 100
 
 
@@ -281,7 +281,7 @@ def test_what_a_step_is_known_by(signatures: dict) -> None:
     # Nothing known before it: answered by popularity, in which item 3 is the fourth.
     assert judged["rank"].numpy()[0, 0] == 4
     # Known but not in the catalogue, or unknown: the model cannot recommend it.
-    assert judged["rank"].numpy()[0, 1:3].tolist() == [metrics.UNRANKED] * 2
+    assert judged["rank"].numpy()[0, 1:3].tolist() == [UNRANKED] * 2
 
 
 def test_context_length_counts_what_was_cut(signatures: dict) -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from modules.config.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
-from modules.evaluation import metrics
+from modules.evaluation.ranks import conservative_rank
 from modules.serving import score_adjustments
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.training import score_adjustment_search
@@ -45,7 +45,7 @@ def test_the_grid_ranks_as_the_graph_does(ties: bool) -> None:
         adjusted = score_adjustments.adjust_scores(
             tf.constant(scores), tf.constant(steps.context), seen
         )
-        expected = metrics.conservative_rank(adjusted.numpy(), steps.target - FIRST_ITEM)
+        expected = conservative_rank(adjusted.numpy(), steps.target - FIRST_ITEM)
         np.testing.assert_array_equal(ranks[w, p, b], expected)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.report.sections import examples
 from modules.evaluation import rank_table
-from modules.evaluation.metrics import UNRANKED
+from modules.evaluation.ranks import UNRANKED
 
 
 def test_a_target_that_cannot_be_recommended_is_shown_without_a_rank(tmp_path: Path) -> None:
