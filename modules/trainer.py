@@ -52,7 +52,9 @@ def run_fn(fn_args: FnArgs) -> None:
     write_selection(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
         contexts, _ = batching.cut_steps(windows, run.features.targets)
-        write_reference_predictions(model, vocabulary, contexts.numpy(), seen, folder)
+        write_reference_predictions(
+            model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
+        )
     write_manifest(folder, learned_from(run, known_items))
     run.forget_progress()
 

@@ -23,7 +23,7 @@ from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, ask_alone
-from modules.serving.recorded_predictions import read_reference_predictions
+from modules.serving.reference_predictions import read_reference_predictions
 from modules.sessions.examples import read_sessions
 
 _NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}

@@ -1,7 +1,8 @@
 """What a baseline is, and ranks over a catalogue of which only few items have a score.
 
 Everything works on the arrays of `modules.evaluation.prediction_steps`; what grows with the
-catalogue is sparse.
+catalogue is sparse. A test holds the ranks equal to `modules.evaluation.ranks`, where all items
+have a score.
 """
 
 from __future__ import annotations

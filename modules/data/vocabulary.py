@@ -15,8 +15,10 @@ from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
 VOCABULARY_NAME = "item_ids"
 PADDING = 0
 OUT_OF_VOCABULARY = 1
-# item_index of the first item, the most frequent one.
+# item_index of the first item, the most frequent one. Scores and serving count from there: a
+# position is item_index - FIRST_ITEM. The query tower alone reads item indices.
 FIRST_ITEM = len(RESERVED_TOKENS)
+NO_ITEM = -1  # the position of what is not an item: padding, or unknown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Session features in TensorFlow: the same functions serve Transform, training and serving."""
+"""Sessions as windows of item indices, in TensorFlow."""
 
 from __future__ import annotations
 
@@ -74,44 +74,3 @@ def _windows_from(
     items = tf.gather(item_index.values, tf.where(is_item, place, 0))
     windows = tf.reshape(tf.where(is_item, items, PADDING), [-1])
     return tf.RaggedTensor.from_row_splits(windows, first.row_splits * width, validate=False)
-
-
-def latest_right_padded(item_index: tf.RaggedTensor, max_context: int) -> tf.Tensor:
-    """Cuts sessions to their latest items and pads them on the right.
-
-    Args:
-      item_index: int64 `[batch, (length)]`.
-      max_context: most items kept.
-
-    Returns:
-      int64 `[batch, longest]`, where longest is at least 1 and at most `max_context`.
-    """
-    latest = item_index[:, -max_context:]
-    padded = latest.to_tensor(PADDING)
-    # An all-empty batch keeps one column: a GRU needs at least one step.
-    missing = tf.maximum(1 - tf.shape(padded)[1], 0)
-    return tf.pad(padded, [[0, 0], [0, missing]], constant_values=PADDING)
-
-
-def latest_kept(values: tf.Tensor, keep: tf.Tensor, max_context: int) -> tf.Tensor:
-    """Drops values, cuts rows to their latest ones and pads them on the right.
-
-    The same as `latest_right_padded` of the values that are kept, with a third of the operations:
-    at serving time a single session takes as long as its operations are many.
-
-    Args:
-      values: int64 `[batch, length]`.
-      keep: bool of the same shape.
-      max_context: most values kept.
-
-    Returns:
-      int64 `[batch, longest]`, where longest is at least 1 and at most `max_context`.
-    """
-    from_end = tf.cumsum(tf.cast(keep, tf.int64), axis=1, reverse=True)
-    kept = tf.minimum(tf.math.count_nonzero(keep, axis=1), max_context)
-    cells = tf.where(keep & (from_end <= max_context))
-    column = tf.gather(kept, cells[:, 0]) - tf.gather_nd(from_end, cells)
-    longest = tf.maximum(tf.reduce_max(kept), 1)
-    shape = tf.stack([tf.shape(values, tf.int64)[0], longest])
-    places = tf.stack([cells[:, 0], column], axis=1)
-    return tf.scatter_nd(places, tf.gather_nd(values, cells), shape)

@@ -32,8 +32,9 @@ class ScoredSteps(NamedTuple):
     Attributes:
       scores: float32 `[steps, catalogue]`; -inf for candidates that take no part, which are never
         recommended.
-      context: item indices, int `[steps, length]`, right-padded with 0; no row is empty.
-      target: item index, int `[steps]`.
+      context: positions in the catalogue, int `[steps, length]`, right-padded with -1; no row is
+        empty.
+      target: position, int `[steps]`.
       popularity: what the popularity weight multiplies, float32 `[catalogue]`.
     """
 

@@ -1,4 +1,7 @@
-"""Ranks of targets among the whole catalogue, in TensorFlow; the NumPy twin is in metrics.py."""
+"""Ranks of targets among the whole catalogue, in TensorFlow, for graphs and large catalogues.
+
+A test holds them equal to `modules.evaluation.ranks`, in NumPy.
+"""
 
 from __future__ import annotations
 

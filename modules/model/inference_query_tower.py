@@ -1,9 +1,10 @@
 """The query tower as it is served: all members in one loop over the session, in a few ops a step.
 
 Keras's GRU layer brings, for each member, a loop of its own with more ops a step, a version for
-GPUs and the gradients' functions: time of each answer, export and load. The numbers are the same,
-to float32's precision. A single session takes as long as its ops are many, so members share one
-product with zeros between them rather than having several, and the latest step has ops of its own.
+GPUs and the gradients' functions: time of each answer, export and load. The numbers are the same as
+those of `modules.model.towers`, to float32's precision; a test holds all three forms equal. A
+single session takes as long as its ops are many, so members share one product with zeros between
+them rather than having several, and the latest step has ops of its own.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import tensorflow_recommenders as tfrs
 
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.evaluation.tf_ranks import conservative_rank
@@ -147,7 +147,7 @@ class TwoTower(tfrs.Model):
             queries, targets = self._queries_and_targets((context, target))
             place = tf.where(target != PADDING)
             is_seen = tf.range(tf.shape(context)[1], dtype=tf.int64) <= place[:, 1:]
-            contexts = tf.where(is_seen, tf.gather(context, place[:, 0]), PADDING)
+            contexts = tf.where(is_seen, tf.gather(context, place[:, 0]) - FIRST_ITEM, NO_ITEM)
             block = max(1, _SCORES_PER_BLOCK // candidates.shape[0])
             for start in range(0, len(targets), block):
                 rows = slice(start, start + block)
@@ -156,9 +156,19 @@ class TwoTower(tfrs.Model):
                 yield ScoredSteps(
                     scores.numpy(),
                     contexts[rows].numpy(),
-                    targets[rows].numpy(),
+                    targets[rows].numpy() - FIRST_ITEM,
                     log_counts,
                 )
+
+    def catalogue_scores(self, contexts: tf.Tensor) -> tf.Tensor:
+        """Scores the whole catalogue after each context, float32 `[rows, catalogue]`.
+
+        Args:
+          contexts: item indices, int `[rows, length]`, right-padded with 0; no row is empty.
+        """
+        last = tf.math.count_nonzero(contexts, axis=1) - 1
+        queries = tf.gather(self.query_tower(contexts), last, axis=1, batch_dims=1)
+        return tf.linalg.matmul(queries, self.candidate_tower.catalogue(), transpose_b=True)
 
     def _shares(
         self, inputs: tuple[tf.Tensor, tf.Tensor]

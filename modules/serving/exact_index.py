@@ -2,7 +2,8 @@
 
 `tf.math.top_k` looks at one score at a time, and takes twice as long as the matrix product as soon
 as there are several queries. Here it sees the maxima of blocks of items first, and then only the
-blocks that can hold one of the k best.
+blocks that can hold one of the k best. Adjusted scores are found without a changed copy; a test
+holds the answers equal to a full sort by `modules.serving.score_adjustments`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from modules.data.vocabulary import Vocabulary
+from modules.data.vocabulary import NO_ITEM, Vocabulary
 from modules.files.characters import BLANKS
 
 _BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"
@@ -39,7 +39,7 @@ class ItemLookup(tf.Module):
             tf.int64,
             tf.lookup.TextFileIndex.LINE_NUMBER,
         )
-        self._positions = tf.lookup.StaticHashTable(initializer, default_value=-1)
+        self._positions = tf.lookup.StaticHashTable(initializer, default_value=NO_ITEM)
 
     def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """Returns the position of each id, int64 of the same shape; -1 for an unknown one.
@@ -53,7 +53,7 @@ class ItemLookup(tf.Module):
     def catalogue_positions(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns the position of each id, int64 of the same shape; -1 outside the catalogue."""
         positions = self.positions(item_ids)
-        return tf.where(positions < self.catalogue_size, positions, -1)
+        return tf.where(positions < self.catalogue_size, positions, NO_ITEM)
 
     def item_ids(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the ids of catalogue positions, string of the same shape."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from modules.data.vocabulary import PADDING, Vocabulary
+from modules.data.vocabulary import NO_ITEM, Vocabulary
 from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, range_names
 from modules.model.two_tower import TwoTower
 from modules.serving.exact_index import ExactIndex
@@ -282,4 +282,4 @@ def export(
 
 def _has_items(contexts: tf.Tensor) -> tf.Tensor:
     """Tells which contexts hold an item, bool `[batch]`."""
-    return contexts[:, 0] != PADDING
+    return contexts[:, 0] != NO_ITEM

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from modules.data.vocabulary import FIRST_ITEM, PADDING
-from modules.data.windowing import latest_kept, latest_right_padded
+from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.towers import QueryTower
+from modules.serving.contexts import latest_kept, latest_right_padded
 from modules.serving.exact_index import ExactIndex
 from modules.serving.score_adjustments import (
     NO_CHANGE,
@@ -23,7 +23,7 @@ class SessionScorer(tf.Module):
     """Applies the query tower, the index and the scalars of session items to sessions of positions.
 
     Items outside the catalogue are left out of a session before it is cut and padded, as in
-    training.
+    training. All but the tower, which was trained on item indices, works with positions.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class SessionScorer(tf.Module):
           seen: what is added to the scores of items that the query tower sees.
         """
         super().__init__(name="session_scorer")
+        self._served_tower = tower = InferenceQueryTower(query_tower)
         # Traced once for all signatures.
-        self._served_tower = InferenceQueryTower(query_tower)
-        contexts = [tf.TensorSpec([None, None], tf.int64)]
-        self._step_queries = tf.function(self._served_tower, input_signature=contexts)
-        self._latest_queries = tf.function(self._served_tower.latest, input_signature=contexts)
+        traced = tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64)])
+        self._step_queries = traced(lambda contexts: tower(_item_index(contexts)))
+        self._latest_queries = traced(lambda contexts: tower.latest(_item_index(contexts)))
         self.index = index
         self._max_context = max_context
         self._seen = seen
@@ -58,10 +58,9 @@ class SessionScorer(tf.Module):
           positions: int64 `[batch, length]` in time order; -1 for what is not known.
 
         Returns:
-          Item indices, int64 `[batch, longest]`, right-padded with 0; longest is at least 1.
+          Positions, int64 `[batch, longest]`, right-padded with -1; longest is at least 1.
         """
-        in_catalogue = (positions >= 0) & (positions < self.index.size)
-        return latest_kept(positions + FIRST_ITEM, in_catalogue, self._max_context)
+        return latest_kept(positions, self._in_catalogue(positions), self._max_context)
 
     def queries(self, contexts: tf.Tensor) -> tf.Tensor:
         """Returns the query vector after each session, float32 `[batch, dim]`.
@@ -92,9 +91,8 @@ class SessionScorer(tf.Module):
         scores = self.index.scores(self.queries(contexts))
         if self._seen == NO_CHANGE:
             return self.index.top(scores, k)
-        items, bonus = seen_bonus(contexts, self._seen)
-        positions = tf.cast(tf.maximum(items - FIRST_ITEM, 0), tf.int32)
-        return self.index.top(scores, k, positions, bonus)
+        positions, bonus = seen_bonus(contexts, self._seen)
+        return self.index.top(scores, k, tf.cast(tf.maximum(positions, 0), tf.int32), bonus)
 
     def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns all that the scores after each session depend on, but the candidate vectors.
@@ -106,12 +104,8 @@ class SessionScorer(tf.Module):
           `query`, float32 `[batch, dim]`; `positions`, int64 `[batch, length]`, of the session's
           items, -1 for none, and `bonus`, float32 of that shape, what is added to their scores.
         """
-        items, bonus = seen_bonus(contexts, self._seen)
-        return {
-            "query": self.queries(contexts),
-            "positions": tf.maximum(items - FIRST_ITEM, -1),
-            "bonus": bonus,
-        }
+        positions, bonus = seen_bonus(contexts, self._seen)
+        return {"query": self.queries(contexts), "positions": positions, "bonus": bonus}
 
     def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
         """Ranks the target of every step as `scores` ranks it after that prefix.
@@ -127,12 +121,11 @@ class SessionScorer(tf.Module):
           int64 `[batch, (length - 1)]`, conservative ranks; `UNRANKED` for a target that cannot be
           recommended. After a prefix without any item items rank by popularity, those on offer.
         """
-        size = self.index.size
-        in_catalogue = (positions >= 0) & (positions < size)
-        items = self._catalogue_items(positions)
+        in_catalogue = self._in_catalogue(positions)
+        items = tf.ragged.boolean_mask(positions, in_catalogue)
         seen = running_count(in_catalogue)[:, :-1]
         target = positions[:, 1:].flat_values
-        target = tf.where(target < size, target, -1)
+        target = tf.where(target < self.index.size, target, NO_ITEM)
         session, items_seen = seen.value_rowids(), seen.flat_values
 
         contexts = self._prefix_contexts(items, session, items_seen)
@@ -156,10 +149,9 @@ class SessionScorer(tf.Module):
         at = tf.where(target >= 0, target, self.index.size)
         return tf.where(tf.gather(offered, at), tf.gather(place, at), UNRANKED)
 
-    def _catalogue_items(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Drops items outside the catalogue; gives item indices, int64 `[batch, (length)]`."""
-        in_catalogue = (positions >= 0) & (positions < self.index.size)
-        return tf.ragged.boolean_mask(positions, in_catalogue) + FIRST_ITEM
+    def _in_catalogue(self, positions: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        """Tells which positions can be recommended, bool of the same shape."""
+        return (positions >= 0) & (positions < self.index.size)
 
     def _prefix_contexts(
         self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
@@ -167,7 +159,7 @@ class SessionScorer(tf.Module):
         """Returns what the tower sees of each (session, number of its items seen).
 
         Returns:
-          int64 `[steps, max_context]`, right-padded with 0.
+          Positions, int64 `[steps, max_context]`, right-padded with -1.
         """
         columns = tf.range(self._max_context, dtype=tf.int64)
         length = tf.minimum(items_seen, self._max_context)
@@ -176,7 +168,7 @@ class SessionScorer(tf.Module):
         places = tf.where(is_item, start[:, None] + columns, 0)
         # One item more, so that a batch without any item has something to look up.
         values = tf.pad(items.flat_values, [[0, 1]])
-        return tf.where(is_item, tf.gather(values, places), PADDING)
+        return tf.where(is_item, tf.gather(values, places), NO_ITEM)
 
     def _prefix_queries(
         self,
@@ -193,6 +185,11 @@ class SessionScorer(tf.Module):
         long_steps = tf.where(items_seen > window)
         rows = tf.gather_nd(contexts, long_steps)
         return tf.tensor_scatter_nd_update(queries, long_steps, self._latest_queries(rows))
+
+
+def _item_index(contexts: tf.Tensor) -> tf.Tensor:
+    """Returns what the tower was trained on, int64 of the shape of positions: 0 is padding."""
+    return tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, PADDING)
 
 
 def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -1,7 +1,9 @@
 """The serving scalars, and how they are chosen on split eval: by ranking under a grid of them.
 
 Two are for items of the session (`modules.serving.score_adjustments`), one is for all items: what
-popularity adds to a score.
+popularity adds to a score. Scores are not adjusted for every choice, and ranked again: only the
+ranks of session items change. A test holds the ranks equal to `modules.evaluation.ranks` of
+adjusted scores.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy.typing as npt
 
 from modules.array_types import BoolArray, Float32Array, FloatArray, IntArray
 from modules.config.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.data.vocabulary import NO_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import selection_score
@@ -129,14 +131,13 @@ def _ranks(
 ) -> IntArray:
     """Ranks each target under every pair of a penalty and a boost, `[penalties, boosts, steps]`."""
     rows = np.arange(len(target))
-    length = np.count_nonzero(context, axis=1)
+    length = np.count_nonzero(context != NO_ITEM, axis=1)
     current = context[rows, length - 1]
-    items = np.sort(np.where(context == PADDING, current[:, None], context), axis=1)
-    is_first = np.diff(items, axis=1, prepend=-1) != 0
-    places, of_target = items - FIRST_ITEM, target - FIRST_ITEM
-    base = np.where(is_first, np.take_along_axis(scores, places, axis=1), -np.inf)
+    items = np.sort(np.where(context == NO_ITEM, current[:, None], context), axis=1)
+    is_first = np.diff(items, axis=1, prepend=NO_ITEM) != 0
+    base = np.where(is_first, np.take_along_axis(scores, items, axis=1), -np.inf)
     is_current = items == current[:, None]
-    target_score = scores[rows, of_target]
+    target_score = scores[rows, target]
     target_is_current = target == current
     target_is_earlier = (items == target[:, None]).any(axis=1) & ~target_is_current
 

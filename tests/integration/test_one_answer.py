@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from modules.data.vocabulary import FIRST_ITEM
-from modules.data.windowing import latest_right_padded
+from modules.data.vocabulary import FIRST_ITEM, NO_ITEM
+from modules.serving.contexts import latest_right_padded
 from modules.serving.score_adjustments import adjust_scores
 from pipeline.cli.main import main
 from serving import rest_server
@@ -50,18 +50,19 @@ def in_python(trained: Any, sample: Any, sessions: Sessions) -> list[list[str]]:
     """Ranks the catalogue by the training model's own towers."""
     vocabulary = sample.vocabulary()
     size = vocabulary.catalogue_size
-    index = {item.decode(): at + FIRST_ITEM for at, item in enumerate(vocabulary.item_ids[:size])}
+    place = {item.decode(): at for at, item in enumerate(vocabulary.item_ids[:size])}
     window = sample.features.max_context
-    known = [[index[item] for item in ids if item in index] for ids in sessions.values()]
+    known = [[place[item] for item in ids if item in place] for ids in sessions.values()]
     contexts = latest_right_padded(
         tf.ragged.constant([ids[-window:] for ids in known], tf.int64), window
     )
     last = [max(min(len(ids), window), 1) - 1 for ids in known]
-    queries = tf.gather(trained.model.query_tower(contexts), last, axis=1, batch_dims=1)
+    indices = tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, 0)
+    queries = tf.gather(trained.model.query_tower(indices), last, axis=1, batch_dims=1)
     scores = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
     scores = adjust_scores(scores, contexts, trained.seen).numpy()
     best = np.argsort(-scores, axis=1, kind="stable")[:, :COUNT]
-    best = np.where(contexts[:, :1] > 0, best, np.arange(COUNT))  # no known item: popularity
+    best = np.where(contexts[:, :1] >= 0, best, np.arange(COUNT))  # no known item: popularity
     return [[vocabulary.item_ids[place].decode() for place in row] for row in best]
 
 

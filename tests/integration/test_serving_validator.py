@@ -14,7 +14,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.node import ServingValidator
 from modules.config.serving import ServingOptions
-from modules.serving.recorded_predictions import FILE
+from modules.serving.reference_predictions import FILE
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingOptions(sessions=20, max_p50_ms=10_000.0)

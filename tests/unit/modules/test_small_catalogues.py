@@ -24,7 +24,7 @@ from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
 from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.ranks import UNRANKED, conservative_rank
@@ -258,9 +258,9 @@ def test_the_choice_of_scalars(size: int) -> None:
     lengths = random.integers(1, 4, 30)
     context = random.integers(0, size, (30, 3))
     target = random.integers(0, size, 30)
-    indices = np.where(np.arange(3) < lengths[:, None], context + FIRST_ITEM, 0)
+    padded = np.where(np.arange(3) < lengths[:, None], context, NO_ITEM)
     grid = AdjustmentGrid((0.0, 2.0), (0.0, 1.5), (0.0, 0.5))
-    block = ScoredSteps(scores, indices, target + FIRST_ITEM, np.arange(size, dtype=np.float32))
+    block = ScoredSteps(scores, padded, target, np.arange(size, dtype=np.float32))
 
     _, recall, mrr = score_adjustment_search.search([block], grid)
 
@@ -287,9 +287,8 @@ class Scores(NamedTuple):
     def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         for context, target in batches:
             size = self.scores.shape[1]
-            yield ScoredSteps(
-                self.scores, context.numpy(), target.numpy()[:, 0], np.zeros(size, np.float32)
-            )
+            places = context.numpy() - FIRST_ITEM, target.numpy()[:, 0] - FIRST_ITEM
+            yield ScoredSteps(self.scores, *places, np.zeros(size, np.float32))
 
 
 @pytest.mark.parametrize("size", [1, 20])

@@ -1,4 +1,4 @@
-"""Windows and contexts of sessions: every step once, and the reference notebook's view."""
+"""Windows of sessions: every step once, and the reference notebook's view."""
 
 from __future__ import annotations
 
@@ -73,22 +73,6 @@ def test_last_step_window_is_the_notebooks_view() -> None:
     assert windows.tolist() == _padded([s for s in _sessions() if len(s) > 1], 11)
 
 
-@pytest.mark.parametrize("max_context", [1, 4, 10, 30])
-def test_context_equals_keras_post_padding_of_the_latest_items(max_context: int) -> None:
-    padded = windowing.latest_right_padded(_ragged(*_sessions()), max_context)
-    longest = min(max(LENGTHS), max_context)
-    assert padded.numpy().tolist() == _padded(_sessions(), longest)
-
-
-@pytest.mark.parametrize(("sessions", "rows"), [([[], []], 2), ([], 0)])
-def test_a_batch_without_items_keeps_one_padded_column(
-    sessions: list[list[int]], rows: int
-) -> None:
-    padded = windowing.latest_right_padded(_ragged(*sessions), 4)
-    assert padded.numpy().tolist() == [[0]] * rows
-    assert padded.shape == [rows, 1]
-
-
 def test_rows_of_parsed_features_equal_tensorflows_conversion() -> None:
     rows = _ragged([], [2, 3], [], [4], [])
     back = windowing.rows_of(rows.to_sparse())
@@ -108,18 +92,3 @@ def test_no_items_give_no_windows(rows: list[list[int]]) -> None:
     sequences = _ragged(*rows) if rows else _ragged([1])[:0]
     for windows in (windowing.step_windows, windowing.last_step_window):
         assert windows(sequences, 3).to_list() == rows
-
-
-@pytest.mark.parametrize("max_context", [1, 3, 50])
-def test_latest_kept_is_latest_right_padded_of_what_is_kept(max_context: int) -> None:
-    random = np.random.default_rng(max_context)
-    for shape in ((6, 9), (1, 1), (4, 0), (0, 3), (5, 200)):
-        values, keep = random.integers(1, 99, shape), random.random(shape) < 0.6
-        rows = [row[kept].tolist() for row, kept in zip(values, keep, strict=True)]
-        expected = windowing.latest_right_padded(
-            tf.ragged.constant(rows, tf.int64, ragged_rank=1), max_context
-        )
-
-        found = windowing.latest_kept(tf.constant(values), tf.constant(keep), max_context)
-
-        np.testing.assert_array_equal(found, expected)

@@ -11,19 +11,21 @@ import tensorflow as tf
 from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
+from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.training.fitting import TrainingData, epoch_eval_fn
 from modules.training.training_run import TrainingRun
 
 
 class Model:
-    """Scores the current item highest, and the answer, item 3, next."""
+    """Scores the current item, 0, highest, and the answer, item 1, next."""
 
     def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         for context, target in batches:
             scores = np.zeros([len(context), 30], np.float32)
             scores[:, :2] = 1.0, 0.5
-            yield ScoredSteps(scores, context.numpy(), target.numpy()[:, 0], np.zeros(30))
+            places = context.numpy() - FIRST_ITEM, target.numpy()[:, 0] - FIRST_ITEM
+            yield ScoredSteps(scores, *places, np.zeros(30))
 
 
 @pytest.mark.parametrize(("penalty", "mrr"), [(None, 1.0), (0.0, 0.5)])

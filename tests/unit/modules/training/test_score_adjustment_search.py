@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from modules.config.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM
+from modules.data.vocabulary import NO_ITEM
 from modules.evaluation.ranks import conservative_rank
 from modules.serving import score_adjustments
 from modules.serving.score_adjustments import SessionAdjustments
@@ -28,9 +28,9 @@ def _random_steps(ties: bool) -> ScoredSteps:
     if ties:  # multiples of .5, as the scalars are
         scores, popularity = np.round(scores * 2) / 2, np.round(popularity)
     scores[:, 7] = -np.inf  # takes no part
-    context = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, (rows, length))
-    context[np.arange(length) >= random.integers(1, length + 1, rows)[:, None]] = 0
-    target = random.integers(FIRST_ITEM, FIRST_ITEM + catalogue, rows)
+    context = random.integers(0, catalogue, (rows, length))
+    context[np.arange(length) >= random.integers(1, length + 1, rows)[:, None]] = NO_ITEM
+    target = random.integers(0, catalogue, rows)
     return ScoredSteps(scores, context, target, popularity)
 
 
@@ -45,7 +45,7 @@ def test_the_grid_ranks_as_the_graph_does(ties: bool) -> None:
         adjusted = score_adjustments.adjust_scores(
             tf.constant(scores), tf.constant(steps.context), seen
         )
-        expected = conservative_rank(adjusted.numpy(), steps.target - FIRST_ITEM)
+        expected = conservative_rank(adjusted.numpy(), steps.target)
         np.testing.assert_array_equal(ranks[w, p, b], expected)
 
 
@@ -58,20 +58,20 @@ def _chosen(scores: np.ndarray, context: list[list[int]], target: list[int]) -> 
 
 
 def test_chooses_what_ranks_best() -> None:
-    """Item 3, seen before, must pass those at 1; item 25 must pass the current item at 9.5."""
+    """Item 1, seen before, must pass those at 1; item 23 must pass the current item at 9.5."""
     scores = np.zeros([2, 40], np.float32)
     scores[0, 5:35] = 1.0
     scores[0, 0] = 2.0
-    scores[1, [0, 25 - FIRST_ITEM]] = 9.5, 9.0
-    found = _chosen(scores, [[3, 2], [3, 2]], [3, 25])
+    scores[1, [0, 23]] = 9.5, 9.0
+    found = _chosen(scores, [[1, 0], [1, 0]], [1, 23])
     assert found == (ScoreAdjustments(SessionAdjustments(1.0, 1.5), 0.0), 1.0, 1.0)
 
 
 def test_boosts_the_current_item_where_it_is_the_answer() -> None:
-    """Item 3 is clicked again, and thirty others at 1 must not be before it."""
+    """Item 1 is clicked again, and thirty others at 1 must not be before it."""
     scores = np.zeros([1, 40], np.float32)
     scores[0, 5:35] = 1.0
-    found = _chosen(scores, [[2, 3]], [3])
+    found = _chosen(scores, [[0, 1]], [1])
     assert found == (ScoreAdjustments(SessionAdjustments(-1.5, 0.0), 0.0), 1.0, 1.0)
 
 
@@ -79,7 +79,7 @@ def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
     """The popular item, at 0, must pass those at 1: by more than a third of 1."""
     scores = np.zeros([1, 40], np.float32)
     scores[0, 5:35] = 1.0
-    found = _chosen(scores, [[2, 3]], [39 + FIRST_ITEM])
+    found = _chosen(scores, [[0, 1]], [39])
     assert found == (ScoreAdjustments(SessionAdjustments(0.0, 0.0), 0.4), 1.0, 1.0)
 
 
