@@ -21,7 +21,7 @@ help:  ## Show this list.
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "  $$name" "$$text"; done
 	@echo
 	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder"
-	@echo "              SET=\"trainer.epochs=3 trainer.seed=7\""
+	@echo "              SET=\"trainer.max_epochs=3 trainer.seed=7\""
 	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
 	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 

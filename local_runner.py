@@ -13,8 +13,9 @@ import sys
 
 from modules.files.folders import FolderError
 from modules.files.metadata_file import MetadataFileError, check_metadata_file
-from pipeline.config import ConfigError, Paths
+from pipeline.config import ConfigError
 from pipeline.data_files import describe_tail
+from pipeline.paths import Paths
 from pipeline.run.console_summary import format_report
 from pipeline.run.launch import find_config, make_sample_if_missing, runner_environment, started
 from pipeline.run.lock import BusyError, exclusive

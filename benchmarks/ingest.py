@@ -87,8 +87,9 @@ def run_node(node: str, events: int, folder: Path) -> Measurement:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
     from tfx.orchestration.pipeline import RunOptions
 
-    from pipeline.config import Paths, load_config
+    from pipeline.config import load_config
     from pipeline.data_files import DataPaths
+    from pipeline.paths import Paths
     from pipeline.pipeline import create_pipeline
 
     logging.disable(logging.WARNING)

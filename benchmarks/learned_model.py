@@ -84,7 +84,7 @@ def learned_model(items: int, cache: Path, shape: ModelOptions = DEFAULT_SHAPE) 
     """
     drawn = draw_sessions(items, 5 * items, seed=0)
     counts, positions = _sorted_by_count(drawn, items)
-    name = f"{items}x{shape.members}x{shape.embedding_dim}"
+    name = f"{items}x{shape.ensemble_size}x{shape.embedding_dim}"
     model = _trained(items, shape, cache / f"weights-{name}.npz", positions[drawn], counts)
     model.candidate_tower.popularity_weight.assign(POPULARITY_WEIGHT)
     vocabulary = Vocabulary(np.array([b"%d" % i for i in range(items)], object), counts, items)

@@ -119,7 +119,7 @@ def faiss_searches(vectors: Array) -> list[Contender]:
 def code_options() -> CodeOptions:
     """Returns the default options of the index."""
     options = IndexOptions()
-    return CodeOptions(options.dimensions_per_code, options.rescored)
+    return CodeOptions(options.dimensions_per_code, options.rerank_depth)
 
 
 def nothing_seen(queries: Array) -> tuple[Array, Array]:
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=37_000)
-    parser.add_argument("--members", type=int, default=DEFAULT_SHAPE.members)
+    parser.add_argument("--members", type=int, default=DEFAULT_SHAPE.ensemble_size)
     parser.add_argument("--embedding-dim", type=int, default=DEFAULT_SHAPE.embedding_dim)
     parser.add_argument("--cache", type=Path, default=Path("output/benchmarks"))
     parser.add_argument("--rounds", type=int, default=20)
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
     shape = dataclasses.replace(
-        DEFAULT_SHAPE, members=options.members, embedding_dim=options.embedding_dim
+        DEFAULT_SHAPE, ensemble_size=options.members, embedding_dim=options.embedding_dim
     )
     learned = learned_model(options.items, options.cache, shape)
     model = tf.saved_model.load(str(learned.folder))

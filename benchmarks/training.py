@@ -46,7 +46,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "preset notebook, its faults mended": ("notebook", ()),
     "defaults": ("sample", ()),
     "weights not averaged": ("sample", ("trainer.weight_averaging=0",)),
-    "one member": ("sample", ("model.members=1",)),
+    "one member": ("sample", ("model.ensemble_size=1",)),
     "presets retailrocket and yoochoose": ("retailrocket", ()),
 }
 PEER = "notebook as it is"

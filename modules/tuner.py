@@ -64,7 +64,7 @@ class SessionTuner(base_tuner.BaseTuner):
           windows: to learn from and be judged by.
           options: of the search.
         """
-        self._run, self._windows, self._trials = run, windows, options.trials
+        self._run, self._windows, self._trials = run, windows, options.num_trials
         place = {"directory": run.checkpoints, "project_name": "search"}
         try:
             super().__init__(_oracle(options, run.trainer.seed), **place)
@@ -109,7 +109,7 @@ def _oracle(options: TunerOptions, seed: int) -> keras_tuner.Oracle:
     }[options.search]
     return oracle(
         objective=keras_tuner.Objective(OBJECTIVE, "max"),
-        max_trials=options.trials,
+        max_trials=options.num_trials,
         hyperparameters=space,
         seed=seed,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import logging
 import os
 import re
 import typing
@@ -24,7 +25,7 @@ from modules.config.fields import Section
 from modules.config.gate import GateOptions
 from modules.config.index import IndexOptions
 from modules.config.model import ModelOptions
-from modules.config.overrides import apply_override
+from modules.config.overrides import FormerNames, apply_override
 from modules.config.parsing import build, convert, field_names, to_plain, unknown_key
 from modules.config.serving import ServingOptions
 from modules.config.sessions import SessionOptions
@@ -37,12 +38,11 @@ from modules.files.text_file import read_text
 from modules.messages.quoting import quote, shorten
 from pipeline.beam_runners import in_this_process, runner_name
 from pipeline.data_files import DataPaths, resolve_data, without_preset_files, without_replaced_cut
+from pipeline.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[1]
 PRESETS = PROJECT / "pipeline" / "presets"
 DEFAULT_PRESET = "sample"
 OWN_DATA_PRESET = "custom"
-METADATA_FILE = "metadata.sqlite"
 USER_CODE = ("module_file", "module_path")
 # Beam's DirectRunner asks the internet for Prism before every batch job; this runner does not. The
 # image is never used, but without any such flag TFX packs itself into an sdist for every Beam node,
@@ -52,6 +52,7 @@ LOCAL_BEAM = (
     "--sdk_container_image=unused",
 )
 
+_LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 
@@ -127,51 +128,6 @@ SECTIONS: Mapping[str, type[Section]] = {
     name: hint for name, hint in _HINTS.items() if hint not in (str, tuple[str, ...])
 }
 _SCALARS = {name: hint for name, hint in _HINTS.items() if name not in SECTIONS}
-
-
-@dataclasses.dataclass(frozen=True)
-class Paths:
-    """Where a run reads code and leaves results; absolute, derived from OUT by a runner.
-
-    Attributes:
-      pipeline_root: artifacts of all runs.
-      metadata: SQLite file of ML Metadata.
-      push_folder: one numbered folder per pushed model.
-      checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
-      digests: folder of the artifacts' digests, taken when they were written, "" for none.
-      schema: folder of the curated schema.
-      modules: folder of the modules that TFX loads.
-      rejects: file that gets all bad rows when they stop a run, "" for none.
-    """
-
-    pipeline_root: str
-    metadata: str
-    push_folder: str
-    checkpoint_folder: str
-    schema: str
-    modules: str
-    rejects: str = ""
-    digests: str = ""
-
-    @property
-    def index_push_folder(self) -> str:
-        """One numbered folder per pushed approximate index."""
-        return f"{self.push_folder}_index"
-
-    @classmethod
-    def under(cls, out: Path | str) -> Paths:
-        """Returns the paths of a run whose outputs go to the folder `out`."""
-        folder = Path(out).absolute()
-        return cls(
-            pipeline_root=str(folder / "artifacts"),
-            metadata=str(folder / METADATA_FILE),
-            push_folder=str(folder / "pushed"),
-            checkpoint_folder=str(folder / "checkpoints"),
-            schema=str(PROJECT / "pipeline" / "schema"),
-            modules=str(PROJECT / "modules"),
-            rejects=str(folder / "rejects.jsonl"),
-            digests=str(folder / "digests"),
-        )
 
 
 def preset_names() -> list[str]:
@@ -268,14 +224,21 @@ def load_config(
 
     Raises:
       ConfigError: with all unknown keys, wrong types, values out of range and missing files.
+
+    Names of options in the version before are reported in one warning.
     """
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
     if file.parent == PRESETS:
         without_preset_files(values, data)
     without_replaced_cut(values, data, overrides)
-    for assignment in overrides:
+    former = FormerNames(SECTIONS)
+    former.replace(values, problems)
+    for assignment in former.overrides(overrides, problems):
         apply_override(values, assignment, SECTIONS, _SCALARS, problems)
+    former.replace(values, problems)  # in mappings that overrides gave as a whole
+    if warning := former.warning():
+        _LOG.warning("Config %s: %s", shorten(file.name), shorten(warning, 1000))
     known = _known_keys()
     unknown = [key for key in values if key not in SECTIONS and key not in _SCALARS]
     problems += [unknown_key(key, values[key], known) for key in unknown]

@@ -12,7 +12,8 @@ from typing import Any
 
 from modules.config.fields import Declaration, Section, declared, is_optional, required
 from modules.config.parsing import to_plain
-from pipeline.config import PROJECT, SECTIONS
+from pipeline.config import SECTIONS
+from pipeline.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "configuration.md"
 _HEAD = "| option | default | values | meaning |\n|---|---|---|---|\n"

@@ -6,7 +6,8 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
-from pipeline.config import Config, Paths
+from pipeline.config import Config
+from pipeline.paths import Paths
 from pipeline.previous_run import EarlierRuns, from_metadata
 from pipeline.stages import (
     data_stage,

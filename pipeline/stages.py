@@ -27,7 +27,8 @@ from components.session_example_gen.node import SessionExampleGen
 from modules.config.index import NONE
 from modules.config.parsing import to_plain
 from pipeline.code_fingerprint import PROJECT, file_digest
-from pipeline.config import Config, Paths
+from pipeline.config import Config
+from pipeline.paths import Paths
 from pipeline.previous_run import EarlierRuns
 from pipeline.tfx_nodes import (
     code_digest,

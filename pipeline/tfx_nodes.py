@@ -20,7 +20,8 @@ from tfx.types import Channel
 from components.pusher.node import Executor as PusherExecutor
 from modules.evaluation.tfma_metrics import eval_config
 from pipeline.code_fingerprint import PACKAGES, source_digest
-from pipeline.config import Config, Paths
+from pipeline.config import Config
+from pipeline.paths import Paths
 
 # What TFX's own nodes run of this project.
 _USER_CODE = {

@@ -74,7 +74,7 @@ def _recall(figures: Mapping[str, Any], options: IndexOptions) -> Check:
     text = f"{value:.4f} of the exact answers are found, at least {options.min_recall:g}"
     if value >= options.min_recall:
         return Check("recall@100", True, text)
-    return Check("recall@100", False, f"{text}; raise index.rescored")
+    return Check("recall@100", False, f"{text}; raise index.rerank_depth")
 
 
 def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:

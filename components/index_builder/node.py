@@ -126,7 +126,7 @@ def _export(exact: str, approximate: str, options: IndexOptions) -> PQIndex:
     """Writes the model, by way of this machine where the folder is elsewhere."""
     with tempfile.TemporaryDirectory() as scratch:
         made = os.path.join(scratch, "index")
-        index = export(exact, made, CodeOptions(options.dimensions_per_code, options.rescored))
+        index = export(exact, made, CodeOptions(options.dimensions_per_code, options.rerank_depth))
         io_utils.copy_dir(made, approximate)
     return index
 

@@ -36,6 +36,7 @@ class Declaration:
       choices: texts that can be used; of a list, those its entries are of.
       rising: whether it is a list of inclusive upper bounds that rise from 0 or more.
       spellings: what other spellings of a text mean, by spelling.
+      was: its name in the version before, which still works, with a warning.
     """
 
     sentence: str = ""
@@ -45,6 +46,7 @@ class Declaration:
     choices: tuple[str, ...] = ()
     rising: bool = False
     spellings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    was: str = ""
 
     def allows(self, number: float) -> bool:
         """Tells whether a number is within the limits; NaN never is."""
@@ -91,6 +93,12 @@ def declaration(field: dataclasses.Field[Any]) -> Declaration:
     """Returns what was declared of a dataclass's field; nothing of one that is no `option`."""
     found: Declaration = field.metadata.get(_KEY, Declaration())
     return found
+
+
+def former_names(section: type) -> dict[str, str]:
+    """Returns the present name of each option that had another one in the version before."""
+    options = {field.name: declaration(field).was for field in dataclasses.fields(section)}
+    return {was: name for name, was in options.items() if was}
 
 
 def declared(section: type, name: str) -> Declaration:
@@ -162,9 +170,11 @@ def _rises(bounds: Sequence[int]) -> bool:
 def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Options:
     """Builds an options class from the mapping that `dataclasses.asdict` made of it.
 
-    TFX carries options to the components in this form.
+    TFX carries options to the components in this form; what the version before compiled for
+    Kubeflow has former names.
 
     Raises:
       TypeError: a key is not a field of the class.
     """
-    return options_class(**values)
+    present = former_names(options_class)
+    return options_class(**{present.get(name, name): value for name, value in values.items()})

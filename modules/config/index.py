@@ -22,11 +22,12 @@ class IndexOptions(Section):
     dimensions_per_code: int = option(
         2, "dimensions of an item's vector that share a code of 4 bits", limits=(1, 16)
     )
-    rescored: int | None = option(
+    rerank_depth: int | None = option(
         None,
         "items, the best by their codes, that are scored exactly; null for twice the square root "
         "of the catalogue, at least 700",
         limits=(100, 10**6),  # as many as are recommended
+        was="rescored",
         unit="items",
     )
     sessions: int = option(

@@ -11,12 +11,13 @@ from modules.config.fields import Section, option
 class ModelOptions(Section):
     """Shape of the two towers."""
 
-    members: int = option(
+    ensemble_size: int = option(
         2,
         "GRUs, each with its own part of the item table and its own share of the sessions of a "
-        "batch, whose scores are averaged; the served vectors are `members` times `embedding_dim` "
-        "long, and hold one value more for popularity",
+        "batch, whose scores are averaged; the served vectors are `ensemble_size` times "
+        "`embedding_dim` long, and hold one value more for popularity",
         limits=(1, 100),
+        was="members",
     )
     embedding_dim: int = option(
         32, "length of a member's query and candidate vectors", limits=(1, 4096)
@@ -43,11 +44,12 @@ class ModelOptions(Section):
         limits=(0, 1000),
         unit="items",
     )
-    neighbors: int = option(
+    num_neighbors: int = option(
         4,
         "items seen together with an item most, whose table vectors are mixed into its own; 0 for "
         "none",
         limits=(0, 1000),
+        was="neighbors",
         unit="items",
     )
     embedding_dropout: float = option(

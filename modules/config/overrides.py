@@ -1,18 +1,20 @@
-"""Overrides of single values from the command line: `trainer.epochs=3`."""
+"""Overrides of single values from the command line: `trainer.max_epochs=3`."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules.config.parsing import read_assigned
+from modules.config.fields import former_names
+from modules.config.parsing import read_assigned, to_plain
 from modules.messages.quoting import quote, shorten
 
 # A shell drops such a backslash unless it is quoted, and makes a t of \t.
 _KEPT_BACKSLASH = re.compile(r"(?<!\\)\\(?=[A-Za-z0-9])")
+_BOTH = "{0} is now {1}, and both are given: remove {0}"
 _STAND_IN = "\0"  # which no command line can hold
 
 
@@ -72,6 +74,70 @@ def apply_override(
         )
 
 
+class FormerNames:
+    """Options' names in the version before: they work, and are reported.
+
+    Attributes:
+      found: those that a configuration has, `section.key`, by the present one.
+    """
+
+    _SPACE = "tuner.space."  # whose keys are names of options
+
+    def __init__(self, sections: Mapping[str, type]) -> None:
+        """Takes the names from the sections' declarations."""
+        self.found: dict[str, str] = {}
+        self._present = {
+            f"{section}.{was}": f"{section}.{name}"
+            for section, options_class in sections.items()
+            for was, name in former_names(options_class).items()
+        }
+
+    def present(self, name: str) -> str:
+        """Returns the present name of an option, or of an entry of the search space."""
+        prefix = self._SPACE if name.startswith(self._SPACE) else ""
+        present = self._present.get(name[len(prefix) :])
+        if present is None:
+            return name
+        self.found[present] = name[len(prefix) :]
+        return prefix + present
+
+    def replace(self, values: dict[str, Any], problems: list[str], prefix: str = "") -> None:
+        """Gives all options of a YAML mapping their present names.
+
+        Args:
+          values: what the file says; changed in place.
+          problems: gets a line per option that is given by both names.
+          prefix: of the names, with a dot.
+        """
+        for key, value in list(values.items()):
+            name = f"{prefix}{key}"
+            new_name = self.present(name)
+            if new_name != name:
+                new_key = new_name.removeprefix(prefix)
+                if new_key in values:
+                    problems.append(_BOTH.format(name, new_name))
+                values[new_key] = values.pop(key)
+            elif isinstance(value, dict) and name.count(".") < 2:
+                self.replace(value, problems, f"{name}.")
+
+    def overrides(self, assignments: Sequence[str], problems: list[str]) -> list[str]:
+        """Returns `section.key=value`s with the present names; `problems` as in `replace`."""
+        parts = [assignment.partition("=") for assignment in assignments]
+        given = {name for name, _, _ in parts}
+        result = []
+        for name, equals, value in parts:
+            new_name = self.present(name)
+            if new_name != name and new_name in given:
+                problems.append(_BOTH.format(name, new_name))
+            result.append(f"{new_name}{equals}{value}")
+        return result
+
+    def warning(self) -> str:
+        """Names what was found, "" if nothing was."""
+        names = ", ".join(f"{was} is now {name}" for name, was in self.found.items())
+        return names and f"{names}: use the new names, the next version knows no others"
+
+
 def _declared(hints: Mapping[str, Any], name: str) -> Any:
     """Returns the annotation of an option, or of a mapping's entries; None for what is unknown."""
     key, _, entry = name.partition(".")
@@ -94,6 +160,6 @@ def _set_field(target: dict[str, Any], name: str, value: Any, section: type) -> 
         return True
     if not _is_mapping(typing.get_type_hints(section).get(key)):
         return False
-    given = target.get(key, getattr(section(), key))
+    given = target.get(key, to_plain(getattr(section(), key)))
     target[key] = {**(given if isinstance(given, Mapping) else {}), entry: value}
     return True

@@ -13,12 +13,17 @@ class TrainerOptions(Section):
 
     loss: str = option(
         "sampled",
-        "`sampled`: softmax over the target and `negatives` draws that a member's targets share; "
-        "`in_batch`: over the member's targets of the batch; `full`: over the whole catalogue",
+        "`sampled`: softmax over the target and `num_negatives` draws that a member's targets "
+        "share; `in_batch`: over the member's targets of the batch; `full`: over the whole "
+        "catalogue",
         choices=("sampled", "in_batch", "full"),
     )
-    negatives: int = option(
-        1024, "draws for each batch and member, for `sampled`", limits=(1, 10**7), unit="items"
+    num_negatives: int = option(
+        1024,
+        "draws for each batch and member, for `sampled`",
+        limits=(1, 10**7),
+        was="negatives",
+        unit="items",
     )
     negatives_power: float = option(
         0.5, "draws are proportional to item frequency to this power", limits=(0.0, 2.0)
@@ -55,7 +60,9 @@ class TrainerOptions(Section):
         limits=(1, 10**7),
         unit="targets",
     )
-    epochs: int = option(30, "most passes over the training data", limits=(1, 10_000))
+    max_epochs: int = option(
+        30, "most passes over the training data", limits=(1, 10_000), was="epochs"
+    )
     early_stopping_patience: int | None = option(
         3,
         "epochs without a better geometric mean of `eval` Recall@20 and MRR@20, with the session "

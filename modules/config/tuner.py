@@ -19,19 +19,21 @@ class TunerOptions(Section):
     search: str = option(
         "random", "`random`, or `bayesian` (Gaussian process)", choices=("random", "bayesian")
     )
-    trials: int = option(20, "fits of the search", limits=(1, 10_000), unit="trials")
+    num_trials: int = option(
+        20, "fits of the search", limits=(1, 10_000), was="trials", unit="trials"
+    )
     space: Mapping[str, tuple[Any, ...]] = option(
         {
-            "model.members": (1, 2, 4),
+            "model.ensemble_size": (1, 2, 4),
             "model.embedding_dim": (32, 64),
             "model.gru_units": (32, 64, 128),
-            "model.neighbors": (2, 4, 8),
+            "model.num_neighbors": (2, 4, 8),
             "model.embedding_dropout": (0.4, 0.5, 0.6),
             "model.output_dropout": (0.1, 0.2, 0.3),
             "trainer.learning_rate": (0.002, 0.003, 0.005),
             "trainer.batch_targets": (1024, 2048, 4096),
             "trainer.weight_averaging": (0.97, 0.98, 0.99),
-            "trainer.negatives": (512, 1024, 2048),
+            "trainer.num_negatives": (512, 1024, 2048),
         },
         "option, as `model.gru_units` or `trainer.learning_rate`, to its choices",
     )

@@ -28,8 +28,8 @@ def quote(value: object, most: int = MOST_CHARACTERS) -> str:
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
     """Returns a name or a message as it stands, unless it is too long or not printable.
 
-    >>> shorten("trainer.epochs"), shorten("abcdef", most=3)
-    ('trainer.epochs', 'abc and 3 more characters')
+    >>> shorten("trainer.max_epochs"), shorten("abcdef", most=3)
+    ('trainer.max_epochs', 'abc and 3 more characters')
     """
     if not text[:most].isprintable():
         return quote(text, most)

@@ -38,7 +38,7 @@ class InferenceQueryTower(tf.Module):
         super().__init__(name="served_query_tower")
         tower(tf.constant([[PADDING]]))  # has its weights from now on, if it had none
         self._options = tower.options
-        self._units = tower.options.members * tower.options.gru_units
+        self._units = tower.options.ensemble_size * tower.options.gru_units
         self._of_candidates = tower.candidate_tower.from_table
         # In functions: a tracked Keras layer would save functions of its own. What the tables
         # read is tracked.
@@ -209,7 +209,7 @@ class InferenceQueryTower(tf.Module):
 
     def _rows(self, values: tf.Tensor) -> tf.Tensor:
         """Reshapes to `[rows, members, dim]`."""
-        return tf.reshape(values, [-1, self._options.members, self._options.embedding_dim])
+        return tf.reshape(values, [-1, self._options.ensemble_size, self._options.embedding_dim])
 
     def _query(self, parts: list[tf.Tensor]) -> tf.Tensor:
         """Makes query vectors `[rows, dim]` of the sum of terms `[rows, members, dim]`."""

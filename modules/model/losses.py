@@ -115,11 +115,11 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
     ) -> tf.Tensor:
         """Does the same with the softmax over each target and negatives that all of them share."""
-        uniform = tf.random.uniform([self._options.negatives], dtype=tf.float64)
+        uniform = tf.random.uniform([self._options.num_negatives], dtype=tf.float64)
         negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
         vectors = candidate_vectors(tf.concat([target, negatives], 0))
-        positive, negative = tf.split(vectors, [tf.size(target), self._options.negatives])
-        biases = tf.zeros([tf.size(target)]), tf.zeros([self._options.negatives])
+        positive, negative = tf.split(vectors, [tf.size(target), self._options.num_negatives])
+        biases = tf.zeros([tf.size(target)]), tf.zeros([self._options.num_negatives])
         if self._options.logq_correction:
             biases = tuple(-tf.math.log(self._probability(part)) for part in (target, negatives))
         hits = None

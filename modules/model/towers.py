@@ -167,7 +167,8 @@ class QueryTower(tf.keras.layers.Layer):
         self.candidate_tower = candidate_tower
         self.table = table
         self.members = [
-            QueryMember(options, precision, f"member_{number}") for number in range(options.members)
+            QueryMember(options, precision, f"member_{number}")
+            for number in range(options.ensemble_size)
         ]
 
     @property

@@ -50,7 +50,7 @@ class TwoTower(tfrs.Model):
             TwoTower, item_counts, model_options, in_float32, neighbors
         )
         precision = self._precision = trainer_options.precision
-        shape = int(item_counts.shape[0]), model_options.members, model_options.embedding_dim
+        shape = int(item_counts.shape[0]), model_options.ensemble_size, model_options.embedding_dim
         table = ItemEmbedding(*shape, neighbors, precision)
         self.candidate_tower = CandidateTower(table, item_counts, model_options)
         if not model_options.shared_embedding:
@@ -180,7 +180,7 @@ class TwoTower(tfrs.Model):
         Yields:
           As `_checked` returns them.
         """
-        members = self.query_tower.options.members
+        members = self.query_tower.options.ensemble_size
         windows = tf.shape(inputs[0])[0]
         enough = windows >= members
         for member in range(members):

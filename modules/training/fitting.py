@@ -74,7 +74,7 @@ def select_and_refit(
       eval_files: likewise of split eval.
     """
     options = run.trainer
-    epochs, scalars = options.epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
+    epochs, scalars = options.max_epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
     recall = mrr = np.nan
     if options.needs_model_selection or not options.refit:
         windows = selection_data(run, vocabulary, train_files, eval_files)
@@ -119,7 +119,7 @@ def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
     options = run.trainer
     judge = epoch_eval_fn(run, windows)
     patience = options.early_stopping_patience
-    keeper = BestEpochCheckpoint(_checkpoints(run, name), options.epochs, patience, judge)
+    keeper = BestEpochCheckpoint(_checkpoints(run, name), options.max_epochs, patience, judge)
     model = fit(run, name, windows, keeper)
     scalars, recall, mrr = score_adjustment_search.search(
         model.scored_steps(_evaluation_batches(run, windows)),
@@ -214,11 +214,11 @@ def _evaluation_batches(run: TrainingRun, windows: TrainingData) -> tf.data.Data
 def _neighbors(
     run: TrainingRun, windows: TrainingData
 ) -> cooccurrence_neighbors.ItemNeighbors | None:
-    if not run.model.neighbors:
+    if not run.model.num_neighbors:
         return None
     chunks = windows.train.as_numpy_iterator()
     together = cooccurrence_neighbors.cooccurrences(chunks, len(windows.item_counts))
-    return cooccurrence_neighbors.nearest_neighbors(together, run.model.neighbors)
+    return cooccurrence_neighbors.nearest_neighbors(together, run.model.num_neighbors)
 
 
 def _check_evaluation(evaluation: tf.data.Dataset) -> None:

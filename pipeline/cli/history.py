@@ -9,7 +9,7 @@ import click
 
 from modules.files.metadata_file import MetadataFileError
 from pipeline.cli.options import example, newest_out, out_option
-from pipeline.config import METADATA_FILE
+from pipeline.paths import METADATA_FILE
 
 
 @click.command(**example("history --out output/sample"))

@@ -12,7 +12,7 @@ import click
 
 from modules.files.folders import local_folder
 from modules.messages.quoting import quote
-from pipeline import config
+from pipeline import paths
 from pipeline.cluster.parameter_values import assignment
 from serving.pushed_models import newest_model
 
@@ -97,7 +97,7 @@ def check_one(**places: object) -> None:
 
 def outs(out: Path | None) -> list[Path]:
     """Returns the named output folder, else all of the checkout."""
-    return [out] if out else sorted((config.PROJECT / "output").glob("*"))
+    return [out] if out else sorted((paths.PROJECT / "output").glob("*"))
 
 
 def newest_out(out: Path | None, file: str) -> Path:

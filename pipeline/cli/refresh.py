@@ -10,7 +10,7 @@ import click
 
 from modules.files.metadata_file import MetadataFileError, check_metadata_file, holds_runs
 from pipeline.cli.options import FILE, example, find_model, out_option, quieten
-from pipeline.config import Paths
+from pipeline.paths import Paths
 from serving.pushed_models import NoModelError
 
 

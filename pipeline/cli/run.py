@@ -17,8 +17,9 @@ from modules.config.overrides import split_overrides
 from modules.files.folders import output_folder
 from modules.files.metadata_file import check_metadata_file
 from pipeline.cli.options import example, overrides_option
-from pipeline.config import Config, ConfigError, Paths, choose_preset, load_config
+from pipeline.config import Config, ConfigError, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_tail
+from pipeline.paths import Paths
 from pipeline.run import launch
 from pipeline.run.lock import STARTING, BusyError, exclusive
 from pipeline.run.progress import DAMAGED, FAILED

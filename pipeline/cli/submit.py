@@ -58,7 +58,7 @@ def upload(**options: Any) -> int:
     return _submit(submit.upload, **options)
 
 
-@command.command(**example(f"submit run pipeline.yaml {_HOST} --parameter epochs=3"))
+@command.command(**example(f"submit run pipeline.yaml {_HOST} --parameter max_epochs=3"))
 @_with(*_COMMON, *_OF_RUNS)
 def run(**options: Any) -> int:
     """Start a run."""

@@ -12,11 +12,14 @@ from tfx.types import Channel
 
 from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
 from modules.config.data import DataOptions
+from modules.config.fields import declared
+from modules.config.gate import GateOptions
 from modules.files.patterns import is_uri
 from modules.sessions.time_splits import SPLITS
 from pipeline.cluster.deployment import Deployment, load_beam_arguments
 from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
-from pipeline.config import Config, ConfigError, Paths, load_config
+from pipeline.config import SECTIONS, Config, ConfigError, load_config
+from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
 from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns
 from pipeline.tfx_nodes import code_digest
@@ -135,17 +138,9 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "number that {SPAN} in the file names stands for; -1 takes the newest",
             {"SessionExampleGen": Binding("span", "range_config", form="span", minimum=NO_SPAN)},
         ),
-        RuntimeParameter(
-            "epochs",
-            config.trainer.epochs,
-            "most passes over the training data",
-            {
-                **_of_fits(Binding("epochs", "custom_config", ("trainer", "epochs"), minimum=1)),
-                "Report": Binding("epochs", "config", ("trainer", "epochs"), minimum=1),
-            },
-        ),
-        _thresholds(config, "thresholds", "lowest values that are blessed"),
-        _thresholds(config, "change_thresholds", "least differences to the last pushed model"),
+        _of_option(config, "trainer", "max_epochs", ("Tuner", "Trainer"), "custom_config"),
+        _thresholds(config, "thresholds"),
+        _thresholds(config, "change_thresholds"),
         RuntimeParameter(
             "push_folder",
             deployment.push_folder,
@@ -163,25 +158,47 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             {
                 "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
                 "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
-                **_of_fits(
-                    Binding("state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS)
+                **dict.fromkeys(
+                    ("Tuner", "Trainer"),
+                    Binding("state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS),
                 ),
             },
         ),
     ]
 
 
-def _of_fits(binding: Binding) -> dict[str, Binding]:
-    """Returns a binding for all nodes that fit models: they are given the same."""
-    return dict.fromkeys(("Tuner", "Trainer"), binding)
+def _of_option(
+    config: Config, section: str, name: str, nodes: Sequence[str], prop: str
+) -> RuntimeParameter:
+    """Returns a whole number of the configuration as a parameter, as its option is declared.
+
+    Args:
+      config: has its default.
+      section: of the option.
+      name: of the option, and of the parameter.
+      nodes: ids of those that are given the section, as JSON.
+      prop: their execution property.
+    """
+    rule, path = declared(SECTIONS[section], name), (section, name)
+    lowest = int(rule.limits[0]) if rule.limits else None
+    binding = Binding(name, prop, path, minimum=lowest)
+    return RuntimeParameter(
+        name,
+        getattr(getattr(config, section), name),
+        rule.sentence,
+        {
+            **dict.fromkeys(nodes, binding),
+            "Report": dataclasses.replace(binding, prop="config"),
+        },
+    )
 
 
-def _thresholds(config: Config, name: str, description: str) -> RuntimeParameter:
+def _thresholds(config: Config, name: str) -> RuntimeParameter:
     """Returns thresholds of the model gate as a parameter: JSON, metric name -> number."""
     return RuntimeParameter(
         name,
         json.dumps(dict(getattr(config.gate, name)), sort_keys=True),
-        f"{description}: JSON, metric name to number",
+        f"{declared(GateOptions, name).sentence}; as JSON",
         {
             "ModelGate": Binding(name, "options", (name,), "json"),
             "Report": Binding(name, "config", ("gate", name), "json"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import modules  # noqa: F401 (chooses Keras 2 before TensorFlow is imported)
 from modules.config.overrides import split_overrides
 from pipeline.cluster.deployment import TARGETS, Deployment, load_deployment
-from pipeline.config import PROJECT
+from pipeline.paths import PROJECT
 
 FOLDER = PROJECT / "kubeflow"
 # By which the check and the local driver tell the targets apart.

@@ -12,7 +12,8 @@ from modules.config.yaml_text import parse_yaml, unwrap
 from modules.files.patterns import is_plain
 from modules.files.text_file import read_text
 from modules.messages.quoting import quote
-from pipeline.config import PROJECT, ConfigError
+from pipeline.config import ConfigError
+from pipeline.paths import PROJECT
 
 TARGETS = ("oss", "vertex")
 BEAM_PRESETS = PROJECT / "kubeflow" / "beam"

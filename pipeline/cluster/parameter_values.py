@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from modules.config.fields import former_names
 from modules.messages.quoting import quote, shorten
 from pipeline.cluster.runtime_parameters import FLAG, Binding, decode
+from pipeline.config import SECTIONS
 
+_LOG = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 # What a value must be, by its parameterType.
@@ -35,6 +39,20 @@ def definitions(spec: Json) -> Json:
     """Returns the definitions of a pipeline's parameters."""
     found: Json = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
     return found
+
+
+def with_present_names(spec: Json, given: Mapping[str, str]) -> dict[str, str]:
+    """Returns values by the names that the pipeline has; former ones are reported.
+
+    What was compiled by the version before has the former ones itself.
+    """
+    wanted, result = definitions(spec), dict(given)
+    for section in SECTIONS.values():
+        for was, name in former_names(section).items():
+            if was in given and was not in wanted and name in wanted and name not in given:
+                _LOG.warning("The parameter %s is now %s: use the new name", was, name)
+                result[name] = result.pop(was)
+    return result
 
 
 def typed(spec: Json, given: Mapping[str, str]) -> Json:

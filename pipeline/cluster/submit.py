@@ -222,7 +222,9 @@ def submit(action: Action, request: Request) -> str:
         raise SubmitError(f"{request.file} is not usable:\n" + "\n".join(f"  {x}" for x in found))
     view = read_view(request.file)
     spec = view.spec
-    given = parameter_values.typed(spec, request.parameters)
+    values = parameter_values.with_present_names(spec, request.parameters)
+    request = dataclasses.replace(request, parameters=values)
+    given = parameter_values.typed(spec, values)
     wrong = parameter_values.problems(spec, given) or placement_problems(
         view, given, request.pipeline_root
     )

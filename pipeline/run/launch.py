@@ -19,15 +19,8 @@ from modules.ann.pq_index import FaissMissingError, require_faiss
 from modules.config.index import PQ
 from modules.files.folders import output_folder
 from modules.messages.exit_status import describe_exit
-from pipeline.config import (
-    DEFAULT_PRESET,
-    PROJECT,
-    Config,
-    ConfigError,
-    Paths,
-    load_config,
-    write_config,
-)
+from pipeline.config import DEFAULT_PRESET, Config, ConfigError, load_config, write_config
+from pipeline.paths import PROJECT, Paths
 from pipeline.run.lock import holder
 from pipeline.run.progress import FAILED
 from pipeline.run.tfx_cli import join_commands

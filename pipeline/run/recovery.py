@@ -15,7 +15,7 @@ from pathlib import Path
 from modules.files.folders import FolderError
 from modules.files.metadata_file import digest_after_changes, holds_runs
 from modules.files.model_metadata import model_damage, newest_version
-from pipeline.config import Paths
+from pipeline.paths import Paths
 from pipeline.run.artifact_digests import ArtifactDigests
 from pipeline.run.mlmd import PushedModel, last_execution, pushed_models
 from pipeline.run.progress import DAMAGED

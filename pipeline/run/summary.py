@@ -21,7 +21,8 @@ from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
 from modules.sessions.examples import read_sessions
 from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection
-from pipeline.config import Config, Paths
+from pipeline.config import Config
+from pipeline.paths import Paths
 from pipeline.run.data_warnings import data_warnings
 from pipeline.run.gate_summary import read_verdict, verdict_part
 from pipeline.run.mlmd import RunRecord, read_run

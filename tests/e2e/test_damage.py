@@ -20,9 +20,10 @@ from pipeline.sample.generate import write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = (
-    "trainer.epochs=1 trainer.refit=false trainer.early_stopping_patience=null model.members=1 "
-    "model.embedding_dim=8 model.gru_units=8 baselines.names=[popularity] gate.beat_baselines=[] "
-    "gate.resamples=100 serving.sessions=5 serving.max_p50_ms=null"
+    "trainer.max_epochs=1 trainer.refit=false trainer.early_stopping_patience=null "
+    "model.ensemble_size=1 model.embedding_dim=8 model.gru_units=8 "
+    "baselines.names=[popularity] gate.beat_baselines=[] gate.resamples=100 "
+    "serving.sessions=5 serving.max_p50_ms=null"
 )
 
 

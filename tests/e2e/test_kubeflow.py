@@ -19,10 +19,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 # All nodes that there are: with a search, and with an approximate index for which the sample is too
 # small to be judged.
 SETTINGS = (
-    "trainer.epochs=2 model.members=1 model.embedding_dim=16 model.gru_units=16 "
+    "trainer.max_epochs=2 model.ensemble_size=1 model.embedding_dim=16 model.gru_units=16 "
     "gate.beat_baselines=[popularity] "
-    "tuner.enabled=true tuner.trials=1 'tuner.space={trainer.learning_rate: [0.002]}' "
-    "index.kind=pq index.rescored=100 index.sessions=50 index.min_recall=0 "
+    "tuner.enabled=true tuner.num_trials=1 'tuner.space={trainer.learning_rate: [0.002]}' "
+    "index.kind=pq index.rerank_depth=100 index.sessions=50 index.min_recall=0 "
     "index.max_p99_ratio=null"
 )
 ROOT = "minio://a-bucket/some/prefix"
@@ -158,7 +158,7 @@ def test_the_second_run_compares_with_the_firsts_model_and_data(first: Path, fol
     (pushed,) = (folder / "pushed").iterdir()
     # JSON for what is to be blessed, given when the run starts.
     status, output, logs = _run(
-        folder, publish_logs="false", thresholds='{"honest/all/n": 10}', epochs="1"
+        folder, publish_logs="false", thresholds='{"honest/all/n": 10}', max_epochs="1"
     )
     assert status == 0, output
     for node in ("Tuner", "Trainer"):

@@ -26,7 +26,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs" / "operations.md"
 # Two epochs of a small model on few sessions do not beat sequential rules.
 SETTINGS = (
-    "trainer.epochs=2 model.embedding_dim=16 model.gru_units=16 gate.beat_baselines=[popularity]"
+    "trainer.max_epochs=2 model.embedding_dim=16 model.gru_units=16 "
+    "gate.beat_baselines=[popularity]"
 )
 
 

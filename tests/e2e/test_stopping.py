@@ -22,7 +22,7 @@ def _start(folder: Path, epochs: int, *settings: str) -> subprocess.Popen[str]:
     """Starts a run on `data` that leaves its results in `out`; while it runs, `out` is its own."""
     data = folder / "data"
     files = ["--train", str(data / "train.tsv"), "--test", str(data / "test.tsv")]
-    chosen = " ".join([f"trainer.epochs={epochs}", *settings])
+    chosen = " ".join([f"trainer.max_epochs={epochs}", *settings])
     options = ["--set", chosen, "--out", str(folder / "out")]
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", "run", *files, *options],
@@ -73,7 +73,11 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
 
 
 def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
-    settings = ("trainer.early_stopping_patience=null", "trainer.refit=false", "model.members=1")
+    settings = (
+        "trainer.early_stopping_patience=null",
+        "trainer.refit=false",
+        "model.ensemble_size=1",
+    )
     run = _start(folder, 40, *settings)
     done = 0
     try:

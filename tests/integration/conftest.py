@@ -33,11 +33,11 @@ from modules.sessions.examples import ExampleEncoder
 from pipeline.sample.generate import generate_sessions
 
 Sessions = Sequence[Sequence[str]]
-MODEL = ModelOptions(members=1, embedding_dim=8, gru_units=8)
+MODEL = ModelOptions(ensemble_size=1, embedding_dim=8, gru_units=8)
 TRAINER = TrainerOptions(
-    negatives=32,
+    num_negatives=32,
     batch_targets=64,
-    epochs=2,
+    max_epochs=2,
     early_stopping_patience=None,
     refit=False,
     popularity_weight=0.3,

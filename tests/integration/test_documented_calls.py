@@ -26,7 +26,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-import pipeline.config
+import pipeline.paths
 from pipeline.cli.main import main
 from pipeline.config import load_config, write_config
 from serving import pushed_models, rest_server
@@ -192,7 +192,7 @@ def checkout(trained: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "logs" / "monday.tsv.gz").write_bytes(gzip.compress(log.encode()))
     for name, copied in {"my": "oss", "my-vertex": "vertex", "platform": "platform"}.items():
         shutil.copy(PROJECT / "kubeflow" / f"{copied}.yaml", tmp_path / f"{name}.yaml")
-    monkeypatch.setattr(pipeline.config, "PROJECT", tmp_path)
+    monkeypatch.setattr(pipeline.paths, "PROJECT", tmp_path)
     return tmp_path
 
 
@@ -235,7 +235,7 @@ def test_scripts_do_as_documented(
 def test_compiles_as_documented(
     command: Command, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.config, "PROJECT", PROJECT)
+    monkeypatch.setattr(pipeline.paths, "PROJECT", PROJECT)
 
     with pytest.raises(SystemExit) as ended:
         _run_script(command.words, checkout, monkeypatch)

@@ -27,7 +27,7 @@ from serving.pushed_models import NoModelError, load_model, recommend
 pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
 # A machine that runs other things too must not decide a test.
 OPTIONS = IndexOptions(
-    kind="pq", dimensions_per_code=1, rescored=200, sessions=30, max_p99_ratio=None
+    kind="pq", dimensions_per_code=1, rerank_depth=200, sessions=30, max_p99_ratio=None
 )
 
 
@@ -107,12 +107,12 @@ def test_an_index_that_finds_too_little_is_refused_and_not_pushed(
     build, push, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # One code of 4 bits tells all about an item.
-    built = build(dimensions_per_code=16, rescored=100, min_recall=1.0)
+    built = build(dimensions_per_code=16, rerank_depth=100, min_recall=1.0)
 
     assert built.failed == ["recall@100"]
     assert built.blessing.get_int_custom_property("blessed") == 0
     assert push(built.index, built.blessing) == []
-    assert "raise index.rescored" in capsys.readouterr().out
+    assert "raise index.rerank_depth" in capsys.readouterr().out
 
 
 def test_an_index_that_is_slow_or_of_a_model_that_failed_is_refused(build) -> None:

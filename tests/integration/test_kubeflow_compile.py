@@ -20,7 +20,8 @@ from tfx.types.standard_artifacts import ExampleStatistics
 
 from components.session_example_gen.node import read_settings
 from modules.config.data import TailOptions
-from pipeline.config import Paths, load_config
+from pipeline.config import load_config
+from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
 from pipeline.previous_run import from_metadata
 
@@ -125,7 +126,7 @@ def test_runtime_parameters_keep_their_defaults(compiled: dict[str, str]) -> Non
     assert defaults == {
         "data_folder": deployment.data_folder,
         "span": -1,
-        "epochs": config.trainer.epochs,
+        "max_epochs": config.trainer.max_epochs,
         "thresholds": json.dumps(dict(config.gate.thresholds)),
         "change_thresholds": json.dumps(dict(config.gate.change_thresholds), sort_keys=True),
         "push_folder": deployment.push_folder,
@@ -202,13 +203,13 @@ def test_a_runs_values_reach_both_nodes_that_fit_models(tmp_path: Path, target: 
 
     tasks = {task.name: task for task in read_view(output).tasks()}
     for name in ("Tuner", "Trainer"):
-        given = {"epochs": 1.0, "state_folder": "gs://bucket/other"}
+        given = {"max_epochs": 1.0, "state_folder": "gs://bucket/other"}
         taken = tasks[name].inputs("parameters")
         assert all(taken[key] == {"componentInputParameter": key} for key in given), name
         bindings = decode(tasks[name].arguments()[FLAG])
         properties = apply_all(bindings, {**dict(tasks[name].constants()), **given})
         config = json.loads(properties["custom_config"])
-        assert config["trainer"]["epochs"] == 1, name
+        assert config["trainer"]["max_epochs"] == 1, name
         assert config["checkpoint_folder"] == "gs://bucket/other/checkpoints", name
     (found,) = tasks["Trainer"].task["inputs"]["artifacts"]["hyperparameters"].values()
     assert found["producerTask"] == "Tuner"
@@ -282,7 +283,7 @@ def test_bad_configuration_ends_before_tfx_is_asked(
     errors = capsys.readouterr().err
     assert "serving.infra_validator must be none on a cluster, got 'docker'" in errors
     assert "target must be one of oss, vertex" in errors
-    assert "did you mean trainer.epochs?" in errors
+    assert "did you mean trainer.max_epochs?" in errors
     assert "data.train must be relative to the data folder" in errors
 
 

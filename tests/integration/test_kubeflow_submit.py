@@ -123,7 +123,14 @@ def test_a_run_carries_the_specification_the_values_and_the_root(
     token.write_text("secret\n", "utf-8")
     done = _submit(
         *("run", str(EXAMPLE), "--host", server.url, "--token-file", str(token)),
-        *("--parameter", "epochs=3", "--parameter", "data_folder=gs://bucket/7", "--name", "mine"),
+        *(
+            "--parameter",
+            "max_epochs=3",
+            "--parameter",
+            "data_folder=gs://bucket/7",
+            "--name",
+            "mine",
+        ),
         *("--service-account", "runner", "--no-cache"),
         home=tmp_path,
     )
@@ -135,7 +142,7 @@ def test_a_run_carries_the_specification_the_values_and_the_root(
     assert sent["experiment_id"] == "e-1"
     assert sent["service_account"] == "runner"
     assert sent["runtime_config"] == {
-        "parameters": {"epochs": 3, "data_folder": "gs://bucket/7"},
+        "parameters": {"max_epochs": 3, "data_folder": "gs://bucket/7"},
         "pipeline_root": spec["defaultPipelineRoot"],
     }
     tasks = sent["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
@@ -298,8 +305,8 @@ def test_nothing_is_sent_for_a_file_or_values_that_cannot_run(
         ),
         (EXAMPLE, ["--pipeline-root", "minio://b/[1]"], "the pipeline root must have none of"),
         (EXAMPLE, ["--pipeline-root", "/mnt/b"], "the pipeline root must start with gs://"),
-        (EXAMPLE, ["--parameter", f"epochs={'x' * 5000}"], f"{'x' * 200}' and 4,800 more"),
-        (EXAMPLE, ["--parameter", "epochs=1_0"], "epochs must be a whole number"),
+        (EXAMPLE, ["--parameter", f"max_epochs={'x' * 5000}"], f"{'x' * 200}' and 4,800 more"),
+        (EXAMPLE, ["--parameter", "max_epochs=1_0"], "max_epochs must be a whole number"),
         (EXAMPLE, ["--token-file", str(tmp_path / "none")], "--token-file cannot be read"),
     ):
         assert main(["submit", "run", str(file), "--host", server.url, *more]) == 1
@@ -323,12 +330,12 @@ def test_vertexs_own_sdk_takes_the_file_and_the_values_of_a_run() -> None:
         )
         return made.to_dict()
 
-    made = job(epochs=3, data_folder="gs://bucket/7")
+    made = job(max_epochs=3, data_folder="gs://bucket/7")
     spec, _ = yaml.safe_load_all(EXAMPLE.read_text("utf-8"))
     tasks = made["pipelineSpec"]["root"]["dag"]["tasks"]
     assert set(tasks) == set(spec["root"]["dag"]["tasks"])
     values = made["runtimeConfig"]["parameterValues"]
-    assert (values["epochs"], values["data_folder"]) == (3, "gs://bucket/7")
+    assert (values["max_epochs"], values["data_folder"]) == (3, "gs://bucket/7")
     assert made["runtimeConfig"]["gcsOutputDirectory"].startswith("gs://")
     with pytest.raises(ValueError, match="epoch is not found"):
         job(epoch=3)

@@ -12,8 +12,9 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from modules.ann.pq_index import holds_index
 from modules.ann.recommender import load_recommender
-from pipeline.config import Config, Paths, load_config
+from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
+from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
 from pipeline.run.mlmd import RunRecord, read_run
 from pipeline.sample.generate import write_sample
@@ -21,8 +22,13 @@ from tests import file_uris
 
 # What is learned does not matter here, only that all is read and written.
 SETTINGS = (
-    *("model.members=1", "model.embedding_dim=8", "model.gru_units=8", "trainer.epochs=1"),
-    *("trainer.refit=false", "model.neighbors=0", "model.copy_lags=1"),
+    *(
+        "model.ensemble_size=1",
+        "model.embedding_dim=8",
+        "model.gru_units=8",
+        "trainer.max_epochs=1",
+    ),
+    *("trainer.refit=false", "model.num_neighbors=0", "model.copy_lags=1"),
     *("gate.beat_baselines=[]", "gate.resamples=100", "baselines.names=[popularity]"),
     *(
         "user_code=module_path",

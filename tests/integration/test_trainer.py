@@ -191,9 +191,9 @@ def test_separate_tables_train_without_a_choice(run, sample, tmp_path: Path) -> 
         "weight_averaging": 0.0,
         "optimizer": "adagrad",
         "loss": "in_batch",
-        "model": {"shared_embedding": False, "neighbors": 0, "copy_lags": 0},
+        "model": {"shared_embedding": False, "num_neighbors": 0, "copy_lags": 0},
     }
-    model = run(sample, tmp_path / "run", epochs=1, refit=True, **options)
+    model = run(sample, tmp_path / "run", max_epochs=1, refit=True, **options)
     assert np.isfinite(_tables(model)[0]).all()
     choices = read_selection(str(tmp_path / "run" / "model"))
     assert choices is not None
@@ -224,7 +224,7 @@ class TestRefit:
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fitting, "fit", watched)
-            options = {"epochs": 4, "early_stopping_patience": 1, "popularity_weight": 0.3}
+            options = {"max_epochs": 4, "early_stopping_patience": 1, "popularity_weight": 0.3}
             seen["model"] = run(sample, folder / "run", refit=True, **options)
         return seen
 
@@ -278,7 +278,7 @@ def test_early_stopping_without_anything_to_judge_by_says_so(
     [
         ({}, True),
         ({"seed": 8}, False),
-        ({"epochs": 3}, False),
+        ({"max_epochs": 3}, False),
         ({"model": {"copy_lags": 3}}, False),
         ({"source_digest": "edited"}, False),
     ],
@@ -361,7 +361,12 @@ class Child:
 
 def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> None:
     # Averaged weights are judged, and chosen by; those trained on are others.
-    options = {"epochs": 12, "refit": True, "weight_averaging": 0.9, "model": {"neighbors": 2}}
+    options = {
+        "max_epochs": 12,
+        "refit": True,
+        "weight_averaging": 0.9,
+        "model": {"num_neighbors": 2},
+    }
     killed = Child(fn_args(sample, tmp_path / "1", **options)).kill_at(r"epoch 3/12 .*eval recall")
     done = int(_epochs("\n".join(killed))[-1].split("/")[0])
     assert done < 12

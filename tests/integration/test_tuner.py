@@ -15,14 +15,14 @@ from modules.training import fitting, training_run
 TUNER = {
     "enabled": True,
     "search": "random",
-    "trials": 3,
+    "num_trials": 3,
     "space": {"model.gru_units": [4, 8], "trainer.learning_rate": [1e-7, 0.01]},
 }
 
 
 @pytest.fixture
 def arguments(fn_args, sample, tmp_path: Path) -> dict[str, Any]:
-    made = fn_args(sample, tmp_path / "run", epochs=2, learning_rate=0.01)
+    made = fn_args(sample, tmp_path / "run", max_epochs=2, learning_rate=0.01)
     made["custom_config"]["tuner"] = TUNER
     made["transform_graph_path"] = made["transform_output"]
     return made
@@ -71,13 +71,13 @@ def test_goes_on_after_a_kill(
 
 
 def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> None:
-    values = {"model.gru_units": 5, "trainer.epochs": 1}
+    values = {"model.gru_units": 5, "trainer.max_epochs": 1}
     found = FnArgs(**arguments, hyperparameters={"space": [], "values": values})
     with_values, without = (
         training_run.read_training_run(args) for args in (found, FnArgs(**arguments))
     )
 
-    assert (with_values.model.gru_units, with_values.trainer.epochs) == (5, 1)
+    assert (with_values.model.gru_units, with_values.trainer.max_epochs) == (5, 1)
     assert with_values.trainer.learning_rate == without.trainer.learning_rate
     assert with_values.checkpoints != without.checkpoints
     trainer.run_fn(found)

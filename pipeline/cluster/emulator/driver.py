@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         spec = load_spec(options.spec)
-        given = run_values.typed(spec, options.parameter)
+        given = run_values.typed(spec, run_values.with_present_names(spec, options.parameter))
         run_pipeline(
             spec,
             given,

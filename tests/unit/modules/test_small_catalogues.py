@@ -305,13 +305,20 @@ def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None
 
 
 OPTIONS = ModelOptions(
-    members=1, embedding_dim=4, gru_units=3, neighbors=0, embedding_dropout=0, output_dropout=0
+    ensemble_size=1,
+    embedding_dim=4,
+    gru_units=3,
+    num_neighbors=0,
+    embedding_dropout=0,
+    output_dropout=0,
 )
 
 
 def _model(counts: Sequence[int]) -> TwoTower:
     tf.keras.utils.set_random_seed(3)
-    model = TwoTower(tf.constant([0, 0, *counts], tf.int64), OPTIONS, TrainerOptions(negatives=4))
+    model = TwoTower(
+        tf.constant([0, 0, *counts], tf.int64), OPTIONS, TrainerOptions(num_negatives=4)
+    )
     model.query_tower(tf.constant([[FIRST_ITEM]]))
     return model
 

@@ -10,15 +10,14 @@ from modules.config.overrides import split_overrides
 from pipeline.config import (
     LOCAL_BEAM,
     PRESETS,
-    PROJECT,
     Config,
     ConfigError,
-    Paths,
     choose_preset,
     load_config,
     write_config,
 )
 from pipeline.data_files import DataPaths, describe_tail
+from pipeline.paths import PROJECT, Paths
 from tests import file_uris
 
 
@@ -54,8 +53,8 @@ def test_a_preset_keeps_the_defaults_of_what_it_does_not_name(folder: Path) -> N
 @pytest.mark.parametrize(
     ("override", "section", "field", "value"),
     [
-        ("trainer.epochs=3", "trainer", "epochs", 3),
-        ("trainer.epochs=3.0", "trainer", "epochs", 3),
+        ("trainer.max_epochs=3", "trainer", "max_epochs", 3),
+        ("trainer.max_epochs=3.0", "trainer", "max_epochs", 3),
         ("trainer.learning_rate=1e-3", "trainer", "learning_rate", 0.001),
         ("trainer.learning_rate=1", "trainer", "learning_rate", 1.0),
         ("trainer.early_stopping_patience=null", "trainer", "early_stopping_patience", None),
@@ -138,7 +137,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
                 "sessions.min_session_length=0",
                 "checks.max_item_drift=2",
                 "features.max_catalogue=many",
-                "training.epochs=3",
+                "training.max_epochs=3",
                 "user_code=wheel",
                 "epochs",
             ],
@@ -148,12 +147,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
     assert lines[0] == "Config custom.yaml is not usable:"
     expected = [
         "override 'epochs' must read section.key=value",
-        "training.epochs is not a known key, got 3: did you mean trainer.epochs?",
+        "training.max_epochs is not a known key, got 3: did you mean trainer.max_epochs?",
         "sessions.min_session_length must be an integer of at least 1, got 0",
         "checks.max_item_drift must be between 0 and 1, got 2.0",
         "features.max_catalogue must be a whole number or null, got 'many'",
         "model.normalize must be true or false, got 3",
-        "trainer.epoch is not a known key, got 3: did you mean trainer.epochs?",
+        "trainer.epoch is not a known key, got 3: did you mean trainer.max_epochs?",
         "trainer.seed must be between 0 and 2.14748e+09, got -1",
         f"data.test: no file matches {folder}/nowhere.tsv: say TEST=path",
         "user_code must be one of module_file, module_path, got 'wheel'",
@@ -164,9 +163,9 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("trainer.epochs=true", "trainer.epochs must be a whole number, got True"),
-        ("trainer.epochs=2.5", "trainer.epochs must be a whole number, got 2.5"),
-        ("trainer.epochs=.inf", "trainer.epochs must be a whole number, got inf"),
+        ("trainer.max_epochs=true", "trainer.max_epochs must be a whole number, got True"),
+        ("trainer.max_epochs=2.5", "trainer.max_epochs must be a whole number, got 2.5"),
+        ("trainer.max_epochs=.inf", "trainer.max_epochs must be a whole number, got inf"),
         ("trainer.learning_rate=.nan", "trainer.learning_rate must be a finite number, got nan"),
         ("trainer.loss=7", "trainer.loss must be one of sampled, in_batch, full, got '7'"),
         (
@@ -186,8 +185,8 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
             "gate.thresholds must be a mapping, each a number, got {'known/all/recall@20': 'high'}",
         ),
         (
-            "trainer.epochs.x=1",
-            "override 'trainer.epochs.x=1': trainer.epochs has no keys below it",
+            "trainer.max_epochs.x=1",
+            "override 'trainer.max_epochs.x=1': trainer.max_epochs has no keys below it",
         ),
         ("trainer=1", "override 'trainer=1' must read section.key=value"),
         ("=1", "override '=1' must read section.key=value"),
@@ -203,8 +202,8 @@ def test_a_problem_names_key_value_and_way_out(folder: Path, override: str, prob
 
 
 def test_a_value_that_is_no_yaml(folder: Path) -> None:
-    (found,) = _problems("trainer.epochs=[1")
-    assert found.startswith("trainer.epochs: the value '[1' is not readable as YAML: line 1")
+    (found,) = _problems("trainer.max_epochs=[1")
+    assert found.startswith("trainer.max_epochs: the value '[1' is not readable as YAML: line 1")
 
 
 @pytest.mark.parametrize(
@@ -450,10 +449,10 @@ def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> Non
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_yaml_file_of_any_editor_is_read(folder: Path, end: str) -> None:
-    text = f"name: shop{end}trainer:{end}  epochs: 3{end}"
+    text = f"name: shop{end}trainer:{end}  max_epochs: 3{end}"
     (folder / "own.yaml").write_bytes(text.encode("utf-8-sig"))
     config = load_config("own.yaml", data=DataPaths(train="train.tsv", test="test.tsv"))
-    assert (config.name, config.trainer.epochs) == ("shop", 3)
+    assert (config.name, config.trainer.max_epochs) == ("shop", 3)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
@@ -518,10 +517,10 @@ def test_the_documented_overrides_work(folder: Path) -> None:
 
 def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> None:
     space = "{model.gru_unit: [8], trainer.learning_rate: [0.01, 99], model.copy_lags: ['x']}"
-    found = _problems("tuner.trials=0", f"tuner.space={space}", "tuner.search=grid")
+    found = _problems("tuner.num_trials=0", f"tuner.space={space}", "tuner.search=grid")
     assert [problem.split()[0] for problem in found] == [
         "tuner.search",
-        "tuner.trials",
+        "tuner.num_trials",
         "tuner.space.model.gru_unit",
         "tuner.space.trainer.learning_rate:",
         "tuner.space.model.copy_lags:",

@@ -14,8 +14,9 @@ from tfx.orchestration.pipeline import Pipeline
 from modules.baselines.registry import BASELINES
 from pipeline import stages, tfx_nodes
 from pipeline.code_fingerprint import PACKAGES, PROJECT, source_digest
-from pipeline.config import Paths, load_config
+from pipeline.config import load_config
 from pipeline.data_files import DataPaths
+from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import SCHEMA_FILE
 
@@ -69,7 +70,7 @@ def test_the_data_gate_sees_the_counts_of_the_sessions(tmp_path: Path) -> None:
 
 
 def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Path) -> None:
-    pipeline = _pipeline(tmp_path, "trainer.epochs=3")
+    pipeline = _pipeline(tmp_path, "trainer.max_epochs=3")
     node = _node(pipeline, "Report")
     waiting, above = [node], set()
     while waiting:
@@ -78,7 +79,7 @@ def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Pat
         waiting += found.upstream_nodes
 
     assert "Pusher" not in above and "ModelGate" in above
-    assert json.loads(node.exec_properties["config"])["trainer"]["epochs"] == 3
+    assert json.loads(node.exec_properties["config"])["trainer"]["max_epochs"] == 3
     assert len(node.exec_properties["code_digest"]) == 64
     assert len(node.exec_properties["page_digest"]) == 64
 

@@ -65,7 +65,7 @@ def test_notebook_is_the_references_configuration(tmp_path: Path) -> None:
     trainer = config.trainer
     assert (trainer.optimizer, trainer.learning_rate) == ("adagrad", 0.1)
     assert (trainer.loss, trainer.reduction) == ("in_batch", "sum")
-    assert (trainer.batch_targets, trainer.epochs) == (5000, 100)
+    assert (trainer.batch_targets, trainer.max_epochs) == (5000, 100)
     assert trainer.early_stopping_patience is None
     assert not trainer.reversed_sessions
     # Mended: whole sessions are sampled if any are, equal items of a batch are no negatives.

@@ -97,14 +97,14 @@ def test_the_line_of_the_log_names_figures_and_faults() -> None:
     line = summary_line(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line
     assert "exact 4.00 / 4.00 ms, approximate 1.00 / 1.00 ms" in line
-    assert "\n  recall@100: 0.7500" in line and "raise index.rescored" in line
+    assert "\n  recall@100: 0.7500" in line and "raise index.rerank_depth" in line
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"kind": "hnsw"}, "kind must be one of none, pq, got 'hnsw'"),
-        ({"rescored": 99}, "rescored must be between 100"),
+        ({"rerank_depth": 99}, "rerank_depth must be between 100"),
         ({"min_recall": 1.5}, "min_recall must be between 0 and 1"),
         ({"dimensions_per_code": 0}, "dimensions_per_code must be between 1"),
     ],

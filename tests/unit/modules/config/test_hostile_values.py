@@ -24,7 +24,7 @@ VALUES = (
 # One option of each declared type.
 OPTIONS = (
     *(
-        "trainer.epochs",
+        "trainer.max_epochs",
         "trainer.learning_rate",
         "trainer.refit",
         "trainer.early_stopping_patience",
@@ -96,11 +96,11 @@ def test_an_alias_that_is_no_bomb_is_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("trainer.epochs=!!int ''", "tags are not supported, got tag:yaml.org,2002:int"),
-        ("trainer.epochs=" + "[" * 500 + "]" * 500, "values are nested more than 20 times"),
+        ("trainer.max_epochs=!!int ''", "tags are not supported, got tag:yaml.org,2002:int"),
+        ("trainer.max_epochs=" + "[" * 500 + "]" * 500, "values are nested more than 20 times"),
         ("trainer.learning_rate=" + "9" * 400, "trainer.learning_rate must be a finite number"),
         ("gate.thresholds={[1]: 2}", "a key must be text"),
-        ("trainer.epochs=&a [*a]", "holds itself"),
+        ("trainer.max_epochs=&a [*a]", "holds itself"),
         ("gate.item_age_buckets=[1,1,1]", "gate.item_age_buckets must rise from 0 or more"),
         ("evaluation.target_count_buckets=[5,2]", "target_count_buckets must rise from 0 or more"),
         ("data.train=~nosuchuser/x.tsv", "~nosuchuser/x.tsv"),
@@ -115,12 +115,17 @@ def test_one_bad_list_hides_no_other_problem(folder: Path) -> None:
         _load(
             "custom",
             "gate.item_age_buckets=[1,1,1]",
-            "trainer.epochs=0",
+            "trainer.max_epochs=0",
             "gate.beat_metrics=[nonsense]",
             "gate.beat_baselines=[nonsense]",
         )
     )
-    for problem in ("item_age_buckets must rise", "trainer.epochs", "beat_metrics", "not among"):
+    for problem in (
+        "item_age_buckets must rise",
+        "trainer.max_epochs",
+        "beat_metrics",
+        "not among",
+    ):
         assert problem in refused
 
 

@@ -168,14 +168,14 @@ def test_a_number_is_no_place_for_a_comment() -> None:
     ("text", "value"), [("010", 10), ("1_000", 1000), ("0x10", 16), ("1e2", 100)]
 )
 def test_a_number_is_read_as_people_read_it(text: str, value: int, tmp_path: Path) -> None:
-    assert _load(f"trainer.epochs={text}").trainer.epochs == value
-    file = _file(tmp_path, f"trainer: {{epochs: {text}}}")
-    assert _load(preset=file).trainer.epochs == value
+    assert _load(f"trainer.max_epochs={text}").trainer.max_epochs == value
+    file = _file(tmp_path, f"trainer: {{max_epochs: {text}}}")
+    assert _load(preset=file).trainer.max_epochs == value
 
 
 def test_a_number_of_a_clock_is_none() -> None:
-    assert _problems("custom", "trainer.epochs=1:30") == [
-        "trainer.epochs must be a whole number, got '1:30'"
+    assert _problems("custom", "trainer.max_epochs=1:30") == [
+        "trainer.max_epochs must be a whole number, got '1:30'"
     ]
 
 
@@ -207,17 +207,19 @@ def test_a_huge_value_is_quoted_in_part(tmp_path: Path) -> None:
     huge = "x" * 10_000
     for problems in (
         _problems(_file(tmp_path, f"- {huge}")),
-        _problems(_file(tmp_path, f"{huge}: 1\nname: [{huge}]\ntrainer: {{epochs: {huge}}}")),
-        _problems("custom", f"trainer.epochs={huge}", f"trainer.x={huge}", huge),
-        _problems("custom", f"trainer.epochs=[{huge}"),
+        _problems(_file(tmp_path, f"{huge}: 1\nname: [{huge}]\ntrainer: {{max_epochs: {huge}}}")),
+        _problems("custom", f"trainer.max_epochs={huge}", f"trainer.x={huge}", huge),
+        _problems("custom", f"trainer.max_epochs=[{huge}"),
         _problems("custom", f"name={huge}", f"user_code={huge}", f"{huge}=1", f"{huge}.y=[", huge),
-        _problems("custom", f"gate.{huge}=1", f"trainer.epochs.{huge}=1", f"trainer.loss={huge}"),
+        _problems(
+            "custom", f"gate.{huge}=1", f"trainer.max_epochs.{huge}=1", f"trainer.loss={huge}"
+        ),
         _problems("custom", *(f"sessions.{key}={huge}" for key in ("delimiter", "time_unit"))),
         _problems("custom", f"sessions.quoting={huge}", f"evaluation.split={huge}"),
         _problems("custom", f"baselines.names=[{huge}]", f"checks.stop_severities=[{huge}]"),
         _problems("custom", f"gate.beat_metrics=[{huge}]", f"gate.beat_baselines=[{huge}]"),
         _problems("custom", f"gate.thresholds.{huge}=0", f"gate.change_thresholds.{huge}=1"),
-        _problems("custom", f"trainer.epochs=*{huge}", f"trainer.seed=!{huge} 1"),
+        _problems("custom", f"trainer.max_epochs=*{huge}", f"trainer.seed=!{huge} 1"),
         _problems(_file(tmp_path, f"trainer: {{{huge}: 1, {huge}: 1}}")),
         _problems(_file(tmp_path, f"trainer: *{huge}")),
     ):
@@ -229,14 +231,14 @@ def test_a_huge_value_is_quoted_in_part(tmp_path: Path) -> None:
 
 def test_where_no_value_stands_nothing_is_what_was_got(tmp_path: Path) -> None:
     for problems in (
-        _problems("custom", "trainer.epochs="),
-        _problems(_file(tmp_path, "trainer:\n  epochs:\n")),
+        _problems("custom", "trainer.max_epochs="),
+        _problems(_file(tmp_path, "trainer:\n  max_epochs:\n")),
     ):
-        assert problems == ["trainer.epochs must be a whole number, got nothing"]
+        assert problems == ["trainer.max_epochs must be a whole number, got nothing"]
     (problem,) = _problems(_file(tmp_path, "data:\n  eval:\n"))
     assert problem.startswith("data.eval must be a string") and problem.endswith("got nothing")
-    (problem,) = _problems("custom", "trainer.epochs=null")
-    assert problem == "trainer.epochs must be a whole number, got None"
+    (problem,) = _problems("custom", "trainer.max_epochs=null")
+    assert problem == "trainer.max_epochs must be a whole number, got None"
 
 
 @pytest.mark.parametrize("text", ["0x_", "0b_", "0o__", "0x"])
@@ -244,8 +246,8 @@ def test_digits_make_a_number(text: str, tmp_path: Path) -> None:
     assert _load(f"sessions.item_column={text}").sessions.item_column == text
     written = _file(tmp_path, f"sessions: {{item_column: {text}}}\ndata: {{train: a}}\n")
     assert load_config(written, data=None).sessions.item_column == text
-    (problem,) = _problems("custom", f"trainer.epochs={text}")
-    assert problem == f"trainer.epochs must be a whole number, got '{text}'"
+    (problem,) = _problems("custom", f"trainer.max_epochs={text}")
+    assert problem == f"trainer.max_epochs must be a whole number, got '{text}'"
 
 
 @pytest.mark.parametrize(

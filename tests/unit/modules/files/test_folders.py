@@ -12,7 +12,8 @@ import pytest
 from modules.files.folders import FolderError, local_folder, output_folder
 from pipeline.cli import recommend
 from pipeline.cli.main import main
-from pipeline.config import PROJECT, load_config
+from pipeline.config import load_config
+from pipeline.paths import PROJECT
 from pipeline.run import launch
 
 ODD = ["[1]", "what?", "a*b", "back\\slash"]

@@ -16,14 +16,14 @@ from modules.model.two_tower import TwoTower
 
 ITEM_INDICES = 12
 COUNTS = tf.constant([0, 0, *range(10, 0, -1)], tf.int64)
-OPTIONS = ModelOptions(members=2, embedding_dim=6, gru_units=6, copy_lags=3)
+OPTIONS = ModelOptions(ensemble_size=2, embedding_dim=6, gru_units=6, copy_lags=3)
 CONTEXT = tf.constant([[2, 3, 4, 3], [5, 6, 0, 0], [7, 0, 0, 0], [0, 0, 0, 0]], tf.int64)
 
 
 def _model(options: ModelOptions, precision: str = "float32") -> TwoTower:
     tf.keras.utils.set_random_seed(4)
     neighbors = None
-    if options.neighbors:
+    if options.num_neighbors:
         items = np.arange(2 * ITEM_INDICES, dtype=np.int32).reshape(-1, 2) % ITEM_INDICES
         neighbors = ItemNeighbors(items, np.full(items.shape, 0.25, np.float32))
     model = TwoTower(COUNTS, options, TrainerOptions(precision=precision), neighbors)
@@ -37,19 +37,19 @@ def _model(options: ModelOptions, precision: str = "float32") -> TwoTower:
     "change",
     [
         {},
-        {"members": 1},
-        {"members": 3, "gru_units": 4},
+        {"ensemble_size": 1},
+        {"ensemble_size": 3, "gru_units": 4},
         {"gru_units": 0},
         {"copy_lags": 0},
         {"copy_lags": 9},
         {"normalize": False},
         {"shared_embedding": False},
-        {"neighbors": 2},
-        {"neighbors": 2, "shared_embedding": False},
+        {"num_neighbors": 2},
+        {"num_neighbors": 2, "shared_embedding": False},
     ],
 )
 def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -> None:
-    model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, **change}))
+    model = _model(dataclasses.replace(OPTIONS, **{"num_neighbors": 0, **change}))
     expected = model.query_tower(CONTEXT).numpy()
 
     tower = InferenceQueryTower(model.for_serving().query_tower)
@@ -64,10 +64,12 @@ def test_its_vectors_are_those_of_the_trained_tower(change: dict[str, object]) -
     assert served(CONTEXT[:0]).shape == (0, 4, expected.shape[-1])
 
 
-@pytest.mark.parametrize("change", [{}, {"gru_units": 8}, {"members": 2}])
+@pytest.mark.parametrize("change", [{}, {"gru_units": 8}, {"ensemble_size": 2}])
 def test_many_sessions_at_once(change: dict[str, object]) -> None:
     """TensorFlow's broadcasting product of many rows wrote outside its memory."""
-    model = _model(dataclasses.replace(OPTIONS, **{"neighbors": 0, "members": 1, **change}))
+    model = _model(
+        dataclasses.replace(OPTIONS, **{"num_neighbors": 0, "ensemble_size": 1, **change})
+    )
     context = tf.repeat(CONTEXT, 40, axis=0)
     expected = model.query_tower(context).numpy()
     last = np.repeat([3, 1, 0], 40)
@@ -83,7 +85,7 @@ def test_many_sessions_at_once(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("neighbors", [0, 2])
 def test_what_was_trained_in_16_bits_is_served_in_32(neighbors: int) -> None:
-    options = dataclasses.replace(OPTIONS, neighbors=neighbors)
+    options = dataclasses.replace(OPTIONS, num_neighbors=neighbors)
     in_32_bits = _model(options).query_tower(CONTEXT).numpy()
     model = _model(options, "mixed_bfloat16")
     model.candidate_tower.popularity_weight.assign(0.3)
@@ -100,7 +102,7 @@ def test_what_was_trained_in_16_bits_is_served_in_32(neighbors: int) -> None:
 
 def test_padding_leaves_the_latest_step_alone() -> None:
     """Whatever the weights: a gate that is only nearly shut let it in."""
-    tower = _model(dataclasses.replace(OPTIONS, neighbors=0)).query_tower
+    tower = _model(dataclasses.replace(OPTIONS, num_neighbors=0)).query_tower
     for weight in tower.trainable_weights:
         weight.assign(8.0 * weight)
     latest = tf.function(InferenceQueryTower(tower).latest)
@@ -112,7 +114,7 @@ def test_padding_leaves_the_latest_step_alone() -> None:
 @pytest.mark.parametrize("steps", ["all", "latest"])
 def test_its_function_holds_few_ops_a_step(steps: str) -> None:
     """One loop for all members: each op of a step costs an answer a microsecond or two."""
-    tower = InferenceQueryTower(_model(dataclasses.replace(OPTIONS, neighbors=0)).query_tower)
+    tower = InferenceQueryTower(_model(dataclasses.replace(OPTIONS, num_neighbors=0)).query_tower)
     served = tf.function(tower if steps == "all" else tower.latest)
     graph = served.get_concrete_function(tf.TensorSpec([None, None], tf.int64)).graph
     loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]

@@ -106,7 +106,7 @@ class TestSampled:
     @pytest.mark.parametrize("logq", [True, False])
     def test_equals_full_softmax_when_the_sample_is_the_catalogue(self, logq: bool) -> None:
         tf.random.set_seed(self._seed_of_a_permutation())
-        found = _loss(negatives=4, negatives_power=0.0, logq_correction=logq)
+        found = _loss(num_negatives=4, negatives_power=0.0, logq_correction=logq)
         assert found == pytest.approx(_loss(loss="full"), abs=1e-6)
 
     def test_by_hand(self) -> None:
@@ -127,7 +127,7 @@ class TestSampled:
             found = _loss(
                 QUERIES[:1],
                 tf.constant([3]),
-                negatives=3,
+                num_negatives=3,
                 negatives_power=1.0,
                 logq_correction=logq,
             )
@@ -138,7 +138,7 @@ class TestSampled:
         counts = np.array([0, 0, 8], np.int64)
 
         def loss(remove: bool) -> float:
-            options = TrainerOptions(negatives=5, remove_accidental_hits=remove)
+            options = TrainerOptions(num_negatives=5, remove_accidental_hits=remove)
             return float(_loss_of(counts, options, QUERIES, tf.constant([2, 2]), tf.ones([3, 4])))
 
         assert loss(True) == pytest.approx(0.0, abs=1e-6)
@@ -151,7 +151,7 @@ class TestSampled:
         self, logq: bool, remove: bool, power: float
     ) -> None:
         options = {
-            "negatives": 7,
+            "num_negatives": 7,
             "negatives_power": power,
             "logq_correction": logq,
             "remove_accidental_hits": remove,
@@ -181,7 +181,7 @@ class TestSampled:
     @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
     def test_draws_follow_popularity_to_the_power(self, power: float) -> None:
         """Gradients of equal scores, without log q, are proportional to how often an item came."""
-        gradient = _pull(power, logq=False, negatives=40_000)
+        gradient = _pull(power, logq=False, num_negatives=40_000)
         weights = COUNTS[2:5] ** power
         np.testing.assert_allclose(gradient / gradient.sum(), weights / weights.sum(), atol=0.02)
 
@@ -192,10 +192,12 @@ class TestSampled:
         assert loss._cumulative[-1].numpy() == 1.0
 
 
-def _pull(power: float, logq: bool, negatives: int) -> np.ndarray:
+def _pull(power: float, logq: bool, num_negatives: int) -> np.ndarray:
     """How strongly one target (item 5) pushes items 2, 3, 4 away when all scores are equal."""
     table = tf.Variable(tf.zeros([6, 4]))
-    options = TrainerOptions(negatives=negatives, negatives_power=power, logq_correction=logq)
+    options = TrainerOptions(
+        num_negatives=num_negatives, negatives_power=power, logq_correction=logq
+    )
     tf.random.set_seed(1)
     with tf.GradientTape() as tape:
         value = _loss_of(COUNTS, options, tf.ones([1, 4]), tf.constant([5]), table)
@@ -205,7 +207,7 @@ def _pull(power: float, logq: bool, negatives: int) -> np.ndarray:
 @pytest.mark.parametrize(("power", "factor"), [(1.0, 4.0), (0.5, 2.0)])
 def test_log_q_takes_weight_from_popular_negatives(power: float, factor: float) -> None:
     """The sign of the correction: with it, item 2 is pushed no harder than item 4."""
-    uncorrected, corrected = (_pull(power, logq, negatives=20_000) for logq in (False, True))
+    uncorrected, corrected = (_pull(power, logq, num_negatives=20_000) for logq in (False, True))
     assert uncorrected[0] / uncorrected[2] == pytest.approx(factor, rel=0.1)
     assert corrected[0] / corrected[2] == pytest.approx(1.0, rel=0.1)
 
@@ -229,14 +231,14 @@ def test_sum_is_the_mean_times_the_targets(loss: str) -> None:
     values = []
     for reduction in ("sum", "mean"):
         tf.random.set_seed(2)
-        values.append(_loss(loss=loss, reduction=reduction, negatives=8))
+        values.append(_loss(loss=loss, reduction=reduction, num_negatives=8))
     assert values[0] == pytest.approx(2 * values[1], rel=1e-6)
 
 
 @pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
 def test_the_mean_is_over_all_members_targets_and_members_do_not_mix(loss: str) -> None:
     """Of two members with three and two targets, each with vectors of its own."""
-    options = TrainerOptions(loss=loss, negatives=4, negatives_power=0.0)
+    options = TrainerOptions(loss=loss, num_negatives=4, negatives_power=0.0)
     queries = [tf.concat([QUERIES, QUERIES[:1] * 3], axis=0), -2.0 * QUERIES]
     targets = [tf.constant([2, 4, 5]), tf.constant([3, 2])]
     tables = [TABLE, tf.reverse(TABLE, [1])]
@@ -266,7 +268,7 @@ def test_the_mean_is_over_all_members_targets_and_members_do_not_mix(loss: str) 
 @pytest.mark.parametrize("remove", [True, False])
 def test_the_gradient_of_the_sampled_loss_is_that_of_keras(remove: bool) -> None:
     """The written-out one beside that of Keras's loss, to all of queries and vectors."""
-    options = TrainerOptions(negatives=9, remove_accidental_hits=remove)
+    options = TrainerOptions(num_negatives=9, remove_accidental_hits=remove)
     table = tf.Variable(tf.random.stateless_normal([6, 4], [1, 2]))
     queries = tf.Variable(QUERIES)
     with tf.GradientTape() as tape:
@@ -301,7 +303,7 @@ def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
     counts = np.array([0, 0, 10**9, 4, 2, 1], np.int64)
     for scale, target in ((1e6, [2, 4]), (1e6, [5, 5]), (1e-30, [2, 2])):
         queries = tf.Variable(QUERIES * scale)
-        options = TrainerOptions(loss=loss, negatives=16, negatives_power=1.0)
+        options = TrainerOptions(loss=loss, num_negatives=16, negatives_power=1.0)
         with tf.GradientTape() as tape:
             value = _loss_of(counts, options, queries, tf.constant(target))
         assert math.isfinite(float(value))

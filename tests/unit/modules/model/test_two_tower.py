@@ -20,14 +20,14 @@ from modules.model.two_tower import TwoTower
 ITEMS = 9
 COUNTS = tf.constant([0, 0, *range(ITEMS, 0, -1)], tf.int64)
 OPTIONS = ModelOptions(
-    members=1,
+    ensemble_size=1,
     embedding_dim=6,
     gru_units=5,
     copy_lags=2,
     embedding_dropout=0.0,
     output_dropout=0.0,
 )
-TWO = dataclasses.replace(OPTIONS, members=2)
+TWO = dataclasses.replace(OPTIONS, ensemble_size=2)
 NO_COPY = dataclasses.replace(OPTIONS, copy_lags=0)
 CONTEXT = tf.constant([[2, 3, 4], [5, 6, 0], [7, 0, 0]])
 TARGET = tf.constant([[3, 4, 8], [6, 9, 0], [10, 0, 0]])
@@ -37,7 +37,7 @@ def _model(
     options: ModelOptions = OPTIONS, counts: tf.Tensor = COUNTS, **trainer: object
 ) -> TwoTower:
     tf.keras.utils.set_random_seed(11)
-    model = TwoTower(counts, options, TrainerOptions(negatives=8, **trainer))
+    model = TwoTower(counts, options, TrainerOptions(num_negatives=8, **trainer))
     model.query_tower(tf.constant([[2]]))
     for weight in model.query_tower.trainable_weights:
         # Keras starts tables with values of at most 0.05, which normalisation would hide.

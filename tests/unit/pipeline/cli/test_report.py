@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import config
+from pipeline import paths
 from pipeline.cli.main import main
 from pipeline.run.console_summary import format_report
 from pipeline.run.summary_file import FORMAT, write_summary
@@ -46,7 +46,7 @@ def page(tmp_path: Path) -> Path:
 def test_the_newest_run_of_all_is_shown_unless_one_is_named(
     page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "PROJECT", tmp_path)
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
     summaries = {name: _summary(page, pipeline=name) for name in ("old", "new")}
     for age, (name, summary) in enumerate(summaries.items()):
         (tmp_path / "output" / name).mkdir(parents=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cluster import deployment, platform_config
-from pipeline.config import PROJECT, ConfigError
+from pipeline.config import ConfigError
+from pipeline.paths import PROJECT
 
 HERE = PROJECT / "kubeflow"
 

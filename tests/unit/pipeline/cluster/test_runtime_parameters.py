@@ -72,6 +72,27 @@ def test_a_number_below_its_minimum_is_refused_by_name(low: float) -> None:
         _apply(binding, low, custom_config="{}")
 
 
+def test_a_former_name_of_a_parameter_is_reported_and_replaced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def spec(*names: str) -> dict:
+        parameters = {name: {"parameterType": "NUMBER_INTEGER"} for name in names}
+        return {"root": {"inputDefinitions": {"parameters": parameters}}}
+
+    present = parameter_values.with_present_names
+    assert present(spec("max_epochs"), {"epochs": "3"}) == {"max_epochs": "3"}
+    assert "The parameter epochs is now max_epochs" in caplog.text
+    caplog.clear()
+    assert present(spec("max_epochs"), {"max_epochs": "3"}) == {"max_epochs": "3"}
+    assert present(spec("epochs"), {"epochs": "3"}) == {"epochs": "3"}
+    both = {"epochs": "3", "max_epochs": "4"}
+    assert present(spec("max_epochs"), both) == both
+    assert parameter_values.problems(spec("max_epochs"), {"epochs": 3}) == [
+        "the pipeline has no parameter epochs: there are max_epochs"
+    ]
+    assert not caplog.text
+
+
 def test_values_are_checked_before_anything_runs() -> None:
     bindings = [
         Binding("epochs", "a", minimum=1),

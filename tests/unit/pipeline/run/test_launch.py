@@ -11,8 +11,9 @@ import pytest
 
 from modules.config.data import DataOptions
 from modules.config.index import IndexOptions
-from pipeline.config import PROJECT, Config, ConfigError, Paths, load_config
+from pipeline.config import Config, ConfigError, load_config
 from pipeline.data_files import DataPaths
+from pipeline.paths import PROJECT, Paths
 from pipeline.run import launch
 
 

@@ -22,7 +22,7 @@ from pipeline.cluster.emulator.object_store import (
     merge_output,
     metadata_after_a_round_trip,
 )
-from pipeline.config import PROJECT
+from pipeline.paths import PROJECT
 
 TYPE = {"artifactType": {"instanceSchema": "title: tfx.Examples\n"}}
 # Writes one file and its output message, as the entrypoint does.

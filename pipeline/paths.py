@@ -1,0 +1,54 @@
+"""Where a run reads code and leaves results."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+METADATA_FILE = "metadata.sqlite"
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Files and folders of a run; absolute, derived from OUT by a runner.
+
+    Attributes:
+      pipeline_root: artifacts of all runs.
+      metadata: SQLite file of ML Metadata.
+      push_folder: one numbered folder per pushed model.
+      checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
+      digests: folder of the artifacts' digests, taken when they were written, "" for none.
+      schema: folder of the curated schema.
+      modules: folder of the modules that TFX loads.
+      rejects: file that gets all bad rows when they stop a run, "" for none.
+    """
+
+    pipeline_root: str
+    metadata: str
+    push_folder: str
+    checkpoint_folder: str
+    schema: str
+    modules: str
+    rejects: str = ""
+    digests: str = ""
+
+    @property
+    def index_push_folder(self) -> str:
+        """One numbered folder per pushed approximate index."""
+        return f"{self.push_folder}_index"
+
+    @classmethod
+    def under(cls, out: Path | str) -> Paths:
+        """Returns the paths of a run whose outputs go to the folder `out`."""
+        folder = Path(out).absolute()
+        return cls(
+            pipeline_root=str(folder / "artifacts"),
+            metadata=str(folder / METADATA_FILE),
+            push_folder=str(folder / "pushed"),
+            checkpoint_folder=str(folder / "checkpoints"),
+            schema=str(PROJECT / "pipeline" / "schema"),
+            modules=str(PROJECT / "modules"),
+            rejects=str(folder / "rejects.jsonl"),
+            digests=str(folder / "digests"),
+        )
