@@ -53,7 +53,7 @@ def command(
     model: str | None,
     out: Path | None,
 ) -> int:
-    """Recommend items for all sessions of a file, with Beam and the newest pushed model."""
+    """Recommend items for all sessions of a file, with Beam."""
     check_one(model=model, out=out)
     quieten()
     try:

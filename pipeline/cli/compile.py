@@ -27,7 +27,7 @@ def command(
     overrides: tuple[str, ...],
     output: Path | None,
 ) -> int:
-    """Compile the pipeline for Kubeflow Pipelines v2 or Vertex AI Pipelines, and check it."""
+    """Compile the pipeline for a cluster, and check the result."""
     try:
         file, compiled_for = write(deployment, target, preset, overrides, output)
     except (ConfigError, ValueError, OSError) as error:

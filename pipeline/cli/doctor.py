@@ -64,7 +64,7 @@ class Part(NamedTuple):
 @click.command(epilog="\b\nExample: session-retrieval doctor --out output/sample")
 @click.option("--out", default=str(PROJECT / "output"), help="folder where runs are to write")
 def command(out: str) -> int:
-    """Say what is installed, what is missing for which feature, and how to fix it."""
+    """Report what is installed or missing, and how to fix it."""
     problems = []
     for part in (_stack(), _packages(), _extras(), _devices(), check_disk(Path(out).absolute())):
         first, *more = part.lines

@@ -15,7 +15,7 @@ from pipeline.paths import METADATA_FILE
 @click.command(**example("history --out output/sample"))
 @out_option
 def command(out: Path | None) -> int:
-    """List the runs of an output folder: verdict, metrics, and what was pushed or why not."""
+    """List an output folder's runs: verdict, metrics, push."""
     from pipeline.run.history import format_history
 
     try:

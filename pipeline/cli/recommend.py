@@ -82,7 +82,7 @@ def _ask_server(url: str, items: Sequence[str], count: int) -> list[Recommendati
 def command(
     items: str, count: int, model: Path | None, out: Path | None, server: str | None
 ) -> int:
-    """Recommend items for one session, from the newest pushed model or a server."""
+    """Recommend items for one session, by a model or a server."""
     check_one(model=model, out=out, server=server)
     session = [item for text in items.split(",") if (item := text.strip(BLANKS))]
     quieten()

@@ -21,7 +21,7 @@ from serving.pushed_models import NoModelError
     "--least-share", type=float, default=0.5, help="share of the catalogue that must stay"
 )
 def command(items: Path, out: Path | None, least_share: float) -> int:
-    """Push the newest model again, restricted to the items of a list; no training."""
+    """Push the newest model again, with another list of items."""
     quieten()
     try:
         base = find_model(None, out).absolute()

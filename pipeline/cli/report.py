@@ -17,7 +17,7 @@ from pipeline.run.summary_file import SUMMARY_FILE, read_summary
 @out_option
 @click.option("--open", "opens", is_flag=True, help="open the report page in a browser")
 def command(out: Path | None, opens: bool) -> int:
-    """Print the summary of the last run again, and the path of its report page."""
+    """Print the last run's summary again, or open its report."""
     folder = newest_out(out, SUMMARY_FILE)
     summary = read_summary(folder)
     if not summary:

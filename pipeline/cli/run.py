@@ -141,7 +141,7 @@ def _stop(number: int, _: object) -> None:
 @overrides_option
 @click.option("--out", help="folder of all outputs  [default: output/<preset>]")
 def command(**options: Any) -> int:
-    """Run the whole pipeline: click logs in, a pushed model and a summary out."""
+    """Run the pipeline: click logs in, a pushed model out."""
     signal.signal(signal.SIGTERM, _stop)
     # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -59,12 +59,19 @@ _AT_LEAST_ONE = number(1, math.inf, "a whole number that is at least 1")
 @click.command(**example("serve --port 8501"))
 @click.option("--host", type=Value("host", _host), default="localhost", help="address to listen on")
 @click.option("--port", type=_PORT, default=8501, help="0 takes a free one")
-@click.option("--look", type=_SECONDS, default=2.0, help="seconds between looks for a push")
-@click.option("--max-rows", type=_AT_LEAST_ONE, default=Limits.rows, help="rows of one request")
+@click.option("--look", type=_SECONDS, default=2.0, help="seconds between checks for a new model")
 @click.option(
-    "--max-answers", type=_AT_LEAST_ONE, default=Limits.answers, help="rows times k of one request"
+    "--max-rows", type=_AT_LEAST_ONE, default=Limits.rows, help="most rows of one request"
 )
-@click.option("--max-bytes", type=_AT_LEAST_ONE, default=Limits.bytes, help="bytes of one request")
+@click.option(
+    "--max-answers",
+    type=_AT_LEAST_ONE,
+    default=Limits.answers,
+    help="most rows times k of one request",
+)
+@click.option(
+    "--max-bytes", type=_AT_LEAST_ONE, default=Limits.bytes, help="most bytes of one request"
+)
 @model_option
 @out_option
 def command(
@@ -77,7 +84,7 @@ def command(
     model: Path | None,
     out: Path | None,
 ) -> int:
-    """Serve the newest pushed model here: a page to try it on, and a REST API."""
+    """Serve the newest pushed model: a page and a REST API."""
     check_one(model=model, out=out)
     quieten()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -44,7 +44,7 @@ def _with(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @click.group(**example(f"submit run pipeline.yaml {_HOST}"))
 def command() -> None:
-    """Upload, run or schedule a compiled pipeline on Kubeflow Pipelines."""
+    """Upload, run or schedule a compiled pipeline."""
 
 
 @command.command(**example(f"submit upload pipeline.yaml {_HOST} --version v7"))

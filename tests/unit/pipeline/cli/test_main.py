@@ -52,11 +52,20 @@ def test_help_says_what_a_command_does_with_defaults_and_an_example_that_can_be_
     assert main([*path, "--help"]) == 0
     usage, *lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert usage.startswith(" ".join(["Usage: session-retrieval", *path]))
-    assert re.fullmatch(r"[A-Z][^.]*\.", lines[0].replace(".yaml", "").replace(".json", ""))
+    assert re.fullmatch(r"[A-Z][^.]*\.", lines[0])
     (example,) = [line for line in lines if line.startswith("Example:")]
     words = shlex.split(example.partition(":")[2])
     assert words[0] == PROGRAM and tuple(words[1 : len(path) + 1]) == path
     assert tuple(_parse(words[1:]))[: len(path)] == path
+
+
+def test_the_list_of_commands_cuts_no_sentence_short(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2  # as with any usage error, but the whole help is shown
+    shown = capsys.readouterr()
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert "..." not in listed.partition("Commands:")[2]
+    assert listed.strip() == shown.err.strip()
 
 
 def test_an_options_default_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
