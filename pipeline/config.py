@@ -7,7 +7,6 @@ paths and the overrides of the command line, and reports every problem it finds 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 import os
 import re
@@ -32,9 +31,9 @@ from modules.config.sessions import SessionOptions
 from modules.config.trainer import TrainerOptions
 from modules.config.tuner import TunerOptions
 from modules.config.yaml_text import format_yaml, parse_yaml, unwrap
-from modules.evaluation.metric_names import known_names, named_metrics, slice_bounds
 from modules.files.patterns import absolute
 from modules.files.text_file import read_text
+from modules.gate.known_metrics import unknown_metrics
 from modules.messages.quoting import quote, shorten
 from pipeline.beam_runners import in_this_process, runner_name
 from pipeline.data_files import DataPaths, resolve_data, without_preset_files, without_replaced_cut
@@ -97,7 +96,7 @@ class Config:
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
     def problems(self) -> list[str]:
-        """Returns one message per top-level value that cannot be used."""
+        """Returns one message per value that cannot be used, at the top or beside others."""
         problems = []
         if not _NAME.fullmatch(self.name):
             problems.append(
@@ -120,7 +119,14 @@ class Config:
                 "evaluation.split is eval, which trainer.refit would let the model and the "
                 "baselines learn: set trainer.refit to false, or evaluate split test"
             )
-        return problems
+        problems += [f"gate.{line}" for line in unknown_metrics(self.evaluation, self.gate)]
+        names = self.baselines.names
+        return problems + [
+            f"gate.beat_baselines: {shorten(name)} is not among the baselines that are evaluated, "
+            f"{quote(list(names))}: add it to baselines.names"
+            for name in self.gate.beat_baselines
+            if name not in names
+        ]
 
 
 _HINTS: Mapping[str, Any] = typing.get_type_hints(Config)
@@ -172,30 +178,6 @@ def _known_keys() -> list[str]:
     """Returns every key a configuration can have: `section.key`, or a top-level name."""
     keys = [f"{name}.{key}" for name, section in SECTIONS.items() for key in field_names(section)]
     return [*keys, *SECTIONS, *_SCALARS]
-
-
-def _gate_problems(config: Config) -> list[str]:
-    """Returns a line per metric or baseline of the gate's options that nobody computes."""
-    try:
-        known = known_names(slice_bounds(config.evaluation, config.gate))
-    except ValueError:  # Their section reports bounds that do not rise; the defaults stand in.
-        known = known_names(slice_bounds(EvaluationOptions(), GateOptions()))
-    problems = []
-    for mistake, name in named_metrics(config.gate):
-        if name in known:
-            continue
-        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-        way_out = (
-            f"did you mean {close[0]}?" if close else "a metric is called like known/all/recall@20"
-        )
-        problems.append(f"gate.{mistake}: {way_out}")
-    for name in config.gate.beat_baselines:
-        if name not in config.baselines.names:
-            problems.append(
-                f"gate.beat_baselines: {shorten(name)} is not among the baselines that are "
-                f"evaluated, {quote(list(config.baselines.names))}: add it to baselines.names"
-            )
-    return problems
 
 
 def _build_scalars(values: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -254,7 +236,7 @@ def load_config(
     needs_test = sections["evaluation"].split == "test"
     sections["data"] = resolve_data(sections["data"], data, base, problems, needs_test)
     config = Config(**scalars, **sections)
-    problems += config.problems() + _gate_problems(config)
+    problems += config.problems()
     if problems:
         raise ConfigError(file.name, problems)
     return config

@@ -18,7 +18,7 @@ from modules.files.patterns import (
     what_is_there,
 )
 from modules.messages.quoting import shorten
-from modules.sessions.time_splits import SPLITS
+from modules.sessions.splits import SPLITS
 
 _MOST_OF_A_PATH = 1000  # characters of a message, so that no path in use is cut
 _TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"

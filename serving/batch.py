@@ -25,7 +25,8 @@ from modules.ann.recommender import load_recommender
 from modules.config.sessions import SessionOptions
 from modules.ingest import input_files, output_files
 from modules.ingest.beam_sessions import Batch, SessionsFromFiles
-from modules.ingest.counts import Report, check_report, merge_reports
+from modules.ingest.counts import check_report, merge_reports
+from modules.ingest.report import Report, read_report
 from modules.sessions.examples import decode
 from modules.sessions.feature_names import SESSION_ID
 from modules.sessions.sessions import SessionDataError
@@ -152,7 +153,7 @@ def _run(job: BatchJob) -> dict[str, Any]:
     with beam.Pipeline(options=PipelineOptions(list(job.beam_args))) as pipeline:
         _build(pipeline, job, inputs, sessions)
     _forget_model()
-    report = output_files.read_report(job.out)
+    report = read_report(job.out)
     check_report(report, inputs, [SPLIT], sessions)
     summary = _summary(job, inputs, report, time.monotonic() - began)
     output_files.finish(job.out)

@@ -22,7 +22,7 @@ from components.data_gate.split_checks import split_checks
 from modules.config.checks import CheckOptions
 from modules.config.fields import from_json
 from modules.gate.report_files import DATA_REPORT
-from modules.ingest.output_files import read_report
+from modules.ingest.report import read_report
 
 
 class DataGateError(Exception):

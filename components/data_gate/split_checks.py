@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from components.data_gate.checks import FAILED, OK, WARNING, Check
 from modules.config.checks import CheckOptions
-from modules.sessions.time_splits import SPLITS, split_pairs
+from modules.sessions.splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]
 """Of SessionExampleGen: its README says which."""

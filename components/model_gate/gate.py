@@ -17,7 +17,7 @@ from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
-from modules.evaluation.metric_names import slice_bounds, slice_names
+from modules.evaluation.metric_names import slice_names
 from modules.evaluation.rank_table import (
     CANDIDATE,
     FILE_NAME,
@@ -30,6 +30,7 @@ from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_metadata import folder_digest
 from modules.gate import checks, verdict
 from modules.gate.checks import Check
+from modules.gate.known_metrics import slice_bounds
 from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
 from modules.sessions.examples import SessionBatch, read_batches
 

@@ -18,12 +18,12 @@ from tfx.utils import path_utils
 from components.serving_validator.checks import check_answers
 from modules.config.fields import from_json
 from modules.config.serving import ServingOptions
+from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, ask_alone
-from modules.serving.reference_predictions import read_reference_predictions
 from modules.sessions.examples import read_sessions
 
 _NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
@@ -81,7 +81,7 @@ def validate(
       The checks, and the figures that were taken: `load_seconds`, `p50_ms` and `p99_ms` (None
       without a session), `sessions`.
     """
-    expected = read_reference_predictions(folder)
+    expected = read_json(folder, REFERENCE_PREDICTIONS)
     requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
     try:
         answers = ask_alone(requests, folder)

@@ -11,7 +11,7 @@ from modules.files.compression import BrokenFileError
 from modules.files.patterns import identity
 from modules.ingest.input_files import InputFile, InputSplit, open_text
 from modules.sessions.sessions import SessionDataError
-from modules.sessions.time_splits import SPLITS
+from modules.sessions.splits import SPLITS
 
 _BLOCK_BYTES = 1 << 20
 _SHOWN = 5

@@ -22,8 +22,9 @@ from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files
 from modules.ingest import counts as ingest_counts
+from modules.ingest.report import read_report
 from modules.sessions.sessions import SessionDataError
-from modules.sessions.time_splits import SPLITS
+from modules.sessions.splits import SPLITS
 
 
 class Settings(NamedTuple):
@@ -73,7 +74,7 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
             _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
             _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
-        counted = output_files.read_report(examples.uri)
+        counted = read_report(examples.uri)
         try:
             ingest_counts.check_report(counted, inputs, outputs, options, tail)
         except SessionDataError as error:

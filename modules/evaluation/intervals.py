@@ -15,9 +15,10 @@ from modules.evaluation.bootstrap import (
     resampled_sums,
     sampling_units,
 )
-from modules.evaluation.metric_names import Bounds, MetricName
+from modules.evaluation.metric_names import MetricName
 from modules.evaluation.metrics import PER_STEP
 from modules.evaluation.rank_table import RankTable
+from modules.evaluation.slices import Bounds
 
 
 def metric_mask(table: RankTable, name: str, bounds: Bounds) -> BoolArray:

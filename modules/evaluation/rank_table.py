@@ -32,8 +32,8 @@ import pyarrow_hotfix  # noqa: F401
 
 from modules.array_types import BoolArray, IntArray
 from modules.evaluation import metrics
-from modules.evaluation.metric_names import NEW_ITEM, Bounds, slice_names
-from modules.evaluation.slices import bucket_names
+from modules.evaluation.metric_names import NEW_ITEM, slice_names
+from modules.evaluation.slices import Bounds, bucket_names
 from modules.messages.quoting import quote
 
 CANDIDATE, LAST_BLESSED = "candidate", "last_blessed"

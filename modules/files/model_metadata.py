@@ -23,6 +23,8 @@ from modules.files import file_digests
 ITEM_LIST = "item_ids.txt"
 SAVED_MODEL = "saved_model.pb"
 RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
+# What the trainer answered to some sessions: `modules/serving/reference_predictions.py` writes it.
+REFERENCE_PREDICTIONS = os.path.join("assets.extra", "trainer_answers.json")
 MANIFEST = os.path.join("assets.extra", "manifest.json")
 _FILES, _LEARNED_FROM = "files", "learned_from"
 _VERSION = re.compile(r"[0-9]{1,18}")

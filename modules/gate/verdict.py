@@ -13,7 +13,7 @@ from modules.config.gate import GateOptions
 from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
 from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
-from modules.evaluation.metric_names import Bounds, MetricName, slice_names
+from modules.evaluation.metric_names import MetricName, slice_names
 from modules.evaluation.metrics import STEPS, headline_names
 from modules.evaluation.rank_table import (
     CANDIDATE,
@@ -21,6 +21,7 @@ from modules.evaluation.rank_table import (
     RankTable,
     all_metrics,
 )
+from modules.evaluation.slices import Bounds
 from modules.evaluation.tfma_results import in_order, plain_value
 from modules.gate import checks as gate_checks
 from modules.gate.checks import Check

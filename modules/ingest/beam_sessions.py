@@ -17,7 +17,8 @@ from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
 from modules.ingest import input_files, packing, shared_sessions
-from modules.ingest.counts import Reject, Report, merge_reports
+from modules.ingest.counts import merge_reports
+from modules.ingest.report import Reject, Report
 from modules.ingest.start_times import CombineStarts
 from modules.sessions import click_log
 from modules.sessions import sessions as sessions_lib

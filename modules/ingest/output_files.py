@@ -21,10 +21,8 @@ from tfx.components.example_gen import write_split
 from tfx.dsl.io import fileio
 
 from modules.ingest.beam_sessions import Batch
-from modules.ingest.counts import Reject, Report
+from modules.ingest.report import REJECTS_FOLDER, REPORT_NAME, Reject, Report
 
-REJECTS_FOLDER = "rejects"
-REPORT_NAME = "report.json"
 _UNFINISHED_FOLDER = "unfinished"
 
 
@@ -117,12 +115,6 @@ def write_report(report: Report, uri: str) -> None:
     """Writes the counts of the run beside the rejects."""
     path = os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)
     write_whole(uri, path, report.to_json().encode())
-
-
-def read_report(uri: str) -> Report:
-    """Reads what `write_report` wrote."""
-    with FileSystems.open(os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)) as file:
-        return Report.from_json(file.read())
 
 
 def write_whole(uri: str, path: str, content: bytes) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import apache_beam as beam
 
 from modules.ingest import packing
-from modules.ingest.counts import Report
+from modules.ingest.report import Report
 from modules.sessions.sessions import Session
-from modules.sessions.time_splits import split_pairs
+from modules.sessions.splits import split_pairs
 
 Identities = tuple[str, bytes, bytes]
 """Input split, session ids joined by line ends, packed checksums of their events, two for each."""

@@ -1,14 +1,12 @@
 """The training model's own answers to some sessions, kept beside the SavedModel.
 
 They are worked out from the towers, not with the exported graph, so that whoever loads the
-SavedModel, in whatever process, can tell that it answers as the model that was trained. The model
-itself is not imported here: whoever reads needs neither the towers nor TensorFlow Recommenders.
+SavedModel, in whatever process, can tell that it answers as the model that was trained.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,9 @@ import tensorflow as tf
 
 from modules.array_types import Float32Array, IntArray
 from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING, Vocabulary
-from modules.files.model_metadata import read_json, write_json
+from modules.files.model_metadata import REFERENCE_PREDICTIONS, write_json
 from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
 
-FILE = os.path.join("assets.extra", "trainer_answers.json")
 SESSIONS = 50
 TOP_K = 100
 
@@ -60,7 +57,8 @@ def write_reference_predictions(
       contexts: item indices, int `[sessions, length]`, right-padded with 0; the first 50 rows that
         hold an item are taken. They must be as short as serving cuts them.
       seen: the scalars of session items.
-      folder: of the SavedModel.
+      folder: of the SavedModel. Ids that are not valid UTF-8 hold surrogates there, as
+        `os.fsdecode` makes them.
     """
     contexts = contexts[contexts[:, 0] != PADDING][:SESSIONS]
     sessions = np.where(contexts == PADDING, NO_ITEM, contexts - FIRST_ITEM)
@@ -72,15 +70,7 @@ def write_reference_predictions(
         "item_ids": [_texts(vocabulary, row) for row in positions],
         "scores": scores.tolist(),
     }
-    write_json(folder, FILE, content)
-
-
-def read_reference_predictions(folder: str) -> Mapping[str, Any] | None:
-    """Returns what `write_reference_predictions` wrote, None where there is nothing.
-
-    Ids are str; those that are not valid UTF-8 hold surrogates, as `os.fsdecode` makes them.
-    """
-    return read_json(folder, FILE)
+    write_json(folder, REFERENCE_PREDICTIONS, content)
 
 
 def _texts(vocabulary: Vocabulary, positions: Contexts) -> list[str]:

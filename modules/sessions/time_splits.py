@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
+from modules.sessions.splits import split_pairs
 
-SPLITS = ("train", "eval", "test")
 _MS_PER_HOUR = 3_600_000
 _MS_PER_DAY = 24 * _MS_PER_HOUR
 _PLAUSIBLE_FROM = 631_152_000_000  # the year 1990: no click log is older
@@ -141,16 +141,6 @@ def _surplus(
         wanted = _held_out(left, options.eval_fraction)
         counts["eval.sessions_beyond_fraction"] = len(parts["eval"]) - wanted
     return counts
-
-
-def split_pairs(splits: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs splits, the one that should be earlier first.
-
-    >>> split_pairs(["test", "train"])
-    [('train', 'test')]
-    """
-    names = set(splits)
-    return list(itertools.combinations([split for split in SPLITS if split in names], 2))
 
 
 def time_counts(ordered: Mapping[str, Sequence[int]], now: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from modules.config.data import DataOptions
 from modules.config.fields import declared
 from modules.config.gate import GateOptions
 from modules.files.patterns import is_uri
-from modules.sessions.time_splits import SPLITS
+from modules.sessions.splits import SPLITS
 from pipeline.cluster.deployment import Deployment, load_beam_arguments
 from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
 from pipeline.config import SECTIONS, Config, ConfigError, load_config

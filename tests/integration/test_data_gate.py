@@ -17,7 +17,7 @@ from tfx.types import standard_artifacts
 from components.data_gate.latest_accepted import accepted_statistics
 from components.data_gate.node import DataGate, DataGateError
 from modules.config.checks import CheckOptions
-from modules.ingest.counts import Report
+from modules.ingest.report import Report
 
 SCHEMA = Path(__file__).parents[2] / "pipeline" / "schema" / "session_schema.pbtxt"
 BEAM_ARGS = [

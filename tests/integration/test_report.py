@@ -27,7 +27,7 @@ from modules.config.baselines import BaselineOptions
 from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
 from modules.evaluation import metrics
-from modules.ingest.counts import Reject, Report
+from modules.ingest.report import Reject, Report
 from serving import pushed_models
 from tests.integration.browser import Browser
 from tests.integration.test_model_gate import ITEMS

@@ -14,7 +14,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.node import ServingValidator
 from modules.config.serving import ServingOptions
-from modules.serving.reference_predictions import FILE
+from modules.files.model_metadata import REFERENCE_PREDICTIONS
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingOptions(sessions=20, max_p50_ms=10_000.0)
@@ -70,7 +70,7 @@ def test_a_trained_model_passes(
 
 
 def test_a_model_that_answers_otherwise_than_the_trainer_fails(validate, trained_model) -> None:
-    file = Path(trained_model.uri) / "Format-Serving" / FILE
+    file = Path(trained_model.uri) / "Format-Serving" / REFERENCE_PREDICTIONS
     content = json.loads(file.read_text())
     content["item_ids"][3].reverse()
     file.write_text(json.dumps(content))
@@ -84,7 +84,7 @@ def test_a_model_that_answers_otherwise_than_the_trainer_fails(validate, trained
 
 
 def test_a_model_without_the_trainers_answers_fails(validate, trained_model) -> None:
-    (Path(trained_model.uri) / "Format-Serving" / FILE).unlink()
+    (Path(trained_model.uri) / "Format-Serving" / REFERENCE_PREDICTIONS).unlink()
 
     assert _failed(validate()) == ["answers"]
 

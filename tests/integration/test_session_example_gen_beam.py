@@ -16,6 +16,7 @@ from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
 from modules.ingest import counts as ingest_counts
+from modules.ingest.report import Reject, read_report
 from modules.sessions.click_log import REJECT_REASONS
 from modules.sessions.sessions import Session, SessionDataError
 from modules.sessions.time_splits import output_split, split_cuts
@@ -56,7 +57,7 @@ def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), tail=NO_TAIL, **option
         for path in sorted((out / "rejects").glob("*.jsonl"))
         for line in path.read_text().splitlines()
     ]
-    return examples, output_files.read_report(str(out)), rejects
+    return examples, read_report(str(out)), rejects
 
 
 def rows_add_up(counts, inputs, cut_eval):
@@ -88,10 +89,8 @@ def test_read_events_packs_rows_and_reports_bad_ones(tmp_path):
         (rejects,) = elements
         path = str(tmp_path / "a.tsv")
         assert rejects == [
-            ingest_counts.Reject("test", 0, text.index(b"s1\ti2"), path, "field_count", "s1\ti2"),
-            ingest_counts.Reject(
-                "test", 0, text.index(b"s2\t\xff"), path, "encoding", "s2\t\\xff\t7"
-            ),
+            Reject("test", 0, text.index(b"s1\ti2"), path, "field_count", "s1\ti2"),
+            Reject("test", 0, text.index(b"s2\t\xff"), path, "encoding", "s2\t\\xff\t7"),
         ]
 
     def check_report(elements):

@@ -11,9 +11,9 @@ from components.report import charts
 from components.report.run_parts import RunParts, Section
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
-from modules.ingest.output_files import read_report
+from modules.ingest.report import read_report
 from modules.sessions.event_times import utc_text
-from modules.sessions.time_splits import SPLITS
+from modules.sessions.splits import SPLITS
 
 
 def _add_parts(run: RunParts) -> None:

@@ -14,6 +14,7 @@ from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
 from modules.ingest import counts as ingest_counts
+from modules.ingest.report import Reject, Report
 from modules.sessions.click_log import REJECT_REASONS
 from modules.sessions.sessions import Session, SessionDataError
 from tests.click_files import HEADER, find, input_config, read_records, rows_text
@@ -71,9 +72,7 @@ def test_files_joined_to_one_that_cannot_be_read_with_it_stop_the_run(tmp_path, 
     reader = beam_sessions.ReadEvents(SessionOptions(), {"train": 1})
     (piece,) = input_files.pieces(inputs)
     found = [one.value for one in reader.process(tuple(piece)) if hasattr(one, "value")]
-    merged = ingest_counts.merge_reports(
-        one for one in found if isinstance(one, ingest_counts.Report)
-    )
+    merged = ingest_counts.merge_reports(one for one in found if isinstance(one, Report))
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
             merged, inputs, ["train"], SessionOptions(max_reject_fraction=0.5)
@@ -91,7 +90,7 @@ def file_split(name, *paths):
 
 def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     rejects = [
-        ingest_counts.Reject("train", 0, 100 * number, "a.tsv", "time", f"row {number}")
+        Reject("train", 0, 100 * number, "a.tsv", "time", f"row {number}")
         for number in reversed(range(30))
     ]
     counts = {
@@ -100,9 +99,7 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
         "train.rows_rejected.empty_id": 2,
         "train.sessions": 9,
     }
-    merged = ingest_counts.merge_reports(
-        [ingest_counts.Report(counts, rejects), ingest_counts.Report({})]
-    )
+    merged = ingest_counts.merge_reports([Report(counts, rejects), Report({})])
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
             merged, [file_split("train", "a.tsv")], ["train"], SessionOptions()
@@ -124,16 +121,16 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
 
 def test_a_huge_bad_row_is_quoted_in_part_however_often_reports_are_merged():
     row = "s1\t\u202e" + "x" * 1_000_000
-    reject = ingest_counts.Reject("train", 0, 5, "a.tsv", "field_count", row)
+    reject = Reject("train", 0, 5, "a.tsv", "field_count", row)
     counts = {"train.rows_read": 1, "train.rows_rejected.field_count": 1}
-    merged = ingest_counts.merge_reports([ingest_counts.Report(counts, [reject])])
-    merged = ingest_counts.merge_reports([merged, ingest_counts.Report({})])
+    merged = ingest_counts.merge_reports([Report(counts, [reject])])
+    merged = ingest_counts.merge_reports([merged, Report({})])
     text = merged.to_json()
     assert len(text) < 1000
     for found in (
         merged,
-        ingest_counts.Report.from_json(text),
-        ingest_counts.Report(counts, [reject]),
+        Report.from_json(text),
+        Report(counts, [reject]),
     ):
         with pytest.raises(SessionDataError) as caught:
             ingest_counts.check_report(
@@ -150,7 +147,7 @@ def test_no_session_left_names_files_column_and_what_was_found():
     counts = {"train.rows_read": 3, "train.sessions_too_short": 3, "train.rows_too_short": 3}
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
-            ingest_counts.Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
+            Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
         )
     assert str(caught.value) == (
         "Split 'train' has no session left. Read from a.tsv, b.tsv, c.tsv and 1 more: "
@@ -162,7 +159,7 @@ def test_no_session_left_names_files_column_and_what_was_found():
         SessionDataError, match=r"'test' has no session left\. Read from t\.tsv: no"
     ):
         ingest_counts.check_report(
-            ingest_counts.Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
+            Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
         )
 
 
@@ -178,11 +175,9 @@ def test_properties_are_complete_and_the_report_survives_its_file():
     assert properties["test.sessions_copied_from.train"] == 0
     assert properties["eval.sessions_before_end_of.train"] == properties["train.first_start"] == 0
     assert len(properties) == 2 * (3 + len(REJECT_REASONS)) + 2 + 2 * 15 + 1
-    reject = ingest_counts.Reject("train", 0, 5, "a.tsv", "time", "é\ud7ff")
-    full = ingest_counts.Report(
-        {"train.rows_read": 2}, [reject], ["broken"], {"train": {b"a", b"b"}}
-    )
-    assert ingest_counts.Report.from_json(full.to_json()) == ingest_counts.Report(
+    reject = Reject("train", 0, 5, "a.tsv", "time", "é\ud7ff")
+    full = Report({"train.rows_read": 2}, [reject], ["broken"], {"train": {b"a", b"b"}})
+    assert Report.from_json(full.to_json()) == Report(
         {"train.rows_read": 2, "train.items": 2}, [reject], ["broken"]
     )
 

@@ -24,7 +24,7 @@ from modules.evaluation.bootstrap import (
 )
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.item_history import item_history
-from modules.evaluation.metric_names import known_names, slice_bounds, slice_names
+from modules.evaluation.metric_names import slice_names
 from modules.evaluation.rank_table import (
     CANDIDATE,
     LAST_BLESSED,
@@ -39,6 +39,7 @@ from modules.evaluation.ranks import UNRANKED
 from modules.gate import checks as gate_checks
 from modules.gate import verdict
 from modules.gate.checks import Check
+from modules.gate.known_metrics import slice_bounds
 from modules.gate.model_card import model_card
 from modules.gate.verdict_table import format_verdict
 
@@ -415,13 +416,6 @@ def test_the_table_shows_failures_of_slices_and_counts_the_others() -> None:
     assert line.endswith("failed") and "0.2000" in line and ">= last blessed -0.05" in line
     assert any(line.endswith("slices against the last blessed model: passed") for line in lines)
     assert not any("context_length=2 " in line for line in lines)
-
-
-def test_thresholds_may_name_every_metric_and_slice() -> None:
-    names = known_names(BOUNDS)
-    assert {RECALL, "known/last/ndcg@100", "honest/all/n", f"{RECALL}/item_age=new"} <= names
-    assert f"{RECALL}/item_age=1" not in names
-    assert "honest/last/recall@20/item_age=new" not in names
 
 
 def test_options_that_cannot_be_used() -> None:

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from modules.data.vocabulary import Vocabulary
+from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
 from modules.serving.reference_predictions import (
-    read_reference_predictions,
     write_reference_predictions,
 )
 from modules.serving.score_adjustments import SessionAdjustments
@@ -30,7 +30,7 @@ def test_answers_are_the_sorted_adjusted_scores(tmp_path: Path) -> None:
 
     write_reference_predictions(_scores, VOCABULARY, contexts, seen, str(tmp_path))
 
-    assert read_reference_predictions(str(tmp_path)) == {
+    assert read_json(str(tmp_path), REFERENCE_PREDICTIONS) == {
         "sessions": [["a", "\udcff"], ["c"]],
         "item_ids": [["a", "c", "\udcff"], ["\udcff", "a", "c"]],
         "scores": [[2.5, 2.0, 0.5], [3.0, 1.0, -0.5]],
@@ -41,16 +41,16 @@ def test_answers_are_the_sorted_adjusted_scores(tmp_path: Path) -> None:
 def test_no_session_leaves_no_answer(tmp_path: Path, rows: int) -> None:
     nothing = np.zeros([rows, 2], np.int32)
     write_reference_predictions(_scores, VOCABULARY, nothing, SessionAdjustments(), str(tmp_path))
-    found = read_reference_predictions(str(tmp_path))
+    found = read_json(str(tmp_path), REFERENCE_PREDICTIONS)
     assert found == {"sessions": [], "item_ids": [], "scores": []}
 
 
 def test_of_many_sessions_the_first_fifty_are_taken(tmp_path: Path) -> None:
     many = np.full([80, 1], 2, np.int32)
     write_reference_predictions(_scores, VOCABULARY, many, SessionAdjustments(), str(tmp_path))
-    found = read_reference_predictions(str(tmp_path))
+    found = read_json(str(tmp_path), REFERENCE_PREDICTIONS)
     assert found is not None and len(found["sessions"]) == len(found["scores"]) == 50
 
 
 def test_a_model_without_answers_has_none(tmp_path: Path) -> None:
-    assert read_reference_predictions(str(tmp_path)) is None
+    assert read_json(str(tmp_path), REFERENCE_PREDICTIONS) is None

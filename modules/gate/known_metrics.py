@@ -1,0 +1,76 @@
+"""Metrics and slices that the gate's options may name; light, for the configuration reads them."""
+
+from __future__ import annotations
+
+import difflib
+
+from modules.config.evaluation import EvaluationOptions
+from modules.config.gate import GateOptions
+from modules.evaluation.metric_names import slice_names
+from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
+from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, Bounds
+from modules.messages.quoting import shorten
+
+_EXAMPLE = "known/all/recall@20"
+
+
+def slice_bounds(evaluation: EvaluationOptions, options: GateOptions) -> Bounds:
+    """Returns the upper bounds of the step slices by feature."""
+    return {
+        "context_length": tuple(evaluation.context_length_buckets),
+        "target_count": tuple(evaluation.target_count_buckets),
+        "item_age": tuple(options.item_age_buckets),
+        "session_length": SESSION_LENGTH_BOUNDS,
+    }
+
+
+def known_names(bounds: Bounds) -> set[str]:
+    """Returns every name that a threshold may have; slices are of all steps."""
+    overall = {*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)}
+    sliced = {
+        f"{name}/{slice_name}"
+        for name in overall
+        for slice_name in slice_names(bounds)
+        if "/all/" in name
+    }
+    return overall | sliced
+
+
+def unknown_metrics(evaluation: EvaluationOptions, options: GateOptions) -> list[str]:
+    """Returns a line per metric that the options name and nobody computes.
+
+    >>> unknown_metrics(EvaluationOptions(), GateOptions(thresholds={"honest/all/mrr@2": 0.1}))
+    ['thresholds.honest/all/mrr@2 is not a known metric, got 0.1: did you mean honest/all/mrr@20?']
+    """
+    try:
+        known = known_names(slice_bounds(evaluation, options))
+    except ValueError:  # Their section reports bounds that do not rise; the defaults stand in.
+        known = known_names(slice_bounds(EvaluationOptions(), GateOptions()))
+    problems = []
+    for mistake, name in _named_metrics(options):
+        if name not in known:
+            close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            fix = f"did you mean {close[0]}?" if close else f"a metric is called like {_EXAMPLE}"
+            problems.append(f"{mistake}: {fix}")
+    return problems
+
+
+def _named_metrics(options: GateOptions) -> list[tuple[str, str]]:
+    """Returns (what the option says, metric) for every metric that the options name."""
+    mappings = {"thresholds": options.thresholds, "change_thresholds": options.change_thresholds}
+    lists = {
+        "beat_metrics": options.beat_metrics,
+        "slice_change_metrics": options.slice_change_metrics,
+    }
+    return [
+        *(
+            (f"{field}.{shorten(name)} is not a known metric, got {value}", name)
+            for field, values in mappings.items()
+            for name, value in values.items()
+        ),
+        *(
+            (f"{field} must be known metrics, got {shorten(name)}", name)
+            for field, names in lists.items()
+            for name in names
+        ),
+    ]
