@@ -38,8 +38,8 @@ def run(stream: Console) -> None:
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.pipeline import create_pipeline
+        from pipeline.run.gate_results import forget_failed_check
         from pipeline.run.recovery import recovered_outputs
-        from pipeline.run.serving_summary import forget_failed_check
         from pipeline.run.summary import summarize
         from pipeline.run.summary_file import SUMMARY_FILE, write_summary
 

@@ -27,6 +27,10 @@ from typing import NamedTuple
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from modules.serving.latency import percentiles  # noqa: E402
+
 PREDICT = "/v1/models/session-retrieval:predict"
 MOST_GROWTH = 0.05
 _ITEMS = 37_000
@@ -111,7 +115,7 @@ def run(url: str, process: int, model: Path, pushed: Path, options: argparse.Nam
     for thread in threads:
         thread.join()
     grown = growth([mb for at, mb in memory if at > options.seconds / 2])
-    p50, p99 = np.percentile(load.milliseconds, [50, 99])
+    p50, p99 = percentiles(load.milliseconds).values()
     print(f"threads                {options.threads}")
     print(f"requests per second    {len(load.milliseconds) / options.seconds:.0f}")
     print(f"p50, p99               {p50:.1f}, {p99:.1f} ms")

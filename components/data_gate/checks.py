@@ -9,14 +9,11 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from modules.config.checks import CheckOptions
+from modules.gate.check import SKIPPED, Check, outcome
 from modules.sessions.feature_names import ITEM_IDS
 
 COMPARED_SPLIT = "train"
 
-OK = "ok"
-WARNING = "warning"
-FAILED = "failed"
-NO_LIMIT = "no limit"
 NOT_COMPARED = "nothing to compare with"
 
 # Distances are measured also where no limit is set, against one that cannot be exceeded.
@@ -34,31 +31,25 @@ _MEANINGS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
-    """One check and its outcome.
+class DataCheck(Check):
+    """A check of the data; its name is the field of `CheckOptions` that holds the limit.
 
     Attributes:
       split: which data.
       feature: which feature, or `sessions` for the split as a whole.
-      option: field of `CheckOptions` that holds the limit.
       value: what was found; None where nothing could be measured.
       limit: what was expected; None where no limit is set.
-      verdict: OK, WARNING, FAILED, NO_LIMIT or NOT_COMPARED.
-      explanation: the finding as a sentence.
     """
 
     split: str
     feature: str
-    option: str
     value: float | str | None
     limit: float | str | None
-    verdict: str
-    explanation: str
 
 
 def anomaly_checks(
     anomalies: Mapping[str, anomalies_pb2.Anomalies], options: CheckOptions
-) -> Iterator[Check]:
+) -> Iterator[DataCheck]:
     """Yields one check per anomaly that ExampleValidator found, by split."""
     for split, found in anomalies.items():
         infos = dict(found.anomaly_info)
@@ -66,31 +57,31 @@ def anomaly_checks(
             infos["sessions"] = found.dataset_anomaly_info
         for feature, info in sorted(infos.items()):
             severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity)
-            yield Check(
+            yield DataCheck(
                 split=split,
                 feature=feature,
-                option="stop_severities",
+                name="stop_severities",
                 value=severity,
                 limit=", ".join(options.stop_severities) or None,
-                verdict=FAILED if severity in options.stop_severities else OK,
-                explanation=f"{info.short_description}: {info.description}",
+                verdict=outcome(severity not in options.stop_severities),
+                reason=f"{info.short_description}: {info.description}",
             )
 
 
 def session_checks(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatistics], options: CheckOptions
-) -> Iterator[Check]:
+) -> Iterator[DataCheck]:
     """Yields one check per split: are there enough sessions?"""
     for split, found in statistics.items():
         count = found.num_examples
-        yield Check(
+        yield DataCheck(
             split=split,
             feature="sessions",
-            option="min_sessions",
+            name="min_sessions",
             value=count,
             limit=options.min_sessions,
-            verdict=OK if count >= options.min_sessions else FAILED,
-            explanation=f"{count:,} sessions, at least {options.min_sessions:,} are needed",
+            verdict=outcome(count >= options.min_sessions),
+            reason=f"{count:,} sessions, at least {options.min_sessions:,} are needed",
         )
 
 
@@ -99,31 +90,29 @@ def change_checks(
     previous: statistics_pb2.DatasetFeatureStatisticsList | None,
     schema: schema_pb2.Schema,
     options: CheckOptions,
-) -> Iterator[Check]:
+) -> Iterator[DataCheck]:
     """Yields the comparisons of this run's train split with the previous one's."""
     measured = {} if previous is None else _changes(current, previous, schema, options)
     for option, meaning in _MEANINGS.items():
         feature = ITEM_IDS if option in _MEASUREMENTS.values() else "sessions"
         limit = getattr(options, option)
         value, detail = measured.get(option, (None, ""))
-        yield Check(
+        yield DataCheck(
             split=COMPARED_SPLIT,
             feature=feature,
-            option=option,
+            name=option,
             value=value,
             limit=limit,
             verdict=_verdict(value, limit),
-            explanation=_sentence(meaning, value, limit, detail),
+            reason=_sentence(meaning, value, limit, detail),
         )
 
 
 def _verdict(value: float | None, limit: float | None) -> str:
-    if value is None:
-        return NOT_COMPARED
-    if limit is None:
-        return NO_LIMIT
+    if value is None or limit is None:
+        return SKIPPED
     # Not `value > limit`: a value that is not a number must not pass.
-    return OK if value <= limit else FAILED
+    return outcome(value <= limit)
 
 
 def _sentence(meaning: str, value: float | None, limit: float | None, detail: str) -> str:

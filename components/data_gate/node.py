@@ -1,6 +1,5 @@
 """The node that runs the checks, and stops the pipeline or writes the report."""
 
-import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
 from modules.config.checks import CheckOptions
 from modules.config.fields import from_json
+from modules.gate.check import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
 
@@ -28,15 +28,15 @@ from modules.ingest.report import read_report
 class DataGateError(Exception):
     """Says what is wrong with the data, what was expected and which option relaxes it."""
 
-    def __init__(self, failed: Sequence[checks.Check]):
+    def __init__(self, failed: Sequence[checks.DataCheck]):
         """Puts the message together from the checks that failed."""
         self.failed = tuple(failed)
         lines = [
-            f"  split {check.split}, {check.feature}: {check.explanation} "
-            f"[checks.{check.option}: {check.limit}]"
+            f"  split {check.split}, {check.feature}: {check.reason} "
+            f"[checks.{check.name}: {check.limit}]"
             for check in failed
         ]
-        keys = ", ".join(sorted({f"checks.{check.option}" for check in failed}))
+        keys = ", ".join(sorted({f"checks.{check.name}" for check in failed}))
         super().__init__(
             "\n".join(
                 [
@@ -85,7 +85,7 @@ def DataGate(
         *_run_checks(statistics, anomalies, previous_statistics, _read_schema(schema), limits),
         *split_checks(counts, limits),
     ]
-    failed = [check for check in results if check.verdict == checks.FAILED]
+    failed = [check for check in results if not check.passed]
     if failed:
         raise DataGateError(failed)
     report.set_int_custom_property(STATISTICS_ID, statistics.id)
@@ -99,7 +99,7 @@ def _run_checks(
     previous: types.Artifact | None,
     schema: schema_pb2.Schema,
     options: CheckOptions,
-) -> list[checks.Check]:
+) -> list[checks.DataCheck]:
     found = {split: _read_statistics(statistics, split) for split in _splits(statistics)}
     before = None if previous is None else _read_statistics(previous, checks.COMPARED_SPLIT)
     return [
@@ -132,26 +132,26 @@ def _read_schema(schema: types.Artifact) -> schema_pb2.Schema:
 
 
 def _write_report(
-    report: types.Artifact, results: Sequence[checks.Check], previous: types.Artifact | None
+    report: types.Artifact, results: Sequence[checks.DataCheck], previous: types.Artifact | None
 ) -> None:
     content = {
         "compared_with": previous.uri if previous else None,
-        "checks": [dataclasses.asdict(check) for check in results],
+        "checks": [check.as_json() for check in results],
     }
     fileio.makedirs(report.uri)
     with fileio.open(os.path.join(report.uri, DATA_REPORT), "w") as file:
         file.write(json.dumps(content, indent=2))
 
 
-def _summary(results: Sequence[checks.Check], previous: types.Artifact | None) -> str:
-    anomalies = sum(check.option == "stop_severities" for check in results)
+def _summary(results: Sequence[checks.DataCheck], previous: types.Artifact | None) -> str:
+    anomalies = sum(check.name == "stop_severities" for check in results)
     compared = "compared with the last accepted data" if previous else checks.NOT_COMPARED
     lines = [
         f"Data gate: passed, {len(results)} checks, {anomalies} anomalies tolerated, {compared}"
     ]
     lines += [
-        f"Warning: split {check.split}: {check.explanation} [checks.{check.option}]"
+        f"Warning: split {check.split}: {check.reason} [checks.{check.name}]"
         for check in results
-        if check.verdict == checks.WARNING
+        if check.verdict == WARNING
     ]
     return "\n".join(lines)

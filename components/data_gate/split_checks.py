@@ -6,8 +6,9 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from components.data_gate.checks import FAILED, OK, WARNING, Check
+from components.data_gate.checks import DataCheck
 from modules.config.checks import CheckOptions
+from modules.gate.check import FAILED, PASSED, WARNING
 from modules.sessions.splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]
@@ -37,21 +38,21 @@ class _Finding(NamedTuple):
     hint: str
 
 
-def split_checks(counts: Counts, options: CheckOptions) -> Iterator[Check]:
+def split_checks(counts: Counts, options: CheckOptions) -> Iterator[DataCheck]:
     """Yields one check for each way in which splits may leak or times may be wrong."""
     for finding in _findings(counts):
         limit = getattr(options, finding.option)
         # Not `value > limit`: a value that is not a number must not pass.
         failed = limit is not None and not finding.value <= limit
         notable = failed or finding.value > finding.notable
-        yield Check(
+        yield DataCheck(
             split=finding.split,
             feature="sessions",
-            option=finding.option,
+            name=finding.option,
             value=finding.value,
             limit=limit,
-            verdict=FAILED if failed else WARNING if notable else OK,
-            explanation=finding.sentence + (f": {finding.hint}" if notable else ""),
+            verdict=FAILED if failed else WARNING if notable else PASSED,
+            reason=finding.sentence + (f": {finding.hint}" if notable else ""),
         )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from modules.config.index import IndexOptions
-from modules.serving.answer_checks import FOREIGN, Check, loads_alone, well_formed
+from modules.gate.check import FAILED, PASSED, Check, outcome
+from modules.serving.answer_checks import FOREIGN, loads_alone, well_formed
 from modules.serving.latency import percentiles
 
 CUTOFFS = (20, 100)
@@ -63,7 +64,7 @@ def judge(
     checks = [
         loads_alone(answers["modules"], _FOREIGN, _NEEDED),
         well_formed(by_ids, answers["fallback"]),
-        Check("examples", same, text if same else f"not all {text}"),
+        Check("examples", outcome(same), text if same else f"not all {text}"),
         _recall(figures, options),
     ]
     return checks + _slowness(figures, options)
@@ -73,8 +74,8 @@ def _recall(figures: Mapping[str, Any], options: IndexOptions) -> Check:
     value = figures["recall@100"]
     text = f"{value:.4f} of the exact answers are found, at least {options.min_recall:g}"
     if value >= options.min_recall:
-        return Check("recall@100", True, text)
-    return Check("recall@100", False, f"{text}; raise index.rerank_depth")
+        return Check("recall@100", PASSED, text)
+    return Check("recall@100", FAILED, f"{text}; raise index.rerank_depth")
 
 
 def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
@@ -82,7 +83,7 @@ def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
     checks = []
     if options.max_p99_ms is not None:
         text = f"{p99:.2f} ms for one session, at most {options.max_p99_ms:g}"
-        checks.append(Check("p99 latency", p99 <= options.max_p99_ms, text))
+        checks.append(Check("p99 latency", outcome(p99 <= options.max_p99_ms), text))
     if options.max_p99_ratio is not None:
         passed = p99 <= options.max_p99_ratio * exact
         text = (
@@ -90,5 +91,5 @@ def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
             f"index's {exact:.2f} ms"
         )
         way_out = "" if passed else "; a catalogue of this size may need no approximate index"
-        checks.append(Check("p99 ratio", passed, text + way_out))
+        checks.append(Check("p99 ratio", outcome(passed), text + way_out))
     return checks

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from tfx.utils import io_utils, path_utils
 
 from components.index_builder import latency_probe
 from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
-from components.index_builder.verdict import VERDICT_NAME, summary_line
 from modules.ann.export import OldModelError, export
 from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
 from modules.config.fields import from_json
 from modules.config.index import IndexOptions
 from modules.files.model_metadata import learned_from, write_manifest
-from modules.serving.answer_checks import Check
+from modules.gate.check import FAILED, Check, outcome, refusals
+from modules.gate.report_files import INDEX_VERDICT
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.probe import ModelFailedError, ask_process
 from modules.sessions.examples import read_sessions
@@ -79,14 +79,14 @@ def IndexBuilder(
         checks.append(_served_model(infra_blessing))
     verdict = {
         "passed": all(check.passed for check in checks),
-        "checks": [dataclasses.asdict(check) for check in checks],
+        "checks": [check.as_json() for check in checks],
         "figures": figures,
         "options": dataclasses.asdict(wanted),
     }
     text = json.dumps(verdict, indent=2)
-    io_utils.write_string_file(os.path.join(index_verdict.uri, VERDICT_NAME), text)
+    io_utils.write_string_file(os.path.join(index_verdict.uri, INDEX_VERDICT), text)
     bless(blessing, bool(verdict["passed"]))
-    print(summary_line(verdict), flush=True)
+    print(_summary(verdict), flush=True)
 
 
 def build(
@@ -105,7 +105,7 @@ def build(
       and, for `exact` and `approximate`, `megabytes`.
     """
     if not sessions:
-        return [Check("sessions", False, "there is none to measure the index with")], {}
+        return [Check("sessions", FAILED, "there is none to measure the index with")], {}
     began = time.monotonic()
     try:
         index = _export(exact, approximate, options)
@@ -113,7 +113,7 @@ def build(
         command, requests = ["-m", latency_probe.__name__], {"real": list(sessions)}
         answers = ask_process(command, requests, exact, approximate, cwd=_SOURCES)
     except (FaissMissingError, OldModelError, ModelFailedError) as error:
-        return [Check("loads", False, str(error))], {}
+        return [Check("loads", FAILED, str(error))], {}
     figures = measure(answers)
     for name, folder in ((EXACT, exact), (APPROXIMATE, approximate)):
         figures[name]["megabytes"] = _megabytes(folder)
@@ -141,4 +141,22 @@ def _megabytes(folder: str) -> float:
 def _served_model(blessing: types.Artifact) -> Check:
     passed = is_blessed(blessing)
     text = "the exact model " + ("passed" if passed else "did not pass") + " its serving check"
-    return Check("model", passed, text)
+    return Check("model", outcome(passed), text)
+
+
+def _summary(verdict: Mapping[str, Any]) -> str:
+    """Says in a few words what came of it, and why nothing is pushed if so."""
+    word = "passed" if verdict["passed"] else "failed, it is not pushed"
+    told = f"; {_told(verdict['figures'])}" if verdict["figures"] else ""
+    return "\n  ".join([f"Approximate index: {word}{told}", *refusals(verdict["checks"])])
+
+
+def _told(figures: Mapping[str, Any]) -> str:
+    latencies = (
+        f"{name} {figures[name]['p50_ms']:.2f} / {figures[name]['p99_ms']:.2f} ms"
+        for name in (EXACT, APPROXIMATE)
+    )
+    return (
+        f"recall@100 {figures['recall@100']:.4f} over {figures['sessions']} sessions, "
+        f"p50 / p99 {', '.join(latencies)}"
+    )

@@ -28,8 +28,16 @@ from modules.evaluation.rank_table import (
 )
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_metadata import folder_digest
-from modules.gate import checks, verdict
-from modules.gate.checks import Check
+from modules.gate import verdict
+from modules.gate.agreement_checks import (
+    STEPS_AGREE,
+    agreement_check,
+    finite_check,
+    items_check,
+    steps_check,
+)
+from modules.gate.check import FAILED
+from modules.gate.checks import AGREEMENT, MODEL, MetricCheck, limit_checks, lost_model
 from modules.gate.known_metrics import slice_bounds
 from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
 from modules.sessions.examples import SessionBatch, read_batches
@@ -68,7 +76,7 @@ class Gate:
         self._inputs, self._options, self._evaluation = inputs, options, evaluation
         self._fit_splits = fit_splits
         self._bounds = slice_bounds(evaluation, options)
-        self._checks: list[Check] = []
+        self._checks: list[MetricCheck] = []
         self._last_blessed: dict[str, Any] = {"status": "none"}
 
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
@@ -81,13 +89,13 @@ class Gate:
             self._recommend(model, tally, table)
         except UnusableModelError as error:
             reason = f"the candidate {error}"
-            self._checks.append(checks.failure(checks.MODEL, CANDIDATE, reason))
+            self._checks.append(MetricCheck(CANDIDATE, FAILED, reason, MODEL))
             table = empty_table([CANDIDATE])
         else:
             table = self._add_baselines(self._add_last_blessed(table, history))
         comparison = verdict.Comparison(table, self._options, self._bounds)
         self._checks += comparison.checks()
-        self._checks += verdict.limit_checks(tally, self._options)
+        self._checks += limit_checks(tally, self._options)
         content = verdict.content(
             comparison,
             self._checks,
@@ -114,9 +122,9 @@ class Gate:
     def _rank_candidate(self, model: Model, history: ItemHistory) -> RankTable:
         table = judge(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
-        self._checks.append(verdict.agreement_check(table, metrics))
+        self._checks.append(agreement_check(table, metrics))
         known = model.known_items()
-        self._checks.append(verdict.items_check(history.positions, known, self._fit_splits))
+        self._checks.append(items_check(history.positions, known, self._fit_splits))
         return table
 
     def _recommend(self, model: Model, tally: RecommendationStats, table: RankTable) -> None:
@@ -128,7 +136,7 @@ class Gate:
             item_ids, scores = model.recommend(asked.items, K)
             in_slices = slices[:, table.rows(asked.session_id, asked.step)]
             tally.add(asked.session, asked.items, asked.target, item_ids, scores, in_slices)
-        self._checks.append(verdict.finite_check(tally.not_finite, tally.prefixes))
+        self._checks.append(finite_check(tally.not_finite, tally.prefixes))
 
     def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
         """Adds the last blessed model's ranks; one that cannot be used is no obstacle."""
@@ -148,7 +156,7 @@ class Gate:
             self._last_blessed |= {"status": "unusable", "message": str(error)}
             named = f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}"
             required = self._options.require_last_blessed
-            self._checks.append(checks.lost_model(LAST_BLESSED, named, required))
+            self._checks.append(lost_model(LAST_BLESSED, named, required))
             return table
 
     def _add_baselines(self, table: RankTable) -> RankTable:
@@ -161,9 +169,9 @@ class Gate:
             joined = table.joined(baselines)
         except ValueError as error:
             reason = f"the baselines' ranks cannot be used: {error}"
-            self._checks.append(checks.failure(checks.AGREEMENT, verdict.STEPS_AGREE, reason))
+            self._checks.append(MetricCheck(STEPS_AGREE, FAILED, reason, AGREEMENT))
             return table
-        self._checks.append(verdict.steps_check(table, baselines))
+        self._checks.append(steps_check(table, baselines))
         return joined
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from modules.config.serving import ServingOptions
-from modules.serving.answer_checks import Answers, Check, answer_rows, loads_alone, well_formed
+from modules.gate.check import Check, outcome
+from modules.serving.answer_checks import Answers, answer_rows, loads_alone, well_formed
 from modules.serving.latency import PERCENTILES, percentiles
 
 SIGNATURES = (
@@ -21,7 +22,7 @@ TOLERANCE = 1e-3
 
 
 def check_answers(answers: Answers, expected: Answers, options: ServingOptions) -> list[Check]:
-    """Judges what the model answered.
+    """Checks what the model answered.
 
     Args:
       answers: what `client.ask` returned.
@@ -41,7 +42,7 @@ def check_answers(answers: Answers, expected: Answers, options: ServingOptions) 
 def _signatures(found: Sequence[str]) -> Check:
     missing = [name for name in SIGNATURES if name not in found]
     text = f"{', '.join(missing)} missing" if missing else f"all {len(SIGNATURES)} are there"
-    return Check("signatures", not missing, text)
+    return Check("signatures", outcome(not missing), text)
 
 
 def agrees(found: Mapping[str, float], expected: Mapping[str, float]) -> bool:
@@ -75,7 +76,7 @@ def _as_trained(found: Answers, expected: Answers) -> Check:
         for one, other in zip(answer_rows(found), answer_rows(expected), strict=True)
     )
     text = f"{same} of {sessions} sessions are answered as by the trainer"
-    return Check("answers", same == sessions, text)
+    return Check("answers", outcome(same == sessions), text)
 
 
 def _same_both_ways(by_ids: Answers, by_examples: Answers) -> Check:
@@ -84,7 +85,7 @@ def _same_both_ways(by_ids: Answers, by_examples: Answers) -> Check:
         agrees(dict(zip(*one, strict=True)), dict(zip(*other, strict=True))) for one, other in rows
     )
     text = f"{same} of {len(rows)} sessions get the same answer as ids and as tf.Examples"
-    return Check("examples", same == len(rows), text)
+    return Check("examples", outcome(same == len(rows)), text)
 
 
 def _latency(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
@@ -100,5 +101,5 @@ def _latency(milliseconds: Sequence[float], options: ServingOptions) -> list[Che
             text += f", at most {limit:g}"
             if took is None:
                 text += f": give the evaluation split sessions, or set serving.max_{figure}=null"
-        checks.append(Check(f"{figure.removesuffix('_ms')} latency", passed, text))
+        checks.append(Check(f"{figure.removesuffix('_ms')} latency", outcome(passed), text))
     return checks

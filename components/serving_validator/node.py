@@ -1,26 +1,24 @@
 """The node that calls the exported model in a process of its own, and writes the InfraBlessing."""
 
-import dataclasses
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
 from components.serving_validator.checks import check_answers
 from modules.config.fields import from_json
 from modules.config.serving import ServingOptions
 from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
+from modules.gate.check import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
-from modules.serving.answer_checks import Check
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, ask_alone
@@ -62,9 +60,13 @@ def ServingValidator(
     checks, figures = validate(folder, sessions, wanted)
     if infra_blessing is not None:
         checks.append(_infra_validator(infra_blessing))
-    _write_report(report, checks, figures)
+    results = [check.as_json() for check in checks]
+    io_utils.write_string_file(
+        os.path.join(report.uri, SERVING_REPORT),
+        json.dumps({"checks": results, "figures": figures}, indent=2),
+    )
     bless(blessing, all(check.passed for check in checks))
-    print(_summary(checks), flush=True)
+    print(_summary(results), flush=True)
 
 
 def validate(
@@ -86,11 +88,11 @@ def validate(
     try:
         answers = ask_alone(requests, folder)
     except ModelFailedError as error:
-        return [Check("loads", False, str(error))], {}
+        return [Check("loads", FAILED, str(error))], {}
     checks = check_answers(answers, expected or _NO_ANSWERS, options)
     if expected is None:
         text = "the trainer left no answers to compare with"
-        checks = [Check("answers", False, text) if c.name == "answers" else c for c in checks]
+        checks = [Check("answers", FAILED, text) if c.name == "answers" else c for c in checks]
     milliseconds = answers["milliseconds"]
     figures = {
         "load_seconds": answers["load_seconds"],
@@ -103,19 +105,12 @@ def validate(
 def _infra_validator(blessing: types.Artifact) -> Check:
     passed = is_blessed(blessing)
     text = "a TensorFlow Serving container " + ("loads it" if passed else "does not load it")
-    return Check("InfraValidator", passed, text)
+    return Check("InfraValidator", outcome(passed), text)
 
 
-def _write_report(report: types.Artifact, checks: Sequence[Check], figures: Any) -> None:
-    content = {"checks": [dataclasses.asdict(check) for check in checks], "figures": figures}
-    fileio.makedirs(report.uri)
-    with fileio.open(os.path.join(report.uri, SERVING_REPORT), "w") as file:
-        file.write(json.dumps(content, indent=2))
-
-
-def _summary(checks: Sequence[Check]) -> str:
-    failed = [f"\n  {check.name}: {check.explanation}" for check in checks if not check.passed]
+def _summary(checks: Sequence[Mapping[str, Any]]) -> str:
+    failed = refusals(checks)
     if failed:
-        return "Serving check: failed, nothing is pushed" + "".join(failed)
-    told = [c.explanation for c in checks if c.name in ("answers", "p50 latency")]
+        return "\n  ".join(["Serving check: failed, nothing is pushed", *failed])
+    told = [check["reason"] for check in checks if check["name"] in ("answers", "p50 latency")]
     return f"Serving check: passed, {len(checks)} checks; {'; '.join(told)}"

@@ -1,4 +1,4 @@
-"""The verdict: every check of the gate, what it found and why; NumPy only.
+"""The checks of a model by its metrics: what each found and why; NumPy only.
 
 A check never raises: what cannot be measured is refused, or skipped by a rule that its reason
 names.
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modules.config.gate import GateOptions
+from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
 from modules.evaluation.bootstrap import Interval
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
+from modules.gate.check import FAILED, SKIPPED, Check, outcome
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 # What kinds of checks there are, in the order of the verdict.
 MODEL, AGREEMENT, VALUE, BASELINE, CHANGE, SLICE_CHANGE, LIMIT = (
     "model",
@@ -32,29 +33,23 @@ FILE_NAME = "verdict.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
-    """One question to the model.
+class MetricCheck(Check):
+    """A check of a model; its name is a metric, or what else was looked at.
 
     Attributes:
-      kind: `model` (can it be judged), `agreement` (do two counts of the same thing agree),
+      kind: `model` (can it be evaluated), `agreement` (do two counts of the same thing agree),
         `value` (a metric against a threshold), `baseline` (the difference to a baseline), `change`
-        and `slice_change` (the difference to the last blessed model), `limit` (a figure beyond
+        and `slice_change` (the difference to the last blessed model), `limit` (a metric beyond
         accuracy).
-      metric: its name, or what else was looked at.
-      verdict: `passed`, `failed` or `skipped`.
-      reason: the verdict in words.
       threshold: what `value`, or the lower end of its interval, is compared with.
       value: the metric, or the difference for comparisons; None over nothing.
-      interval: of `value`.
+      interval: interval of `value`.
       n: steps or prefixes behind it.
       against: name of the baseline of a comparison.
       limit_is_high: whether the threshold is the highest value allowed, not the lowest.
     """
 
     kind: str
-    metric: str
-    verdict: str
-    reason: str
     threshold: float | None = None
     value: float | None = None
     interval: Interval | None = None
@@ -62,29 +57,25 @@ class Check:
     against: str | None = None
     limit_is_high: bool = False
 
-    @property
-    def passed(self) -> bool:
-        """Whether the check lets the model pass; a skipped one does."""
-        return self.verdict != FAILED
+    def as_json(self) -> dict[str, Any]:
+        """Returns the check as JSON can hold it; its name is called `metric`."""
+        plain = super().as_json()
+        return {"metric": plain.pop("name"), **plain}
 
 
-def failure(kind: str, metric: str, reason: str) -> Check:
-    """Returns a check that failed since there was nothing to measure."""
-    return Check(kind, metric, FAILED, reason)
-
-
-def lost_model(metric: str, named: str, required: bool) -> Check:
+def lost_model(metric: str, named: str, required: bool) -> MetricCheck:
     """Returns the check of a last blessed model that cannot be used; `named` says which and why."""
     if required:
-        return failure(MODEL, metric, f"{named}; require_last_blessed refuses all others meanwhile")
+        reason = f"{named}; require_last_blessed refuses all others meanwhile"
+        return MetricCheck(metric, FAILED, reason, MODEL)
     reason = (
-        f"{named}; the model is judged without it, so that a lost model does not block all that "
+        f"{named}; the model is evaluated without it, so that a lost model does not block all that "
         "come after it"
     )
-    return Check(MODEL, metric, SKIPPED, reason)
+    return MetricCheck(metric, SKIPPED, reason, MODEL)
 
 
-def value_check(figure: MetricEstimate, metric: str, threshold: float) -> Check:
+def value_check(figure: MetricEstimate, metric: str, threshold: float) -> MetricCheck:
     """Compares a metric with the least value that is blessed; no interval, the value counts."""
     passed = figure.value >= threshold
     relation = "is not below" if passed else "is below"
@@ -93,8 +84,10 @@ def value_check(figure: MetricEstimate, metric: str, threshold: float) -> Check:
     return _check(VALUE, metric, passed, reason, threshold, figure)
 
 
-def baseline_check(figure: MetricEstimate, metric: str, baseline: str, margin: float) -> Check:
-    """Asks whether the model beats a baseline: the difference's interval lies above the margin."""
+def baseline_check(
+    figure: MetricEstimate, metric: str, baseline: str, margin: float
+) -> MetricCheck:
+    """Passes a model that beats a baseline: the difference's interval lies above the margin."""
     passed = figure.interval is not None and figure.interval[0] > margin
     limit = f"{margin:g}"
     if figure.interval is None:
@@ -113,8 +106,8 @@ def baseline_check(figure: MetricEstimate, metric: str, baseline: str, margin: f
 
 def change_check(
     figure: MetricEstimate, metric: str, threshold: float, kind: str = CHANGE
-) -> Check:
-    """Asks whether the model falls behind the last blessed one.
+) -> MetricCheck:
+    """Fails a model that falls behind the last blessed one.
 
     It does if it loses more than the threshold, and noise does not explain a loss: the interval
     lies below 0. So an equal model passes, and one on few steps is not refused by chance; a loss
@@ -126,7 +119,8 @@ def change_check(
     change = f"{metric}: change from the last blessed model {_span(figure)}"
     if math.isnan(figure.value):
         if kind == SLICE_CHANGE:
-            return Check(kind, metric, SKIPPED, f"{metric}: no step in this slice", threshold, n=0)
+            reason = f"{metric}: no step in this slice"
+            return MetricCheck(metric, SKIPPED, reason, kind, threshold, n=0)
         reason = f"{metric}: nothing to measure"
     elif not passed:
         reason = f"{change} is below the limit {threshold:+g}, beyond noise"
@@ -139,18 +133,19 @@ def change_check(
 
 def limit_check(
     metric: str, value: float, low: float | None, high: float | None, n: int, meaning: str
-) -> Check:
+) -> MetricCheck:
     """Compares a figure beyond accuracy with its lowest or highest allowed value."""
     passed = (low is None or value >= low) and (high is None or value <= high)
     limit = low if low is not None else high
-    if math.isnan(value):
-        reason = f"{metric}: nothing to measure"
-        return Check(LIMIT, metric, FAILED, reason, limit, n=n, limit_is_high=low is None)
     side = "below" if low is not None else "above"
     relation = f"is not {side}" if passed else f"is {side}"
     reason = f"{metric}: {value:.4f} {relation} the limit {limit:g} ({meaning})"
-    verdict = PASSED if passed else FAILED
-    return Check(LIMIT, metric, verdict, reason, limit, value, n=n, limit_is_high=low is None)
+    found: float | None = value
+    if math.isnan(value):
+        reason, found = f"{metric}: nothing to measure", None
+    return MetricCheck(
+        metric, outcome(passed), reason, LIMIT, limit, found, n=n, limit_is_high=low is None
+    )
 
 
 def _check(
@@ -161,11 +156,18 @@ def _check(
     threshold: float,
     figure: MetricEstimate,
     against: str | None = None,
-) -> Check:
+) -> MetricCheck:
     value = None if math.isnan(figure.value) else figure.value
-    verdict = PASSED if passed else FAILED
-    return Check(
-        kind, metric, verdict, reason, threshold, value, figure.interval, figure.n, against
+    return MetricCheck(
+        metric,
+        outcome(passed),
+        reason,
+        kind,
+        threshold,
+        value,
+        figure.interval,
+        figure.n,
+        against,
     )
 
 
@@ -181,8 +183,8 @@ def _span(figure: MetricEstimate) -> str:
     return f"{figure.value:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def threshold_checks(figures: MetricEstimates, options: GateOptions) -> list[Check]:
-    """Returns a check per absolute threshold; that anything was judged at all is the first."""
+def threshold_checks(figures: MetricEstimates, options: GateOptions) -> list[MetricCheck]:
+    """Returns a check per absolute threshold; that anything was evaluated at all is the first."""
     return [
         value_check(figures.figure(name, CANDIDATE, options.confidence), name, threshold)
         for name, threshold in {STEPS_JUDGED: 1.0, **options.thresholds}.items()
@@ -190,15 +192,15 @@ def threshold_checks(figures: MetricEstimates, options: GateOptions) -> list[Che
 
 
 def baseline_checks(
-    figures: MetricEstimates, options: GateOptions, judged: Sequence[str]
-) -> Iterable[Check]:
-    """Yields a check per named baseline and metric; a baseline that nobody judged is not beaten."""
+    figures: MetricEstimates, options: GateOptions, evaluated: Sequence[str]
+) -> Iterable[MetricCheck]:
+    """Yields a check per named baseline and metric; one that was not evaluated is not beaten."""
     for metric in options.beat_metrics:
         for baseline in options.beat_baselines:
-            if baseline not in judged:
-                known = ", ".join(judged) or "none"
-                reason = f"{metric}: {baseline} was not judged, the baselines are: {known}"
-                yield Check(BASELINE, metric, FAILED, reason, against=baseline)
+            if baseline not in evaluated:
+                known = ", ".join(evaluated) or "none"
+                reason = f"{metric}: {baseline} was not evaluated, the baselines are: {known}"
+                yield MetricCheck(metric, FAILED, reason, BASELINE, against=baseline)
                 continue
             figure = figures.difference(metric, CANDIDATE, baseline, options.confidence)
             yield baseline_check(figure, metric, baseline, options.beat_margin)
@@ -206,7 +208,7 @@ def baseline_checks(
 
 def change_checks(
     figures: MetricEstimates, options: GateOptions, slices: Mapping[str, float]
-) -> Iterable[Check]:
+) -> Iterable[MetricCheck]:
     """Yields a check per comparison with the last blessed model, metrics first, then slices.
 
     Args:
@@ -223,12 +225,27 @@ def change_checks(
         yield change_check(figure, metric, threshold, SLICE_CHANGE)
 
 
-def is_blessed(checks: Sequence[Check]) -> bool:
+def limit_checks(tally: RecommendationStats, options: GateOptions) -> Iterable[MetricCheck]:
+    """Yields a check per limit of a metric beyond accuracy that is set."""
+    if options.min_coverage is not None:
+        meaning = "share of the training data's items that is recommended at all"
+        yield limit_check(
+            COVERAGE, tally.coverage, options.min_coverage, None, tally.prefixes, meaning
+        )
+    if options.max_popularity_ratio is not None:
+        meaning = "mean popularity of recommended items to that of targets"
+        ratio = tally.ratios()[POPULARITY_RATIO]
+        yield limit_check(
+            POPULARITY_RATIO, ratio, None, options.max_popularity_ratio, tally.prefixes, meaning
+        )
+
+
+def is_blessed(checks: Sequence[MetricCheck]) -> bool:
     """Blesses a model that no check refuses."""
     return bool(checks) and all(check.passed for check in checks)
 
 
-def reasons(checks: Sequence[Check]) -> list[str]:
+def reasons(checks: Sequence[MetricCheck]) -> list[str]:
     """Returns why a model is not blessed, else all that speaks for it; slices in one line."""
     if not is_blessed(checks):
         return [check.reason for check in checks if not check.passed]
@@ -237,10 +254,3 @@ def reasons(checks: Sequence[Check]) -> list[str]:
     if slices:
         found.append(f"none of {len(slices)} slices falls behind the last blessed model")
     return found
-
-
-def as_json(check: Check) -> dict[str, Any]:
-    """Returns a check as JSON can hold it."""
-    plain = dataclasses.asdict(check)
-    plain["interval"] = None if check.interval is None else list(check.interval)
-    return {**plain, "passed": check.passed}

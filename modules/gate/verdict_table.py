@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modules.gate.check import SKIPPED
+from modules.gate.checks import BASELINE, CHANGE, SLICE_CHANGE
+
 HEAD = (
     "metric",
     "candidate",
@@ -26,13 +29,12 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
     Args:
       verdict: content of `verdict.json`.
     """
-    rows = [HEAD, *(_row(row) for row in _shown(verdict["rows"]))]
-    lines = table(rows)
-    slices = [row for row in verdict["rows"] if _is_quiet(row)]
+    lines = table([HEAD, *(_row(row) for row in verdict["rows"] if not is_quiet(row))])
+    slices = sum(is_quiet(row) for row in verdict["rows"])
     if slices:
-        lines.append(f"{len(slices)} slices against the last blessed model: passed")
+        lines.append(f"{slices} slices against the last blessed model: passed")
     for row in verdict["rows"]:
-        if row["verdict"] == "skipped" and not row["kind"].startswith("slice"):
+        if row["verdict"] == SKIPPED and row["kind"] != SLICE_CHANGE:
             lines.append(f"skipped: {row['reason']}")
     return "\n".join([*lines, *_beyond_accuracy(verdict.get("beyond_accuracy") or {})])
 
@@ -44,12 +46,9 @@ def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
     return [f"Recommendations for {found['prefixes']:,} prefixes: {', '.join(shown)}"]
 
 
-def _is_quiet(row: Mapping[str, Any]) -> bool:
-    return bool(row["kind"] == "slice_change" and row["passed"])
-
-
-def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [row for row in rows if not _is_quiet(row)]
+def is_quiet(row: Mapping[str, Any]) -> bool:
+    """Tells which checks nobody needs to see: slices that did not get worse."""
+    return bool(row["kind"] == SLICE_CHANGE and row["passed"])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -87,12 +86,12 @@ def number(value: float | None) -> str:
 
 def _limit(row: Mapping[str, Any]) -> str:
     kind, limit = row["kind"], row["threshold"]
-    if kind == "baseline":
+    if kind == BASELINE:
         margin = f" {limit:+g}" if limit else ""
         return f"> {row['against']}{margin}"
     if limit is None:
         return "-"
-    if kind in ("change", "slice_change"):
+    if kind in (CHANGE, SLICE_CHANGE):
         return f">= last blessed {limit:+g}" if limit else ">= last blessed"
     return f"{'<=' if row['limit_is_high'] else '>='} {number(limit)}"
 
@@ -100,7 +99,7 @@ def _limit(row: Mapping[str, Any]) -> str:
 def _found(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return "-"
-    is_difference = row["kind"] in ("baseline", "change", "slice_change")
+    is_difference = row["kind"] in (BASELINE, CHANGE, SLICE_CHANGE)
     if row["interval"] is None or row["metric"].endswith("/n"):
         return f"{row['value']:+.4f}" if is_difference else number(row["value"])
     sign = "+" if is_difference else ""

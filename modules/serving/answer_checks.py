@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from modules.gate.check import Check, outcome
 
 # What only training needs; a server does not have it.
 FOREIGN = ("apache_beam", "modules", "tensorflow_recommenders", "tensorflow_transform", "tfx")
@@ -14,28 +15,13 @@ FOREIGN = ("apache_beam", "modules", "tensorflow_recommenders", "tensorflow_tran
 Answers = Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-      name: of the check.
-      passed: whether the model may be pushed for all that this check knows.
-      explanation: what was found.
-    """
-
-    name: str
-    passed: bool
-    explanation: str
-
-
 def loads_alone(
     modules: Sequence[str], foreign: Sequence[str] = FOREIGN, needed: str = "TensorFlow alone loads"
 ) -> Check:
-    """Judges which modules the process loaded that asked the model: none of `foreign`."""
+    """Passes a process that loaded none of the `foreign` modules."""
     found = [name for name in foreign if name in modules]
     text = f"loads {', '.join(found)}" if found else f"{needed} it"
-    return Check("loads", not found, text)
+    return Check("loads", outcome(not found), text)
 
 
 def answer_rows(answers: Answers) -> list[tuple[list[str], list[float]]]:
@@ -44,7 +30,7 @@ def answer_rows(answers: Answers) -> list[tuple[list[str], list[float]]]:
 
 
 def well_formed(*answers: Answers) -> Check:
-    """Judges the form of answers: `item_ids` and `scores`, a row for each session."""
+    """Checks the form of answers: `item_ids` and `scores`, a row for each session."""
     rows = [row for answer in answers for row in answer_rows(answer)]
     widths = {len(items) for items, _ in rows}
     faults = {
@@ -56,4 +42,4 @@ def well_formed(*answers: Answers) -> Check:
     }
     found = [fault for fault, there in faults.items() if there]
     text = f"{len(rows)} answers, {', '.join(found) or 'sorted, finite and equally long'}"
-    return Check("form", not found, text)
+    return Check("form", outcome(not found), text)

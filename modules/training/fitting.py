@@ -125,12 +125,8 @@ def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
         model.scored_steps(_evaluation_batches(run, windows)),
         AdjustmentGrid().with_fixed(options),
     )
-    print(
-        f"    current item {0 - scalars.seen.current_item_penalty:+g}, earlier items "
-        f"+{scalars.seen.earlier_item_boost:g}, popularity {scalars.popularity_weight:+g}:  "
-        f"eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}",
-        flush=True,
-    )
+    selected = ", ".join(f"{name} {value:g}" for name, value in scalars.by_option().items())
+    print(f"    {selected}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}", flush=True)
     return FitResult(model, keeper.best_epoch, scalars, recall, mrr)
 
 

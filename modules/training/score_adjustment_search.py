@@ -38,6 +38,10 @@ class ScoreAdjustments(NamedTuple):
     seen: SessionAdjustments
     popularity_weight: float
 
+    def by_option(self) -> dict[str, float]:
+        """Returns the scalars by the names that TrainerOptions gives them."""
+        return {**self.seen._asdict(), "popularity_weight": self.popularity_weight}
+
 
 class AdjustmentGrid(NamedTuple):
     """Values to try for each scalar of TrainerOptions; of equally good ones the first is taken."""

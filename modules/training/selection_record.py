@@ -29,8 +29,7 @@ def write_selection(
     reached = {RECALL: recall, MRR: mrr}
     content = {
         "epochs": epochs,
-        **scalars.seen._asdict(),
-        "popularity_weight": scalars.popularity_weight,
+        **scalars.by_option(),
         "eval": {name: None if math.isnan(value) else value for name, value in reached.items()},
     }
     write_json(folder, FILE, content)

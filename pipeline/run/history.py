@@ -9,7 +9,7 @@ from typing import Any
 from modules.evaluation.metrics import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 from pipeline.run.console_summary import format_table
-from pipeline.run.gate_summary import read_verdict
+from pipeline.run.gate_results import read_verdict
 from pipeline.run.mlmd import RunRecord, read_runs
 
 _METRICS = headline_names(steps=("all",))
@@ -45,9 +45,8 @@ def _row(run: RunRecord) -> tuple[str, ...]:
 
 def _verdict(run: RunRecord) -> Mapping[str, Any] | None:
     """Reads what the gate decided; None where it did not run, or its artifact is gone."""
-    artifact = run.output("verdict")
     try:
-        return read_verdict(artifact.uri) if artifact else None
+        return read_verdict(run)
     except (OSError, ValueError):
         return None
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from tfx.utils import path_utils
 
-from components.index_builder import verdict as index_verdict
 from components.report.node import FILE_NAME as REPORT_PAGE
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
@@ -23,10 +22,13 @@ from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection
 from pipeline.config import Config
 from pipeline.paths import Paths
-from pipeline.run.data_warnings import data_warnings
-from pipeline.run.gate_summary import read_verdict, verdict_part
+from pipeline.run.gate_results import (
+    data_warnings,
+    index_check,
+    model_verdict,
+    serving_check,
+)
 from pipeline.run.mlmd import RunRecord, read_run
-from pipeline.run.serving_summary import serving_check
 from pipeline.run.summary_file import FORMAT, read_summary
 from pipeline.stages import INDEX_PUSHER_ID
 from serving import pushed_models
@@ -59,7 +61,7 @@ def summarize(
         "catalogue": _catalogue(run, config),
         "choices": _choices(run),
         **_quality(_evaluation(run), config.evaluation.split),
-        **_verdict(run),
+        **model_verdict(run),
         "pushed_model": run.pushed_folder(),
         "serving_check": serving_check(run),
         "index": _index(run),
@@ -174,24 +176,9 @@ def _quality(evaluation: EvaluationRecord | None, split: str) -> dict[str, Any]:
     }
 
 
-def _verdict(run: RunRecord) -> dict[str, Any]:
-    """Says what the model gate decided, and what it compared."""
-    artifact = run.output("verdict")
-    return verdict_part(read_verdict(artifact.uri) if artifact else None)
-
-
 def _index(run: RunRecord) -> dict[str, Any] | None:
-    """Says what became of the approximate index; None where none is built."""
-    artifact = run.output("index_verdict")
-    if artifact is None:
-        return None
-    verdict = index_verdict.read_verdict(artifact.uri)
-    return {
-        "passed": verdict["passed"],
-        "reasons": index_verdict.reasons(verdict),
-        "figures": verdict["figures"],
-        "pushed": run.pushed_folder(INDEX_PUSHER_ID),
-    }
+    check = index_check(run)
+    return {**check, "pushed": run.pushed_folder(INDEX_PUSHER_ID)} if check else None
 
 
 def _report(run: RunRecord) -> str | None:

@@ -138,7 +138,7 @@ class World:
 
     def verdicts(self):
         return {
-            (check["split"], check["option"]): check["verdict"] for check in self.report()["checks"]
+            (check["split"], check["name"]): check["verdict"] for check in self.report()["checks"]
         }
 
 
@@ -150,8 +150,8 @@ def world(tmp_path_factory):
 def test_first_run_passes_and_has_nothing_to_compare_with(world, capsys):
     world.run("good")
     assert world.report()["compared_with"] is None
-    assert world.verdicts()["train", "max_item_drift"] == "nothing to compare with"
-    assert world.verdicts()["test", "min_sessions"] == "ok"
+    assert world.verdicts()["train", "max_item_drift"] == "skipped"
+    assert world.verdicts()["test", "min_sessions"] == "passed"
     lines = [line for line in capsys.readouterr().out.splitlines() if "Data gate" in line]
     assert lines == ["Data gate: passed, 7 checks, 0 anomalies tolerated, nothing to compare with"]
 
@@ -162,7 +162,7 @@ def test_numeric_item_ids_are_no_anomaly(world):
 
 def test_second_run_compares_and_the_third_runs_nothing(world):
     world.run("good")
-    assert world.verdicts()["train", "max_item_drift"] == "ok"
+    assert world.verdicts()["train", "max_item_drift"] == "passed"
     (statistics,) = world.executions("StatisticsGen", "statistics")
     assert world.report()["compared_with"].endswith(f"/{statistics}")
     before = world.executions("DataGate", "report")
@@ -173,7 +173,7 @@ def test_second_run_compares_and_the_third_runs_nothing(world):
 
 def test_similar_data_pass(world):
     world.run("similar")
-    assert set(world.verdicts().values()) == {"ok"}
+    assert set(world.verdicts().values()) == {"passed"}
     world.run("good")
 
 
@@ -194,8 +194,8 @@ def test_drift_stops_the_run_with_a_readable_message_every_time(world):
 
 def test_a_relaxed_limit_lets_the_same_data_pass(world):
     world.run("drifted", options=CheckOptions(max_item_drift=0.5))
-    assert world.verdicts()["train", "max_item_drift"] == "ok"
-    assert world.verdicts()["train", "max_item_divergence"] == "no limit"
+    assert world.verdicts()["train", "max_item_drift"] == "passed"
+    assert world.verdicts()["train", "max_item_divergence"] == "skipped"
     world.run("good", options=CheckOptions())
 
 
@@ -216,8 +216,8 @@ def test_an_anomaly_stops_the_run_and_names_split_and_feature(world):
 
 def test_tolerated_anomalies_are_in_the_report(world):
     world.run("broken", options=CheckOptions(stop_severities=()))
-    anomalies = [c for c in world.report()["checks"] if c["option"] == "stop_severities"]
-    assert {(c["split"], c["verdict"]) for c in anomalies} == {("test", "ok")}
+    anomalies = [c for c in world.report()["checks"] if c["name"] == "stop_severities"]
+    assert {(c["split"], c["verdict"]) for c in anomalies} == {("test", "passed")}
 
 
 def test_leaks_are_warned_of_in_the_output_and_the_report_and_copies_stop_the_run(world, capsys):
@@ -228,7 +228,7 @@ def test_leaks_are_warned_of_in_the_output_and_the_report_and_copies_stop_the_ru
     (warning,) = [s for s in capsys.readouterr().out.splitlines() if s.startswith("Warning: ")]
     assert warning.startswith("Warning: split test: 80 of 400 sessions (20.00%) have an id that is")
     assert warning.endswith("[checks.max_shared_sessions]")
-    assert world.verdicts()["eval", "max_shared_sessions"] == "ok"
+    assert world.verdicts()["eval", "max_shared_sessions"] == "passed"
     with pytest.raises(DataGateError) as stopped:
         world.run("good", CheckOptions(), {**counts, "test.sessions_copied_from.train": 300})
     assert "300 of 400 sessions (75.00%) are in the files of split train too" in str(stopped.value)

@@ -17,7 +17,6 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.index_builder.node import IndexBuilder
-from components.index_builder.verdict import read_verdict
 from modules.config.index import IndexOptions
 from pipeline.cli.main import main
 from serving.model_store import load
@@ -70,7 +69,7 @@ def build(
             options=json.dumps(chosen),
             infra_blessing=infra_blessing,
         )
-        return Built(read_verdict(verdict.uri), blessing, index)
+        return Built(json.loads(Path(verdict.uri, "verdict.json").read_text()), blessing, index)
 
     return build
 
@@ -130,7 +129,7 @@ def test_a_model_without_the_parts_is_refused_with_the_way_out(build, tmp_path: 
     built = build(tmp_path)
 
     assert built.failed == ["loads"]
-    assert "Train it again" in built.verdict["checks"][0]["explanation"]
+    assert "Train it again" in built.verdict["checks"][0]["reason"]
 
 
 @pytest.mark.parametrize("signature", ["recommend", "serving_default"])
@@ -215,4 +214,4 @@ def test_without_faiss_one_sentence_says_how_to_install_it(
     assert sentence in capsys.readouterr().err
     refused = build()
     assert refused.failed == ["loads"]
-    assert refused.verdict["checks"][0]["explanation"].endswith(sentence)
+    assert refused.verdict["checks"][0]["reason"].endswith(sentence)

@@ -19,7 +19,7 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator.node import BaselineEvaluator
-from components.data_gate.checks import Check
+from components.data_gate.checks import DataCheck
 from components.model_gate.node import ModelGate
 from components.report import page
 from components.report.node import Report as ReportNode
@@ -84,8 +84,10 @@ class World:
 
     def _data_report(self) -> Any:
         report = self._artifact(simple_artifacts.Metrics)
-        check = Check("test", "item_ids", "stop_severities", "INFO", None, "ok", f"odd: {EVIL}")
-        content = {"compared_with": None, "checks": [dataclasses.asdict(check)]}
+        check = DataCheck(
+            "stop_severities", "passed", f"odd: {EVIL}", "test", "item_ids", "INFO", None
+        )
+        content = {"compared_with": None, "checks": [check.as_json()]}
         (Path(report.uri) / "report.json").write_text(json.dumps(content))
         return report
 

@@ -45,7 +45,7 @@ def validate(judged_examples, trained_model, tmp_path: Path) -> Callable[..., Ve
             infra_blessing=infra_blessing,
         )
         content = json.loads((tmp_path / "report" / "report.json").read_text())
-        checks = {c["name"]: (c["passed"], c["explanation"]) for c in content["checks"]}
+        checks = {c["name"]: (c["passed"], c["reason"]) for c in content["checks"]}
         blessed = bool(blessing.get_int_custom_property("blessed"))
         return Verdict(blessed, checks, content["figures"], blessing)
 

@@ -387,7 +387,7 @@ def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> N
 
     last = Child(fn_args(sample, tmp_path / "4", **options)).finish()
     # The epochs were chosen; the scalars are found again with the weights that were best.
-    assert re.match(r" +current item .* eval recall", last[0])
+    assert re.match(r" +current_item_penalty \S+, .* eval recall", last[0])
     assert last[0] in refitting
     assert re.search(r"resumed after epoch [123456789]\b", last[1])
     assert not any(re.search("epoch .*eval recall", line) for line in last)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.report.run_parts import RunParts, Section
-from modules.gate.checks import SLICE_CHANGE
+from modules.gate.verdict_table import is_quiet
 
 
 def _add_parts(run: RunParts) -> None:
@@ -14,10 +14,10 @@ def _add_parts(run: RunParts) -> None:
 
 
 def _checks(verdict: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Returns the checks, and those that nobody needs to see: slices that did not get worse."""
+    """Returns the checks, and apart those that nobody needs to see."""
     found: dict[str, list[Any]] = {"shown": [], "quiet": []}
     for row in verdict["rows"]:
-        found["quiet" if row["kind"] == SLICE_CHANGE and row["passed"] else "shown"].append(row)
+        found["quiet" if is_quiet(row) else "shown"].append(row)
     return found
 
 

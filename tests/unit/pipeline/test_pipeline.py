@@ -133,6 +133,7 @@ _FITS = {"Trainer", "Report"}
         ("modules/evaluation/tfma_metrics.py", {"Evaluator", "Report"}),
         ("modules/baselines/session_knn.py", {"BaselineEvaluator", "Report"}),
         ("components/data_gate/checks.py", {"DataGate", "Report"}),
+        ("modules/gate/check.py", {"DataGate", "ModelGate", "ServingValidator", "Report"}),
         ("modules/gate/checks.py", {"ModelGate", "Report"}),
         ("modules/serving/isolated_probe.py", {"ServingValidator", "Report"}),
         ("components/report/charts.py", {"Report"}),

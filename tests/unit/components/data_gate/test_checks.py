@@ -3,6 +3,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.data_gate import checks
 from modules.config.checks import CheckOptions
+from modules.gate.check import FAILED, PASSED, SKIPPED
 
 SCHEMA = schema_pb2.Schema(
     feature=[schema_pb2.Feature(name="item_ids", type=schema_pb2.FeatureType.BYTES)]
@@ -35,15 +36,15 @@ def statistics_of(item_counts, sessions=100):
 
 def compare(current, previous, options=LIMITS):
     found = checks.change_checks(current, previous, SCHEMA, options)
-    return {check.option: check for check in found}
+    return {check.name: check for check in found}
 
 
 def test_item_drift_is_the_largest_change_of_a_share():
     found = compare(statistics_of({"a": 50, "b": 50}), statistics_of({"a": 50, "b": 100, "c": 50}))
     drift = found["max_item_drift"]
     assert drift.value == pytest.approx(0.25)
-    assert (drift.verdict, drift.limit) == (checks.FAILED, 0.2)
-    assert "is 0.25 (item 'c' moved most), at most 0.2 is allowed" in drift.explanation
+    assert (drift.verdict, drift.limit) == (FAILED, 0.2)
+    assert "is 0.25 (item 'c' moved most), at most 0.2 is allowed" in drift.reason
     assert found["max_item_divergence"].value == pytest.approx(0.155639, abs=1e-6)
 
 
@@ -56,17 +57,17 @@ def test_disjoint_items_are_as_far_apart_as_can_be():
 def test_the_same_data_do_not_differ():
     data = statistics_of({"a": 3, "b": 5})
     assert [check.value for check in compare(data, data).values()] == [0.0] * 4
-    assert {check.verdict for check in compare(data, data).values()} == {checks.OK}
+    assert {check.verdict for check in compare(data, data).values()} == {PASSED}
 
 
 @pytest.mark.parametrize(
     ("previous", "current", "change", "verdict"),
     [
-        (100, 50, 0.5, checks.OK),
-        (100, 49, 0.51, checks.FAILED),
-        (100, 151, 0.51, checks.FAILED),
-        (0, 10, float("inf"), checks.FAILED),
-        (0, 0, 0.0, checks.OK),
+        (100, 50, 0.5, PASSED),
+        (100, 49, 0.51, FAILED),
+        (100, 151, 0.51, FAILED),
+        (0, 10, float("inf"), FAILED),
+        (0, 0, 0.0, PASSED),
     ],
 )
 def test_session_count_change_is_relative_to_the_previous_count(previous, current, change, verdict):
@@ -75,7 +76,7 @@ def test_session_count_change_is_relative_to_the_previous_count(previous, curren
     check = found["max_session_count_change"]
     assert check.value == pytest.approx(change)
     assert check.verdict == verdict
-    assert f"(from {previous} to {current})" in check.explanation
+    assert f"(from {previous} to {current})" in check.reason
 
 
 def test_session_length_is_items_per_session():
@@ -83,23 +84,23 @@ def test_session_length_is_items_per_session():
         "max_session_length_change"
     ]
     assert check.value == pytest.approx(0.5)
-    assert "from 2.00 to 3.00 items" in check.explanation
+    assert "from 2.00 to 3.00 items" in check.reason
 
 
 def test_without_limits_everything_is_still_measured():
     found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 900}), CheckOptions())
-    assert {check.verdict for check in found.values()} == {checks.NO_LIMIT}
+    assert {check.verdict for check in found.values()} == {SKIPPED}
     assert all(check.value > 0 for check in found.values())
 
 
 def test_without_earlier_data_nothing_is_compared():
     found = compare(statistics_of({"a": 9}), None)
-    assert {check.verdict for check in found.values()} == {checks.NOT_COMPARED}
+    assert {check.verdict for check in found.values()} == {SKIPPED}
     assert {check.value for check in found.values()} == {None}
 
 
-def test_a_distance_that_is_no_number_fails():
-    assert checks._verdict(float("nan"), 0.5) == checks.FAILED
+def test_a_distance_that_is_not_a_number_fails():
+    assert checks._verdict(float("nan"), 0.5) == FAILED
 
 
 def test_a_split_with_too_few_sessions_fails():
@@ -109,10 +110,10 @@ def test_a_split_with_too_few_sessions_fails():
     }
     found = list(checks.session_checks(statistics, CheckOptions(min_sessions=1)))
     assert [(check.split, check.verdict) for check in found] == [
-        ("train", checks.OK),
-        ("test", checks.FAILED),
+        ("train", PASSED),
+        ("test", FAILED),
     ]
-    assert found[1].explanation == "0 sessions, at least 1 are needed"
+    assert found[1].reason == "0 sessions, at least 1 are needed"
 
 
 def anomalies_of(severity):
@@ -125,10 +126,10 @@ def anomalies_of(severity):
 @pytest.mark.parametrize(
     ("severity", "stop", "verdict"),
     [
-        ("ERROR", ("ERROR",), checks.FAILED),
-        ("WARNING", ("ERROR",), checks.OK),
-        ("WARNING", ("ERROR", "WARNING"), checks.FAILED),
-        ("ERROR", (), checks.OK),
+        ("ERROR", ("ERROR",), FAILED),
+        ("WARNING", ("ERROR",), PASSED),
+        ("WARNING", ("ERROR", "WARNING"), FAILED),
+        ("ERROR", (), PASSED),
     ],
 )
 def test_anomalies_stop_by_severity(severity, stop, verdict):
@@ -136,11 +137,11 @@ def test_anomalies_stop_by_severity(severity, stop, verdict):
     (check,) = checks.anomaly_checks(anomalies, CheckOptions(stop_severities=stop))
     assert (check.split, check.feature, check.value) == ("test", "item_ids", severity)
     assert check.verdict == verdict
-    assert check.explanation == "Column dropped: it is not there"
+    assert check.reason == "Column dropped: it is not there"
 
 
 def test_anomalies_of_the_data_set_as_a_whole_count_too():
     info = anomalies_pb2.AnomalyInfo(severity=anomalies_pb2.AnomalyInfo.ERROR)
     anomalies = {"train": anomalies_pb2.Anomalies(dataset_anomaly_info=info)}
     (check,) = checks.anomaly_checks(anomalies, CheckOptions())
-    assert (check.feature, check.verdict) == ("sessions", checks.FAILED)
+    assert (check.feature, check.verdict) == ("sessions", FAILED)

@@ -3,13 +3,14 @@
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
-from components.data_gate import checks
+from components.data_gate.checks import DataCheck
 from components.data_gate.latest_accepted import accepted_statistics
 from components.data_gate.node import DataGate, DataGateError
+from modules.gate.check import FAILED
 
 
 def check(option):
-    return checks.Check("train", "item_ids", option, 0.5, 0.2, checks.FAILED, f"{option} is high")
+    return DataCheck(option, FAILED, f"{option} is high", "train", "item_ids", 0.5, 0.2)
 
 
 def test_the_error_names_each_failure_and_how_to_fix_it():

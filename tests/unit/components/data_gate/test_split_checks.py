@@ -5,11 +5,11 @@ import doctest
 import pytest
 
 from components.data_gate import split_checks as split_checks_module
-from components.data_gate.checks import FAILED, OK, WARNING
 from components.data_gate.split_checks import split_checks
 from modules.config.checks import CheckOptions
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
+from modules.gate.check import FAILED, PASSED, WARNING
 from modules.sessions.time_splits import output_split, timeline
 
 DAY = 86_400_000
@@ -30,7 +30,7 @@ def counts_of(starts, tail=TailOptions(), **options):  # noqa: B008
 def checks_of(counts, **options):
     found = {}
     for check in split_checks(counts, CheckOptions(**options)):
-        found.setdefault(check.option, {})[check.split] = check
+        found.setdefault(check.name, {})[check.split] = check
     return found
 
 
@@ -45,8 +45,8 @@ def test_healthy_splits_pass_without_a_warning():
         counts_of({"train": days(0, 100)}, TailOptions(test_days=5)),
     ):
         found = list(split_checks(counts, CheckOptions()))
-        assert {check.verdict for check in found} == {OK}
-        assert all(check.value == 0 for check in found if check.option != "max_time_gap")
+        assert {check.verdict for check in found} == {PASSED}
+        assert all(check.value == 0 for check in found if check.name != "max_time_gap")
 
 
 def test_nothing_is_checked_without_counts():
@@ -59,8 +59,8 @@ def test_a_copy_stops_the_run_whichever_file_holds_the_other(train, test):
     counts |= {"test.sessions_also_in.train": 20, "test.sessions_copied_from.train": 20}
     check = checks_of(counts)["max_copied_sessions"]["test"]
     assert (check.verdict, check.value) == (FAILED, 1.0)
-    assert "20 of" in check.explanation
-    assert "in the files of split train too, with the same items and times" in check.explanation
+    assert "20 of" in check.reason
+    assert "in the files of split train too, with the same items and times" in check.reason
     assert checks_of(counts, max_copied_sessions=None)["max_copied_sessions"]["test"].verdict == (
         WARNING
     )
@@ -73,7 +73,7 @@ def test_a_few_copies_and_shared_ids_are_warned_of_with_counts():
     assert found["max_copied_sessions"]["test"].verdict == WARNING
     shared = found["max_shared_sessions"]["test"]
     assert shared.verdict == WARNING
-    assert shared.explanation.startswith("30 of 50 sessions (60.00%) have an id that is in the")
+    assert shared.reason.startswith("30 of 50 sessions (60.00%) have an id that is in the")
     limited = checks_of(counts, max_shared_sessions=0.5)["max_shared_sessions"]["test"]
     assert limited.verdict == FAILED
 
@@ -92,7 +92,7 @@ def test_one_session_of_millions_is_seen(option, name, split):
     counts |= {"train.sessions": 3_000_000, "test.sessions": 3_000_000, name: 1}
     check = checks_of(counts, **{option: 0})[option][split]
     assert (check.verdict, check.value) == (FAILED, 1 / 3_000_000)
-    assert "1 of 3,000,000 sessions (below 0.01%)" in check.explanation
+    assert "1 of 3,000,000 sessions (below 0.01%)" in check.reason
     if option != "max_time_overlap":  # 1 % is ordinary there
         assert checks_of(counts, **{option: None})[option][split].verdict == WARNING
 
@@ -110,11 +110,11 @@ def test_a_test_that_starts_before_training_ends_is_warned_of():
     assert found["max_time_overlap"]["test"].value == 1.0
     assert (
         "20 of 20 sessions (100.00%) start before the last session in the files of split train"
-        in (found["max_time_overlap"]["test"].explanation)
+        in (found["max_time_overlap"]["test"].reason)
     )
     late = counts_of({"train": days(0, 100), "test": [*days(50, 51), *days(100, 300)]})
     check = checks_of(late)["max_time_overlap"]["test"]
-    assert (check.verdict, round(check.value, 4)) == (OK, 0.005)  # a long session, say
+    assert (check.verdict, round(check.value, 4)) == (PASSED, 0.005)  # a long session, say
     assert checks_of(late, max_time_overlap=0)["max_time_overlap"]["test"].verdict == FAILED
 
 
@@ -130,9 +130,9 @@ def test_one_session_of_a_wrong_clock_is_not_evaluated_alone(tail, options):
     assert counts[f"{split}.sessions"] == 1
     found = checks_of(counts)
     assert found["max_time_gap"][split].verdict == FAILED
-    assert "the first of 1 session starts on 2100-01-01" in found["max_time_gap"][split].explanation
+    assert "the first of 1 session starts on 2100-01-01" in found["max_time_gap"][split].reason
     assert found["max_implausible_times"][split].verdict == WARNING
-    assert found["max_implausible_times"]["train"].verdict == OK
+    assert found["max_implausible_times"]["train"].verdict == PASSED
 
 
 def test_a_wrong_clock_is_seen_after_many_years_too():
@@ -140,7 +140,7 @@ def test_a_wrong_clock_is_seen_after_many_years_too():
     counts = counts_of({"train": ten_years, "test": [4_102_444_800_000]})
     assert checks_of(counts)["max_time_gap"]["test"].verdict == FAILED
     half_a_year = counts_of({"train": ten_years, "test": [NOW + 180 * DAY]})
-    assert checks_of(half_a_year)["max_time_gap"]["test"].verdict == OK
+    assert checks_of(half_a_year)["max_time_gap"]["test"].verdict == PASSED
 
 
 def test_a_gap_is_measured_by_what_train_spans():
@@ -158,11 +158,11 @@ def test_times_before_1990_and_after_tomorrow_are_warned_of_with_counts():
     counts = counts_of({"train": [0, 5, *days(0, 98)], "test": [NOW + 3 * DAY, NOW]})
     found = checks_of(counts)["max_implausible_times"]
     assert (found["train"].verdict, found["train"].value) == (WARNING, 2 / 85)
-    assert found["train"].explanation.startswith(
+    assert found["train"].reason.startswith(
         "2 of 85 sessions (2.35%) start before 1990 and 0 later than tomorrow"
     )
-    assert "(sessions.time_unit)" in found["train"].explanation
-    assert "0 of 2 sessions (0.00%) start before 1990 and 1 later" in found["test"].explanation
+    assert "(sessions.time_unit)" in found["train"].reason
+    assert "0 of 2 sessions (0.00%) start before 1990 and 1 later" in found["test"].reason
     limited = checks_of(counts, max_implausible_times=0.1)["max_implausible_times"]
     assert (limited["train"].verdict, limited["test"].verdict) == (WARNING, FAILED)
 
@@ -172,7 +172,7 @@ def test_a_cut_at_one_crowded_time_is_warned_of():
     found = checks_of(counts_of({"train": dates}))["max_tied_sessions"]
     assert set(found) == {"eval"}
     assert (found["eval"].verdict, found["eval"].value) == (WARNING, 65 / 80)
-    assert "Give EVAL=path (data.eval) as a file" in found["eval"].explanation
+    assert "Give EVAL=path (data.eval) as a file" in found["eval"].reason
 
 
 def test_the_examples_in_docstrings_hold():

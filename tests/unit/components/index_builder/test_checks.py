@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from components.index_builder.checks import judge, measure, recall
-from components.index_builder.verdict import summary_line
+from components.index_builder.node import _summary
 from modules.config.index import IndexOptions
 
 EXACT = {"item_ids": [["a", "b"], ["c", "d"]], "scores": [[2.0, 1.0], [2.0, 1.0]]}
@@ -31,7 +31,7 @@ def _answers(**changes: Any) -> dict[str, Any]:
 def _failed(answers: dict[str, Any], **options: Any) -> dict[str, str]:
     chosen = dataclasses.replace(IndexOptions(min_recall=0.7), **options)
     checks = judge(answers, measure(answers), chosen)
-    return {check.name: check.explanation for check in checks if not check.passed}
+    return {check.name: check.reason for check in checks if not check.passed}
 
 
 def test_recall_counts_items_whatever_their_order() -> None:
@@ -93,8 +93,8 @@ def test_the_line_of_the_log_names_figures_and_faults() -> None:
     answers = _answers()
     figures = measure(answers)
     checks = judge(answers, figures, IndexOptions())
-    verdict = {"passed": False, "figures": figures, "checks": [*map(dataclasses.asdict, checks)]}
-    line = summary_line(verdict)
+    verdict = {"passed": False, "figures": figures, "checks": [check.as_json() for check in checks]}
+    line = _summary(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line
     assert "exact 4.00 / 4.00 ms, approximate 1.00 / 1.00 ms" in line
     assert "\n  recall@100: 0.7500" in line and "raise index.rerank_depth" in line

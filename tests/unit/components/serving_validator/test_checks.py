@@ -36,7 +36,7 @@ def test_every_node_gives_one_latency_for_the_same_times(count: int) -> None:
         "milliseconds": {"exact": took, "approximate": took},
     }
     assert index_checks.measure(answers)["exact"] == found
-    texts = [check.explanation for check in _latency(took)]
+    texts = [check.reason for check in _latency(took)]
     assert texts == [f"{found[name]:.2f} ms for one session" for name in ("p50_ms", "p99_ms")]
     assert list(found.values()) == np.percentile(took, [50, 99], method="linear").tolist()
 
@@ -52,8 +52,8 @@ def test_a_limit_is_compared_with_the_figure_that_is_reported() -> None:
 def test_nothing_timed_keeps_no_limit() -> None:
     first, second = _latency([], max_p50_ms=25.0)
     assert not first.passed
-    assert first.explanation == (
+    assert first.reason == (
         "no session to time, at most 25: give the evaluation split sessions, or set "
         "serving.max_p50_ms=null"
     )
-    assert (second.passed, second.explanation) == (True, "no session to time")
+    assert (second.passed, second.reason) == (True, "no session to time")

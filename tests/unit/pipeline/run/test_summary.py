@@ -10,12 +10,8 @@ import tensorflow as tf
 
 from modules.sessions.examples import ExampleEncoder
 from pipeline.run.console_summary import format_report
-from pipeline.run.data_warnings import data_warnings
-from pipeline.run.gate_summary import read_verdict, verdict_part
-from pipeline.run.mlmd import NodeRecord, OutputArtifact, RunRecord, read_run
 from pipeline.run.summary import data_counts, example_sessions
 from pipeline.run.summary_file import read_summary, write_summary
-from tests.metadata_store import CACHED, COMPLETE, Store
 
 PROJECT = Path(__file__).resolve().parents[4]
 
@@ -139,20 +135,6 @@ def test_counts_of_leaks_and_times_are_told_apart_by_split() -> None:
     assert counts["split_counts"] == {"train": {}, "eval": {}, "test": told}
 
 
-def test_warnings_come_from_the_report_of_the_data_gate(tmp_path: Path) -> None:
-    check = {"split": "test", "option": "max_time_gap", "explanation": "late: why"}
-    checks = [{**check, "verdict": verdict} for verdict in ("ok", "warning")]
-    (tmp_path / "report.json").write_text(json.dumps({"checks": checks}))
-
-    def run_of(uri: Path) -> RunRecord:
-        outputs = {"report": OutputArtifact(1, str(uri), {})}
-        return RunRecord("run", {"DataGate": NodeRecord("DataGate", "COMPLETE", False, outputs)})
-
-    assert data_warnings(run_of(tmp_path)) == ["split test: late: why [checks.max_time_gap]"]
-    assert data_warnings(run_of(tmp_path / "gone")) == []
-    assert data_warnings(RunRecord("run", {})) == []
-
-
 def test_example_sessions_are_of_the_evaluated_split(tmp_path: Path) -> None:
     encode = ExampleEncoder().encode
     for split, count in (("eval", 4), ("train", 9)):
@@ -255,34 +237,6 @@ def test_the_report_names_the_approximate_index(index: Any, lines: list[str]) ->
     assert text[start : text.index("Report:  /out/page/report.html")] == lines
 
 
-def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> None:
-    verdict = {
-        "blessed": False,
-        "reasons": ["worse"],
-        "rows": [
-            {**GATE["rows"][0], "kind": kind, "n": 3} for kind in ("value", "baseline", "change")
-        ],
-        "metrics": {"candidate": {"a": 1}, "last_blessed": {"a": 2}, "stan": {"a": 3}},
-        "judged": {"sessions": 2, "steps": 3},
-        "candidate": {"id": 1, "uri": "/m"},
-        "last_blessed": {"status": "compared"},
-        "headlines": {},
-        "slices": {},
-        "beyond_accuracy": {"prefixes": 0},
-    }
-    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
-    part = verdict_part(read_verdict(tmp_path))
-    assert (part["blessed"], part["reasons"]) == (False, ["worse"])
-    assert part["last_blessed_metrics"] == {"a": 2}
-    assert part["baselines"] == {"stan": {"a": 3}}
-    assert part["gate"]["rows"] == verdict["rows"]
-    assert [gate["kind"] for gate in part["gates"]] == ["value", "change"]
-    assert set(part["gates"][0]) == {"metric", "kind", "threshold", "value", "n", "passed"}
-    none = verdict_part(None)
-    assert set(none) == set(part)
-    assert (none["blessed"], none["reasons"]) == (False, ["no node judged the model"])
-
-
 def test_the_report_says_that_nothing_ran() -> None:
     text = format_report(_summary(nodes={"ran": [], "cached": ["Trainer", "Transform"]}))
     assert "nothing had to run, all 2 nodes came from the cache" in text.splitlines()[0]
@@ -292,22 +246,3 @@ def test_an_undefined_metric_is_a_dash() -> None:
     summary = _summary()
     summary["metrics"]["known/all/mrr@20"] = None
     assert "  known/all        0.5000       -   0.5000  1,234" in format_report(summary)
-
-
-def test_reads_the_newest_run_of_the_pipeline_named(tmp_path: Path) -> None:
-    store = Store(tmp_path / "m.sqlite")
-    store.node("run-1", "shop.Trainer", COMPLETE, model={"v": 1})
-    store.node("run-2", "shop.Trainer", CACHED, model={"v": 2}, model_run={})
-    store.node("run-2", "shop.Latest.Model", COMPLETE, kind="tfx.Resolver")
-    store.node("run-2", "shop.Pusher", COMPLETE, pushed_model={"pushed": 1, "to": "/p/7"})
-    store.node("run-3", "other.Trainer", COMPLETE, model={"v": 3})
-    run = read_run(tmp_path / "m.sqlite", "shop")
-    assert run.run_id == "run-2"
-    assert (run.ran(), run.cached()) == (["Pusher"], ["Trainer"])
-    assert "Latest.Model" in run.nodes
-    model, pushed = run.output("model"), run.output("pushed_model")
-    assert model is not None and dict(model.properties) == {"v": 2}
-    assert pushed is not None and dict(pushed.properties) == {"pushed": 1, "to": "/p/7"}
-    assert run.output("blessing") is None
-    with pytest.raises(LookupError, match="knows no run of pipeline 'shops'"):
-        read_run(tmp_path / "m.sqlite", "shops")

@@ -1,0 +1,108 @@
+"""The checks that ranks, baselines, vocabulary and answers agree with each other; NumPy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from modules.evaluation.metrics import STEPS
+from modules.evaluation.rank_table import CANDIDATE, RankTable, all_metrics
+from modules.gate.check import FAILED, PASSED, SKIPPED, outcome
+from modules.gate.checks import AGREEMENT, MODEL, MetricCheck
+from modules.messages.quoting import quote
+
+TOLERANCE = 1e-6
+RANKS_AGREE, STEPS_AGREE = "ranks = Evaluator", "steps = baselines"
+ITEMS_AGREE = "items = vocabulary"
+
+
+def _agreement(name: str, verdict: str, reason: str, n: int | None = None) -> MetricCheck:
+    return MetricCheck(name, verdict, reason, AGREEMENT, n=n)
+
+
+def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | None]) -> MetricCheck:
+    """Compares the candidate's metrics from its ranks with the Evaluator's metrics."""
+    differing = []
+    for name, value in all_metrics(table, CANDIDATE).items():
+        other = evaluation.get(name)
+        both_empty = math.isnan(value) and other is None
+        nothing = name.endswith("/n") and value == 0 and other is None
+        if both_empty or nothing:
+            continue
+        if other is None or not abs(value - other) <= TOLERANCE:
+            differing.append(f"{name} is {value:.7g} here and {other} there")
+    if differing:
+        reason = (
+            f"the ranks disagree with the Evaluator's metrics in {len(differing)} metrics: "
+            f"{differing[0]}"
+        )
+        return _agreement(RANKS_AGREE, FAILED, reason)
+    reason = f"the ranks give the Evaluator's metrics, to {TOLERANCE:g}"
+    return _agreement(RANKS_AGREE, PASSED, reason)
+
+
+def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
+    """Passes if model and baselines, of the same steps, say the same of each: a fair comparison.
+
+    What is known counts in the known view, and the model sees no more of a prefix.
+    """
+    differs = np.zeros(len(table.known), bool)
+    for column in ("known", "context_length", "target_count"):
+        differs |= getattr(table, column) != getattr(baselines, column)
+    if not differs.any():
+        reason = f"the baselines have the same {len(differs):,} steps, {table.known.sum():,} known"
+        return _agreement(STEPS_AGREE, PASSED, reason, len(differs))
+    first = int(np.argmax(differs))
+    session_id = table.session_ids[table.session[first]]
+    reason = (
+        f"model and baselines do not know the same items, which differs in {differs.sum():,} of "
+        f"{len(differs):,} steps: {_known(table)} steps are known to the model and "
+        f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first that differs "
+        f"is step {table.step[first]} of session {quote(session_id)}, counted from 0"
+    )
+    return _agreement(STEPS_AGREE, FAILED, reason)
+
+
+def items_check(
+    items: Collection[bytes], known: frozenset[bytes] | None, splits: Sequence[str]
+) -> MetricCheck:
+    """Passes if every item of the training data came out of Transform's vocabulary.
+
+    Args:
+      items: of the splits that the model learned from, as SessionExampleGen wrote them.
+      known: to the model; None if it does not list them.
+      splits: names of these splits.
+    """
+    named = " and ".join(splits)
+    if known is None:
+        reason = f"the model does not list the items it knows; {len(items):,} are in {named}"
+        return _agreement(ITEMS_AGREE, SKIPPED, reason)
+    lost, added = sorted(set(items) - known), sorted(known - set(items))
+    if not lost and not added:
+        reason = f"the model knows all {len(items):,} items of {named}"
+        return _agreement(ITEMS_AGREE, PASSED, reason, len(items))
+    parts = [
+        f"{len(ids):,} {what}, such as {', '.join(map(quote, ids[:3]))}"
+        for ids, what in ((lost, "are missing"), (added, "are not in the data"))
+        if ids
+    ]
+    reason = (
+        f"{len(items):,} items in {named}, {len(known):,} known to the model: {'; '.join(parts)}. "
+        "Transform's vocabulary must hold every item that is read"
+    )
+    return _agreement(ITEMS_AGREE, FAILED, reason)
+
+
+def _known(table: RankTable) -> str:
+    return " and ".join(f"{table.counted('known', steps).sum():,}" for steps in STEPS)
+
+
+def finite_check(not_finite: int, prefixes: int) -> MetricCheck:
+    """Refuses a model that recommends with scores that are not numbers."""
+    reason = f"all scores of recommended items are finite ({prefixes:,} prefixes)"
+    if not_finite:
+        share = f"{not_finite:,} of {prefixes:,} prefixes"
+        reason = f"scores of recommended items are NaN or infinite for {share}"
+    return MetricCheck("finite scores", outcome(not not_finite), reason, MODEL, n=prefixes)

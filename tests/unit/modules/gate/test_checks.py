@@ -1,0 +1,95 @@
+"""The checks of metrics, by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modules.evaluation.intervals import MetricEstimate
+from modules.gate.check import FAILED, PASSED, SKIPPED
+from modules.gate.checks import (
+    MODEL,
+    SLICE_CHANGE,
+    VALUE,
+    MetricCheck,
+    baseline_check,
+    change_check,
+    is_blessed,
+    limit_check,
+    reasons,
+)
+from tests.rank_tables import RECALL
+
+
+def figure(value: float, low: float, high: float) -> MetricEstimate:
+    return MetricEstimate(value, None if math.isnan(value) else (low, high), 100)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict_", "words"),
+    [
+        (figure(0.1, 0.02, 0.2), "passed", "beats stan by +0.1000 [+0.0200, +0.2000], above 0.01"),
+        (figure(0.1, 0.01, 0.2), "failed", "does not beat stan beyond noise"),
+        (figure(-0.1, -0.2, -0.02), "failed", "is worse than stan"),
+        (figure(0.0, 0.0, 0.0), "failed", "is worse than stan"),
+        (figure(math.nan, 0, 0), "failed", "nothing to measure"),
+    ],
+)
+def test_beating_a_baseline(found: MetricEstimate, verdict_: str, words: str) -> None:
+    check = baseline_check(found, RECALL, "stan", margin=0.01)
+    assert check.verdict == verdict_
+    assert words in check.reason
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict_", "words"),
+    [
+        (figure(0.0, 0.0, 0.0), "passed", "+0.0000 [+0.0000, +0.0000] is not below the limit"),
+        (figure(-0.005, -0.008, -0.002), "passed", "is not below the limit -0.01"),
+        (figure(-0.02, -0.05, 0.01), "passed", "but noise can explain it"),
+        (figure(-0.02, -0.03, -0.001), "failed", "is below the limit -0.01, beyond noise"),
+        (figure(math.nan, 0, 0), "failed", "nothing to measure"),
+    ],
+)
+def test_falling_behind_the_last_blessed_model(
+    found: MetricEstimate, verdict_: str, words: str
+) -> None:
+    check = change_check(found, RECALL, threshold=-0.01)
+    assert check.verdict == verdict_
+    assert words in check.reason
+
+
+def test_a_slice_without_steps_is_skipped_and_blocks_nobody() -> None:
+    check = change_check(figure(math.nan, 0, 0), RECALL, -0.01, SLICE_CHANGE)
+    assert (check.verdict, check.passed) == ("skipped", True)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "passed"),
+    [
+        (0.5, 0.5, None, True),
+        (0.49, 0.5, None, False),
+        (2.0, None, 2.0, True),
+        (2.1, None, 2.0, False),
+        (math.nan, 0.5, None, False),
+        (math.nan, None, 2.0, False),
+    ],
+)
+def test_limits(value: float, low: float | None, high: float | None, passed: bool) -> None:
+    assert limit_check("x", value, low, high, 10, "words").passed == passed
+
+
+def test_a_verdict_needs_checks_and_no_failure() -> None:
+    good = MetricCheck("a", PASSED, "a is fine", VALUE)
+    skipped = MetricCheck("b", SKIPPED, "b is lost", MODEL)
+    bad = MetricCheck("c", FAILED, "c is bad", VALUE)
+    slices = [MetricCheck(f"d/{i}", PASSED, "same", SLICE_CHANGE) for i in range(3)]
+    assert not is_blessed([])
+    assert is_blessed([good, skipped])
+    assert reasons([good, skipped, bad, *slices]) == ["c is bad"]
+    assert reasons([good, skipped, *slices]) == [
+        "a is fine",
+        "b is lost",
+        "none of 3 slices falls behind the last blessed model",
+    ]
