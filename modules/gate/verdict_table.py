@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from modules.gate.check import SKIPPED
 from modules.gate.checks import BASELINE, CHANGE, SLICE_CHANGE
+from modules.messages.text_table import aligned
 
 HEAD = (
     "metric",
@@ -29,7 +30,8 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
     Args:
       verdict: content of `verdict.json`.
     """
-    lines = table([HEAD, *(_row(row) for row in verdict["rows"] if not is_quiet(row))])
+    rows = [HEAD, *(_row(row) for row in verdict["rows"] if not is_quiet(row))]
+    lines = aligned(rows, _LEFT)
     slices = sum(is_quiet(row) for row in verdict["rows"])
     if slices:
         lines.append(f"{slices} slices against the last blessed model: passed")
@@ -49,18 +51,6 @@ def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
 def is_quiet(row: Mapping[str, Any]) -> bool:
     """Tells which checks nobody needs to see: slices that did not get worse."""
     return bool(row["kind"] == SLICE_CHANGE and row["passed"])
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines columns up: words to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in _LEFT else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:

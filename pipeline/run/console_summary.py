@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from modules.evaluation.metrics import HEADLINE_METRICS, STEPS, VIEWS
+from modules.messages.text_table import aligned
 
 _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 
@@ -43,23 +44,6 @@ def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def format_table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Returns lines with columns lined up, numbers to the right.
-
-    Args:
-      rows: cells of each line.
-      left: columns that are lined up to the left.
-    """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
 def _data(summary: Mapping[str, Any]) -> str:
     by_split = summary["rows"]["by_split"]
     if not by_split:
@@ -81,7 +65,7 @@ def _data(summary: Mapping[str, Any]) -> str:
                 _count(summary["items"][split]),
             )
         )
-    lines = [format_table(rows)]
+    lines = aligned(rows)
     reasons = {name: count for name, count in summary["rows"]["rejected"].items() if count}
     if reasons:
         lines.append(
@@ -118,7 +102,7 @@ def _metrics(summary: Mapping[str, Any]) -> str:
             values = [metrics.get(f"{name}/{column}") for column in _COLUMNS]
             cells = ["-" if value is None else f"{value:.4f}" for value in values]
             rows.append((f"  {name}", *cells, _count(metrics.get(f"{name}/n"))))
-    return format_table(rows)
+    return "\n".join(aligned(rows))
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.evaluation.metrics import headline_names
 from modules.evaluation.rank_table import CANDIDATE
-from pipeline.run.console_summary import format_table
+from modules.messages.text_table import aligned
 from pipeline.run.gate_results import read_verdict
 from pipeline.run.mlmd import RunRecord, read_runs
 
@@ -26,7 +26,7 @@ def format_history(metadata: Path) -> str:
     """
     header = ("Run", "ran", "cached", "blessed", *_METRICS, "pushed")
     rows = [_row(run) for run in read_runs(metadata)]
-    return format_table([header, *reversed(rows)], left=(0, len(header) - 1))
+    return "\n".join(aligned([header, *reversed(rows)], (0, len(header) - 1)))
 
 
 def _row(run: RunRecord) -> tuple[str, ...]:
