@@ -24,7 +24,7 @@ from modules.config.gate import GateOptions
 from modules.evaluation import metrics
 from modules.evaluation.rank_table import from_parquet
 from modules.evaluation.ranks import UNRANKED
-from modules.gate.verdict import STEPS_AGREE
+from modules.gate.agreement_checks import STEPS_AGREE
 
 ITEMS = 60
 DAY = 86_400_000
@@ -446,7 +446,7 @@ def test_ranks_that_disagree_with_the_evaluator(world, good) -> None:
     outcome = world.judge(good, off_by=2e-6)
     assert not outcome.blessed
     assert outcome.reasons.startswith(
-        "the ranks disagree with the Evaluator's figures in 1 metrics: known/last/mrr@20 is"
+        "the ranks disagree with the Evaluator's metrics in 1 metrics: known/last/mrr@20 is"
     )
 
 
@@ -454,7 +454,7 @@ def test_baseline_ranks_of_other_steps(world, good) -> None:
     outcome = world.judge(good, baselines=world.baselines["eval"])
     assert not outcome.blessed
     assert "do not hold the same steps, such as session " in outcome.reasons
-    assert "popularity was not judged, the baselines are: none" in outcome.reasons
+    assert "popularity was not evaluated, the baselines are: none" in outcome.reasons
 
 
 def test_model_and_baselines_count_the_same_known_steps(world, good) -> None:
