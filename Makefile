@@ -63,9 +63,12 @@ types: python  ## Check types.
 docs-options: python  ## Bring the tables of docs/configuration.md up to date.
 	@$(IN_DEV) python -m pipeline.option_tables
 
-docs: python  ## Build the documentation site in output/site.
+notebooks: python  ## Execute the notebooks, for the documentation site.
+	@$(IN_DOCS) sh notebooks/execute.sh
+
+docs: notebooks  ## Build the documentation site in output/site.
 	@$(IN_DOCS) mkdocs build --quiet --strict
-	@echo "Site: output/site/index.html"
+	@echo "Site: output/site/index.html, or with search: python3 -m http.server -d output/site"
 
 env: python  ## Set up the development environment, and print its path.
 	@$(PYTHON) environment.py setup --extra dev --extra kubeflow

@@ -52,7 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for pattern in (*PAGES, *ASSETS):
         for path in sorted(PROJECT.glob(pattern)):
             files.append(_file(config, str(path.relative_to(PROJECT)), path))
-    for path in sorted(NOTEBOOKS.rglob("*.[mp][dn]*")):
+    for path in sorted([*NOTEBOOKS.glob("*.md"), *NOTEBOOKS.glob("*_files/*")]):
         files.append(_file(config, f"notebooks/{path.relative_to(NOTEBOOKS)}", path))
     for package, modules in _packages().items():
         text = "\n\n".join(
@@ -64,7 +64,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Points links to notebooks at their pages."""
-    return re.sub(r"(\]\([./]*notebooks/\w+)\.py\b", r"\1.md", markdown)
+    return re.sub(r"(\]\((?:[./]*notebooks/)?\w+)\.py(?=[)#])", r"\1.md", markdown)
 
 
 def _file(config: MkDocsConfig, uri: str, path: Path) -> File:

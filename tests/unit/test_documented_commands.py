@@ -40,7 +40,7 @@ TYPED = {
 # Not run, but read up to where the work begins, by tests below and by
 # test_documented_calls.py::test_scripts_read_the_documented_options: how one begins -> why not run.
 READ = {
-    "make run": "a whole run; `.ci/run` makes one, tests/e2e calls the command",
+    "make run": "a whole run; `.ci/fresh-clone.sh` makes one, tests/e2e calls the command",
     "session-retrieval run": "the same",
     "SET=": "the same: values of `make run`",
     "make ": "tests, checks of style and set-ups, which CI makes",

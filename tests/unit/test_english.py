@@ -34,7 +34,7 @@ DIALECT = {
     r"\bpart is worth\b": "ablation",
 }
 TEXTS = (
-    *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md"),
+    *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md", "notebooks/*.py"),
     *("Makefile", "mkdocs.yml", "pipeline/presets/*.yaml"),
 )
 # Messages, docstrings and comments of these are still to be read: add their patterns to `TEXTS`.

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Executes the notebooks in order (the later ones reuse the runs of the earlier ones), and writes them
+# as pages of the site into output/notebooks.
+set -eu
+
+cd "$(dirname "$0")/.."
+mkdir -p output/notebooks
+export PYTHONWARNINGS=ignore
+for notebook in data training serving; do
+  jupytext --quiet --to ipynb --execute --output "output/notebooks/$notebook.ipynb" \
+    "notebooks/$notebook.py"
+done
+jupyter-nbconvert --log-level ERROR --coalesce-streams --to markdown output/notebooks/*.ipynb
