@@ -9,32 +9,17 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tfx import types
 from tfx.types import artifact_utils
 
 from modules.array_types import IntArray
 from modules.data.vocabulary import Vocabulary
-from modules.sessions.examples import read_batches
+from modules.sessions.examples import SessionBatch, read_batches
 
 # Enough for plots and rates, and read within seconds.
 MOST_SESSIONS = 50_000
 EXAMPLES = 20
 _EXAMPLE_LENGTHS = range(3, 11)
-
-
-class Sessions(NamedTuple):
-    """Some sessions: ids, raw items session after session, and where each session begins.
-
-    Attributes:
-      session_ids: bytes `[sessions]`.
-      items: bytes `[events]`.
-      offsets: int64 `[sessions + 1]`.
-    """
-
-    session_ids: npt.NDArray[np.object_]
-    items: npt.NDArray[np.object_]
-    offsets: IntArray
 
 
 class ExampleSession(NamedTuple):
@@ -74,20 +59,15 @@ def read_facts(examples: types.Artifact, vocabulary: Vocabulary) -> dict[str, Sp
     """Reads the first sessions of every split."""
     known = set(vocabulary.item_ids.tolist())
     catalogue = set(vocabulary.item_ids[: vocabulary.catalogue_size].tolist())
+    splits = artifact_utils.decode_split_names(examples.split_names)
+    folders = {split: artifact_utils.get_split_uri([examples], split) for split in splits}
     return {
-        split: split_facts(
-            first_sessions(_sessions(examples, split), MOST_SESSIONS), known, catalogue
-        )
-        for split in artifact_utils.decode_split_names(examples.split_names)
+        split: split_facts(first_sessions(read_batches(folder), MOST_SESSIONS), known, catalogue)
+        for split, folder in folders.items()
     }
 
 
-def _sessions(examples: types.Artifact, split: str) -> Iterator[Sessions]:
-    for batch in read_batches(artifact_utils.get_split_uri([examples], split)):
-        yield Sessions(batch.session_ids, batch.items, batch.offsets)
-
-
-def first_sessions(batches: Iterable[Sessions], most: int) -> Iterator[Sessions]:
+def first_sessions(batches: Iterable[SessionBatch], most: int) -> Iterator[SessionBatch]:
     """Yields batches until they hold `most` sessions or a few more."""
     found = 0
     for batch in batches:
@@ -98,7 +78,7 @@ def first_sessions(batches: Iterable[Sessions], most: int) -> Iterator[Sessions]
 
 
 def split_facts(
-    batches: Iterable[Sessions], known: set[bytes], catalogue: set[bytes]
+    batches: Iterable[SessionBatch], known: set[bytes], catalogue: set[bytes]
 ) -> SplitFacts:
     """Reads the sessions of a split once.
 
@@ -131,7 +111,7 @@ def split_facts(
     )
 
 
-def _candidates(batch: Sessions, first: int) -> Iterator[tuple[int, int, ExampleSession]]:
+def _candidates(batch: SessionBatch, first: int) -> Iterator[tuple[int, int, ExampleSession]]:
     """Yields the sessions that are short enough to read, with a hash and a number to sort by."""
     for row in np.flatnonzero(np.isin(np.diff(batch.offsets), list(_EXAMPLE_LENGTHS))):
         items = batch.items[batch.offsets[row] : batch.offsets[row + 1]].tolist()

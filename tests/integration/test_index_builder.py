@@ -18,6 +18,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.index_builder.node import IndexBuilder
 from modules.config.index import IndexOptions
+from modules.sessions.examples import ExampleEncoder
 from pipeline.cli.main import main
 from serving.model_store import load
 from serving.predict_api import predict
@@ -153,9 +154,7 @@ def test_answers_are_the_exact_models_for_odd_sessions_too(
 
 
 def _example(items: list[bytes]) -> bytes:
-    ids = tf.train.Feature(bytes_list=tf.train.BytesList(value=items))
-    features = tf.train.Features(feature={"item_ids": ids})
-    return tf.train.Example(features=features).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, items, [])
 
 
 def test_session_items_are_scored_as_by_the_exact_model(built: Built, saved_model, sample) -> None:

@@ -18,6 +18,7 @@ from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.evaluation import metrics
+from modules.sessions.examples import ExampleEncoder
 from pipeline.sample.generate import generate_sessions
 
 PRESET = yaml.safe_load(
@@ -56,9 +57,7 @@ def found(data, fn_args, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 def _example(session: list[str]) -> bytes:
-    ids = tf.train.BytesList(value=[item.encode() for item in session])
-    feature = {"item_ids": tf.train.Feature(bytes_list=ids)}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])
 
 
 @pytest.mark.parametrize("baseline", [Popularity, SequentialRules])

@@ -10,7 +10,6 @@ import glob
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
+from modules.sessions.examples import ExampleEncoder
 from modules.sessions.sessions import is_sampled
 
 PRESET = yaml.safe_load(
@@ -263,6 +263,4 @@ def _rows(context: tf.Tensor, width: int) -> list[bytes]:
 
 
 def _example(session: list[str]) -> bytes:
-    ids = tf.train.BytesList(value=[item.encode() for item in session])
-    feature: dict[str, Any] = {"item_ids": tf.train.Feature(bytes_list=ids)}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])

@@ -23,6 +23,7 @@ from modules import trainer
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation.selection_metric import selection_score
 from modules.serving.score_adjustments import SessionAdjustments
+from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, training_run
 from modules.training.selection_record import read_selection
 
@@ -41,9 +42,7 @@ def run(fn_args) -> Callable[..., Any]:
 
 
 def _example(session: list[str]) -> bytes:
-    ids = tf.train.BytesList(value=[item.encode() for item in session])
-    feature = {"item_ids": tf.train.Feature(bytes_list=ids)}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])
 
 
 def _epochs(output: str) -> list[str]:

@@ -33,6 +33,7 @@ from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
 from modules.serving.exact_index import with_offer
 from modules.serving.score_adjustments import SessionAdjustments
+from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, score_adjustment_search
 from modules.training.score_adjustment_search import AdjustmentGrid
 from modules.training.training_run import TrainingRun
@@ -348,9 +349,7 @@ def test_the_models_own_metrics(size: int) -> None:
 
 
 def _example(session: Sequence[str]) -> bytes:
-    values = tf.train.BytesList(value=[item.encode() for item in session])
-    feature = {"item_ids": tf.train.Feature(bytes_list=values)}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])
 
 
 @pytest.fixture

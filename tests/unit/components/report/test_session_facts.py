@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.report.session_facts import EXAMPLES, Sessions, first_sessions, split_facts
+from components.report.session_facts import EXAMPLES, first_sessions, split_facts
+from modules.sessions.examples import SessionBatch
 
 
-def _sessions(*sessions: Sequence[bytes], first: int = 0) -> Sessions:
-    lengths = [len(session) for session in sessions]
-    return Sessions(
-        np.array([b"s%d" % (first + place) for place in range(len(sessions))], object),
-        np.array([item for session in sessions for item in session], object),
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-    )
+def _sessions(*sessions: Sequence[bytes], first: int = 0) -> SessionBatch:
+    names = np.array([b"s%d" % (first + place) for place in range(len(sessions))], object)
+    items = np.array([item for session in sessions for item in session], object)
+    offsets = np.cumsum([0, *map(len, sessions)])
+    times = np.zeros(len(items), np.int64)
+    return SessionBatch(names, names, times[: len(names)], items, times, offsets)
 
 
 def test_facts_of_a_split_by_hand() -> None:

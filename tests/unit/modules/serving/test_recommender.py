@@ -14,6 +14,7 @@ from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
 from modules.serving.score_adjustments import SessionAdjustments
+from modules.sessions.examples import ExampleEncoder
 
 ITEMS = 130
 WINDOW = 4
@@ -66,9 +67,7 @@ def _recommend(signatures: dict, *sessions: list[str]) -> list[list[bytes]]:
 
 
 def _example(session: list[str]) -> bytes:
-    values = tf.train.BytesList(value=[item.encode() for item in session])
-    feature = {"item_ids": tf.train.Feature(bytes_list=values)}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])
 
 
 def test_the_catalogue_is_smaller_than_the_known_items(signatures: dict) -> None:

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.report.sections import vocabulary
-from components.report.session_facts import Sessions, SplitFacts, split_facts
+from components.report.session_facts import SplitFacts, split_facts
 from modules.data.vocabulary import Vocabulary
+from modules.sessions.examples import SessionBatch
 
 
 def _facts(*sessions: Sequence[bytes]) -> SplitFacts:
     items = np.array([item for session in sessions for item in session], object)
-    offsets = np.concatenate([[0], np.cumsum([len(session) for session in sessions])])
+    offsets = np.cumsum([0, *map(len, sessions)])
+    times = np.zeros(len(items), np.int64)
     names = np.array([b"s%d" % place for place in range(len(sessions))], object)
-    batch = Sessions(names, items, offsets.astype(np.int64))
+    batch = SessionBatch(names, names, times[: len(names)], items, times, offsets)
     return split_facts([batch] if sessions else [], {b"a", b"b", b"c"}, {b"a", b"b"})
 
 
