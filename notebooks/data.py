@@ -186,6 +186,6 @@ print(f"{len(anomalies.anomaly_info)} anomalies")
 
 # %%
 report = json.loads((newest("DataGate", "report") / "report.json").read_text())
-pd.DataFrame(report["checks"])[
-    ["split", "option", "value", "limit", "verdict"]
-].style.hide().format(precision=3, na_rep="")
+pd.DataFrame(report["checks"])[["split", "name", "value", "limit", "verdict"]].style.hide().format(
+    precision=3, na_rep=""
+)
