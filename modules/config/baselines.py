@@ -26,63 +26,37 @@ class BaselineOptions(Section):
         BASELINE_NAMES, "the baselines that are fitted and evaluated", choices=BASELINE_NAMES
     )
     rules_window: int = option(
-        10,
-        "sequential rules: largest distance of two events that make a rule",
-        limits=(1, 20),
-        unit="events",
+        10, "sequential rules: largest distance within a rule", limits=(1, 20), unit="events"
     )
     rules_repeats: bool = option(
         True, "sequential rules: whether the current item itself may be recommended"
     )
     v_sknn_neighbors: int = option(
-        500,
-        "V-SkNN: how many of the most similar training sessions are used",
-        limits=(1, 10**9),
-        unit="sessions",
+        500, "V-SkNN: training sessions used, by similarity", limits=(1, 10**9), unit="sessions"
     )
     v_sknn_recent: int = option(
-        2_500,
-        "V-SkNN: they are chosen among so many of the newest that share an item",
-        limits=(1, 10**9),
-        unit="sessions",
+        2_500, "V-SkNN: newest sessions to select them from", limits=(1, 10**9), unit="sessions"
     )
     v_sknn_idf_weight: float = option(
-        5.0, "V-SkNN: how much rare items are preferred; 0 switches that off", limits=(0.0, 1e6)
+        5.0, "V-SkNN: weight of rare items (IDF); 0 switches it off", limits=(0.0, 1e6)
     )
     stan_neighbors: int = option(
-        500,
-        "STAN: how many of the most similar training sessions are used",
-        limits=(1, 10**9),
-        unit="sessions",
+        500, "STAN: training sessions used, by similarity", limits=(1, 10**9), unit="sessions"
     )
     stan_recent: int = option(
-        1_000,
-        "STAN: they are chosen among so many of the newest that share an item",
-        limits=(1, 10**9),
-        unit="sessions",
+        1_000, "STAN: newest sessions to select them from", limits=(1, 10**9), unit="sessions"
     )
     stan_prefix_decay: float = option(
-        1.81,
-        "STAN: lambda 1: how fast earlier events of the session lose weight",
-        limits=(0.01, 1e9),
-        unit="events",
+        1.81, "STAN, lambda 1: decay over the session's events", limits=(0.01, 1e9), unit="events"
     )
     stan_decay_days: float = option(
-        100.0,
-        "STAN: lambda 2: how fast training sessions lose weight",
-        limits=(0.01, 1e9),
-        unit="days",
+        100.0, "STAN, lambda 2: decay over the sessions' age", limits=(0.01, 1e9), unit="days"
     )
     stan_position_decay: float = option(
-        0.4525,
-        "STAN: lambda 3: how fast items far from a shared one lose weight",
-        limits=(0.01, 1e9),
-        unit="events",
+        0.4525, "STAN, lambda 3: decay from a shared item on", limits=(0.01, 1e9), unit="events"
     )
     stan_current_item_factor: float = option(
-        1.0,
-        "STAN: what the current item's score is multiplied by; a little above 0 demotes it",
-        limits=(0.0, 1.0),
+        1.0, "STAN: factor of the current item's score; near 0 demotes it", limits=(0.0, 1.0)
     )
 
     def problems(self) -> list[str]:

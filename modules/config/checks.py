@@ -11,32 +11,24 @@ from modules.config.fields import Section, option
 class CheckOptions(Section):
     """What the data gate stops a run for, before anything is trained.
 
-    Comparisons are with the data that last passed the gate in the same metadata store; they are
-    skipped while there is none. None switches a limit off. What may be a leak or a wrong clock is
-    warned of, with counts, whatever its limit.
+    Data are compared with those that last passed the gate in the same metadata store, if any. None
+    switches a limit off. A possible leak or wrong clock gives a warning, whatever its limit.
     """
 
     stop_severities: tuple[str, ...] = option(
-        ("ERROR",),
-        "severities of ExampleValidator's anomalies that stop the run",
-        choices=("ERROR", "WARNING"),
+        ("ERROR",), "severities of anomalies that stop the run", choices=("ERROR", "WARNING")
     )
     min_sessions: int = option(
-        1, "sessions that each split needs", limits=(0, 10**12), unit="sessions"
+        1, "minimum number of sessions in a split", limits=(0, 10**12), unit="sessions"
     )
     max_item_drift: float | None = option(
-        None,
-        "largest change of any item's share of the train events (L-infinity distance)",
-        limits=(0.0, 1.0),
+        None, "largest change of an item's share of train (L-infinity distance)", limits=(0.0, 1.0)
     )
     max_item_divergence: float | None = option(
-        None, "largest Jensen-Shannon divergence of the items' shares in train", limits=(0.0, 1.0)
+        None, "largest Jensen-Shannon divergence of the items' shares of train", limits=(0.0, 1.0)
     )
     max_session_count_change: float | None = option(
-        None,
-        "largest relative change of the number of train sessions; 0.5 accepts half to one and a "
-        "half times as many",
-        limits=(0.0, 10**6),
+        None, "largest relative change of the number of train sessions", limits=(0.0, 10**6)
     )
     max_session_length_change: float | None = option(
         None, "largest relative change of the mean length of train sessions", limits=(0.0, 10**6)
@@ -48,30 +40,27 @@ class CheckOptions(Section):
         limits=(0.0, 1.0),
     )
     max_shared_sessions: float | None = option(
-        None,
-        "largest share of a later input split's sessions whose id occurs in an earlier one too",
-        limits=(0.0, 1.0),
+        None, "largest share of sessions whose id an earlier input split has too", limits=(0.0, 1.0)
     )
     max_time_overlap: float | None = option(
         None,
-        "largest share of a later split's sessions that start before the last session of an "
-        "earlier one; from 1 % on it is warned of",
+        "largest share of sessions that start before an earlier split ends; warns above 1 %",
         limits=(0.0, 1.0),
     )
     max_time_gap: float | None = option(
         10.0,
-        "longest time between the end of train and the start of eval or test, as a multiple of "
-        "the time that train spans (at least one day, at most 365 days); above 1 it is warned of",
+        "longest gap between train and eval or test, as a multiple of the time that train spans "
+        "(1 to 365 days); warns above 1",
         limits=(0.0, 10**6),
     )
     max_implausible_times: float | None = option(
         None,
-        "largest share of a split's sessions that start before 1990 or later than tomorrow",
+        "largest share of sessions that start before 1990 or after tomorrow",
         limits=(0.0, 1.0),
     )
     max_tied_sessions: float | None = option(
         None,
-        "largest share of a split that is cut from train beyond its fraction, since its sessions "
-        "start in the same millisecond; from 10 % on it is warned of",
+        "largest share of a cut split beyond its fraction, of sessions that start in one "
+        "millisecond; warns above 10 %",
         limits=(0.0, 1.0),
     )

@@ -13,22 +13,14 @@ DEFAULT_TEST_FRACTION = 0.15
 class DataOptions(Section):
     """Files of the splits; a path or a pattern each, also with `{SPAN}` and `{VERSION}`."""
 
-    train: str | None = option(None, "events that the model learns from")
-    eval: str | None = option(
-        None, "events that its epochs and settings are chosen on; null cuts them from `train`"
-    )
-    test: str | None = option(
-        None, "events that it is evaluated on; null cuts them from the end of `train`"
-    )
-    folder: str | None = option(
-        None, "where relative names are looked for; null for the working directory"
-    )
-    generate: bool = option(
-        False, "missing files are the bundled sample's, which the runner makes in `folder`"
-    )
+    train: str | None = option(None, "events to train on")
+    eval: str | None = option(None, "events for model selection; null cuts them from `train`")
+    test: str | None = option(None, "events to evaluate on; null cuts them from `train`")
+    folder: str | None = option(None, "folder of relative names; null for the working directory")
+    generate: bool = option(False, "generate the bundled sample's files in `folder` if missing")
     test_days: float | None = option(
         None,
-        "length of a split test that is cut, in session start time",
+        "days of `train` that become split test",
         limits=(0, 40_000),
         excluding=(0,),
         unit="days",
@@ -36,8 +28,8 @@ class DataOptions(Section):
     test_fraction: float | None = option(
         None,
         "share of the sessions of `train`, the last by start time, that become split test; "
-        f"{DEFAULT_TEST_FRACTION} where neither this nor `test_days` nor `test` is set and split "
-        "test is evaluated",
+        f"{DEFAULT_TEST_FRACTION} if test is evaluated and none of `test`, `test_days` and this is "
+        "set",
         limits=(0, 1),
         excluding=(0, 1),
     )
@@ -60,18 +52,13 @@ class DataOptions(Section):
 
 @dataclasses.dataclass(frozen=True)
 class TailOptions:
-    """How much of the end of train becomes split test; nothing where both are None.
-
-    Attributes:
-      test_days: as in `DataOptions`.
-      test_fraction: likewise.
-    """
+    """How much of the end of train becomes split test, as in `DataOptions`; nothing by default."""
 
     test_days: float | None = None
     test_fraction: float | None = None
 
     def __bool__(self) -> bool:
-        """Tells whether anything is cut off."""
+        """Returns whether anything is cut off."""
         return self.test_days is not None or self.test_fraction is not None
 
     def problems(self) -> list[str]:

@@ -15,19 +15,13 @@ class FeatureOptions(Section):
         20, "latest items of a prefix that the query tower sees", limits=(1, 10_000), unit="items"
     )
     min_item_count: int = option(
-        1,
-        "how often an item must occur in the training data to enter the catalogue",
-        limits=(1, 10**9),
-        unit="events",
+        1, "fewest training events of an item in the catalogue", limits=(1, 10**9), unit="events"
     )
     max_catalogue: int | None = option(
-        None,
-        "largest catalogue, of the most frequent items; null for all",
-        limits=(1, 10**8),
-        unit="items",
+        None, "most frequent items in the catalogue; null for all", limits=(1, 10**8), unit="items"
     )
     targets: str = option(
         "all",
-        "`all` trains on every next item of a session, `last` on the last item only",
+        "train on `all` next items of a session, or on the `last` one",
         choices=("all", "last"),
     )

@@ -1,9 +1,8 @@
 """Declaration of options, each in one place: default, limits or choices, unit and one sentence.
 
 A section of the configuration is a frozen dataclass of `option`s, in a file of its own, so that an
-edit of it runs only the nodes again that use the section. Messages, the tables of
-`docs/configuration.md` and Kubeflow's runtime parameters are made of the declarations. Neither
-TensorFlow nor Beam here.
+edit reruns only the nodes that use the section. Messages, the tables of `docs/configuration.md` and
+Kubeflow's runtime parameters derive from the declarations. Neither TensorFlow nor Beam here.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ Options = TypeVar("Options")
 
 @dataclasses.dataclass(frozen=True)
 class Declaration:
-    """What a section says of an option beside its default.
+    """What a section declares about an option besides its default.
 
     Attributes:
-      sentence: what it means, in Markdown.
-      unit: of a number, in words.
-      limits: least and largest number that can be used.
-      excluding: those limits that cannot be used themselves.
-      choices: texts that can be used; of a list, those its entries are of.
+      sentence: meaning of the option, in Markdown.
+      unit: unit of a number, in words.
+      limits: smallest and largest valid number.
+      excluding: limits that are not valid themselves.
+      choices: valid texts, or valid entries of a list.
       rising: whether it is a list of inclusive upper bounds that rise from 0 or more.
-      spellings: what other spellings of a text mean, by spelling.
-      was: its name in the version before, which still works, with a warning.
+      spellings: meaning of other spellings of a text, by spelling.
+      was: its name in the previous version, which still works, with a warning.
     """
 
     sentence: str = ""
@@ -49,12 +48,12 @@ class Declaration:
     was: str = ""
 
     def allows(self, number: float) -> bool:
-        """Tells whether a number is within the limits; NaN never is."""
+        """Returns whether a number is within the limits; NaN never is."""
         low, high = self.limits or (-math.inf, math.inf)
         return low <= number <= high and number not in self.excluding
 
     def limits_in_words(self) -> str:
-        """Says what a number that has limits must be.
+        """Describes the limits of a number.
 
         >>> Declaration(limits=(1, 10_000)).limits_in_words()
         'between 1 and 10000'
@@ -79,8 +78,8 @@ def option(default: Any, sentence: str, **declared: Any) -> Any:
     Code digests (`pipeline/code_fingerprint.py`) leave the sentence and the unit out.
 
     Args:
-      default: its value where a configuration says nothing; a mapping is copied.
-      sentence: what it means, in Markdown.
+      default: value unless a configuration sets it; a mapping is copied.
+      sentence: meaning of the option, in Markdown.
       **declared: further attributes of `Declaration`.
     """
     metadata = {_KEY: Declaration(sentence, **declared)}
@@ -90,28 +89,24 @@ def option(default: Any, sentence: str, **declared: Any) -> Any:
 
 
 def declaration(field: dataclasses.Field[Any]) -> Declaration:
-    """Returns what was declared of a dataclass's field; nothing of one that is no `option`."""
+    """Returns a field's declaration, an empty one if it is not an `option`."""
     found: Declaration = field.metadata.get(_KEY, Declaration())
     return found
 
 
 def former_names(section: type) -> dict[str, str]:
-    """Returns the present name of each option that had another one in the version before."""
+    """Returns the present name of each renamed option by its former one."""
     options = {field.name: declaration(field).was for field in dataclasses.fields(section)}
     return {was: name for name, was in options.items() if was}
 
 
 def declared(section: type, name: str) -> Declaration:
-    """Returns what a section says of the option `name`.
-
-    Raises:
-      KeyError: it has none of that name.
-    """
+    """Returns the declaration of a section's option; raises KeyError for an unknown one."""
     return declaration({field.name: field for field in dataclasses.fields(section)}[name])
 
 
 def is_optional(hint: Any) -> bool:
-    """Tells whether an annotation is `X | None`."""
+    """Returns whether an annotation is `X | None`."""
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
@@ -125,10 +120,7 @@ class Section:
     """A section of the configuration."""
 
     def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used.
-
-        A section with rules beyond its declarations adds theirs.
-        """
+        """Returns one message per invalid value; sections with further rules add their own."""
         hints = typing.get_type_hints(type(self))
         return [
             f"{field.name} must {wanted}, got {quote(value)}"
@@ -140,7 +132,7 @@ class Section:
 
 
 def _unusable(value: Any, hint: Any, rule: Declaration) -> Iterator[tuple[str, Any]]:
-    """Yields what a value must be, and the value or the entry that is something else."""
+    """Yields what a value must be, and the value or entry that is not."""
     if value is None and is_optional(hint):
         return
     kind = required(hint)
@@ -159,7 +151,7 @@ def _unusable(value: Any, hint: Any, rule: Declaration) -> Iterator[tuple[str, A
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Tells whether a value is of a numeric type; YAML's true and false are none."""
+    """Returns whether a value is a number of a type; YAML's true and false are not."""
     return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
 
 
@@ -168,10 +160,9 @@ def _rises(bounds: Sequence[int]) -> bool:
 
 
 def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Options:
-    """Builds an options class from the mapping that `dataclasses.asdict` made of it.
+    """Builds options from what `dataclasses.asdict` made of them, as TFX passes them to components.
 
-    TFX carries options to the components in this form; what the version before compiled for
-    Kubeflow has former names.
+    Former names are accepted: Kubeflow may run what the previous version compiled.
 
     Raises:
       TypeError: a key is not a field of the class.

@@ -20,36 +20,25 @@ class IndexOptions(Section):
         choices=(NONE, PQ),
     )
     dimensions_per_code: int = option(
-        2, "dimensions of an item's vector that share a code of 4 bits", limits=(1, 16)
+        2, "vector dimensions that share a 4-bit code", limits=(1, 16)
     )
     rerank_depth: int | None = option(
         None,
-        "items, the best by their codes, that are scored exactly; null for twice the square root "
-        "of the catalogue, at least 700",
+        "best items by code that are scored exactly; null for twice the square root of the "
+        "catalogue, at least 700",
         limits=(100, 10**6),  # as many as are recommended
         was="rescored",
         unit="items",
     )
     sessions: int = option(
-        500,
-        "sessions of the evaluation split that are sent to the exact and the approximate index",
-        limits=(1, 10**6),
-        unit="sessions",
+        500, "sessions that query both indexes", limits=(1, 10**6), unit="sessions"
     )
     min_recall: float = option(
-        0.98,
-        "least share of the exact index's 100 best items that it must find, on average",
-        limits=(0.0, 1.0),
+        0.98, "lowest share of the exact index's 100 best items that is found", limits=(0.0, 1.0)
     )
     max_p99_ms: float | None = option(
-        None,
-        "highest 99th percentile of the latency of `recommend` for one session; null for no limit",
-        limits=(1e-3, 1e6),
-        unit="ms",
+        None, "highest 99th percentile of latency; null for none", limits=(1e-3, 1e6), unit="ms"
     )
     max_p99_ratio: float | None = option(
-        1.0,
-        "the same as a multiple of the exact index's, both queried in turns in one process; null "
-        "for no limit",
-        limits=(1e-3, 1e6),
+        1.0, "the same as a multiple of the exact index's; null for none", limits=(1e-3, 1e6)
     )

@@ -41,12 +41,11 @@ def apply_override(
     """Puts one `section.key=value` into a YAML mapping; a further dot names a mapping's key.
 
     Args:
-      values: what the YAML file says; changed in place.
-      assignment: the override, its value as `typed_values.read_assigned` reads it.
+      values: content of the YAML file, changed in place. Its reader reports unknown keys.
+      assignment: the override; `parsing.read_assigned` reads its value.
       sections: dataclass of each section.
       scalars: type of each top-level value.
-      problems: gets a line if the override cannot be understood. Unknown keys stay in `values`,
-        whose reader reports them.
+      problems: gets a line if the override is not valid.
     """
     name, equals, text = assignment.partition("=")
     section, _, rest = name.partition(".")
@@ -57,9 +56,7 @@ def apply_override(
     try:
         value = read_assigned(text, _declared(hints, rest if section in sections else name))
     except ValueError as error:
-        problems.append(
-            f"{shorten(name)}: the value {quote(text)} is not readable as YAML: {error}"
-        )
+        problems.append(f"{shorten(name)}: the value {quote(text)} is not valid YAML: {error}")
         return
     if section not in sections:
         values[name] = value
@@ -75,10 +72,10 @@ def apply_override(
 
 
 class FormerNames:
-    """Options' names in the version before: they work, and are reported.
+    """Options' names in the previous version: they work, with a warning.
 
     Attributes:
-      found: those that a configuration has, `section.key`, by the present one.
+      found: those that a configuration uses, `section.key`, by the present name.
     """
 
     _SPACE = "tuner.space."  # whose keys are names of options
@@ -102,12 +99,12 @@ class FormerNames:
         return prefix + present
 
     def replace(self, values: dict[str, Any], problems: list[str], prefix: str = "") -> None:
-        """Gives all options of a YAML mapping their present names.
+        """Gives all options of a YAML mapping their present names, in place.
 
         Args:
-          values: what the file says; changed in place.
+          values: content of the file, or of a section.
           problems: gets a line per option that is given by both names.
-          prefix: of the names, with a dot.
+          prefix: start of the options' names, with a dot.
         """
         for key, value in list(values.items()):
             name = f"{prefix}{key}"
@@ -133,13 +130,13 @@ class FormerNames:
         return result
 
     def warning(self) -> str:
-        """Names what was found, "" if nothing was."""
+        """Returns the warning about the names found, "" if there are none."""
         names = ", ".join(f"{was} is now {name}" for name, was in self.found.items())
-        return names and f"{names}: use the new names, the next version knows no others"
+        return names and f"{names}: use the new names, the next version does not know the former"
 
 
 def _declared(hints: Mapping[str, Any], name: str) -> Any:
-    """Returns the annotation of an option, or of a mapping's entries; None for what is unknown."""
+    """Returns the annotation of an option or of a mapping's entries, None if it is unknown."""
     key, _, entry = name.partition(".")
     hint = hints.get(key)
     if not entry:
@@ -153,7 +150,7 @@ def _is_mapping(hint: Any) -> bool:
 
 
 def _set_field(target: dict[str, Any], name: str, value: Any, section: type) -> bool:
-    """Sets a field, or one entry of a field that is a mapping; False if it is none."""
+    """Sets a field or an entry of a field that is a mapping; returns False if it is not one."""
     key, _, entry = name.partition(".")
     if not entry:
         target[key] = value

@@ -1,4 +1,4 @@
-"""Reading of YAML into typed dataclasses; every problem is collected, none raised."""
+"""Reads YAML into typed dataclasses; every problem is collected, none raised."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from modules.config.fields import declaration, is_optional, required
+from modules.config.fields import declared, is_optional, required
 from modules.config.yaml_text import Plain, parse_yaml, quoted_text, unwrap
 from modules.messages.quoting import quote, shorten
 
@@ -40,22 +40,17 @@ def _convert_exact(value: Any, expected: type | tuple[type, ...], words: str) ->
 
 
 def _convert_text(value: Any) -> str:
-    """Takes the source text: what YAML makes of it is not what a text option is about."""
+    """Takes the source text, whatever YAML makes of it."""
     if isinstance(value, Plain) and not value.text:
         raise ValueError("a string (in quotes if it is empty or begins with #)")
     text: str = _convert_exact(value.text if isinstance(value, Plain) else value, str, "a string")
     return text
 
 
-def _is_none(value: Any, inner: Any) -> bool:
-    """Tells whether a value stands for none: of a text, only the word null does."""
-    if inner is str and isinstance(value, Plain):
-        return value.text == NULL
-    return unwrap(value) is None
-
-
 def _convert_optional(value: Any, inner: Any) -> Any:
-    if _is_none(value, inner):
+    # Of texts, only the word null means none.
+    is_text = inner is str and isinstance(value, Plain)
+    if value.text == NULL if is_text else unwrap(value) is None:
         return None
     try:
         return convert(value, inner)
@@ -75,18 +70,17 @@ def _convert_mapping(value: Any, inner: Any) -> dict[str, Any]:
         items = _convert_exact(value, dict, "a mapping").items()
         return {_convert_exact(k, str, "a string as key"): convert(v, inner) for k, v in items}
     except ValueError as error:
-        raise ValueError(
-            f"a mapping, each {error}" if isinstance(value, dict) else error
-        ) from error
+        each = "a mapping, each " if isinstance(value, dict) else ""
+        raise ValueError(f"{each}{error}") from error
 
 
 def read_assigned(text: str, hint: Any) -> Any:
     """Returns the value that a command line assigns to an option, for `convert`.
 
     Args:
-      text: as typed, without the quotes that the shell takes.
-      hint: the option's annotation. One for text takes the text as it is, but for quotes that are
-        still around it, which YAML's rules take off; all others are read as YAML.
+      text: what was typed, without the quotes that the shell removes.
+      hint: annotation of the option. A string is taken as it is, except for quotes still around it,
+        which are read as YAML's; all else is read as YAML.
 
     Raises:
       ValueError: the text is not valid YAML.
@@ -95,7 +89,7 @@ def read_assigned(text: str, hint: Any) -> Any:
         value = parse_yaml(text)
         if value is not None:
             return value
-        # Of `#5` YAML sees a comment and nothing else, but a command line has no comments.
+        # YAML reads `#5` as a comment, but a command line has no comments.
         return text if text.strip() else Plain("", None)
     if is_optional(hint) and text == NULL:
         return None
@@ -136,28 +130,19 @@ def convert(value: Any, hint: Any) -> Any:
 
 
 def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
-    """Returns the line that reports a key nobody reads, with the nearest of the known ones."""
+    """Returns the message about an unknown key, with the nearest of the known ones."""
     names = sorted(known)
     same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.7) or same_leaf
     section = name.rpartition(".")[0]
     siblings = [other for other in names if other.rpartition(".")[0] == section] or names
-    way_out = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
-    return f"{shorten(name)} is not a known key, got {quote(value)}: {way_out}"
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
+    return f"{shorten(name)} is not a known key, got {quote(value)}: {hint}"
 
 
-def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:
-    return {field.name: field for field in dataclasses.fields(options_class)}
-
-
-def field_names(options_class: type) -> list[str]:
+def field_names(options_class: Any) -> list[str]:
     """Returns the names of a dataclass's fields."""
-    return list(_fields(options_class))
-
-
-def _spelled(value: Any, field: dataclasses.Field[Any]) -> Any:
-    """Returns what a value means that may be given by another spelling."""
-    return declaration(field).spellings.get(value, value) if isinstance(value, str) else value
+    return [field.name for field in dataclasses.fields(options_class)]
 
 
 def build(
@@ -170,29 +155,30 @@ def build(
     """Builds a dataclass from a YAML mapping and adds what is wrong to `problems`.
 
     Args:
-      options_class: a dataclass; its method `problems()`, if any, judges the values.
+      options_class: a dataclass; its method `problems()`, if any, checks the values.
       values: the section's part of the YAML.
       section: its name, for messages.
       problems: gets one line per problem.
-      known: dotted names of all sections' keys, of which the nearest is suggested.
+      known: dotted names of all sections' keys, the nearest of which is suggested.
 
     Returns:
-      The options. A field that cannot be read keeps its default, so that the others are checked.
+      The options, with the default of each field that is not valid.
     """
     if unwrap(values) is None:
         values = {}
     if not isinstance(values, dict):
         problems.append(f"{section} must be a mapping of keys to values, got {quote(values)}")
         values = {}
-    hints = typing.get_type_hints(options_class)
-    fields = _fields(options_class)
+    hints, names = typing.get_type_hints(options_class), field_names(options_class)
     usable = {}
     for key, value in values.items():
-        if key not in fields:
+        if key not in names:
             problems.append(unknown_key(f"{section}.{key}", value, known))
             continue
         try:
-            usable[key] = _spelled(convert(value, hints[key]), fields[key])
+            found = convert(value, hints[key])
+            spellings = declared(options_class, key).spellings
+            usable[key] = spellings.get(found, found) if isinstance(found, str) else found
         except ValueError as error:
             problems.append(f"{section}.{key} must be {error}, got {quote(value)}")
     options = options_class(**usable)
@@ -204,8 +190,7 @@ def build(
 def to_plain(options: Any) -> Any:
     """Returns a dataclass as nested dicts, lists and scalars that YAML and JSON can write."""
     if dataclasses.is_dataclass(options):
-        names = [field.name for field in dataclasses.fields(options)]
-        return {name: to_plain(getattr(options, name)) for name in names}
+        return {name: to_plain(getattr(options, name)) for name in field_names(options)}
     if isinstance(options, Mapping):
         return {key: to_plain(value) for key, value in options.items()}
     if isinstance(options, (tuple, list)):

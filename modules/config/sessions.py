@@ -1,4 +1,4 @@
-"""Options of the sessions that are made of click logs."""
+"""Options of reading click logs and building sessions."""
 
 from __future__ import annotations
 
@@ -21,50 +21,43 @@ class SessionOptions(Section):
     time_column: str = option("Time", "header name of the event time")
     delimiter: str | None = option(
         None,
-        "one character, a tab also as `\\t` or `tab`; null takes a comma for `.csv` (and `.csv.gz` "
-        "and the like), else a tab",
+        "one character, a tab also as `\\t` or `tab`; null for a comma in `.csv` files, packed "
+        "or not, else a tab",
         spellings={r"\t": "\t", "tab": "\t"},
     )
     quoting: str = option(
         "auto",
-        "`csv`: fields may stand in quotes; `none`: quotes are letters; `auto`: `none` where tabs "
-        "separate the fields (unless the header's names stand in quotes), else `csv`, and an id in "
-        "quotes is a bad row where it would be `none`",
+        "`csv`: quotes may enclose fields; `none`: quotes are ordinary characters; `auto`: `none` "
+        "if the delimiter is a tab and no name in the header is quoted (a quoted id is then a bad "
+        "row), else `csv`",
         choices=QUOTING,
     )
     time_unit: str = option(
         "auto",
-        "of event times; `iso8601` is UTC where there is no zone; `auto` decides value by value: "
-        "a number below 1e11 means seconds, below 1e14 milliseconds, below 1e17 microseconds, else "
+        "unit of event times; ISO 8601 without a zone is UTC; `auto` decides value by value: "
+        "numbers below 1e11 are seconds, below 1e14 milliseconds, below 1e17 microseconds, else "
         "nanoseconds; all else is ISO 8601",
         choices=TIME_UNITS,
     )
-    drop_immediate_repeats: bool = option(False, "of equal items in a row keep the first event")
+    drop_immediate_repeats: bool = option(False, "keep only the first of equal items in a row")
     min_session_length: int = option(
-        2,
-        "length that a session needs, counted after dropping repeats",
-        limits=(1, math.inf),
-        unit="events",
+        2, "length of the shortest session, without repeats", limits=(1, math.inf), unit="events"
     )
     max_session_length: int | None = option(
-        None, "events kept of a longer session, the latest, in split train; null for all"
+        None, "latest events kept of a session in split train; null for all"
     )
     sample_fraction: float = option(
-        1.0,
-        "share of train sessions kept, chosen by a hash of the session id",
-        limits=(0, 1),
-        excluding=(0,),
+        1.0, "share of train sessions kept, by a hash of their id", limits=(0, 1), excluding=(0,)
     )
     eval_fraction: float = option(
         0.15,
-        "share of train sessions, the last by start time, that become split eval where the input "
-        "has none",
+        "share of train sessions, the last by start time, that become split eval if none is given",
         limits=(0, 1),
         excluding=(0, 1),
     )
     eval_hours: float | None = option(
         None,
-        "length of split eval in session start time; wins over eval_fraction",
+        "hours of train that become split eval; takes precedence over eval_fraction",
         limits=(0, 1_000_000),
         excluding=(0,),
         unit="hours",

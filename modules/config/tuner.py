@@ -1,4 +1,4 @@
-"""Options of the search for options of model and trainer."""
+"""Options of the hyperparameter search."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from modules.config.trainer import TrainerOptions
 
 @dataclasses.dataclass(frozen=True)
 class TunerOptions(Section):
-    """Which options of model and trainer are searched before the model is trained."""
+    """Which options of model and trainer are searched before training."""
 
-    enabled: bool = option(False, "add the node Tuner, whose best values Trainer takes")
-    search: str = option(
-        "random", "`random`, or `bayesian` (Gaussian process)", choices=("random", "bayesian")
-    )
-    num_trials: int = option(
-        20, "fits of the search", limits=(1, 10_000), was="trials", unit="trials"
-    )
+    enabled: bool = option(False, "add the node Tuner; Trainer uses its best values")
+    search: str = option("random", "search algorithm", choices=("random", "bayesian"))
+    num_trials: int = option(20, "training runs of the search", limits=(1, 10_000), was="trials")
     space: Mapping[str, tuple[Any, ...]] = option(
         {
             "model.ensemble_size": (1, 2, 4),
@@ -35,7 +31,7 @@ class TunerOptions(Section):
             "trainer.weight_averaging": (0.97, 0.98, 0.99),
             "trainer.num_negatives": (512, 1024, 2048),
         },
-        "option, as `model.gru_units` or `trainer.learning_rate`, to its choices",
+        "option, such as `trainer.learning_rate` -> values to try",
     )
 
     def problems(self) -> list[str]:
@@ -50,9 +46,9 @@ class TunerOptions(Section):
         section, _, field = name.partition(".")
         sections: dict[str, Any] = {"model": ModelOptions(), "trainer": TrainerOptions()}
         if not hasattr(sections.get(section), field):
-            return [f"space.{name} is no option of model or trainer"]
+            return [f"space.{name} is not an option of model or trainer"]
         if not choices:
-            return [f"space.{name} needs at least one choice"]
+            return [f"space.{name} needs at least one value"]
         return [
             f"space.{name}: {problem}"
             for choice in choices

@@ -1,7 +1,7 @@
-"""Reading and writing of YAML so that text stays text: a scalar's source outlives its parsing.
+"""Reads and writes YAML so that text stays text.
 
-YAML decides by itself what an unquoted scalar is, and a column named `on` becomes true. Here such a
-scalar is kept with its source text, and the declared type of the option that it is for decides.
+YAML itself decides what an unquoted scalar is, and reads a column named `on` as true. Here such a
+scalar keeps its source text, and the declared type of its option decides.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FLOAT = (
 )
 _WORDS = ("yes", "no", "true", "false", "on", "off")
 _BOOL = "|".join(form for word in _WORDS for form in (word, word.title(), word.upper()))
-# A configuration is a page of text. Aliases of aliases could stand for more than any memory holds.
+# A configuration is a page of text. Aliases of aliases could expand beyond any memory.
 _MAX_CHARACTERS, _MAX_DEPTH, _MAX_VALUES = 1_000_000, 20, 100_000
 _LINE_ENDS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _RESOLVERS = (
@@ -39,34 +39,29 @@ _RESOLVERS = (
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """An unquoted scalar that YAML reads as something other than text.
-
-    Attributes:
-      text: as it stands in the source; "" where a value is missing.
-      value: what YAML makes of it.
-    """
+    """An unquoted scalar that YAML reads as `value`; its source `text` is "" if it is missing."""
 
     text: str
     value: bool | int | float | None
 
     def __repr__(self) -> str:
-        """Shows the value, as messages need it."""
+        """Returns the value as messages show it."""
         return repr(self.value) if self.text else "nothing"
 
 
 class _Loader(yaml.SafeLoader):
-    """Keeps the text of unquoted scalars; keys are text, and given once."""
+    """Keeps the text of unquoted scalars; keys are unique texts."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own way)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Returns a node's value, wrapped where its source says more."""
+        """Returns a node's value, with its source if it is not text."""
         value = super().construct_object(node, deep)
         is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
         return Plain(node.value, value) if is_plain and not isinstance(value, str) else value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuses a key that is given twice, which plain YAML loaders let win silently."""
+        """Refuses a repeated key, of which plain YAML loaders silently take the last."""
         values: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
             key = key_node.value
@@ -82,15 +77,15 @@ class _Loader(yaml.SafeLoader):
         text = self.construct_scalar(node).replace("_", "").lower()
         try:
             return int(text, _BASES.get(text.lstrip("-+")[:2], 10))
-        except ValueError as error:  # Python converts some thousand digits at most.
-            raise _error(f"{quote(node.value)} is not a number that can be read", node) from error
+        except ValueError as error:  # Python converts a few thousand digits at most.
+            raise _error(f"{quote(node.value)} is too long a number", node) from error
 
 
 class Dumper(yaml.SafeDumper):
-    """Quotes every text that some parser, of YAML 1.1 or 1.2, would read as something else."""
+    """Quotes every text that a parser of YAML 1.1 or 1.2 would read as something else."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Writes a text; only double quotes keep the line ends that Unicode added to ASCII's."""
+        """Writes a text; only double quotes keep Unicode's own line ends."""
         style = '"' if _LINE_ENDS.search(text) else None
         return self.represent_scalar(_TAG + "str", text, style)
 
@@ -110,11 +105,10 @@ _Loader.add_constructor(_TAG + "int", _Loader.construct_yaml_int)
 
 
 def parse_yaml(text: str) -> Any:
-    """Parses YAML text; unquoted scalars that are not text are `Plain`, duplicate keys are errors.
+    """Parses YAML text; unquoted scalars that are not text become `Plain`.
 
     Raises:
-      ValueError: the text is not valid YAML, has tags, or is too large; the message has line and
-        column.
+      ValueError: the text is not valid YAML, repeats a key, has tags, or is too large.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(f"{len(text):,} characters are too many: at most {_MAX_CHARACTERS:,}")
@@ -131,7 +125,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    """Refuses what options cannot hold, before anything is built of it."""
+    """Refuses tags and deep nesting before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if tag := getattr(event, "tag", None):
@@ -139,15 +133,15 @@ def _check_events(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise _error(f"values are nested more than {_MAX_DEPTH} times", event)
+            raise _error(f"values are nested more than {_MAX_DEPTH} levels deep", event)
 
 
 def _count(node: yaml.Node | None, counted: dict[int, int]) -> int:
-    """Counts the values that a node stands for, with all that its aliases repeat.
+    """Counts the values of a node, aliases expanded.
 
     Args:
-      node: to count; None for an empty text.
-      counted: what was found for each node already; 0 while that is counted.
+      node: root of the values; None for an empty text.
+      counted: counts of the nodes seen so far, by id; 0 while one is being counted.
     """
     if not isinstance(node, yaml.CollectionNode):
         return 1
@@ -163,7 +157,7 @@ def _count(node: yaml.Node | None, counted: dict[int, int]) -> int:
 
 
 def quoted_text(text: str) -> str | None:
-    """Returns the content of a text that is one quoted YAML scalar, None for any other."""
+    """Returns the content of a single quoted YAML scalar, None for any other text."""
     if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
         return None
     try:
@@ -176,7 +170,7 @@ def quoted_text(text: str) -> str | None:
 
 
 def unwrap(value: Any) -> Any:
-    """Returns a parsed value as YAML reads it, for what has no declared type."""
+    """Returns a parsed value as YAML reads it, for options without a declared type."""
     if isinstance(value, Plain):
         return value.value
     if isinstance(value, dict):
@@ -185,6 +179,6 @@ def unwrap(value: Any) -> Any:
 
 
 def format_yaml(values: Any) -> str:
-    """Writes plain values so that `parse_yaml` reads the same ones back."""
-    # No line is folded: PyYAML loses blanks at some folds.
+    """Writes plain values so that `parse_yaml` reads them back unchanged."""
+    # Lines are not folded: PyYAML loses blanks at some folds.
     return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=2**31))

@@ -43,8 +43,6 @@ STILL_TO_BE_READ = (
     *("kubeflow/*.py", "bootstrap/*.py", "benchmarks/*.py", "*.py"),
 )
 GLOSSARY = re.compile(r"^## Language$.*", re.DOTALL | re.MULTILINE)
-# Rows that are made of the options' sentences, which are code (`modules/config`, not read yet).
-OPTION_ROWS = re.compile(r"^\| `\w+\.\w+` \|.*$", re.MULTILINE)
 
 
 def prose(file: Path) -> str:
@@ -53,7 +51,6 @@ def prose(file: Path) -> str:
     if file.name == "CONTRIBUTING.md":
         text = GLOSSARY.sub("", text)
     if file.suffix == ".md":
-        text = OPTION_ROWS.sub("", text) if file.name == "configuration.md" else text
         text = re.sub(
             r"^```.*?^```$",
             lambda block: "\n" * block[0].count("\n"),

@@ -203,7 +203,7 @@ def test_a_problem_names_key_value_and_way_out(folder: Path, override: str, prob
 
 def test_a_value_that_is_no_yaml(folder: Path) -> None:
     (found,) = _problems("trainer.max_epochs=[1")
-    assert found.startswith("trainer.max_epochs: the value '[1' is not readable as YAML: line 1")
+    assert found.startswith("trainer.max_epochs: the value '[1' is not valid YAML: line 1")
 
 
 @pytest.mark.parametrize(
