@@ -1,4 +1,4 @@
-"""Compressed files, read block by block and to their very end, or not at all."""
+"""Compressed files, read block by block to their very end, or refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 _CHUNK_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 20
@@ -18,27 +18,12 @@ class BrokenFileError(Exception):
     """A compressed file cannot be unpacked to its end; the message says why."""
 
     def of(self, path: str | os.PathLike[str]) -> str:
-        """Returns the message with the file's name, as users see it."""
-        return f"{path} is broken, it cannot be unpacked to its end: {self}"
-
-
-class _Decompressor(Protocol):
-    """Python's objects that unpack one member of a file; more may follow."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    @property
-    def needs_input(self) -> bool: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+        """Returns the message with the file's name."""
+        return f"{path} is damaged, it cannot be unpacked to its end: {self}"
 
 
 class _GzipDecompressor:
-    """zlib's object, used as those of bz2 and xz are."""
+    """zlib's object with the interface of bz2's and lzma's."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
@@ -59,7 +44,9 @@ class _GzipDecompressor:
         return self._member.decompress(self._member.unconsumed_tail + data, max_length)
 
 
-_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+# Unpacks one member of a file; more may follow.
+_Decompressor = _GzipDecompressor | bz2.BZ2Decompressor | lzma.LZMADecompressor
+_DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
     "gzip": _GzipDecompressor,
     "bz2": bz2.BZ2Decompressor,
     "xz": lzma.LZMADecompressor,
@@ -67,14 +54,10 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 
 
 def open_unpacked(raw: IO[bytes], codec: str) -> IO[bytes]:
-    """Returns the text of a compressed file, to be read from its beginning.
+    """Returns the text of a compressed file; `codec` is from `modules.files.formats.codec_of`.
 
-    Python's own file objects stop silently where bz2 and xz are followed by what is neither,
-    be it a damaged second member: half a file would look like a whole one.
-
-    Args:
-      raw: the compressed file.
-      codec: from `modules.files.formats.codec_of`.
+    Python's own file objects stop silently where bz2 or xz data are followed by something else,
+    even a damaged second member: half a file would look like a whole one.
     """
     blocks = _unpacked_zstd(raw) if codec == "zstd" else _unpacked(raw, _DECOMPRESSORS[codec])
     return io.BufferedReader(_Blocks(blocks), buffer_size=_CHUNK_BYTES)
@@ -86,7 +69,7 @@ def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[byt
     while data := raw.read(_CHUNK_BYTES):
         while data:
             if member is None:
-                data = data.lstrip(b"\0")  # what fills a file up to the blocks of tapes and disks
+                data = data.lstrip(b"\0")  # padding to the blocks of tapes and disks
                 if not data:
                     break
                 member = make()
@@ -104,14 +87,14 @@ def _unpacked(raw: IO[bytes], make: Callable[[], _Decompressor]) -> Iterator[byt
 
 
 def _blocks_of(member: _Decompressor, data: bytes) -> Iterator[bytes]:
-    """Yields what a part of a file unpacks to, in blocks: of equal lines it may be gigabytes."""
+    """Yields the unpacked data in blocks: equal lines may unpack to gigabytes."""
     yield member.decompress(data, _BLOCK_BYTES)
     while not (member.eof or member.needs_input):
         yield member.decompress(b"", _BLOCK_BYTES)
 
 
 def _unpacked_zstd(raw: IO[bytes]) -> Iterator[bytes]:
-    import pyarrow as pa  # takes a while, and few files need it
+    import pyarrow as pa  # slow to import, and few files need it
 
     stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     while True:
@@ -119,7 +102,7 @@ def _unpacked_zstd(raw: IO[bytes]) -> Iterator[bytes]:
             block = stream.read(_CHUNK_BYTES)
         except OSError as error:
             if type(error) is not OSError or error.errno is not None:
-                raise  # of the file system
+                raise  # from the file system
             raise BrokenFileError(str(error)) from error
         if not block:
             return
@@ -130,8 +113,7 @@ class _Blocks(io.RawIOBase):
     """Blocks of bytes as a file."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
+        self._blocks, self._rest = blocks, memoryview(b"")
 
     def readable(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Digests of files: taken when a folder has been written, compared before it is read again."""
+"""Digests of files, taken when a folder is written and compared before it is read."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-# Larger files are known by their length and a sample of their blocks: a digest of all of a model of
-# a million items, or of a day's Examples, would be read again before every run.
+# Larger files are identified by length and a sample of blocks: reading all of a model of a million
+# items, or of a day's Examples, before every run would take long.
 WHOLE_BYTES = 64 << 20
 _BLOCK_BYTES = 1 << 20
 
 
 class FileDigest(NamedTuple):
-    """What a file is known by.
+    """Length of a file and SHA-256 of its content.
 
-    Attributes:
-      bytes: its length.
-      sha256: of its content, or of 64 blocks of 1 MiB, spread evenly, the first and the last among
-        them, where it is longer than `WHOLE_BYTES`.
+    Files longer than `WHOLE_BYTES` are hashed at 64 evenly spread blocks of 1 MiB, including the
+    first and the last.
     """
 
     bytes: int
@@ -29,7 +27,7 @@ class FileDigest(NamedTuple):
 
 
 def file_digest(path: str) -> FileDigest:
-    """Returns what a file is known by, on any file system that TensorFlow knows."""
+    """Returns the digest of a file on any file system that TensorFlow supports."""
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(path, "rb") as file:
         length = int(file.size())
@@ -48,7 +46,7 @@ def _block_starts(length: int) -> Iterator[int]:
 
 
 def file_names(folder: str) -> list[str]:
-    """Returns the names of all files below a folder, relative to it, but for hidden ones."""
+    """Returns the relative paths of all files below a folder except hidden ones."""
     return sorted(
         os.path.relpath(os.path.join(parent, name), folder)
         for parent, _, names in tf.io.gfile.walk(folder)
@@ -58,20 +56,17 @@ def file_names(folder: str) -> list[str]:
 
 
 def folder_digests(folder: str) -> dict[str, FileDigest]:
-    """Returns what all files below a folder are known by, by name."""
+    """Returns the digests of all files below a folder, by name."""
     return {name: file_digest(os.path.join(folder, name)) for name in file_names(folder)}
 
 
 def damage(folder: str, written: Mapping[str, FileDigest], by_content: bool = True) -> str | None:
-    """Says how a folder differs from what was written into it, None where it does not.
+    """Returns which file of a folder is missing or has changed, and how; None if none is.
 
     Args:
-      folder: to look at; files that were added to it do not count.
-      written: what its files were known by.
-      by_content: compare contents too, not lengths alone.
-
-    Returns:
-      The first file that is missing or has changed, and in what, as words.
+      folder: folder to check; files added to it are ignored.
+      written: digests of its files when they were written.
+      by_content: whether to compare contents too, not only lengths.
     """
     for name, known in sorted(written.items()):
         path = os.path.join(folder, name)
@@ -81,21 +76,17 @@ def damage(folder: str, written: Mapping[str, FileDigest], by_content: bool = Tr
         if length != known.bytes:
             return f"{name} has {length:,} bytes instead of {known.bytes:,}"
         if by_content and file_digest(path) != known:
-            return f"{name} has other content than was written"
+            return f"{name} has changed since it was written"
     return None
 
 
 def as_json(digests: Mapping[str, FileDigest]) -> dict[str, Any]:
-    """Returns digests as JSON can hold them."""
+    """Returns digests as JSON values."""
     return {name: known._asdict() for name, known in digests.items()}
 
 
 def from_json(values: Any) -> dict[str, FileDigest]:
-    """Returns the digests that `as_json` made plain.
-
-    Raises:
-      ValueError: the values are not of that form.
-    """
+    """Returns the digests that `as_json` converted; raises ValueError for anything else."""
     try:
         return {name: FileDigest(int(of["bytes"]), of["sha256"]) for name, of in values.items()}
     except (AttributeError, KeyError, TypeError) as error:

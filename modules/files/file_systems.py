@@ -1,4 +1,4 @@
-"""Who knows the files of a path: this machine, or TensorFlow where it is a URI."""
+"""File systems: this machine's, and TensorFlow's for URIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ThisMachine:
     errors: tuple[type[Exception], ...] = (OSError,)
 
     def exists(self, path: str) -> bool:
-        """Returns whether there is anything."""
+        """Returns whether a path exists, be it a broken link."""
         return os.path.lexists(path)
 
     def is_folder(self, path: str) -> bool:
@@ -42,14 +42,14 @@ class ThisMachine:
         return os.listdir(folder or os.curdir)
 
     def identity(self, path: str) -> str:
-        """Returns what is the same for all names of a file or folder."""
+        """Returns an id that all names of a file or folder share."""
         found = os.stat(path)
-        # Some network file systems number no files.
+        # Some network file systems have no inode numbers.
         return f"{found.st_dev} {found.st_ino}" if found.st_ino else os.path.realpath(path)
 
 
 class Elsewhere:
-    """Files at URIs, as TensorFlow knows them."""
+    """Files at URIs, accessed by TensorFlow."""
 
     def __init__(self) -> None:
         """Loads TensorFlow."""
@@ -60,7 +60,7 @@ class Elsewhere:
         self.errors: tuple[type[Exception], ...] = (OSError, tf.errors.OpError)
 
     def exists(self, path: str) -> bool:
-        """Returns whether there is anything."""
+        """Returns whether a path exists."""
         return bool(self._files.exists(path))
 
     def is_folder(self, path: str) -> bool:
@@ -80,7 +80,7 @@ class Elsewhere:
         return [name for name in names if name]  # an object store may list the folder itself
 
     def identity(self, path: str) -> str:
-        """Returns what is the same for all names of a file or folder."""
+        """Returns an id that all names of a file or folder share."""
         return path
 
 
@@ -88,14 +88,14 @@ Place = ThisMachine | Elsewhere
 
 
 def place_of(pattern: str, readable: Callable[[], tuple[str, ...]] | None = None) -> Place:
-    """Returns who knows the files of a pattern.
+    """Returns the file system of a pattern or path.
 
     Args:
-      pattern: also a path.
-      readable: returns the schemes of URIs that can be read; by default, those of a log.
+      pattern: path or pattern, of this machine or at a URI.
+      readable: function that returns the schemes to accept; by default those that logs can have.
 
     Raises:
-      FilePatternError: nobody does.
+      FilePatternError: files of its scheme cannot be opened.
     """
     uri = URI.match(pattern)
     if not uri:
@@ -104,15 +104,15 @@ def place_of(pattern: str, readable: Callable[[], tuple[str, ...]] | None = None
     if uri["scheme"] not in known:
         raise FilePatternError(
             f"{pattern}: {uri['scheme']}:// cannot be opened here, but "
-            f"{', '.join(f'{scheme}://' for scheme in known)} and paths of this machine: keep the "
-            "files there, or mount what holds them as a folder"
+            f"{', '.join(f'{scheme}://' for scheme in known)} and local paths can: copy the files, "
+            "or mount their storage as a folder"
         )
     return Elsewhere()
 
 
 @functools.cache
 def tensorflow_schemes() -> tuple[str, ...]:
-    """Returns the schemes of URIs that TensorFlow opens, as it does those of models."""
+    """Returns the URI schemes that TensorFlow opens, which models can have."""
     import tensorflow as tf
 
     return tuple(sorted({*tf.io.gfile.get_registered_schemes()} - {""}))
@@ -120,12 +120,12 @@ def tensorflow_schemes() -> tuple[str, ...]:
 
 @functools.cache
 def _readable_schemes() -> tuple[str, ...]:
-    """Returns the schemes of URIs that both TensorFlow and Beam open, as they do logs."""
+    """Returns the URI schemes that both TensorFlow and Beam open, which logs can have."""
     from apache_beam.io.filesystems import FileSystems
 
     found = []
     for scheme in tensorflow_schemes():
-        with contextlib.suppress(ValueError):  # of a scheme that Beam does not know
+        with contextlib.suppress(ValueError):  # a scheme unknown to Beam
             FileSystems.get_filesystem(f"{scheme}://")
             found.append(scheme)
     return tuple(found)

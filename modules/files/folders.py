@@ -1,4 +1,4 @@
-"""Folders of this machine that a command line names: where a run writes, where a model is."""
+"""Local folders named on a command line: output folders and folders of models."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ def output_folder(folder: str | Path) -> Path:
     """Returns the absolute path of a run's output folder.
 
     Raises:
-      FolderError: a run cannot work there.
+      FolderError: it is a URI, or has characters of patterns.
     """
     if is_uri(str(folder)):
         raise FolderError(
-            f"OUT must be a folder of this machine, got {folder}: it has the run's database and "
-            "logs. Name another one with OUT=folder; kubeflow/README.md tells how to run with "
-            "artifacts at gs://."
+            f"OUT must be a local folder, got {folder}: it holds the run's database and logs. Name "
+            "another one with OUT=folder; kubeflow/README.md explains runs with artifacts at gs://."
         )
     path = Path(absolute(str(folder), Path.cwd()))
     if not is_plain(str(path)):
         raise FolderError(
             f"OUT must have none of * ? [ \\ in its path, got {path}: TFX, Beam and TensorFlow "
-            "take the paths of artifacts for patterns. Name another one with OUT=folder (the "
-            "default is output/ in the checkout)."
+            "take such paths for patterns. Name another one with OUT=folder (the default is "
+            "output/ in the checkout)."
         )
     return path
 
 
 def local_folder(text: str) -> Path:
-    """Reads an option of a command that looks into a folder of this machine, or at a file of it.
+    """Returns the absolute path of a local folder or file given on the command line.
 
     Raises:
-      FolderError: it is a URI, or cannot be looked up.
+      FolderError: it is a URI, or cannot be accessed.
     """
     if is_uri(text):
         raise FolderError(f"{text} is not on this machine: copy it here, and name the copy")
@@ -47,7 +46,7 @@ def local_folder(text: str) -> Path:
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        pass  # What is missing there, the command itself says.
+        pass  # The command itself reports what is missing.
     except OSError as error:
-        raise FolderError(f"{shorten(text)} cannot be looked up: {error.strerror}") from error
+        raise FolderError(f"{shorten(text)} cannot be accessed: {error.strerror}") from error
     return Path(path)

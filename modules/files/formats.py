@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says: what is no text is named."""
+"""Recognizes files that are not UTF-8 text by their first bytes, whatever their name."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class _Kind(NamedTuple):
     how_to_fix: str
 
 
-# Compression that is unpacked while a file is read.
+# Compression that is supported.
 _CODECS = (
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\0", "xz"),
     (b"\x5d\0\0", "xz"),  # .lzma
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-# The first bytes in full: enough to tell them among others.
+# Magic numbers long enough to be recognized inside a text.
 _PACKED_PART = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd")
 _KINDS = (
     (b"\xff\xfe\0\0", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
@@ -57,7 +57,7 @@ _KINDS = (
         _Kind("Git LFS's pointer to a file", "fetch the file with: git lfs pull"),
     ),
 )
-# Could begin a text as well: believed where a byte follows that no text holds.
+# Could also begin a text: accepted only if a byte follows that no text holds.
 _BINARY_KINDS = (
     (b"PAR1", _Kind("a Parquet file", _TABLE)),
     (b"ORC", _Kind("an ORC file", _TABLE)),
@@ -65,37 +65,34 @@ _BINARY_KINDS = (
 
 
 def codec_of(sample: bytes) -> str:
-    """Returns the compression of a file that begins with `sample`, one we unpack; "" for none."""
+    """Returns the supported compression of a file that begins with `sample`, "" for none."""
     if sample.startswith(b"BZh") and sample[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
         return "bz2"
     return next((codec for magic, codec in _CODECS if sample.startswith(magic)), "")
 
 
 def packed_part(text: bytes) -> tuple[int, str] | None:
-    """Returns where a text that is not UTF-8 throughout has a compressed part, and its codec.
+    """Returns offset and codec of a compressed part in a text that is not valid UTF-8.
 
-    .lzma is not looked for: text could have its few first bytes.
+    .lzma is not searched for: text could hold its short magic number.
     """
     found = _PACKED_PART.search(text)
     return (found.start(), codec_of(found[0])) if found else None
 
 
 def what_is_wrong(sample: bytes) -> str | None:
-    """Returns why a file that begins so is not UTF-8 text, and how to fix it; None if it is."""
+    """Returns why a file with these first bytes is not UTF-8 text, and how to fix it; or None."""
     kind = _kind_of(sample)
     return f"is {kind.name}: {kind.how_to_fix}" if kind else None
 
 
 def holds_nul(content: bytes) -> str:
-    """Returns that a text holds a byte 0, which no text does; "" if it holds none."""
+    """Returns where a content holds a zero byte, as no text does; "" if it does not."""
     return f"not text: byte {content.index(0)} is 0" if b"\0" in content else ""
 
 
 def is_binary(line: bytes) -> bool:
-    """Returns whether a line that is not UTF-8 is not text in another encoding either.
-
-    Control characters tell, but for those that separate fields.
-    """
+    """Returns whether a line is binary: has control characters that do not separate fields."""
     return any(byte < 32 and byte not in b"\t\v\f\r\x1c\x1d\x1e\x1f\x01" for byte in line)
 
 

@@ -1,4 +1,4 @@
-"""Copies of folders for what opens files of this machine alone."""
+"""Copies of remote folders, for libraries that only open local files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from modules.files.patterns import is_uri
 
 
 def local_copy(folder: str, scratch: str) -> str:
-    """Returns a folder of this machine with the same files.
-
-    Args:
-      folder: a path is returned as it is; what is at a URI is copied, with all below it.
-      scratch: folder of this machine that gets the copy, in a folder of its own.
-    """
+    """Returns a local folder with the same files: itself, or a copy in `scratch` for a URI."""
     if not is_uri(folder):
         return folder
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The SQLite file of ML Metadata: looked at before a run relies on it, so that damage is named."""
+"""The SQLite file of ML Metadata, checked before a run relies on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 _VERSION_TABLE = "MLMDEnv"
 _LOCK_SECONDS = 5.0  # how long another program may hold the file
 _FIX = (
-    "Put a copy of it back, name another folder with OUT=folder, or remove the file: the next run "
+    "Restore a copy of it, name another folder with OUT=folder, or remove the file: the next run "
     "then runs every node again, and pushed models stay."
 )
 
@@ -22,12 +22,12 @@ class MetadataFileError(ValueError):
     """The file cannot be used; the message says why, and how to fix it."""
 
     def __init__(self, file: Path, reason: str, fix: str = _FIX):
-        """Keeps what is wrong, and what a user can do."""
+        """Makes the message."""
         super().__init__(f"The run's metadata {file} cannot be used: {reason}. {fix}")
 
 
 def check_metadata_file(file: Path | str) -> None:
-    """Looks whether a run can use a file; one that is not there or empty yet is as good as any.
+    """Checks that a run can use a file, be it missing or empty.
 
     Raises:
       MetadataFileError: it is not a file, not a database, damaged, or of another version.
@@ -37,31 +37,25 @@ def check_metadata_file(file: Path | str) -> None:
         return
     record = _record_of(file)
     if record.is_file() and record.read_text("utf-8", errors="replace").strip() != _digest(file):
-        reason = (
-            f"it has other content than when the last run ended (if that is meant: rm {record})"
-        )
+        reason = f"it has changed since the last run ended (if that is intended: rm {record})"
         raise MetadataFileError(file, reason)
     _connect(file, can_write=False)
 
 
 def holds_runs(file: Path | str) -> bool:
-    """Tells whether there is a file with anything in it.
-
-    Raises:
-      MetadataFileError: it is not a file, not a database, damaged, or of something else.
-    """
+    """Returns whether a file exists and has tables; raises as `check_metadata_file`."""
     return Path(file).exists() and _has_tables(Path(file))
 
 
 @contextlib.contextmanager
 def digest_after_changes(file: Path | str, only_if_kept: bool = False) -> Iterator[None]:
-    """Keeps a digest of the file as it is after the context, within which it may change.
+    """Writes a digest of the file after the context, in which the file may change.
 
-    Whoever is killed within leaves no digest, and the file is taken as it is.
+    A process killed inside the context leaves no digest, and the file is trusted as it is.
 
     Args:
-      file: of the metadata.
-      only_if_kept: keep none where there is none, as while another run is at work.
+      file: metadata file.
+      only_if_kept: write no digest if there is none, as while another run is working.
     """
     file = Path(file)
     keeps = _record_of(file).exists() or not only_if_kept
@@ -86,32 +80,23 @@ def _digest(file: Path) -> str:
 
 
 def open_store(file: Path | str, can_write: bool = False) -> Any:
-    """Returns the MetadataStore of a file that runs have written.
-
-    Raises:
-      MetadataFileError: there is none, or it cannot be used.
-    """
+    """Returns the MetadataStore of a file; raises MetadataFileError if it cannot be used."""
     file = Path(file)
     if not file.exists():
-        raise MetadataFileError(file, "it is not there")
+        raise MetadataFileError(file, "it does not exist")
     if not _has_tables(file):
         raise MetadataFileError(file, "it is empty")
     return _connect(file, can_write)
 
 
 def _has_tables(file: Path) -> bool:
-    """Returns whether there is anything in a database.
-
-    Raises:
-      MetadataFileError: it is no database, damaged, or of something else.
-    """
     if not file.is_file():
         raise MetadataFileError(file, "it is a folder" if file.is_dir() else "it is not a file")
     if not os.access(file, os.R_OK | os.W_OK):
         fix = "Give the user who runs this both rights, or name another folder with OUT=folder."
         raise MetadataFileError(file, "this user may not read and write it", fix)
     try:
-        # Not read-only: what a killed run left half done is taken back by whoever opens it next.
+        # Not read-only: opening rolls back what a killed run left unfinished.
         with contextlib.closing(
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=_LOCK_SECONDS, uri=True)
         ) as db:
@@ -119,13 +104,13 @@ def _has_tables(file: Path) -> bool:
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error as error:
         if "locked" in str(error):
-            fix = "End that first."
+            fix = "Stop it first."
             raise MetadataFileError(file, "another program has locked it", fix) from error
-        raise MetadataFileError(file, f"SQLite says: {error}") from error
+        raise MetadataFileError(file, f"SQLite reports: {error}") from error
     if found != ["ok"]:
-        raise MetadataFileError(file, f"it is damaged; SQLite says: {found[0]}")
+        raise MetadataFileError(file, f"it is damaged; SQLite reports: {found[0]}")
     if tables and _VERSION_TABLE not in tables:
-        raise MetadataFileError(file, "it is the database of something else")
+        raise MetadataFileError(file, "it is the database of another program")
     return bool(tables)
 
 
@@ -140,4 +125,4 @@ def _connect(file: Path, can_write: bool) -> Any:
     try:
         return metadata_store.MetadataStore(connection)
     except RuntimeError as error:  # such as another version's tables
-        raise MetadataFileError(file, f"ML Metadata says: {error}".rstrip(".\n ")) from error
+        raise MetadataFileError(file, f"ML Metadata reports: {error}".rstrip(".\n ")) from error

@@ -1,7 +1,6 @@
-"""What the files of an exported model tell: whether it is whole, and whether two are the same.
+"""Files of an exported model beside its graph, and the versions of pushed models.
 
-A model carries a manifest of its own files wherever it is copied, so that whoever loads it, on
-whatever machine, can tell a damaged copy from a whole one.
+A model carries a manifest of its files wherever it is copied, so that a damaged copy is recognized.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ import tensorflow as tf
 from modules.files import file_digests
 
 # TensorFlow reserves `assets.extra` of a SavedModel for files that it does not read itself.
-# A SavedModel's asset with the ids of all items that it knows, the most frequent first, one a line.
+# Asset with the ids of all known items, the most frequent first, one per line.
 ITEM_LIST = "item_ids.txt"
 SAVED_MODEL = "saved_model.pb"
 RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
-# What the trainer answered to some sessions: `modules/serving/reference_predictions.py` writes it.
+# Written by `modules/serving/reference_predictions.py`.
 REFERENCE_PREDICTIONS = os.path.join("assets.extra", "trainer_answers.json")
 MANIFEST = os.path.join("assets.extra", "manifest.json")
 _FILES, _LEARNED_FROM = "files", "learned_from"
 _VERSION = re.compile(r"[0-9]{1,18}")
-_LAST_VERSION = 10**18 - 1  # of 18 digits, which servers can count; a later one has room below it
+_LAST_VERSION = 10**18 - 1  # 18 digits fit into the int64 of servers, with room above
 
 
 def folder_digest(folder: str) -> str:
@@ -44,10 +43,10 @@ def folder_digest(folder: str) -> str:
 
 
 def write_manifest(folder: str, learned_from: str) -> None:
-    """Writes what all files of a model are known by into its folder; must come last.
+    """Writes the digests of all files of a model into its folder; must come last.
 
     Args:
-      folder: of the model.
+      folder: folder of the model.
       learned_from: digest of the data, options and code that it was trained with; "" if unknown.
     """
     digests = file_digests.folder_digests(folder)
@@ -57,11 +56,10 @@ def write_manifest(folder: str, learned_from: str) -> None:
 
 
 def model_damage(folder: str) -> str | None:
-    """Says which file of a model's folder is not as it was exported, and in what.
+    """Returns which file of a model is missing or has changed since the export, and how.
 
     Returns:
-      None for a whole model, and for one without a manifest (exported before there was one) whose
-      graph is there.
+      None for an intact model, and for one with a graph but no manifest, as former versions export.
     """
     if not tf.io.gfile.exists(os.path.join(folder, SAVED_MODEL)):
         return f"{SAVED_MODEL} is missing"
@@ -74,22 +72,22 @@ def model_damage(folder: str) -> str | None:
 
 
 def learned_from(folder: str) -> str:
-    """Returns the digest of what a whole model was trained with, "" where it does not say."""
+    """Returns the digest of what an intact model was trained with, "" if it is unknown."""
     manifest = read_json(folder, MANIFEST)
     return str(manifest[_LEARNED_FROM]) if manifest else ""
 
 
 def is_same_training(folder: str, other: str) -> bool:
-    """Tells whether two whole models were trained with the same data, options and code.
+    """Returns whether two intact models were trained with the same data, options and code.
 
-    They may differ in the items on offer; and in their files, since TensorFlow draws ids for them.
+    Their recommendable items may differ, and their files, in which TensorFlow writes random ids.
     """
     digest = learned_from(folder)
     return bool(digest) and digest == learned_from(other)
 
 
 def version_numbers(folder: str) -> list[int]:
-    """Returns the numbers of the pushed versions below a folder, whole or not."""
+    """Returns the numbers of the pushed versions below a folder, intact or not."""
     if not tf.io.gfile.exists(folder):
         return []
     names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
@@ -97,26 +95,22 @@ def version_numbers(folder: str) -> list[int]:
 
 
 def newest_version(folder: str) -> str | None:
-    """Returns the folder of the highest version below a folder, None if there is none."""
+    """Returns the highest version below a folder, None if there is none."""
     numbers = version_numbers(folder)
     return os.path.join(folder, str(max(numbers))) if numbers else None
 
 
 def next_version(folder: str) -> str:
-    """Names a version by the time, as TFX does, but above all others whatever the clock says.
+    """Returns the folder of a new version, named by the time as in TFX, but above all others.
 
-    Servers answer with the highest version: a lower one would be pushed and never be served.
+    Servers load the highest version: a lower one would never be served.
     """
     numbers = version_numbers(folder)
     return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
 
 
 def known_items(folder: str) -> tuple[bytes, ...] | None:
-    """Returns the ids of all items that a model knows, the most frequent first.
-
-    Returns:
-      None if it does not list them.
-    """
+    """Returns the ids of all items of a model, the most frequent first; None if not listed."""
     path = os.path.join(folder, "assets", ITEM_LIST)
     if not tf.io.gfile.exists(path):
         return None
@@ -125,7 +119,7 @@ def known_items(folder: str) -> tuple[bytes, ...] | None:
 
 
 def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:
-    """Writes a file of a model's folder, which is made if need be."""
+    """Writes a JSON file into a model's folder, creating subfolders as needed."""
     path = os.path.join(folder, name)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
@@ -133,7 +127,7 @@ def write_json(folder: str, name: str, content: Mapping[str, Any]) -> None:
 
 
 def read_json(folder: str, name: str) -> Mapping[str, Any] | None:
-    """Returns the content of a file of a model's folder, None where there is none."""
+    """Returns the content of a JSON file of a model's folder, None if there is none."""
     path = os.path.join(folder, name)
     if not tf.io.gfile.exists(path):
         return None

@@ -1,6 +1,6 @@
-"""Which files a pattern names: one dialect for every pattern that a user gives, here and at URIs.
+"""File patterns: one syntax for every pattern that a user gives, local or at URIs.
 
-A name that exists is taken as it stands, whatever characters it has. Else `*`, `?` and `[...]`
+A name that exists is taken literally, whatever characters it has. Else `*`, `?` and `[...]`
 match within a name, `**` matches any number of folders, and TFX's placeholders `{SPAN}`,
 `{VERSION}`, `{YYYY}`, `{MM}`, `{DD}` match digits. As in a shell, a hidden name is matched only by
 a pattern that begins with a dot itself. Needs the standard library alone, and TensorFlow and Beam
@@ -27,65 +27,60 @@ from modules.files.file_systems import (
 from modules.messages.quoting import quote
 
 PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
-MOST_DIGITS = 19  # of the largest number that metadata can hold, 64 bits with a sign
+MOST_DIGITS = 19  # of the largest int64, which metadata can hold
 _WILDCARDS = "*?["
-_START = re.compile(rf"{URI.pattern}[^/]*/|/")  # what no name can match: a bucket, or the root
+_START = re.compile(rf"{URI.pattern}[^/]*/|/")  # a bucket or the root, which no pattern matches
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 _ANY_DEPTH = "**"
 
 
 class Match(NamedTuple):
-    """A file, and the text that each placeholder of the pattern stands for in its path."""
+    """A file, and the text that each placeholder of the pattern matched."""
 
     path: str
     values: dict[str, str]
 
 
 def is_uri(path: str) -> bool:
-    """Returns whether a path names a place by a scheme, such as `gs://`."""
+    """Returns whether a path has a scheme, such as `gs://`."""
     return bool(URI.match(path))
 
 
 def is_file(path: str) -> bool:
-    """Returns whether there is a file, on this machine or at a URI that TensorFlow opens.
+    """Returns whether a file exists, locally or at a URI that TensorFlow opens.
 
     Raises:
-      FilePatternError: the place cannot be read, or a link leads nowhere.
+      FilePatternError: the file system cannot be read, or a link is broken.
     """
     place = place_of(path, tensorflow_schemes)
     try:
         return place.is_file(path)
     except place.errors as error:
-        raise FilePatternError(f"{path} cannot be looked up: {error}") from error
+        raise FilePatternError(f"{path} cannot be accessed: {error}") from error
 
 
 def check_scheme(path: str) -> None:
-    """Looks whether files can be read and written where a path leads.
-
-    Raises:
-      FilePatternError: nothing here opens URIs of its scheme.
-    """
+    """Raises FilePatternError if URIs of a path's scheme cannot be opened."""
     place_of(path)
 
 
 def is_plain(path: str) -> bool:
-    """Returns whether TensorFlow and Beam take a path as it stands also where they want patterns.
+    """Returns whether a path, read as a pattern by TensorFlow, Beam or TFX, matches itself only.
 
-    They give no way to say that a path is none: of our own inputs we look the files up ourselves,
-    but TFX's nodes do not.
+    They cannot be told to take a path literally.
     """
     return not any(character in path for character in f"{_WILDCARDS}\\")
 
 
 def join(folder: str, name: str) -> str:
-    """Returns the path of a name in a folder; a URI and an absolute path stay as they are."""
+    """Returns the path of a name in a folder; URIs and absolute paths stay unchanged."""
     if not folder or is_uri(name) or os.path.isabs(name):
         return name
     return f"{folder.rstrip('/')}/{name}"
 
 
 def absolute(path: str, folder: str | os.PathLike[str]) -> str:
-    """Returns a path of this machine joined to a folder and normalised; a URI stays as it is."""
+    """Returns a local path joined to a folder and normalised; a URI stays unchanged."""
     if is_uri(path):
         return path
     if not os.path.lexists(os.path.join(folder, path)):
@@ -94,22 +89,22 @@ def absolute(path: str, folder: str | os.PathLike[str]) -> str:
 
 
 def find_files(pattern: str) -> list[str]:
-    """Returns the files that a pattern names, by name; a file with several names comes once.
+    """Returns the files that a pattern matches, sorted; a file with several names once.
 
     Raises:
-      FilePatternError: the place cannot be read, or a link among the files leads nowhere.
+      FilePatternError: the file system cannot be read, or a link among the files is broken.
     """
     return [match.path for match in find_matches(pattern)]
 
 
 def find_matches(pattern: str) -> list[Match]:
-    """Returns the files that a pattern names, with what its placeholders stand for.
+    """Returns the files that a pattern matches, with the values of its placeholders.
 
-    A file with several names comes once for each text of the placeholders: a link may give the file
-    of one day to the next.
+    A file with several names is returned once for each set of values: a link may use the file of
+    one day for the next.
 
     Raises:
-      FilePatternError: as `find_files`; or a placeholder occurs twice, or its width is none.
+      FilePatternError: as `find_files`; or a placeholder is repeated or has an invalid width.
     """
     _check_placeholders(pattern)
     place = place_of(pattern)
@@ -122,17 +117,17 @@ def find_matches(pattern: str) -> list[Match]:
                 other = found.setdefault(file, match)
                 found[file] = min(match, other, key=_rank) if other is not match else match
     except place.errors as error:
-        raise FilePatternError(f"{pattern} cannot be looked up: {error}") from error
+        raise FilePatternError(f"{pattern} cannot be accessed: {error}") from error
     return sorted(found.values(), key=lambda match: match.path)
 
 
 def identity(path: str) -> str:
-    """Returns what is the same for all names of a file here, links of any kind; a URI as it is."""
+    """Returns an id that all names of a local file share, links included; of a URI, itself."""
     return path if is_uri(path) else ThisMachine().identity(path)
 
 
 def what_is_there(pattern: str) -> str:
-    """Says what a pattern matches that names no file: nothing, or what is none."""
+    """Describes what a pattern without a matching file matches."""
     place = place_of(pattern)
     for match in _expand(pattern, place):
         if place.is_folder(match.path):
@@ -142,10 +137,10 @@ def what_is_there(pattern: str) -> str:
 
 
 def _check_placeholders(pattern: str) -> None:
-    """Refuses a placeholder that occurs twice, and widths that no number of ours has."""
+    """Refuses repeated placeholders and invalid widths."""
     names = [name for name, _ in PLACEHOLDER.findall(pattern)]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise FilePatternError(f"{pattern} must have {{{repeated[0]}}} once, not repeatedly")
+        raise FilePatternError(f"{pattern} must have {{{repeated[0]}}} only once")
     for found in PLACEHOLDER.finditer(pattern):
         width = found["width"]
         if width is not None and not (len(width) < 5 and 1 <= int(width) <= MOST_DIGITS):
@@ -156,7 +151,7 @@ def _check_placeholders(pattern: str) -> None:
 
 
 def _check_name(path: str) -> None:
-    """Refuses a name that neither TFX's metadata nor JSON can hold."""
+    """Refuses names that neither TFX's metadata nor JSON can hold."""
     try:
         path.encode()
     except UnicodeEncodeError as error:
@@ -164,15 +159,15 @@ def _check_name(path: str) -> None:
 
 
 def _rank(match: Match) -> tuple[bool, int, str]:
-    """Orders the names of a file: its own, before links to it; the shortest way to it."""
+    """Orders the names of a file: its own before links to it, then the shortest path."""
     path = match.path
     return os.path.realpath(path) != path, path.count("/"), path
 
 
 def _expand(pattern: str, place: Place) -> list[Match]:
-    """Returns everything that a pattern matches, folders too."""
+    """Returns everything that a pattern matches, including folders."""
     path, parts = _literal_start(pattern, place)
-    # Any number of folders below any number of folders: said once, looked up once.
+    # A repeated `**` means no more than one.
     parts = [p for n, p in enumerate(parts) if p != _ANY_DEPTH or parts[n - 1 : n] != [p]]
     if parts and parts[-1] == _ANY_DEPTH:
         parts = [*parts, "*"]
@@ -184,7 +179,7 @@ def _expand(pattern: str, place: Place) -> list[Match]:
 
 
 def _literal_start(pattern: str, place: Place) -> tuple[str, list[str]]:
-    """Returns the longest start of a pattern that is taken as it stands, and the parts behind."""
+    """Returns the longest literal start of a pattern, and the parts after it."""
     start = _START.match(pattern)
     path = start[0] if start else ""
     parts = [part for part in pattern[len(path) :].split("/") if part]
@@ -218,7 +213,7 @@ def _below(folder: Match, part: str, place: Place) -> Iterator[Match]:
 
 
 def _folders(top: str, place: Place) -> Iterator[str]:
-    """Yields a folder and all below it, links followed, each once and none that is hidden."""
+    """Yields a folder and all folders below it that are not hidden, links followed, each once."""
     waiting, seen = [top], set()
     while waiting:
         folder = waiting.pop()
@@ -233,7 +228,7 @@ def _folders(top: str, place: Place) -> Iterator[str]:
 
 @functools.cache
 def _expression(part: str) -> re.Pattern[str]:
-    """Returns the regular expression of a part; its groups are the placeholders."""
+    """Returns the regular expression of a part, with a group per placeholder."""
     texts, end = [], 0
     for found in PLACEHOLDER.finditer(part):
         digits = found["width"] or _DIGITS.get(found["name"])
@@ -245,6 +240,6 @@ def _expression(part: str) -> re.Pattern[str]:
 
 
 def _translated(text: str) -> str:
-    """Returns the regular expression of a pattern without its frame, which ends the name."""
+    """Returns the regular expression of a pattern without its frame, which anchors it."""
     framed = fnmatch.translate(text)
     return framed[len("(?s:") : framed.rindex(")")]

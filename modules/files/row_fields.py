@@ -1,4 +1,4 @@
-"""Fields of a row and the quotes around them; neither TensorFlow nor Beam here."""
+"""Splits rows into fields, with and without quotes; neither TensorFlow nor Beam here."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from modules.files.characters import strip_blanks
 if TYPE_CHECKING:
     from _csv import Dialect
 
-# What `auto` means for a tab: quotes are letters, but an id may not stand in them.
+# What `auto` means for a tab: quotes are ordinary characters, but ids may not be quoted.
 LETTERS = "letters"
 
-# Stands for a carriage return, which Python's reader takes for the end of a row: no UTF-8 text
-# decodes to half a surrogate pair.
+# Replaces carriage returns, which end a row for Python's reader; UTF-8 has no lone surrogates.
 _RETURN = "\udc0d"
 
 
 def is_enclosed(field: bytes) -> bool:
-    """Returns whether a field, UTF-8, stands in quotes as a whole, but for blanks around it."""
+    """Returns whether a UTF-8 field is quoted, blanks around the quotes aside."""
     if b'"' not in field:
         return False
     field = strip_blanks(field)
@@ -32,11 +31,8 @@ def is_enclosed(field: bytes) -> bool:
 def quoting_of(header: bytes, delimiter: str, quoting: str) -> str:
     """Returns how a file's quotes are read: `csv`, `none`, or `letters`.
 
-    Args:
-      header: the file's first line.
-      delimiter: of the file.
-      quoting: the option. `auto` follows CSV, except where tabs separate the fields: nothing
-        defines quotes there, and those who write some around ids write them around names as well.
+    `auto` follows CSV except for tabs: no standard defines quotes there, and programs that quote
+    ids quote the names in the header as well.
     """
     if quoting != "auto":
         return quoting
@@ -46,25 +42,19 @@ def quoting_of(header: bytes, delimiter: str, quoting: str) -> str:
 
 
 def csv_fields(text: str, delimiter: str) -> list[str]:
-    """Splits a line as CSV, empty if its quotes fit neither RFC 4180 nor Spark.
+    """Splits a line of CSV; returns an empty list if its quotes fit neither RFC 4180 nor Spark.
 
-    RFC 4180 doubles a quote inside quotes; Spark and MySQL put a backslash before it. The second
-    reading is tried where the first one fails. Blanks before a quote that opens a field are not
-    part of it.
-
-    Args:
-      text: of the line.
-      delimiter: one character.
+    RFC 4180 doubles a quote inside quotes; Spark and MySQL put a backslash before it, which is
+    tried if the former fails. Blanks before an opening quote are not part of the field.
     """
     readings = (_read(text, dialect) for dialect in _dialects(text, delimiter))
     return next(filter(None, readings), [])
 
 
 def _row_fields(text: str, delimiter: str, width: int) -> list[str]:
-    """Splits a row as `csv_fields` does, empty if no reading has `width` fields and closed quotes.
+    """Splits a row as `csv_fields` does, but only if it has `width` fields and closed quotes.
 
-    An odd number of quotes is a field that is not closed, or the end of one that began on an
-    earlier line: what stands before it would be taken for an event.
+    With an odd number of quotes, a field is not closed, or began on an earlier line.
     """
     for dialect in _dialects(text, delimiter):
         fields = _read(text, dialect)
@@ -75,14 +65,14 @@ def _row_fields(text: str, delimiter: str, width: int) -> list[str]:
 
 
 def _dialects(text: str, delimiter: str) -> list[Dialect]:
-    """Returns the readings that a line may have."""
+    """Returns the dialects that a line may be written in."""
     has_escapes = '\\"' in text and delimiter != "\\"
     return [_dialect(delimiter), *([_dialect(delimiter, escapechar="\\")] if has_escapes else [])]
 
 
 @functools.cache
 def _dialect(delimiter: str, escapechar: str | None = None) -> Dialect:
-    """Returns Python's own object for a way to read: keywords each time take longer."""
+    """Returns a cached dialect, which is faster than keywords for every line."""
     return csv.reader(
         [],
         delimiter=delimiter,
@@ -96,12 +86,12 @@ def _dialect(delimiter: str, escapechar: str | None = None) -> Dialect:
 def _read(text: str, dialect: Dialect) -> list[str]:
     try:
         return next(csv.reader([text], dialect), [])
-    except csv.Error:  # an open quote, or text behind a closing one; or what is none to us
+    except csv.Error:  # an open quote or text after a closing one, or what we accept
         if "\r" in text:
             fields = _read(text.replace("\r", _RETURN), dialect)
             return [field.replace(_RETURN, "\r") for field in fields]
         if len(text) > csv.field_size_limit():
-            # Python's own limit of 128 KiB would refuse rows with a long description in quotes.
+            # Python's default of 128 KiB would refuse rows with a long quoted description.
             csv.field_size_limit(sys.maxsize)
             return _read(text, dialect)
         return []
@@ -110,17 +100,16 @@ def _read(text: str, dialect: Dialect) -> list[str]:
 def row_splitter(
     delimiter: str, quoting: str, width: int, used: Sequence[int]
 ) -> Callable[[bytes], list[bytes]]:
-    """Returns the function that splits rows which may hold quotes.
+    """Returns a function that splits a row, UTF-8 without zero bytes, that may hold quotes.
 
     Args:
       delimiter: one character.
-      quoting: from `quoting_of`.
-      width: fields of a row.
-      used: fields that may not stand in quotes where quotes are letters by default.
+      quoting: result of `quoting_of`.
+      width: number of fields in a row.
+      used: positions of the fields that may not be quoted if `quoting` is `LETTERS`.
 
     Returns:
-      A function of a row, UTF-8 without zero bytes; what it returns has not `width` fields if the
-      row cannot be used.
+      A function whose result does not have `width` fields if the row is bad.
     """
     raw = delimiter.encode()
 
@@ -149,35 +138,28 @@ def _csv_splitter(
             found = _row_fields(text, delimiter, width)
             if not found:
                 return []
-        joined = "\0".join(found)  # all at once: faster than one by one
+        joined = "\0".join(found)  # encoding once is faster
         fields = joined.encode().split(b"\0")
-        for at in used if '"' in joined else ():
-            if b'"' in fields[at] and _opens_with_other_blanks(fields[at]):
-                return []
-        return fields
+        # A field keeps its quotes if blanks other than spaces come before them.
+        kept = (at for at in used if not fields[at].startswith(b'"')) if '"' in joined else ()
+        return [] if any(is_enclosed(fields[at]) for at in kept) else fields
 
     return split
 
 
-def _opens_with_other_blanks(field: bytes) -> bool:
-    """Returns whether a field of CSV kept its quotes, as blanks other than spaces open it."""
-    return not field.startswith(b'"') and is_enclosed(field)
-
-
 def lines_of_row(text: bytes, begin: int, delimiter: str, width: int) -> int:
-    """Counts the lines of a row that cannot be read by itself: line ends may stand in quotes.
+    """Counts the lines of a bad row: line ends may be quoted, and its lines may look like rows.
 
-    Its lines could look like rows themselves. It ends with the next line that has an odd number of
-    quotes.
+    It ends with the next line that has an odd number of quotes.
 
     Args:
-      text: UTF-8.
-      begin: where the row does.
+      text: whole lines, UTF-8.
+      begin: offset of the row in `text`.
       delimiter: one character.
-      width: fields of a row.
+      width: number of fields in a row.
 
     Returns:
-      1 if its quotes are not closed on any line, or they are all closed on its first.
+      1 if its quotes are never closed, or all closed on its first line.
     """
     end, lines = _end_of_line(text, begin), 1
     if not _has_open_quote(text[begin:end]):
@@ -197,7 +179,7 @@ def _end_of_line(text: bytes, begin: int) -> int:
 
 
 def _has_open_quote(line: bytes) -> bool:
-    """Returns whether a line opens or closes quotes alone, doubled or behind backslashes."""
+    """Returns whether a line has an odd number of quotes, escaped by doubling or backslashes."""
     quotes = line.count(b'"')
     return bool(
         quotes % 2 or (b'\\"' in line and (quotes - _escaped(line.decode("utf-8", "replace"))) % 2)
@@ -205,5 +187,5 @@ def _has_open_quote(line: bytes) -> bool:
 
 
 def _escaped(text: str) -> int:
-    """Counts the quotes behind a backslash that has none before it itself."""
+    """Counts the quotes after a backslash that is not itself escaped."""
     return text.replace("\\\\", "").count('\\"')

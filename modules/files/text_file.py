@@ -1,20 +1,15 @@
-"""Small text files that users hand us, lists and YAML: read whole, or refused with the reason."""
+"""Reads small text files of users, such as lists and YAML, or says why they cannot be read."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container
 from typing import IO
 
 from modules.files.characters import BLANKS, is_not_utf8, strip_blanks, without_marks
 from modules.files.compression import BrokenFileError, open_unpacked
-from modules.files.formats import (
-    SAMPLE_BYTES,
-    WRITE_AS_UTF8,
-    codec_of,
-    holds_nul,
-    what_is_wrong,
-)
+from modules.files.formats import SAMPLE_BYTES, WRITE_AS_UTF8, codec_of, holds_nul, what_is_wrong
 from modules.files.row_fields import is_enclosed
 
 
@@ -23,9 +18,7 @@ class TextFileError(ValueError):
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Returns the text of a file, which may be compressed, without byte-order mark.
-
-    Lines end in a line feed, whatever ends them in the file.
+    """Returns the text of a file, compressed or not, without byte-order mark, with line feeds.
 
     Raises:
       TextFileError: the file is not UTF-8 text.
@@ -36,14 +29,13 @@ def read_text(path: str | os.PathLike[str]) -> str:
     except BrokenFileError as error:
         raise TextFileError(error.of(path)) from error
     problem = what_is_wrong(content[:SAMPLE_BYTES])
-    if not problem and holds_nul(content):
-        problem = f"is {holds_nul(content)}"
+    if not problem and (nul := holds_nul(content)):
+        problem = f"is {nul}"
     if not problem and is_not_utf8(content):
         problem = f"is not UTF-8 text: {WRITE_AS_UTF8}"
     if problem:
         raise TextFileError(f"{path} {problem}")
-    lines = content.decode().replace("\r\r\n", "\n").replace("\r\n", "\n")
-    return lines.replace("\r", "\n")
+    return re.sub("\r{0,2}\n|\r", "\n", content.decode())
 
 
 def _unpacked(raw: IO[bytes]) -> bytes:
@@ -55,14 +47,13 @@ def _unpacked(raw: IO[bytes]) -> bytes:
 def read_ids(
     path: str | os.PathLike[str], known: Container[bytes] = frozenset()
 ) -> dict[bytes, None]:
-    """Returns the ids of a list, one a line, without the blanks around them, in order.
+    """Returns the ids of a list, one per line, without blanks around them, in order.
 
-    Quotes around every single one are not part of them, unless one is known with its quotes: they
-    were letters in the log, too.
+    If every id is quoted, the quotes are removed, unless one of them is known with its quotes.
 
     Args:
-      path: of the list.
-      known: ids that the log had.
+      path: path of the list.
+      known: ids of the log.
 
     Raises:
       TextFileError: the file is not UTF-8 text.

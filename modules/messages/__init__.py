@@ -1,1 +1,1 @@
-"""How messages show values, and how processes ended; only the standard library here."""
+"""Formatting of values and exit statuses in messages; only the standard library here."""

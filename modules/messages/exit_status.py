@@ -1,4 +1,4 @@
-"""How a process ended, in words."""
+"""Exit statuses in words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import signal
 
 
 def describe_exit(status: int) -> str:
-    """Says how a process ended.
-
-    Args:
-      status: as `subprocess` reports it, negative for a signal; or as a shell does, from 129 on.
+    """Returns how a process ended, given the status that `subprocess` or a shell reports.
 
     >>> describe_exit(-9)
     'was killed by SIGKILL (out of memory?)'

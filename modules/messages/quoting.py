@@ -1,4 +1,4 @@
-"""How messages show values that users' files and requests hold; only the standard library here."""
+"""Quoting of values from users' files and requests; only the standard library here."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ MOST_CHARACTERS = 200
 
 
 def quote(value: object, most: int = MOST_CHARACTERS) -> str:
-    """Returns a value as a message shows it: its first characters, and how many more there are.
-
-    What is no text, or not printable, is escaped, so that one line stays one line.
+    """Returns a value's first characters on one line, and how many more there are.
 
     Args:
-      value: a text, bytes that should be text, or anything else, which is shown as Python does.
-      most: characters that are shown.
+      value: text, bytes that should be text, or anything else, shown by its `repr`.
+      most: number of characters shown.
 
     >>> quote("abcdef", most=3), quote([1, 2, 3], most=4)
     ("'abc' and 3 more characters", '[1,  and 5 more characters')
@@ -26,7 +24,7 @@ def quote(value: object, most: int = MOST_CHARACTERS) -> str:
 
 
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Returns a name or a message as it stands, unless it is too long or not printable.
+    """Returns a name or message unchanged unless it is too long or not printable.
 
     >>> shorten("trainer.max_epochs"), shorten("abcdef", most=3)
     ('trainer.max_epochs', 'abc and 3 more characters')
@@ -37,5 +35,5 @@ def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def with_rest(shown: str, more: int) -> str:
-    """Returns a part that is shown, followed by the number of characters that are not."""
+    """Returns the start of a text, followed by the number of characters left out."""
     return f"{shown} and {more:,} more characters" if more > 0 else shown

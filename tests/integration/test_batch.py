@@ -117,7 +117,7 @@ def test_a_damaged_model_answers_nothing(
     items.write_bytes(items.read_bytes()[::-1])
     where = ["--sessions", str(log), "--to", str(tmp_path / "answers"), "--model", str(model)]
     assert main(["batch", *where]) == 1
-    assert "item_ids.txt has other content than was written" in capsys.readouterr().err
+    assert "item_ids.txt has changed since it was written" in capsys.readouterr().err
     assert not (tmp_path / "answers").exists()
 
 

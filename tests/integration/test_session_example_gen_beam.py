@@ -420,7 +420,7 @@ def test_a_packed_file_that_breaks_off_is_reported(tmp_path):
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(counted, [], [], SessionOptions())
     assert str(caught.value) == (
-        f"{tmp_path}/train.tsv.gz is broken, it cannot be unpacked to its end: it ends before its "
+        f"{tmp_path}/train.tsv.gz is damaged, it cannot be unpacked to its end: it ends before its "
         "last compressed block does"
     )
 

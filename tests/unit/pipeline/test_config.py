@@ -309,8 +309,8 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
     data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
     assert _problems(data=data) == [
         f"data.train: no file matches {bucket}/none.tsv: say TRAIN=path",
-        "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and paths of "
-        "this machine: keep the files there, or mount what holds them as a folder: say EVAL=path",
+        "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and local "
+        "paths can: copy the files, or mount their storage as a folder: say EVAL=path",
         f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: say TEST=path",
     ]
 

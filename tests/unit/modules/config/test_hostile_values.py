@@ -97,7 +97,10 @@ def test_an_alias_that_is_no_bomb_is_read(folder: Path) -> None:
     ("value", "message"),
     [
         ("trainer.max_epochs=!!int ''", "tags are not supported, got tag:yaml.org,2002:int"),
-        ("trainer.max_epochs=" + "[" * 500 + "]" * 500, "values are nested more than 20 levels deep"),
+        (
+            "trainer.max_epochs=" + "[" * 500 + "]" * 500,
+            "values are nested more than 20 levels deep",
+        ),
         ("trainer.learning_rate=" + "9" * 400, "trainer.learning_rate must be a finite number"),
         ("gate.thresholds={[1]: 2}", "a key must be text"),
         ("trainer.max_epochs=&a [*a]", "holds itself"),

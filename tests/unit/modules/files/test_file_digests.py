@@ -35,7 +35,7 @@ def test_an_untouched_folder_is_whole(folder: Path) -> None:
         ),
         (
             lambda folder: (folder / "part" / "a").write_bytes(b"some Bytes"),
-            "part/a has other content than was written",
+            "part/a has changed since it was written",
         ),
     ],
 )

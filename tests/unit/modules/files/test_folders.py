@@ -47,7 +47,7 @@ def test_a_run_is_refused_where_tfx_would_take_a_path_for_a_pattern(
 def test_a_run_is_refused_at_a_uri(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--out", "gs://bucket/out"]) == 2
-    assert "OUT must be a folder of this machine, got gs://bucket/out" in capsys.readouterr().err
+    assert "OUT must be a local folder, got gs://bucket/out" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -91,7 +91,7 @@ def test_a_run_typed_by_hand_finds_its_configuration_at_home(tmp_path: Path, mon
 
 @pytest.mark.parametrize(
     ("out", "words"),
-    [("a[1]", "Failed: OUT must have none of * ? ["), ("gs://b/o", "Failed: OUT must be a folder")],
+    [("a[1]", "Failed: OUT must have none of * ? ["), ("gs://b/o", "Failed: OUT must be a local")],
 )
 def test_a_run_typed_by_hand_is_refused_as_one_of_make_is(
     tmp_path: Path, out: str, words: str
@@ -136,7 +136,7 @@ def test_a_run_typed_by_hand_says_what_becomes_split_test(tmp_path: Path) -> Non
 def test_a_name_that_no_folder_can_have_is_refused(arguments, capsys) -> None:
     assert main([*arguments, "x" * 5000]) == 2
     errors = capsys.readouterr().err
-    assert "cannot be looked up: File name too long" in errors and "x" * 201 not in errors
+    assert "cannot be accessed: File name too long" in errors and "x" * 201 not in errors
 
 
 def test_a_preset_and_data_that_no_file_can_be_called_are_refused(tmp_path: Path, capsys) -> None:

@@ -62,16 +62,16 @@ def _replace_by_folder(file: Path) -> None:
 
 BREAK: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda file: file.write_text("SessionId\tItemId\n" * 99), "file is not a database"),
-    "some bytes": (lambda file: _cut(file, 0.0003), "SQLite says"),
+    "some bytes": (lambda file: _cut(file, 0.0003), "SQLite reports"),
     "half": (lambda file: _cut(file, 0.5), "malformed"),
-    "garbled": (_garble, "SQLite says"),
+    "garbled": (_garble, "SQLite reports"),
     "folder": (_replace_by_folder, "it is a folder"),
     "older": (lambda file: _edit(file, "UPDATE MLMDEnv SET schema_version=5"), "is older than"),
     "newer": (lambda file: _edit(file, "UPDATE MLMDEnv SET schema_version=99"), "is greater than"),
     "a table less": (lambda file: _edit(file, "DROP TABLE Event"), "subset of tables"),
     "another database": (
         lambda file: (file.unlink(), _edit(file, "CREATE TABLE shop (item)")),
-        "it is the database of something else",
+        "it is the database of another program",
     ),
 }
 
@@ -123,7 +123,7 @@ def test_good_files_are_used(good: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.sqlite").touch()
     check_metadata_file(tmp_path / "empty.sqlite")
     assert (tmp_path / "empty.sqlite").stat().st_size == 0
-    for name, words in (("none.sqlite", "it is not there"), ("empty.sqlite", "it is empty")):
+    for name, words in (("none.sqlite", "it does not exist"), ("empty.sqlite", "it is empty")):
         with pytest.raises(MetadataFileError, match=words):
             open_store(tmp_path / name)
 
@@ -154,7 +154,7 @@ def test_a_locked_file_is_not_to_be_moved_away(
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(MetadataFileError) as error:
             check_metadata_file(file)
-    assert str(error.value).endswith("another program has locked it. End that first.")
+    assert str(error.value).endswith("another program has locked it. Stop it first.")
 
 
 def test_what_changed_since_the_last_run_is_not_relied_on(good: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_changed_since_the_last_run_is_not_relied_on(good: Path, tmp_path: 
 
     file.write_bytes(file.read_bytes().replace(b"run 77", b"run 7x"))
 
-    with pytest.raises(MetadataFileError, match="other content than when the last run ended"):
+    with pytest.raises(MetadataFileError, match="changed since the last run ended"):
         check_metadata_file(file)
     (tmp_path / "metadata.sqlite.sha256").unlink()
     check_metadata_file(file)

@@ -40,7 +40,7 @@ def test_a_model_is_whole_until_a_file_of_it_changes(tmp_path: Path) -> None:
     assert model_damage(str(folder)) is None
 
     (folder / "variables" / "data").write_text("Weights", "utf-8")
-    assert model_damage(str(folder)) == "variables/data has other content than was written"
+    assert model_damage(str(folder)) == "variables/data has changed since it was written"
 
 
 def test_half_a_model_is_damaged_with_and_without_a_manifest(tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ def test_quotes_of_a_list_are_read_as_those_of_the_log(
         (b"%PDF-1.4\n%\xe2\xe3", "is a PDF document"),
         (b"PK\x03\x04\x14\0", "is a ZIP archive or an Excel workbook"),
         (b"PAR1\x15\x04", "is a Parquet file"),
-        (gzip.compress(TEXT.encode(), mtime=0)[:-9], "is broken, it cannot be unpacked to its end"),
+        (
+            gzip.compress(TEXT.encode(), mtime=0)[:-9],
+            "is damaged, it cannot be unpacked to its end",
+        ),
     ],
 )
 def test_what_is_no_list_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:

@@ -46,7 +46,7 @@ def test_a_damaged_artifact_is_removed_and_no_other(
     (found,) = digests.remove_damaged()
 
     assert (found.node, found.folder) == ("Examples", folder)
-    assert found.what == "Split-train/data has other content than was written"
+    assert found.what == "Split-train/data has changed since it was written"
     assert not folder.exists()
     assert (outputs / "artifacts" / "Examples" / "examples" / "1").exists()
     assert digests.remove_damaged() == []
@@ -102,7 +102,7 @@ def test_a_single_file_is_known_by_its_content_too(outputs: Path, digests: Artif
     assert digests.file_damage(file) is None
 
     file.write_text("of a Run")
-    assert digests.file_damage(file) == "summary.json has other content than was written"
+    assert digests.file_damage(file) == "summary.json has changed since it was written"
 
 
 def test_a_damaged_record_of_a_single_file_says_nothing(

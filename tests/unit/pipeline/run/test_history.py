@@ -76,4 +76,4 @@ def test_metadata_that_cannot_be_read_are_named(
     assert f"No metadata.sqlite in {tmp_path}" in capsys.readouterr().err
     (tmp_path / "metadata.sqlite").write_text("no database")
     assert main(["history", "--out", str(tmp_path)]) == 1
-    assert "cannot be used: SQLite says:" in capsys.readouterr().err
+    assert "cannot be used: SQLite reports:" in capsys.readouterr().err
