@@ -1,4 +1,4 @@
-"""The pipeline as a cluster runs it: built by the same `create_pipeline` as a local run."""
+"""The pipeline for a cluster, built by the same `create_pipeline` as a local run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHECKPOINTS = "{}/checkpoints"
 
 
 def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Config:
-    """Reads a preset for a run on a cluster: file names stay relative to the data folder.
+    """Reads a preset for a run on a cluster; file names stay relative to the data folder.
 
     Args:
       preset: name of a preset, or path of a YAML file.
@@ -39,18 +39,16 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
       beam: name or path of a Beam preset.
 
     Raises:
-      ConfigError: with all that cannot be used.
+      ConfigError: the configuration cannot be used on a cluster; all problems are listed.
     """
     config = load_config(preset, overrides, data=None)
     if config.serving.infra_validator != "none":
-        raise ConfigError(
-            preset,
-            [
-                "serving.infra_validator must be none on a cluster, got "
-                f"{config.serving.infra_validator!r}: TFX compiles no InfraValidator for Kubeflow "
-                "Pipelines v2; ServingValidator runs there"
-            ],
+        problem = (
+            "serving.infra_validator must be none on a cluster, got "
+            f"{config.serving.infra_validator!r}: TFX compiles no InfraValidator for Kubeflow "
+            "Pipelines v2; ServingValidator runs there"
         )
+        raise ConfigError(preset, [problem])
     return dataclasses.replace(
         config,
         name=config.name.lower(),
@@ -76,7 +74,7 @@ def _relative(data: DataOptions, preset: str) -> DataOptions:
 
 
 def cluster_paths(deployment: Deployment) -> Paths:
-    """Returns the paths of a run on the cluster: no path of this machine is among them."""
+    """Returns the paths of a run on the cluster; none is a path of this machine."""
     return Paths(
         pipeline_root=deployment.pipeline_root,
         metadata="",
@@ -88,7 +86,7 @@ def cluster_paths(deployment: Deployment) -> Paths:
 
 
 def from_folders(deployment: Deployment) -> EarlierRuns:
-    """Looks into the folders that the runs share.
+    """Finds what earlier runs left in the folders that the runs share.
 
     Kubeflow Pipelines runs no Resolver, and Vertex's own finds a model only by a blessing whose
     model id TFX translates for its own Evaluator alone. So both targets read the push folder.
@@ -118,9 +116,9 @@ def create_cluster_pipeline(config: Config, deployment: Deployment) -> Pipeline:
 
 
 def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimeParameter]:
-    """Returns the values that a run may choose, with their defaults.
+    """Returns the parameters that a run may set, with their defaults.
 
-    A node that the pipeline does not have is left out by the compiler.
+    The compiler leaves out nodes that the pipeline does not have.
     """
     return [
         RuntimeParameter(
@@ -135,7 +133,7 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
         RuntimeParameter(
             "span",
             NO_SPAN,
-            "number that {SPAN} in the file names stands for; -1 takes the newest",
+            "number in place of {SPAN} in the file names; -1 for the newest",
             {"SessionExampleGen": Binding("span", "range_config", form="span", minimum=NO_SPAN)},
         ),
         _of_option(config, "trainer", "max_epochs", ("Tuner", "Trainer"), "custom_config"),
@@ -144,7 +142,7 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
         RuntimeParameter(
             "push_folder",
             deployment.push_folder,
-            "gets one numbered folder per pushed model",
+            "folder of the pushed models, one numbered folder each",
             {
                 BLESSED_MODEL_ID: Binding("push_folder", "push_folder"),
                 "Pusher": Binding("push_folder", "push_destination", _PUSH_PATH),
@@ -154,7 +152,7 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
         RuntimeParameter(
             "state_folder",
             deployment.state_folder,
-            "checkpoints of killed fits and statistics of accepted data",
+            "folder of interrupted trainings' checkpoints and accepted data's statistics",
             {
                 "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
                 "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
@@ -170,14 +168,14 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
 def _of_option(
     config: Config, section: str, name: str, nodes: Sequence[str], prop: str
 ) -> RuntimeParameter:
-    """Returns a whole number of the configuration as a parameter, as its option is declared.
+    """Returns an integer option as a parameter, with the option's limit and sentence.
 
     Args:
-      config: has its default.
-      section: of the option.
-      name: of the option, and of the parameter.
-      nodes: ids of those that are given the section, as JSON.
-      prop: their execution property.
+      config: configuration with the default.
+      section: section of the option.
+      name: name of the option, and of the parameter.
+      nodes: ids of the nodes that get the section as JSON.
+      prop: name of their execution property.
     """
     rule, path = declared(SECTIONS[section], name), (section, name)
     lowest = int(rule.limits[0]) if rule.limits else None
@@ -186,15 +184,12 @@ def _of_option(
         name,
         getattr(getattr(config, section), name),
         rule.sentence,
-        {
-            **dict.fromkeys(nodes, binding),
-            "Report": dataclasses.replace(binding, prop="config"),
-        },
+        {**dict.fromkeys(nodes, binding), "Report": dataclasses.replace(binding, prop="config")},
     )
 
 
 def _thresholds(config: Config, name: str) -> RuntimeParameter:
-    """Returns thresholds of the model gate as a parameter: JSON, metric name -> number."""
+    """Returns thresholds of the model gate as a parameter: a JSON object of numbers by metric."""
     return RuntimeParameter(
         name,
         json.dumps(dict(getattr(config.gate, name)), sort_keys=True),

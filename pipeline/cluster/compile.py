@@ -1,4 +1,4 @@
-"""Compile the pipeline for Kubeflow Pipelines v2 or for Vertex AI Pipelines, and check it."""
+"""Compiles the pipeline for Kubeflow Pipelines v2 or for Vertex AI Pipelines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.cluster.deployment import TARGETS, Deployment, load_deployment
 from pipeline.paths import PROJECT
 
 FOLDER = PROJECT / "kubeflow"
-# By which the check and the local driver tell the targets apart.
+# The check and the local driver tell the targets apart by these.
 SUFFIXES = {"oss": ".yaml", "vertex": ".json"}
 
 
@@ -20,14 +20,14 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
 
     Args:
       deployment: where it runs.
-      folder: that the deployment's platform file is relative to.
+      folder: base of a relative path of the deployment's platform file.
       preset: what is computed.
       overrides: `section.key=value` each.
 
     Raises:
-      ConfigError: something in the configuration cannot be used.
+      ConfigError: the configuration cannot be used.
     """
-    # Imports of TFX and kfp take seconds; mistakes on the command line are reported before.
+    # Imports of TFX and kfp take seconds; errors on the command line are reported before.
     from pipeline.cluster import compiler
     from pipeline.cluster.cluster_pipeline import load_cluster_config
     from pipeline.cluster.platform_config import load_platform
@@ -42,18 +42,13 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
     return compiler.to_yaml(spec, platform)
 
 
-def choose_output(wanted: Path | None, target: str) -> Path:
-    """Returns the file to write.
-
-    Raises:
-      ValueError: it cannot be written, or its name says another target.
-    """
+def _output(wanted: Path | None, target: str) -> Path:
     suffix = SUFFIXES[target]
     output = wanted or Path(f"pipeline{suffix}")
     if output.suffix != suffix:
         raise ValueError(f"--output {output} must end in {suffix} for the target {target}")
     if not output.parent.is_dir():
-        raise ValueError(f"--output {output}: there is no folder {output.parent}: make it first")
+        raise ValueError(f"--output {output}: there is no folder {output.parent}: create it first")
     return output
 
 
@@ -68,22 +63,23 @@ def write(
 
     Args:
       file: deployment file; None for the bundled one of the target.
-      target: its name; None for the first.
+      target: name of the target; None for the first.
       preset: what is computed.
       overrides: `section.key=value ...` each.
-      output: file to write; None for one in this folder.
+      output: file to write; None for one in the working directory.
 
     Returns:
-      The file that was written and the target that it is for.
+      The written file and its target.
 
     Raises:
-      ConfigError, ValueError: something in the configuration cannot be used.
+      ConfigError: the configuration cannot be used.
+      ValueError: the name of the output does not fit the target, or an override is not readable.
       OSError: the result cannot be written.
     """
     file = file or FOLDER / f"{target or TARGETS[0]}.yaml"
     parts = [part for text in overrides for part in split_overrides(text)]
     deployment = load_deployment(file)
-    output = choose_output(output, deployment.target)
+    output = _output(output, deployment.target)
     text = render(deployment, file.parent, preset, parts)
     output.write_text(text, encoding="utf-8")
     return output, deployment.target

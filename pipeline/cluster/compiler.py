@@ -1,7 +1,7 @@
 """Turns the TFX pipeline into a specification that the backends run.
 
-TFX's compiler gives the graph and the components; what it leaves out or gets wrong for them is put
-right here, on the JSON form: runtime parameters with defaults, resources, caching, arguments of the
+TFX's compiler gives the graph and the components; what it leaves out or gets wrong is corrected
+here, on the JSON form: runtime parameters with defaults, resources, caching, arguments of the
 entrypoint, and the platform document.
 """
 
@@ -25,7 +25,14 @@ from modules.config.yaml_text import Dumper
 from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, runtime_parameters
 from pipeline.cluster.deployment import DEFAULT, Deployment, Resources
 from pipeline.cluster.executor_input import OUTPUTS
-from pipeline.cluster.runtime_parameters import FLAG, TYPES, RuntimeParameter, encode
+from pipeline.cluster.runtime_parameters import (
+    FLAG,
+    TYPES,
+    Binding,
+    RuntimeParameter,
+    decode,
+    encode,
+)
 from pipeline.config import Config, ConfigError
 from setup import NAME, VERSION
 
@@ -36,14 +43,10 @@ Spec = dict[str, Any]
 COMMAND = ("python", "kubeflow/entrypoint.py")
 # Their results depend on folders whose content KFP's cache cannot see.
 UNCACHED = (
-    "SessionExampleGen",
-    "LatestBlessedModel",
-    "AcceptedStatistics",
-    "StatisticsKeeper",
-    "Pusher",
-    "IndexPusher",
+    *("SessionExampleGen", "LatestBlessedModel", "AcceptedStatistics", "StatisticsKeeper"),
+    *("Pusher", "IndexPusher"),
 )
-# Nodes that a configuration switches on; one deployment file does for all configurations.
+# Nodes that only some configurations have; one deployment file serves all configurations.
 OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher")
 
 
@@ -51,16 +54,15 @@ def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
     """Compiles the pipeline into a PipelineSpec of schema 2.1.0, in its JSON form.
 
     Raises:
-      ConfigError: resources are given to a node that no configuration has.
+      ConfigError: the deployment has resources for a node that no configuration has.
     """
     pipeline = create_cluster_pipeline(config, deployment)
     spec = _compile_with_tfx(pipeline, deployment)
     spec["sdkVersion"] = f"{NAME}-{VERSION}"
     spec["defaultPipelineRoot"] = deployment.pipeline_root
-    nodes = {node.id: node for node in pipeline.components}
-    _check_resources(deployment, nodes)
-    for node_id, node in nodes.items():
-        _finish_node(spec, node, deployment.resources_of(node_id))
+    _check_resources(deployment, [node.id for node in pipeline.components])
+    for node in pipeline.components:
+        _finish_node(spec, node, deployment.resources_of(node.id))
     for parameter in runtime_parameters(config, deployment):
         _add_parameter(spec, parameter)
     return spec
@@ -69,12 +71,12 @@ def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
 def _check_resources(deployment: Deployment, nodes: Iterable[str]) -> None:
     known = {*nodes, *OPTIONAL, DEFAULT}
     problems = [
-        f"resources.{name} is for no node of the pipeline: there are {', '.join(sorted(known))}"
+        f"resources.{name} is not a node of the pipeline: there are {', '.join(sorted(known))}"
         for name in deployment.resources
         if name not in known
     ]
     if problems:
-        raise ConfigError("of the deployment", problems)
+        raise ConfigError("deployment", problems)
 
 
 def _compile_with_tfx(pipeline: Pipeline, deployment: Deployment) -> Spec:
@@ -95,15 +97,15 @@ def _container(spec: Spec, node_id: str) -> dict[str, Any] | None:
 
 
 def _finish_node(spec: Spec, node: BaseNode, resources: Resources) -> None:
-    """Completes a container: caching, resources and what the entrypoint has to know."""
+    """Completes a container: caching, resources and the entrypoint's arguments."""
     task = spec["root"]["dag"]["tasks"][node.id]
     if node.id in UNCACHED:
-        # KFP takes a missing option for "no"; an empty one says so in a reader's eyes too.
+        # KFP takes a missing option for "no"; an empty one tells readers so too.
         task["cachingOptions"] = {}
     container = _container(spec, node.id)
     if container is None:
         return
-    # The backend ignores this hook of Vertex; the entrypoint runs our own driver on both.
+    # The backend ignores this hook of Vertex; the entrypoint runs our own driver on both targets.
     container.pop("lifecycle", None)
     container["resources"] = _resource_spec(resources)
     container["args"] += ["--node", node.id, OUTPUTS, json.dumps(_declared_outputs(spec, node.id))]
@@ -112,13 +114,13 @@ def _finish_node(spec: Spec, node: BaseNode, resources: Resources) -> None:
 
 
 def _declared_outputs(spec: Spec, node_id: str) -> list[str]:
-    """Returns the names by which the entrypoint tells the node's outputs from those KFP adds."""
+    """Returns the names of the node's own outputs, without those that KFP adds."""
     definitions = spec["components"][node_id].get("outputDefinitions") or {}
     return sorted({*definitions.get("artifacts", {}), *definitions.get("parameters", {})})
 
 
 def _resource_spec(resources: Resources) -> dict[str, Any]:
-    """Writes requests as the fields that KFP 2.0 and later and Vertex all read."""
+    """Returns requests as the fields that KFP 2.0 and later and Vertex all read."""
     spec: dict[str, Any] = {
         "cpuLimit": resources.cpu,
         "cpuRequest": resources.cpu,
@@ -131,7 +133,7 @@ def _resource_spec(resources: Resources) -> dict[str, Any]:
 
 
 def _add_parameter(spec: Spec, parameter: RuntimeParameter) -> None:
-    """Adds a parameter to the pipeline and to the nodes it goes to."""
+    """Adds a parameter to the pipeline and to the nodes that use it."""
     bindings = {n: b for n, b in parameter.bindings.items() if n in spec["components"]}
     if not bindings:
         return
@@ -148,33 +150,31 @@ def _add_parameter(spec: Spec, parameter: RuntimeParameter) -> None:
         definitions[parameter.name] = dict(kind)
         inputs = spec["root"]["dag"]["tasks"][node_id]["inputs"].setdefault("parameters", {})
         inputs[parameter.name] = {"componentInputParameter": parameter.name}
-        _append_binding(_container(spec, node_id) or {"args": []}, binding)
+        _append_binding((_container(spec, node_id) or {"args": []})["args"], binding)
 
 
-def _append_binding(container: dict[str, Any], binding: Any) -> None:
-    args = container["args"]
-    if FLAG in args:
-        place = args.index(FLAG) + 1
-        args[place] = json.dumps(json.loads(args[place]) + json.loads(encode([binding])))
-    else:
-        args += [FLAG, encode([binding])]
+def _append_binding(args: list[str], binding: Binding) -> None:
+    if FLAG not in args:
+        args += [FLAG, "[]"]
+    place = args.index(FLAG) + 1
+    args[place] = encode([*decode(args[place]), binding])
 
 
 class _Dumper(Dumper):
-    """Writes out what is the same for all nodes: people and other parsers read no anchors."""
+    """Repeats what is the same for all nodes: anchors are hard on people and other parsers."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def to_yaml(spec: Spec, platform: dict[str, Any] | None) -> str:
-    """Writes the document for Kubeflow Pipelines: the specification, then the platform's part."""
-    documents: Iterable[Any] = [spec, platform] if platform else [spec]
+    """Returns the file for Kubeflow Pipelines: the specification, then the platform's part."""
+    documents = [spec, platform] if platform else [spec]
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=100)
 
 
 def to_vertex_json(spec: Spec, deployment: Deployment) -> str:
-    """Writes Vertex's PipelineJob."""
+    """Returns Vertex's PipelineJob."""
     job = {
         "displayName": spec["pipelineInfo"]["name"],
         "pipelineSpec": spec,

@@ -1,4 +1,4 @@
-"""The deployment file: where a compiled pipeline runs, as opposed to what it computes."""
+"""The deployment file: where a compiled pipeline runs, not what it computes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT = "default"
 
 @dataclasses.dataclass(frozen=True)
 class Resources:
-    """What a node's container asks for; requests and limits are the same.
+    """The resources of a node's container; requests and limits are the same.
 
     Attributes:
       cpu: cores.
@@ -57,14 +57,14 @@ class Deployment:
 
     Attributes:
       target: `oss` (Kubeflow Pipelines v2) or `vertex`.
-      image: container image that holds the code.
+      image: container image with the code.
       pipeline_root: bucket and prefix of all artifacts.
-      data_folder: default of the parameter of that name: folder of the click logs.
-      push_folder: likewise: gets one numbered folder per pushed model.
-      state_folder: likewise: checkpoints of killed fits, statistics of accepted data.
+      data_folder: folder of the click logs; default of the parameter of that name, as are the next.
+      push_folder: folder of the pushed models, one numbered folder each.
+      state_folder: folder of interrupted trainings' checkpoints and accepted data's statistics.
       beam: name of a file in kubeflow/beam/, or the path of one.
       platform: file with volumes, node selectors and so on; Vertex has none.
-      resources: by node id; `default` is for all others.
+      resources: resources by node id; `default` for all others.
     """
 
     target: str = "oss"
@@ -94,7 +94,7 @@ class Deployment:
         return problems
 
     def resources_of(self, node: str) -> Resources:
-        """Returns what a node asks for."""
+        """Returns the resources of a node."""
         return self.resources.get(node) or self.resources.get(DEFAULT) or Resources()
 
 
@@ -104,7 +104,7 @@ def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
     if not isinstance(values, dict):
-        problems.append(f"must hold a mapping, got {quote(values)}")
+        problems.append(f"must contain a mapping, got {quote(values)}")
         return {}
     return values
 
@@ -131,7 +131,7 @@ def load_deployment(file: Path) -> Deployment:
     """Reads a deployment file.
 
     Raises:
-      ConfigError: with all unknown keys, wrong types and missing values.
+      ConfigError: it has unknown keys, wrong types or missing values; all are listed.
     """
     problems: list[str] = []
     values = _read_mapping(file, problems)
@@ -147,16 +147,15 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
     """Reads the flags of a Beam preset.
 
     Raises:
-      ConfigError: there is no such preset, or it holds no list of flags.
+      ConfigError: there is no such preset, or it is not a list of flags.
     """
     file = BEAM_PRESETS / f"{name_or_path}.yaml"
     if not file.is_file():
         file = Path(name_or_path)
     if not file.is_file():
         names = ", ".join(sorted(preset.stem for preset in BEAM_PRESETS.glob("*.yaml")))
-        raise ConfigError(
-            name_or_path, [f"no such Beam preset and no such file: there are {names}"]
-        )
+        problem = f"no such Beam preset and no such file: there are {names}"
+        raise ConfigError(name_or_path, [problem])
     try:
         arguments = parse_yaml(read_text(file))
     except ValueError as error:
@@ -164,7 +163,6 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
     try:
         flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
     except ValueError as error:
-        raise ConfigError(
-            file.name, [f"must hold a list of flags, got {quote(arguments)}"]
-        ) from error
+        problem = f"must contain a list of flags, got {quote(arguments)}"
+        raise ConfigError(file.name, [problem]) from error
     return flags

@@ -1,11 +1,11 @@
-"""What every container of the compiled pipeline runs: prepares KFP's message, then calls TFX.
+"""The entrypoint of every container of the compiled pipeline: prepares KFP's message, calls TFX.
 
     python kubeflow/entrypoint.py --executor_class_path CLASS --json_serialized_invocation_args JSON
         --json_serialized_inputs_spec_args JSON --node ID [--outputs JSON]
         [--driver_class_path CLASS] [--runtime_parameters JSON] [Beam flags]
 
-The arguments are in the compiled specification; nobody types them. The environment variable
-SESSION_RETRIEVAL_POD_ROOT says where the launcher's folders /minio and /s3 are (default: /).
+The arguments are in the compiled specification. The environment variable
+SESSION_RETRIEVAL_POD_ROOT names the folder of the launcher's minio/ and s3/ (default: /).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ POD_ROOT_VARIABLE = "SESSION_RETRIEVAL_POD_ROOT"
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Reads the container's arguments; those left over are Beam's."""
+    """Reads the container's arguments; the remaining ones are Beam's."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
@@ -51,7 +51,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[
 
 
 def prepare(options: argparse.Namespace, pod_root: str) -> Json:
-    """Returns the message as TFX can use it.
+    """Returns the message in the form that TFX can use.
 
     Raises:
       ValueError: a runtime parameter cannot be used.
@@ -69,7 +69,7 @@ def prepare(options: argparse.Namespace, pod_root: str) -> Json:
 
 
 def run_driver(message: Json, driver_class_path: str) -> None:
-    """Runs an ExampleGen's driver, which KFP does not: finds span and version, takes fingerprints.
+    """Runs an ExampleGen's driver, which KFP does not: it finds span, version and fingerprint.
 
     Changes the message: the resolved patterns replace those of the parameters, and the output
     artifact gets span, version and fingerprint.
@@ -96,7 +96,7 @@ def run_driver(message: Json, driver_class_path: str) -> None:
 
 
 def remove_outputs(message: Json) -> None:
-    """Removes what an attempt that was killed, or that failed, left of the outputs."""
+    """Removes the outputs of an attempt that failed or was killed."""
     from tfx.dsl.io import fileio
 
     for path in [*output_uris(message), message["outputs"].get("outputFile", "")]:
@@ -117,7 +117,7 @@ def run_executor(options: argparse.Namespace, message: Json, beam_flags: list[st
 
 
 def finish(message: Json, pod_root: str) -> None:
-    """Writes URIs in place of local paths into the output message, which the launcher reads."""
+    """Replaces local paths by URIs in the output message, which the launcher reads."""
     from tfx.dsl.io import fileio
 
     path = message["outputs"]["outputFile"]
@@ -128,7 +128,7 @@ def finish(message: Json, pod_root: str) -> None:
 
 
 def run(options: argparse.Namespace, beam_flags: list[str], pod_root: str) -> None:
-    """Runs one node; whatever ends it early, half-written outputs are removed."""
+    """Runs one node; if it does not finish, half-written outputs are removed."""
     message = prepare(options, pod_root)
     remove_outputs(message)
     try:
@@ -142,12 +142,12 @@ def run(options: argparse.Namespace, beam_flags: list[str], pod_root: str) -> No
 
 
 def _stop(number: int, _: object) -> None:
-    """Ends as an exception does, so that a pod that is deleted cleans up behind itself."""
+    """Exits by an exception, so that a deleted pod removes its half-written outputs."""
     sys.exit(128 + number)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one node; returns 0, or 1 with the node and the cause as the last lines of the log."""
+    """Runs one node; returns 0, or 1 with node and cause in the last line of the log."""
     signal.signal(signal.SIGTERM, _stop)
     options, beam_flags = parse_arguments(arguments)
     try:

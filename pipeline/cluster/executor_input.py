@@ -1,8 +1,8 @@
-"""Repairs of the ExecutorInput message that KFP hands to a container, on its JSON form.
+"""Corrections of the ExecutorInput message that KFP passes to a container, on its JSON form.
 
-What KFP's driver and launcher put into it, and what TFX expects to find there, differ: this module
-holds the difference. Facts are from the backend's source (driver/resolve.go, metadata/client.go,
-component/launcher_v2.go). Only the standard library is imported.
+KFP's driver and launcher write it otherwise than TFX expects it. Facts are from the
+backend's source (driver/resolve.go, metadata/client.go, component/launcher_v2.go). Only the
+standard library is imported.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ Json = dict[str, Any]
 # The launcher copies input artifacts below these folders of a pod, and output artifacts from there.
 # gs:// is not among them: TFX reads and writes that itself, and remote Beam workers must.
 LOCAL_FOLDERS = {"minio://": "minio/", "s3://": "s3/"}
-# Argument of the entrypoint: JSON list of the outputs that the component declares.
+# Argument of the entrypoint: JSON list of the component's declared outputs.
 OUTPUTS = "--outputs"
 # KFP's own artifact types have names of this kind; no TFX type has.
 KFP_TYPES = "system."
-# Property of an artifact that stands for "there is none", see components/previous_run.
+# Property of an artifact that means "there is none", see components/previous_run.
 FOUND = "found"
 
 
 class MissingInputError(Exception):
-    """Says which input artifact is not where the launcher copies it."""
+    """An input artifact is not where the launcher copies it; the message names it."""
 
 
 def to_local(uri: str, pod_root: str) -> str:
@@ -38,7 +38,7 @@ def to_local(uri: str, pod_root: str) -> str:
 
 
 def to_remote(text: str, pod_root: str) -> str:
-    """Returns the URI of what `to_local` made a path of; other texts stay as they are."""
+    """Returns the URI of a path that `to_local` made; other texts stay as they are."""
     for scheme, folder in LOCAL_FOLDERS.items():
         prefix = os.path.join(pod_root, folder)
         if text.startswith(prefix):
@@ -52,20 +52,16 @@ def _artifacts(part: Json) -> Iterator[tuple[str, Json]]:
             yield name, artifact
 
 
-def _has_type(artifact: Json) -> bool:
-    return any((artifact.get("type") or {}).values())
-
-
 def fill_types(executor_input: Json, inputs_spec: Json) -> Json:
     """Returns the message with the input types of the component's specification.
 
-    KFP 2 hands over inputs with the type `{instanceSchema: ""}`: its metadata client does not read
-    types back (tensorflow/tfx#7768 is what that leads to).
+    KFP 2 passes inputs with the type `{instanceSchema: ""}`: its metadata client does not read
+    types back, which leads to tensorflow/tfx#7768.
     """
     result = copy.deepcopy(executor_input)
     types = inputs_spec.get("artifacts") or {}
     for name, artifact in _artifacts(result.get("inputs") or {}):
-        if not _has_type(artifact) and name in types:
+        if name in types and not any((artifact.get("type") or {}).values()):
             artifact["type"] = copy.deepcopy(types[name]["artifactType"])
     return result
 
@@ -75,12 +71,12 @@ def keep_own_outputs(executor_input: Json, own: Collection[str] | None) -> Json:
 
     Since backend 2.5 the driver adds `executor-logs` to every task (driver.go, `provisionOutputs`):
     a file that the launcher holds open while the container runs, and uploads afterwards
-    (launcher_v2.go, `getLogWriter`). TFX cannot import its type, and nobody may remove it.
+    (launcher_v2.go, `getLogWriter`). TFX cannot import its type, and it must not be removed.
 
     Args:
-      executor_input: the message; a part that is empty may be missing in it.
-      own: names of the outputs that the component declares. None for a specification that was
-        compiled without them: then outputs of KFP's own types are taken for added ones.
+      executor_input: the message; an empty part may be missing in it.
+      own: names of the component's declared outputs. None for a specification that was compiled
+        without them: then outputs of KFP's own types count as added.
     """
     result = copy.deepcopy(executor_input)
     outputs = result.get("outputs") or {}
@@ -99,7 +95,7 @@ def _has_kfp_type(output: Json) -> bool:
 
 
 def drop_absent(executor_input: Json) -> Json:
-    """Returns the message without the inputs that stand for "there is none"."""
+    """Returns the message without the inputs that mean "there is none"."""
     result = copy.deepcopy(executor_input)
     inputs = result.get("inputs") or {}
     for name, artifact in list(_artifacts(inputs)):
@@ -118,9 +114,9 @@ def map_uris(executor_input: Json, pod_root: str) -> Json:
 
 
 def check_copies(executor_input: Json, original: Json) -> None:
-    """Raises MissingInputError if the launcher's copy of an input is not there.
+    """Raises MissingInputError if the launcher's copy of an input is missing.
 
-    An object store has no folders: copying a prefix that holds nothing succeeds and leaves nothing.
+    An object store has no folders: copying an empty prefix succeeds and creates nothing.
     """
     uris = [artifact.get("uri", "") for _, artifact in _artifacts(original.get("inputs") or {})]
     for (name, artifact), uri in zip(
@@ -129,14 +125,14 @@ def check_copies(executor_input: Json, original: Json) -> None:
         path = artifact.get("uri", "")
         if path != uri and not os.path.exists(path):
             raise MissingInputError(
-                f"input {name!r} is missing: {uri} holds nothing, its copy {path} was not made. "
-                "Was the object removed (a life-cycle rule of the bucket)? Run the node that "
-                "produced it again, with caching off"
+                f"input {name!r} is missing: {uri} is empty, its copy {path} was not made. Was the "
+                "object removed (a life-cycle rule of the bucket)? Run the node that produced it "
+                "again, with caching off"
             )
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Returns a JSON value with all its strings changed, keys excepted."""
+    """Returns a JSON value with all strings changed except keys."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -148,6 +144,5 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
 
 def output_uris(executor_input: Json) -> list[str]:
     """Returns where the outputs go."""
-    return [
-        artifact.get("uri", "") for _, artifact in _artifacts(executor_input.get("outputs") or {})
-    ]
+    outputs = executor_input.get("outputs") or {}
+    return [artifact.get("uri", "") for _, artifact in _artifacts(outputs)]

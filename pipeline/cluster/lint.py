@@ -1,4 +1,4 @@
-"""Check compiled specifications against the rules of the backends."""
+"""Checks compiled specifications against the rules of the backends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def find_problems(view: SpecView) -> list[Problem]:
         try:
             found += rule(view)
         except (AttributeError, KeyError, TypeError, ValueError):
-            # Rules read what the protos allow; of anything else the parser has said enough.
+            # Rules read what the protos allow; for anything else the parser's problem suffices.
             if not found:
                 raise
     return list(dict.fromkeys(found))
@@ -31,7 +31,7 @@ def report(file: Path) -> list[str]:
 
 
 def check_files(files: Sequence[Path]) -> int:
-    """Prints whether files are usable, and a line per problem; returns 1 where one is not."""
+    """Prints whether files are usable, with a line per problem; returns 1 if one is not."""
     status = 0
     for file in files:
         lines = report(file)

@@ -1,10 +1,10 @@
-"""A compiled specification as the rules look at it, whichever target it is for."""
+"""A compiled specification as the rules see it, for either target."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ class Problem(NamedTuple):
     """One thing that a backend would refuse, or run wrongly.
 
     Attributes:
-      node: of the pipeline; empty for the whole.
-      what: is wrong, with the value.
-      fix: how to mend it.
+      what: what is wrong, with the value.
+      fix: how to fix it.
+      node: id of the node; empty for the whole pipeline.
     """
 
-    node: str
     what: str
     fix: str
+    node: str = ""
 
     def __str__(self) -> str:
         """Formats the problem as one line."""
@@ -42,7 +42,7 @@ class Task(NamedTuple):
 
     @property
     def container(self) -> Json:
-        """The container's specification, empty where the executor is none."""
+        """The container's specification; empty where the executor is of another kind."""
         return self.executor.get("container") or {}
 
     def inputs(self, kind: str) -> Json:
@@ -73,7 +73,7 @@ class SpecView:
       spec: PipelineSpec in JSON form.
       target: `oss` or `vertex`.
       platform: the second document, if any.
-      job: Vertex's PipelineJob, if that is what was read.
+      job: Vertex's PipelineJob, of a file for Vertex.
       documents: number of documents in the file.
       size: bytes of the file.
     """
@@ -109,17 +109,34 @@ class SpecView:
 
     def platform_of(self, task: Task) -> Json:
         """Returns a task's part of the platform document."""
-        kubernetes = ((self.platform or {}).get("platforms") or {}).get("kubernetes") or {}
-        executors = (kubernetes.get("deploymentSpec") or {}).get("executors") or {}
-        found: Json = executors.get(task.component.get("executorLabel")) or {}
+        found: Json = self.platform_executors().get(task.component.get("executorLabel", "")) or {}
         return found
+
+    def platform_executors(self) -> Json:
+        """Returns the platform document's settings by the label of the executor."""
+        kubernetes = ((self.platform or {}).get("platforms") or {}).get("kubernetes") or {}
+        executors: Json = (kubernetes.get("deploymentSpec") or {}).get("executors") or {}
+        return executors
+
+
+Rule = Callable[[SpecView], Iterator[Problem]]
+
+
+def for_each_task(rule: Callable[[SpecView, Task], Iterator[Problem]]) -> Rule:
+    """Returns a rule for a whole specification, made of one for a task, whose node it names."""
+
+    def check(view: SpecView) -> Iterator[Problem]:
+        for task in view.tasks():
+            yield from (problem._replace(node=task.name) for problem in rule(view, task))
+
+    return check
 
 
 def read_view(file: Path) -> SpecView:
-    """Reads a compiled specification; its name's end says for which target.
+    """Reads a compiled specification; the suffix of its name says for which target.
 
     Raises:
-      ValueError: the file is no YAML or JSON with a specification in it.
+      ValueError: the file is not YAML or JSON with a specification in it.
     """
     text = file.read_text(encoding="utf-8")
     size = len(text.encode())
@@ -131,13 +148,15 @@ def read_view(file: Path) -> SpecView:
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     if not all(isinstance(document, dict) for document in documents):
-        raise ValueError(f"{file} must hold mappings, as `session-retrieval compile` writes them")
+        raise ValueError(
+            f"{file} must contain mappings, as `session-retrieval compile` writes them"
+        )
     if file.suffix == ".json":
         return _job_view(file, documents[0], size)
     specs = [document for document in documents if "pipelineInfo" in document]
     platforms = [document for document in documents if "platforms" in document]
     if len(specs) != 1:
-        raise ValueError(f"{file} must hold one specification, it holds {len(specs)}")
+        raise ValueError(f"{file} must contain one specification, it has {len(specs)}")
     platform = platforms[0] if platforms else None
     return SpecView(specs[0], "oss", platform, documents=len(documents), size=size)
 
@@ -145,5 +164,5 @@ def read_view(file: Path) -> SpecView:
 def _job_view(file: Path, job: Json, size: int) -> SpecView:
     spec = job.get("pipelineSpec")
     if not isinstance(spec, dict):
-        raise ValueError(f"{file} must hold a PipelineJob: its pipelineSpec is {spec!r}")
+        raise ValueError(f"{file} must contain a PipelineJob: its pipelineSpec is {spec!r}")
     return SpecView(spec, "vertex", job=job, size=size)

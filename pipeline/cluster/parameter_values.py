@@ -9,11 +9,11 @@ from typing import Any
 
 from modules.config.fields import former_names
 from modules.messages.quoting import quote, shorten
+from pipeline.cluster.lint_view import Json, SpecView
 from pipeline.cluster.runtime_parameters import FLAG, Binding, decode
 from pipeline.config import SECTIONS
 
 _LOG = logging.getLogger(__name__)
-Json = dict[str, Any]
 
 # What a value must be, by its parameterType.
 KINDS = {"STRING": "text", "NUMBER_INTEGER": "a whole number", "NUMBER_DOUBLE": "a number"}
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """Splits `NAME=VALUE`; what the value is, the pipeline's declaration of NAME says.
+    """Splits `NAME=VALUE`; the value stays text until the pipeline's declaration is known.
 
     Raises:
       ValueError: there is no `=`.
@@ -35,18 +35,12 @@ def assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def definitions(spec: Json) -> Json:
-    """Returns the definitions of a pipeline's parameters."""
-    found: Json = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
-    return found
-
-
 def with_present_names(spec: Json, given: Mapping[str, str]) -> dict[str, str]:
-    """Returns values by the names that the pipeline has; former ones are reported.
+    """Returns values by their present names, with a warning for former ones.
 
-    What was compiled by the version before has the former ones itself.
+    A file that the version before compiled has the former names itself.
     """
-    wanted, result = definitions(spec), dict(given)
+    wanted, result = SpecView(spec).parameters(), dict(given)
     for section in SECTIONS.values():
         for was, name in former_names(section).items():
             if was in given and was not in wanted and name in wanted and name not in given:
@@ -56,8 +50,11 @@ def with_present_names(spec: Json, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def typed(spec: Json, given: Mapping[str, str]) -> Json:
-    """Returns values of the declared types; text stays as typed, as does what is not a number."""
-    kinds = {name: definition["parameterType"] for name, definition in definitions(spec).items()}
+    """Returns values of the declared types; what is not a number stays text."""
+    kinds = {
+        name: definition["parameterType"]
+        for name, definition in SpecView(spec).parameters().items()
+    }
     return {
         name: text if kinds.get(name, "STRING") == "STRING" else _number(text)
         for name, text in given.items()
@@ -71,8 +68,8 @@ def _number(text: str) -> int | float | str:
 
 
 def problems(spec: Json, given: Mapping[str, Any]) -> list[str]:
-    """Returns one line per value that the pipeline does not take."""
-    wanted = definitions(spec)
+    """Returns one line per value that the pipeline does not accept."""
+    wanted = SpecView(spec).parameters()
     found = []
     for name, value in given.items():
         if name not in wanted:
@@ -96,7 +93,7 @@ def problems(spec: Json, given: Mapping[str, Any]) -> list[str]:
 
 
 def _is_of(kind: str, value: Any) -> bool:
-    """Tells whether a value is of a parameterType, and small enough for a double."""
+    """Returns whether a value has a parameterType and is small enough for a double."""
     if kind == "STRING":
         return isinstance(value, str)
     if not isinstance(value, (int, float)) or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Reads platform.yaml and makes the second document of a compiled specification of it."""
+"""Reads platform.yaml into the second document of a compiled specification."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ FIELDS: dict[str, type] = {
     "emptyDirMounts": list,
     "securityContext": dict,
 }
-
-
-# Its fields that are no text; all other single values are.
+# Its fields that are not text; all other single values are.
 _NO_TEXT = {
     *("activeDeadlineSeconds", "tolerationSeconds", "weight", "runAsUser", "runAsGroup"),
     *("optional", "anti", "runAsNonRoot", "defaultStorageClass"),
@@ -46,7 +44,7 @@ _OF_TEXTS = {"labels", "annotations", "matchPodLabels", "matchNamespaceLabels"}
 
 
 def _as_declared(value: Any, key: str = "") -> Any:
-    """Returns a parsed value; a text is its source, since KFP refuses the label `gpu: true`."""
+    """Returns a parsed value; text stays as written, since KFP refuses the label `gpu: true`."""
     if key in _OF_TEXTS and isinstance(value, dict):
         return {
             name: text.text if isinstance(text, Plain) else text for name, text in value.items()
@@ -60,7 +58,7 @@ def _as_declared(value: Any, key: str = "") -> Any:
 
 
 def _mapping(where: str, values: Any, problems: list[str]) -> dict[str, Any]:
-    """Returns a mapping that may be left empty."""
+    """Returns a mapping; an empty value is an empty one."""
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -82,7 +80,7 @@ def _check(where: str, given: Any, problems: list[str]) -> dict[str, Any]:
 
 
 def _merge(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Returns both: lists are joined, all else is the node's where it has it."""
+    """Returns both: lists are joined; other values of the node take precedence."""
     merged = {**common, **own}
     for key in common.keys() & own.keys():
         if isinstance(common[key], list):
@@ -94,7 +92,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
     """Returns the platform document for the nodes of a pipeline.
 
     Raises:
-      ConfigError: with all keys that are unknown, of the wrong type or of nodes there are not.
+      ConfigError: it has unknown keys, wrong types or unknown nodes; all are listed.
     """
     problems: list[str] = []
     try:
@@ -109,7 +107,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
         for name, v in _mapping("nodes", values.get("nodes"), problems).items()
     }
     problems += [
-        f"nodes.{shorten(name)} is no node of the pipeline: there are {', '.join(known)}"
+        f"nodes.{shorten(name)} is not a node of the pipeline: there are {', '.join(known)}"
         for name in own
         if name not in known
     ]

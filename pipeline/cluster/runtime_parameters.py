@@ -1,9 +1,9 @@
-"""Values that are chosen when a run starts: which there are, and what they replace in a node.
+"""Parameters that are set when a run starts, and what they replace in a node.
 
 TFX can make a whole execution property a runtime parameter, but loses its default, and most of our
-values sit inside JSON. So a node gets the parameter as an input of its own, and its container's
-entrypoint puts it into the property before TFX sees it; what goes where is in the container's
-arguments. Nothing slow is imported here: the entrypoint imports it.
+values are inside JSON. So a node gets the parameter as an input of its own, and its container's
+entrypoint puts it into the property before TFX sees it, by the bindings in the container's
+arguments. This module imports nothing slow: the entrypoint imports it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ TYPES: Mapping[type, str] = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBE
 
 @dataclasses.dataclass(frozen=True)
 class Binding:
-    """One place that a parameter's value goes to.
+    """One place that takes a parameter's value.
 
     Attributes:
-      parameter: its name.
+      parameter: name of the parameter.
       prop: the execution property.
       path: keys inside the property's JSON; empty for the property itself.
-      form: text with `{}` for the value; or `json` for JSON text of numbers by name; or `span` for
-        a span number, of which -1 changes nothing.
-      minimum: lowest whole number that can be used; None for no limit.
+      form: text with `{}` for the value; or `json` for a JSON object of numbers; or `span` for a
+        span number, where -1 changes nothing.
+      minimum: lowest allowed whole number; None for no limit.
     """
 
     parameter: str
@@ -52,9 +52,8 @@ class Binding:
         if isinstance(value, (str, bool)) or not float(value).is_integer():
             raise ValueError(f"{self.parameter} must be a whole number, got {quote(value)}")
         if self.minimum is not None and value < self.minimum:
-            raise ValueError(
-                f"{self.parameter} must be at least {self.minimum}, got {quote(value)}"
-            )
+            must_be = f"{self.parameter} must be at least {self.minimum}"
+            raise ValueError(f"{must_be}, got {quote(value)}")
 
     def apply(self, properties: dict[str, Any], value: Value) -> None:
         """Puts the value into the properties.
@@ -87,14 +86,15 @@ class Binding:
         if not isinstance(parsed, dict):
             raise ValueError(f"{self.parameter} must be a JSON object, got {quote(value)}")
         for name, entry in parsed.items():
-            if isinstance(entry, (str, bool)) or not _is_finite(entry):
+            is_number = isinstance(entry, (int, float)) and not isinstance(entry, bool)
+            if not is_number or not math.isfinite(entry):
                 raise ValueError(
                     f"{self.parameter} must have a number for {shorten(name)}, got {quote(entry)}"
                 )
         return parsed
 
     def _check_kind(self, old: Any, new: Any) -> None:
-        """Keeps a text out of the place of a number: nobody would read it as one later."""
+        """Raises ValueError for text in the place of a number: it would not be read as one."""
         is_number = isinstance(old, (int, float)) and not isinstance(old, bool)
         if is_number and isinstance(new, str):
             raise ValueError(f"{self.parameter} must be a number, got {quote(new)}")
@@ -113,19 +113,15 @@ class Binding:
         properties[self.prop] = json.dumps(content, sort_keys=True)
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
 @dataclasses.dataclass(frozen=True)
 class RuntimeParameter:
     """A parameter of the whole pipeline.
 
     Attributes:
-      name: as users see it.
-      default: its value unless a run says otherwise; its type is the parameter's.
+      name: name that users see.
+      default: value unless a run sets another; its type is the parameter's.
       description: one line.
-      bindings: by node id, the places it goes to.
+      bindings: places that take the value, by node id.
     """
 
     name: str
@@ -145,7 +141,7 @@ def decode(text: str) -> list[Binding]:
 
 
 def apply_all(bindings: Sequence[Binding], properties: dict[str, Any]) -> dict[str, Any]:
-    """Returns execution properties with the runtime parameters put where they belong.
+    """Returns execution properties with the values of the runtime parameters in place.
 
     Raises:
       ValueError: a parameter has no value or one that cannot be used.
@@ -156,7 +152,7 @@ def apply_all(bindings: Sequence[Binding], properties: dict[str, Any]) -> dict[s
             raise ValueError(f"the runtime parameter {binding.parameter} has no value")
         binding.apply(result, properties[binding.parameter])
     for name in {binding.parameter for binding in bindings}:
-        # A property may have the parameter's name; then the property is what was meant.
+        # A property may have the parameter's name; then the property stays.
         if all(binding.prop != name for binding in bindings):
             del result[name]
     return result

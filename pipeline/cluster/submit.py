@@ -18,23 +18,23 @@ from pipeline.cluster import lint, lint_placement, parameter_values
 from pipeline.cluster.lint_view import Json, SpecView, read_view
 
 _SECONDS = 10
-_STATUS_CURES = {
+_STATUS_FIXES = {
     401: "the token is missing or has expired: --token-file",
     403: "the account may not do this in the namespace: --namespace",
-    404: "this is no address of Kubeflow Pipelines' API (2.0 or later): --host",
+    404: "this is not an address of Kubeflow Pipelines' API (2.0 or later): --host",
     409: "the name is taken: give another one, --version or --name",
 }
 
 
 class SubmitError(Exception):
-    """Says why nothing was submitted, and the way out."""
+    """Says why nothing was submitted, and how to fix it."""
 
 
 def check_host(host: str, token: str | None, namespace: str | None) -> None:
-    """Asks the server how it is; the SDK would try for 25 seconds and then keep the reason back.
+    """Checks the server's health; the SDK would try for 25 seconds and then hide the reason.
 
     Raises:
-      SubmitError: the address is none, nobody answers, or the account is refused.
+      SubmitError: the address is not valid, no server answers, or the account is refused.
     """
     url = urllib.parse.urlparse(host)
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -55,15 +55,15 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
             "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
         ) from error
     except ValueError as error:
-        raise SubmitError(_refusal(host, 404, "no JSON", "")) from error
+        raise SubmitError(_refusal(host, 404, "not JSON", "")) from error
     if not isinstance(health, dict):
-        raise SubmitError(_refusal(host, 404, "no JSON object", ""))
+        raise SubmitError(_refusal(host, 404, "not a JSON object", ""))
     if health.get("multi_user") and not namespace:
-        raise SubmitError(f"{host} serves several users: say whose by --namespace")
+        raise SubmitError(f"{host} serves several users: choose one by --namespace")
 
 
 def _refusal(host: str, status: int, reason: str, body: str) -> str:
-    fix = _STATUS_CURES.get(status, f"the server says {body!r}; its log says more")
+    fix = _STATUS_FIXES.get(status, f"the server says {body!r}; see its log")
     return f"{host} refused: {status} {reason}: {fix}"
 
 
@@ -75,15 +75,15 @@ class Request:
       file: compiled specification.
       host: URL of the API.
       token: bearer token, if any.
-      namespace: of a multi-user installation.
-      name: of the pipeline, or of the run.
-      version: name of an uploaded version; None for one that is made up.
-      experiment: of runs.
-      pipeline_root: in place of the specification's.
-      service_account: that the pods of a run use.
-      no_cache: run every node.
+      namespace: namespace of a multi-user installation.
+      name: name of the pipeline, or of the run.
+      version: name of an uploaded version; None for a name by time.
+      experiment: experiment of runs.
+      pipeline_root: root in place of the specification's.
+      service_account: account of a run's pods.
+      no_cache: whether every node runs.
       parameters: values of runtime parameters, as typed.
-      cron: when a schedule runs: six fields, seconds first.
+      cron: time of a schedule: six fields, seconds first.
     """
 
     file: Path
@@ -119,14 +119,14 @@ def connect(request: Request) -> Any:
 
 
 def upload(client: Any, request: Request, spec: Json) -> str:
-    """Uploads the file as a version, of a new pipeline if need be; returns what was made."""
+    """Uploads the file as a version, of a new pipeline if need be; returns a description."""
     name = request.name or spec["pipelineInfo"]["name"]
     pipeline_id = _pipeline_id(client, name, request.namespace)
     version = request.version
     if pipeline_id is None:
         made = client.upload_pipeline(str(request.file), name, namespace=request.namespace)
-        # The server has named the pipeline's first version like the pipeline, and cannot be asked
-        # for another name: a version that the user has named is uploaded as a second one.
+        # The server names the first version like the pipeline and takes no other name for it: a
+        # version that the user has named is uploaded as a second one.
         if version in (None, name):
             return f"Version {name} of the new pipeline {name}"
         pipeline_id = made.pipeline_id
@@ -136,7 +136,7 @@ def upload(client: Any, request: Request, spec: Json) -> str:
 
 
 def _pipeline_id(client: Any, name: str, namespace: str | None) -> str | None:
-    """Returns the id of a pipeline; the SDK's `get_pipeline_id` looks into no namespace.
+    """Returns the id of a pipeline; the SDK's `get_pipeline_id` ignores namespaces.
 
     Raises:
       SubmitError: several pipelines have the name.
@@ -147,8 +147,8 @@ def _pipeline_id(client: Any, name: str, namespace: str | None) -> str | None:
     if found and len(found) > 1:
         ids = ", ".join(pipeline.pipeline_id for pipeline in found)
         raise SubmitError(
-            f"{len(found)} pipelines are called {name} ({ids}), and the version belongs to one: "
-            "give a name that one alone has by --name, or delete the others"
+            f"{len(found)} pipelines are named {name} ({ids}), and a version belongs to one: give "
+            "a unique name by --name, or delete the others"
         )
     return found[0].pipeline_id if found else None
 
@@ -170,13 +170,13 @@ def _common(client: Any, request: Request, spec: Json) -> dict[str, Any]:
 
 
 def run(client: Any, request: Request, spec: Json) -> str:
-    """Starts a run; returns what was made."""
+    """Starts a run; returns a description."""
     started = client.run_pipeline(**_common(client, request, spec))
     return f"Run {started.run_id}"
 
 
 def schedule(client: Any, request: Request, spec: Json) -> str:
-    """Starts a run again and again; returns what was made."""
+    """Schedules runs; returns a description."""
     made = client.create_recurring_run(
         **_common(client, request, spec),
         cron_expression=request.cron,
@@ -188,32 +188,31 @@ def schedule(client: Any, request: Request, spec: Json) -> str:
 
 
 def placement_problems(view: SpecView, given: Json, root: str | None) -> list[str]:
-    """Returns one line per place, given for a run, that its nodes could not reach or use.
+    """Returns one line per folder or root of a run that its nodes could not reach or use.
 
     Args:
-      view: of the specification.
+      view: the specification.
       given: values of its parameters.
-      root: in place of the specification's own pipeline root; None for that.
+      root: root in place of the specification's own; None for that.
     """
-    spec = copy.deepcopy(view.spec)
+    chosen = dataclasses.replace(view, spec=copy.deepcopy(view.spec))
     for name, value in given.items():
-        parameter_values.definitions(spec)[name]["defaultValue"] = value
+        chosen.parameters()[name]["defaultValue"] = value
     if root is not None:
-        spec["defaultPipelineRoot"] = root
-    chosen = dataclasses.replace(view, spec=spec)
+        chosen.spec["defaultPipelineRoot"] = root
     rules = (lint_placement.pipeline_root, lint_placement.folders, lint_placement.beam)
     return [str(problem) for rule in rules for problem in rule(chosen)]
 
 
 def submit(action: Action, request: Request) -> str:
-    """Checks the file and the values, then calls the API; returns what was made.
+    """Checks the file and the values, then calls the API; returns a description of the result.
 
     Args:
       action: `upload`, `run` or `schedule`.
       request: what is submitted, and where.
 
     Raises:
-      SubmitError: something is wrong with the file, the values, the host or the account.
+      SubmitError: the file, the values, the host or the account cannot be used.
     """
     found = lint.report(request.file)
     if request.file.suffix == ".json":

@@ -245,7 +245,7 @@ def test_resources_of_no_node_are_refused_those_of_one_that_is_off_are_not(
     text = (HERE / "oss.yaml").read_text("utf-8").replace("  Trainer:", "  Tuner:")
     assert _compile(tmp_path, text)[0] == 0
     assert _compile(tmp_path, text.replace("  Tuner:", "  Trainr:"))[0] == 2
-    assert "resources.Trainr is for no node of the pipeline: there are" in capsys.readouterr().err
+    assert "resources.Trainr is not a node of the pipeline: there are" in capsys.readouterr().err
 
 
 def test_a_folder_nobody_mounts_is_found_at_once(
@@ -291,7 +291,7 @@ def test_bad_configuration_ends_before_tfx_is_asked(
     ("arguments", "words"),
     [
         (["--set", "'"], "SET=': No closing quotation: check the quotes"),
-        (["--output", "missing/pipeline.yaml"], "there is no folder missing: make it first"),
+        (["--output", "missing/pipeline.yaml"], "there is no folder missing: create it first"),
         (["--output", "pipeline.json"], "--output pipeline.json must end in .yaml for the target"),
         (["--target", "vertex", "--output", "a.yaml"], "must end in .json for the target vertex"),
         (["--output", "folder.yaml"], "Is a directory: 'folder.yaml'"),
@@ -337,7 +337,7 @@ def test_what_tfx_alone_compiles_is_refused(schema_2_1: bool) -> None:
         "LatestBlessedModel-model-resolver: its executor is a resolver",
         "Trainer: runs TFX's own entrypoint",
         "SessionExampleGen: has a preCacheCheck hook",
-        "SessionExampleGen: nobody runs its driver",
+        "SessionExampleGen: its driver is not run",
         "the pipeline root must start with",
     ):
         assert any(words in line for line in lines), "\n".join(lines)

@@ -203,7 +203,7 @@ def test_a_version_of_no_one_knows_which_pipeline_is_refused(
     server.known_pipelines = ["p-1", "p-2"]
     done = _submit("upload", str(EXAMPLE), "--host", server.url, home=tmp_path)
     assert done.returncode == 1
-    assert "2 pipelines are called sample (p-1, p-2)" in done.stderr and "--name" in done.stderr
+    assert "2 pipelines are named sample (p-1, p-2)" in done.stderr and "--name" in done.stderr
     assert "Traceback" not in done.stderr
     assert not [path for method, path, *_ in server.calls if method == "POST"]
 
@@ -230,7 +230,7 @@ def test_an_upload_looks_for_the_pipeline_where_it_would_be_made(
     [
         (401, "401 Unauthorized: the token is missing or has expired"),
         (403, "may not do this in the namespace"),
-        (404, "no address of Kubeflow Pipelines' API"),
+        (404, "not an address of Kubeflow Pipelines' API"),
         (500, "500 Internal Server Error: the server says"),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_refusal_behind_the_health_check_is_one_sentence_too(
 
 def test_several_users_need_a_namespace(server: StubServer) -> None:
     server.multi_user = True
-    with pytest.raises(submit.SubmitError, match="say whose by --namespace"):
+    with pytest.raises(submit.SubmitError, match="choose one by --namespace"):
         submit.check_host(server.url, None, None)
     submit.check_host(server.url, None, "team-a")
 
@@ -343,5 +343,5 @@ def test_vertexs_own_sdk_takes_the_file_and_the_values_of_a_run() -> None:
 
 def test_a_server_that_answers_something_else_is_no_api(server: StubServer) -> None:
     server.health = ["fine"]
-    with pytest.raises(submit.SubmitError, match="no address of Kubeflow Pipelines' API"):
+    with pytest.raises(submit.SubmitError, match="not an address of Kubeflow Pipelines' API"):
         submit.check_host(server.url, None, None)

@@ -1,8 +1,8 @@
-"""Run a compiled specification without a cluster, as Kubeflow Pipelines' driver and launcher do.
+"""Runs a compiled specification without a cluster, as Kubeflow Pipelines' driver and launcher do.
 
-Every container's command runs as a local process, with the ExecutorInput that KFP would build for
-it and with copies of its input artifacts and nothing else. What differs from a cluster: no
-images, no volumes (folders are this machine's), no cache, no retries, one node at a time.
+Every container's command runs as a local process, with the ExecutorInput that KFP would build and
+with copies of its input artifacts alone. Differences from a cluster: no images, no volumes
+(folders are this machine's), no cache, no retries, one node at a time.
 """
 
 from __future__ import annotations
@@ -17,28 +17,22 @@ from pathlib import Path
 
 from pipeline.cluster import lint_graph
 from pipeline.cluster import parameter_values as run_values
-from pipeline.cluster.emulator.executor_message import Node
 from pipeline.cluster.emulator.launcher import NodeFailedError, Run, run_node
 from pipeline.cluster.emulator.object_store import BackendError, Store
 from pipeline.cluster.executor_input import Json
-from pipeline.cluster.lint_view import read_view
+from pipeline.cluster.lint_view import SpecView, Task, read_view
 
 # Fields of a task that are emulated, or that change nothing on one machine.
 _EMULATED = {
-    "cachingOptions",
-    "componentRef",
-    "dependentTasks",
-    "inputs",
-    "retryPolicy",
-    "taskInfo",
+    *("cachingOptions", "componentRef", "dependentTasks", "inputs", "retryPolicy", "taskInfo")
 }
 
 
 def load_spec(file: Path) -> Json:
-    """Reads a compiled specification, of a Vertex job its part of it.
+    """Reads the specification of a compiled file, also of a Vertex job.
 
     Raises:
-      BackendError: the file cannot be read, or holds none.
+      BackendError: the file cannot be read, or contains no valid one.
     """
     try:
         view = read_view(file)
@@ -50,46 +44,45 @@ def load_spec(file: Path) -> Json:
     return view.spec
 
 
-def read_nodes(spec: Json) -> list[Node]:
-    """Returns the tasks in an order in which every one comes after those it needs.
+def read_nodes(spec: Json) -> list[Task]:
+    """Returns the tasks, each after those that it depends on.
 
     Raises:
       BackendError: a task has no container or needs what is not emulated, or tasks need each other.
     """
-    tasks = spec["root"]["dag"]["tasks"]
-    executors = spec["deploymentSpec"]["executors"]
-    nodes: list[Node] = []
-    waiting = dict(sorted(tasks.items()))
+    nodes: list[Task] = []
+    waiting = SpecView(spec).tasks()
     while waiting:
         done = {node.name for node in nodes}
-        ready = [name for name, task in waiting.items() if upstream(task) <= done]
+        ready = next((task for task in waiting if _upstream(task) <= done), None)
         if not ready:
-            raise BackendError(f"tasks wait for each other or for missing ones: {sorted(waiting)}")
-        task = waiting.pop(ready[0])
-        component = spec["components"][task["componentRef"]["name"]]
-        _check_emulated(ready[0], task, component)
-        executor = executors[component["executorLabel"]]
-        if "container" not in executor:
-            kinds = ", ".join(sorted(executor))
-            raise BackendError(f"{ready[0]} is no container but {kinds}, which is not implemented")
-        nodes.append(Node(ready[0], task, component, executor["container"]))
+            names = [task.name for task in waiting]
+            raise BackendError(f"tasks wait for each other or for missing ones: {names}")
+        _check_emulated(ready)
+        waiting.remove(ready)
+        nodes.append(ready)
     return nodes
 
 
-def _check_emulated(name: str, task: Json, component: Json) -> None:
+def _check_emulated(node: Task) -> None:
     """Refuses what would run differently here: iterators, conditions, output parameters."""
-    strange = sorted(field for field, value in task.items() if value and field not in _EMULATED)
-    if (component.get("outputDefinitions") or {}).get("parameters"):
+    strange = sorted(name for name, value in node.task.items() if value and name not in _EMULATED)
+    if node.definitions("output", "parameters"):
         strange.append("outputDefinitions.parameters")
     if strange:
-        raise BackendError(f"{name}: {', '.join(strange)} is not emulated: run it on a cluster")
+        raise BackendError(
+            f"{node.name}: {', '.join(strange)} is not emulated: run it on a cluster"
+        )
+    if not node.container:
+        kinds = ", ".join(sorted(node.executor))
+        raise BackendError(f"{node.name} is not a container but {kinds}, which is not implemented")
 
 
-def upstream(task: Json) -> set[str]:
+def _upstream(node: Task) -> set[str]:
     """Returns the names of the tasks that a task waits for."""
-    artifacts = ((task.get("inputs") or {}).get("artifacts") or {}).values()
-    producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
-    return producers | set(task.get("dependentTasks", []))
+    sources = node.inputs("artifacts").values()
+    producers = {source["taskOutputArtifact"]["producerTask"] for source in sources}
+    return producers | set(node.task.get("dependentTasks", []))
 
 
 def parameter_values(spec: Json, given: Json) -> Json:
@@ -98,13 +91,10 @@ def parameter_values(spec: Json, given: Json) -> Json:
     Raises:
       BackendError: a given one is not a parameter of the pipeline, or of another type.
     """
-    problems = run_values.problems(spec, given)
-    if problems:
+    if problems := run_values.problems(spec, given):
         raise BackendError("\n".join(problems))
-    wanted = run_values.definitions(spec)
-    return {
-        name: given.get(name, definition.get("defaultValue")) for name, definition in wanted.items()
-    }
+    wanted = SpecView(spec).parameters().items()
+    return {name: given.get(name, rule.get("defaultValue")) for name, rule in wanted}
 
 
 def run_pipeline(
@@ -114,10 +104,10 @@ def run_pipeline(
 
     Args:
       spec: compiled specification.
-      given: parameters in place of the defaults.
+      given: values in place of the parameters' defaults.
       work: folder of the object store, pods and logs.
-      pipeline_root: in place of the specification's own.
-      publish_logs: every task has its log as an output, as KFP does unless told otherwise.
+      pipeline_root: root in place of the specification's own.
+      publish_logs: whether every task has its log as an output, KFP's default.
 
     Raises:
       NodeFailedError: a node failed; those after it did not run.
@@ -141,7 +131,9 @@ def run_pipeline(
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="Run a compiled specification without a cluster, as KFP's driver would."
+    )
     parser.add_argument("spec", type=Path, help="compiled specification")
     parser.add_argument("--work", type=Path, required=True, help="folder of store, pods and logs")
     parser.add_argument(
@@ -151,12 +143,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="value of a runtime parameter; may be repeated",
     )
-    parser.add_argument("--pipeline-root", default="", help="in place of the specification's")
+    parser.add_argument("--pipeline-root", default="", help="root in place of the specification's")
     parser.add_argument(
         "--publish-logs",
         choices=("true", "false"),
         default="true",
-        help="KFP's PUBLISH_LOGS: whether a task's log is an output of it",
+        help="KFP's PUBLISH_LOGS: whether a task's log is one of its outputs",
     )
     options = parser.parse_args(arguments)
     try:
@@ -167,7 +159,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the pipeline; returns 0, or 1 where a node failed or KFP would refuse something."""
+    """Runs the pipeline; returns 0, or 1 if a node failed or KFP would refuse something."""
     options = parse_arguments(arguments)
     began = time.monotonic()
     try:
@@ -183,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NodeFailedError, BackendError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print(f"The pipeline ran to its end in {time.monotonic() - began:.1f} s")
+    print(f"The pipeline finished in {time.monotonic() - began:.1f} s")
     return 0
 
 

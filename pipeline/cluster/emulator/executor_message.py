@@ -1,4 +1,4 @@
-"""The ExecutorInput of one node of the local driver, field by field as KFP 2.17 makes it.
+"""The ExecutorInput of one node of the local driver, field by field as KFP 2.17 builds it.
 
 Sources, below backend/src/v2: driver/resolve.go (`resolveInputs`), driver/driver.go
 (`provisionOutputs`), metadata/client.go (`GenerateOutputURI`), component/launcher_v2.go
@@ -7,7 +7,6 @@ Sources, below backend/src/v2: driver/resolve.go (`resolveInputs`), driver/drive
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from pipeline.cluster.emulator.object_store import BackendError, Store
 from pipeline.cluster.executor_input import Json, to_local
+from pipeline.cluster.lint_view import Task
 
 # Output that the driver adds to every task where the server's PUBLISH_LOGS is "true", as in KFP's
 # manifests; the launcher appends the number of the attempt to its URI.
@@ -24,23 +24,6 @@ _FIRST_ATTEMPT = "-0"
 _KINDS = {"BOOLEAN": bool, "LIST": list, "STRUCT": dict}
 
 
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """One task of the specification, with all that belongs to it.
-
-    Attributes:
-      name: of the task.
-      task: PipelineTaskSpec.
-      component: ComponentSpec.
-      container: PipelineContainerSpec.
-    """
-
-    name: str
-    task: Json
-    component: Json
-    container: Json
-
-
 def local_path(uri: str, pod_root: Path) -> Path:
     """Returns where the launcher keeps an artifact's copy in a pod (`LocalPathForURI`)."""
     if uri.startswith("gs://"):
@@ -48,19 +31,19 @@ def local_path(uri: str, pod_root: Path) -> Path:
     return Path(to_local(uri, str(pod_root)))
 
 
-def resolve_parameters(node: Node, values: Json) -> Json:
+def resolve_parameters(node: Task, values: Json) -> Json:
     """Returns the node's parameters, checked against their types, with the component's defaults.
 
     Args:
-      node: whose they are.
-      values: of the pipeline's own parameters.
+      node: the task.
+      values: values of the pipeline's own parameters.
 
     Raises:
       BackendError: KFP's driver would refuse a parameter.
     """
-    wanted = (node.component.get("inputDefinitions") or {}).get("parameters") or {}
+    wanted = node.definitions("input", "parameters")
     resolved: Json = {}
-    for name, source in ((node.task.get("inputs") or {}).get("parameters") or {}).items():
+    for name, source in node.inputs("parameters").items():
         value = _source_value(f"{node.name}.{name}", source, values)
         if value is not None:
             resolved[name] = value
@@ -86,7 +69,7 @@ def _source_value(where: str, source: Json, values: Json) -> Any:
 
 
 def _typed(where: str, value: Any, spec: Json) -> Any:
-    """Converts to STRING as KFP does and refuses all other mismatches."""
+    """Converts to STRING as KFP does; refuses all other mismatches."""
     kind = spec.get("parameterType")
     if kind == "STRING":
         return as_text(value)
@@ -99,7 +82,7 @@ def _typed(where: str, value: Any, spec: Json) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Returns a parameter as text: a whole number has no decimal point."""
+    """Returns a parameter as text; a whole number has no decimal point."""
     return value if isinstance(value, str) else json.dumps(_whole_numbers(value))
 
 
@@ -114,14 +97,14 @@ def _whole_numbers(value: Any) -> Any:
     return int(float(value)) if float(value).is_integer() else float(value)
 
 
-def resolve_artifacts(node: Node, store: Store) -> Json:
+def resolve_artifacts(node: Task, store: Store) -> Json:
     """Returns the node's input artifacts: one each, their type empty.
 
     Raises:
       BackendError: a producer has no such output.
     """
     resolved: Json = {}
-    for name, source in ((node.task.get("inputs") or {}).get("artifacts") or {}).items():
+    for name, source in node.inputs("artifacts").items():
         output = source["taskOutputArtifact"]
         key = output["producerTask"], output["outputArtifactKey"]
         if key not in store.outputs:
@@ -130,13 +113,12 @@ def resolve_artifacts(node: Node, store: Store) -> Json:
     return resolved
 
 
-def provision_outputs(node: Node, run_root: str, pod_root: Path, publish_logs: bool) -> Json:
+def provision_outputs(node: Task, run_root: str, pod_root: Path, publish_logs: bool) -> Json:
     """Returns where outputs go: below a new folder of the pipeline root for each attempt."""
     task_root = f"{run_root}/{node.name}/{uuid.uuid4()}"
-    wanted = (node.component.get("outputDefinitions") or {}).get("artifacts") or {}
     artifacts = {
         name: {"artifacts": [_provisioned(name, f"{task_root}/{name}", spec)]}
-        for name, spec in wanted.items()
+        for name, spec in node.definitions("output", "artifacts").items()
     }
     if publish_logs:
         log = {"name": LOGS, "uri": f"{task_root}/{LOGS}{_FIRST_ATTEMPT}", "type": _LOGS_TYPE}
@@ -151,10 +133,10 @@ def _provisioned(name: str, uri: str, spec: Json) -> Json:
 
 
 def as_protojson(executor_input: Json) -> Json:
-    """Returns the message as the launcher writes it: what is empty is left out.
+    """Returns the message as the launcher writes it: empty fields are left out.
 
     Raises:
-      google.protobuf.json_format.ParseError: this is no ExecutorInput.
+      google.protobuf.json_format.ParseError: it is not a valid ExecutorInput.
     """
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
@@ -165,16 +147,16 @@ def as_protojson(executor_input: Json) -> Json:
 
 
 def artifacts_of(part: Json) -> list[tuple[str, Json]]:
-    """Returns names and artifacts of the inputs or the outputs: there may be none at all."""
+    """Returns names and artifacts of the inputs or the outputs; there may be none."""
     return [(name, each["artifacts"][0]) for name, each in part.get("artifacts", {}).items()]
 
 
 def compile_command(container: Json, executor_input: Json) -> list[str]:
     """Returns the container's command and arguments with placeholders filled in."""
-    text = json.dumps(executor_input)
-    words = [*container.get("command", []), *container.get("args", [])]
-    words = [word.replace("{{$}}", text) for word in words]
+    filled = {"{{$}}": json.dumps(executor_input)}
     for name, value in executor_input["inputs"].get("parameterValues", {}).items():
-        placeholder = "{{$.inputs.parameters['" + name + "']}}"
-        words = [word.replace(placeholder, as_text(value)) for word in words]
+        filled["{{$.inputs.parameters['" + name + "']}}"] = as_text(value)
+    words = [*container.get("command", []), *container.get("args", [])]
+    for placeholder, text in filled.items():
+        words = [word.replace(placeholder, text) for word in words]
     return words

@@ -1,4 +1,4 @@
-"""One node of the local driver: its process, its log and its outputs, as KFP's launcher does it.
+"""One node of the local driver: its process, its log and its outputs, as KFP's launcher has them.
 
 Source: backend/src/v2/component/launcher_v2.go of KFP 2.17 (`executeV2`, `execute`,
 `prepareOutputFolders`, `getLogWriter`, `uploadOutputArtifacts`).
@@ -14,14 +14,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from modules.messages.exit_status import describe_exit
 from pipeline.cluster.emulator.executor_message import (
     LOGS,
-    Node,
     artifacts_of,
     as_protojson,
     compile_command,
@@ -32,15 +31,16 @@ from pipeline.cluster.emulator.executor_message import (
 )
 from pipeline.cluster.emulator.object_store import BackendError, Store, merge_output
 from pipeline.cluster.executor_input import Json
+from pipeline.cluster.lint_view import Task
+from pipeline.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[3]
 POD_ROOT_VARIABLE = "SESSION_RETRIEVAL_POD_ROOT"
 _TAIL = 25
 _CHUNK = 1 << 16
 
 
 class NodeFailedError(Exception):
-    """Says which node failed, how, and what it said last."""
+    """Says which node failed, how, and the last lines of its log."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Run:
     """What all nodes of a run share.
 
     Attributes:
-      values: of the pipeline's own parameters.
+      values: values of the pipeline's own parameters.
       store: objects and metadata.
       root: URI below which this run's artifacts go.
       work: folder of pods and logs.
@@ -62,8 +62,8 @@ class Run:
     publish_logs: bool = True
 
 
-def run_node(node: Node, run: Run) -> float:
-    """Runs one node as a pod would; returns its seconds.
+def run_node(node: Task, run: Run) -> float:
+    """Runs one node as a pod would; returns its wall time in seconds.
 
     Raises:
       NodeFailedError: its process failed or was killed.
@@ -84,14 +84,14 @@ def run_node(node: Node, run: Run) -> float:
         _run_process(node, compile_command(node.container, message), pod_root, run, log)
         _publish(node, outputs, message["outputs"]["outputFile"], run.store, pod_root)
     finally:
-        if log:  # Kept of a node that failed as well.
+        if log:  # A node that failed keeps its log too.
             run.store.upload(log["uri"], pod_root)
             run.store.record(node.name, LOGS, log)
     shutil.rmtree(pod_root)
     return time.monotonic() - began
 
 
-def make_message(node: Node, run: Run, pod_root: Path) -> Json:
+def make_message(node: Task, run: Run, pod_root: Path) -> Json:
     """Returns the node's ExecutorInput.
 
     Raises:
@@ -106,7 +106,7 @@ def make_message(node: Node, run: Run, pod_root: Path) -> Json:
 
 
 def _run_process(
-    node: Node, command: list[str], pod_root: Path, run: Run, log: Json | None
+    node: Task, command: list[str], pod_root: Path, run: Run, log: Json | None
 ) -> None:
     kept = run.work / "logs" / f"{node.name}.log"
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -126,14 +126,14 @@ def _run_process(
     if status:
         lines = kept.read_text("utf-8", "replace").splitlines()[-_TAIL:]
         tail = "\n".join(f"  {line}" for line in lines)
-        ending = f"{node.name} {describe_exit(status)}; nothing of it but its log was kept"
+        ending = f"{node.name} {describe_exit(status)}; only its log was kept"
         raise NodeFailedError(f"{ending}.{lost}\n{tail}\nWhole log: {kept}")
     if lost:
-        raise BackendError(f"{node.name} ended well.{lost}")
+        raise BackendError(f"{node.name} succeeded.{lost}")
 
 
 def _stream(command: list[str], environment: dict[str, str], writers: Sequence[IO[bytes]]) -> int:
-    """Runs a process and writes what it says to all writers while it runs; returns its status."""
+    """Runs a process and writes its output to all writers while it runs; returns its status."""
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -141,8 +141,9 @@ def _stream(command: list[str], environment: dict[str, str], writers: Sequence[I
         env=environment,
         cwd=PROJECT,
     ) as process:
+        assert process.stdout is not None
         try:
-            for chunk in _chunks(process):
+            while chunk := os.read(process.stdout.fileno(), _CHUNK):
                 for writer in writers:
                     writer.write(chunk)
                     writer.flush()
@@ -152,14 +153,8 @@ def _stream(command: list[str], environment: dict[str, str], writers: Sequence[I
     return process.returncode
 
 
-def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    assert process.stdout is not None
-    while chunk := os.read(process.stdout.fileno(), _CHUNK):
-        yield chunk
-
-
 def _log_loss(kept: Path, published: Path | None) -> str:
-    """Says how the log that the launcher would upload differs from what the node printed."""
+    """Says how the log that the launcher would upload differs from what the node printed, if so."""
     if published is None:
         return ""
     if not published.exists():
@@ -174,20 +169,18 @@ def _log_loss(kept: Path, published: Path | None) -> str:
     )
 
 
-def _publish(node: Node, outputs: Json, file: str, store: Store, pod_root: Path) -> None:
-    """Uploads and records outputs; only a process that ended well gets here."""
+def _publish(node: Task, outputs: Json, file: str, store: Store, pod_root: Path) -> None:
+    """Uploads and records the outputs of a node that succeeded."""
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 
     message = pipeline_spec_pb2.ExecutorOutput()
     if Path(file).exists():
-        try:
-            # Unknown fields are errors.
+        try:  # Unknown fields are errors.
             json_format.Parse(Path(file).read_text("utf-8"), message)
         except json_format.ParseError as error:
-            raise BackendError(
-                f"{node.name} wrote an output message KFP refuses: {error}"
-            ) from error
+            what = f"{node.name} wrote an output message that KFP refuses: {error}"
+            raise BackendError(what) from error
     written = json_format.MessageToDict(message).get("artifacts", {})
     for name, provisioned in outputs.items():
         artifact = merge_output(written.get(name), provisioned)

@@ -1,10 +1,9 @@
-"""The object store and the metadata of the local driver: what KFP keeps between pods."""
+"""The object store and the metadata of the local driver, which KFP keeps between pods."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -34,9 +33,9 @@ class BackendError(Exception):
 
 
 def store_session_info(uri: str) -> str:
-    """Returns the JSON text that every artifact carries as metadata: provider and credentials.
+    """Returns the JSON text that every artifact has as metadata: provider and credentials.
 
-    A root of no provider, such as a folder of this machine, has none: KFP would refuse it.
+    KFP would refuse a root without a provider, such as a folder of this machine.
     """
     provider = uri.partition("://")[0]
     params = _STORES.get(provider)
@@ -74,7 +73,7 @@ class Store:
 
     Attributes:
       folder: holds `minio/` and `s3/`, and `next_id`.
-      outputs: (task, output) -> the artifact as recorded.
+      outputs: recorded artifacts by (task, output).
     """
 
     folder: Path
@@ -85,33 +84,17 @@ class Store:
         return Path(path) if path != uri else None
 
     def download(self, uri: str, pod_root: Path) -> None:
-        """Copies an artifact into a pod; a prefix that holds nothing is no error, as in KFP."""
-        source = self._path(uri)
-        if source is None or not source.exists():
-            return
-        target = Path(to_local(uri, str(pod_root)))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            _copy_objects(source, target)
-        else:
-            shutil.copyfile(source, target)
+        """Copies an artifact into a pod; an empty prefix is not an error, as in KFP."""
+        _copy(self._path(uri), Path(to_local(uri, str(pod_root))))
 
     def upload(self, uri: str, pod_root: Path) -> None:
-        """Copies an artifact out of a pod; one that was not written is no error, as in KFP."""
-        target = self._path(uri)
-        source = Path(to_local(uri, str(pod_root)))
-        if target is None or not source.exists():
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            _copy_objects(source, target)
-        else:
-            shutil.copyfile(source, target)
+        """Copies an artifact out of a pod; one that was not written is not an error, as in KFP."""
+        _copy(Path(to_local(uri, str(pod_root))), self._path(uri))
 
     def record(self, task: str, output: str, artifact: Json) -> None:
-        """Gives an artifact an id and keeps it for the nodes that read it.
+        """Gives an artifact an id, and keeps it for the nodes that read it.
 
-        Its type is not read back by KFP's metadata client: inputs have an empty one.
+        KFP's metadata client does not read types back: inputs have an empty one.
         """
         metadata = metadata_after_a_round_trip(artifact.get("metadata") or {})
         metadata.setdefault("display_name", output)
@@ -131,23 +114,20 @@ class Store:
         return number
 
 
-def _copy_objects(source: Path, target: Path) -> None:
-    """Copies files only: an object store has no empty folders."""
-    for parent, _, files in os.walk(source):
-        for name in files:
-            place = target / Path(parent).relative_to(source) / name
+def _copy(source: Path | None, target: Path | None) -> None:
+    """Copies a file, or the files of a folder: an object store has no empty folders."""
+    if source is None or target is None or not source.exists():
+        return
+    for file in source.rglob("*") if source.is_dir() else [source]:
+        if file.is_file():
+            place = target / file.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(parent) / name, place)
+            shutil.copyfile(file, place)
 
 
 def merge_output(output: Any, provisioned: Json) -> Json:
     """Returns a provisioned artifact with what the container wrote about it (launcher_v2.go)."""
     written = (output or {}).get("artifacts") or [{}]
-    merged = dict(provisioned)
-    if written[0].get("uri"):
-        merged["uri"] = written[0]["uri"]
-    merged["metadata"] = {
-        **(provisioned.get("metadata") or {}),
-        **(written[0].get("metadata") or {}),
-    }
-    return merged
+    metadata = {**(provisioned.get("metadata") or {}), **(written[0].get("metadata") or {})}
+    uri = written[0].get("uri") or provisioned["uri"]
+    return {**provisioned, "uri": uri, "metadata": metadata}

@@ -75,7 +75,7 @@ def test_an_unknown_beam_preset_names_those_there_are(tmp_path: Path) -> None:
         deployment.load_beam_arguments("ray")
     own = tmp_path / "own.yaml"
     own.write_text("runner: x\n", "utf-8")
-    with pytest.raises(ConfigError, match="must hold a list of flags"):
+    with pytest.raises(ConfigError, match="must contain a list of flags"):
         deployment.load_beam_arguments(str(own))
 
 
@@ -108,7 +108,7 @@ def test_mistakes_in_the_platform_file_are_reported_at_once(tmp_path: Path) -> N
     for words in (
         "all.toleration is not a known key, got []: did you mean all.tolerations?",
         "all.pvcMount must be a list, got {}",
-        "nodes.Tainer is no node of the pipeline: there are Pusher, Trainer",
+        "nodes.Tainer is not a node of the pipeline: there are Pusher, Trainer",
         "volumes is not a known key",
     ):
         assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""Every rule finds what it is there for, names the node and says the fix; a good file passes."""
+"""Every rule finds its problem, names the node and says how to fix it; a good file passes."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ PLATFORM = "platform/platforms/kubernetes/deploymentSpec/executors"
 ROOT_PARAMETER = "spec/root/inputDefinitions/parameters/data_folder"
 CASES = {
     "schema": ("spec/schemaVersion", "2.0.0", "schemaVersion must be 2.1.0, got '2.0.0'"),
-    "unknown field": ("spec/surprise", 1, "is no PipelineSpec"),
-    "unknown executor field": (f"{GEN_POD}/surprise", 1, "is no PipelineDeploymentConfig"),
+    "unknown field": ("spec/surprise", 1, "is not a valid PipelineSpec"),
+    "unknown executor field": (f"{GEN_POD}/surprise", 1, "is not a valid PipelineDeploymentConfig"),
     "name": ("spec/pipelineInfo/name", "Sample_1", "the pipeline's name must be"),
     "no tasks": ("spec/root/dag/tasks", {}, "the root has no tasks"),
     "size": ("size", 2_000_000, "2,000,000 bytes"),
@@ -144,7 +144,7 @@ CASES = {
     "component": (f"{USE}/componentRef/name", "Other", "Use: its component is missing"),
     "executor": (USE_POD, ..., "Use: its executor 'Use_executor' is missing"),
     "resolver": (USE_POD, {"resolver": {}}, "Use: its executor is a resolver"),
-    "dependency": (f"{USE}/dependentTasks", ["Nobody"], "Use: waits for Nobody"),
+    "dependency": (f"{USE}/dependentTasks", ["Nobody"], "Use: depends on Nobody"),
     "cycle": (f"{GEN}/dependentTasks", ["Use"], "tasks wait for each other: Gen, Use"),
     "producer": (
         f"{USE}/inputs/artifacts/examples/taskOutputArtifact/producerTask",
@@ -196,16 +196,16 @@ CASES = {
         "Gen: has a preCacheCheck hook",
     ),
     "long argument": (f"{GEN_POD}/args", ["x" * 200_000], "Gen: an argument has 200,000 bytes"),
-    "braces": (f"{GEN_POD}/args", ["{{workflow.name}}"], "Gen: holds '{{workflow.name}}'"),
+    "braces": (f"{GEN_POD}/args", ["{{workflow.name}}"], "Gen: contains '{{workflow.name}}'"),
     "unknown placeholder": (
         f"{GEN_POD}/args",
         ["{{$.inputs.parameters['other']}}"],
-        "Gen: holds \"{{$.inputs.parameters['other']}}\"",
+        "Gen: contains \"{{$.inputs.parameters['other']}}\"",
     ),
     "driver": (
         "spec/components/Gen/inputDefinitions/parameters/input_config",
         {"parameterType": "STRING", "isOptional": True},
-        "Gen: nobody runs its driver",
+        "Gen: its driver is not run",
     ),
     "large message": (
         f"{USE}/inputs/parameters/number/runtimeValue/constant",
@@ -238,7 +238,7 @@ CASES = {
     "fixed folder": (
         f"{USE}/inputs/parameters/number/runtimeValue/constant",
         '{"checkpoint_folder": "/mnt/state/data/checkpoints"}',
-        "Use: parameter number holds /mnt/state/data, the default of data_folder",
+        "Use: parameter number contains /mnt/state/data, the default of data_folder",
     ),
     "cached source": (f"{GEN}/cachingOptions", {"enableCache": True}, "Gen: is cached, but reads"),
     "cached effect": (
@@ -255,7 +255,7 @@ CASES = {
     "accelerator": (
         f"{GEN_POD}/resources/accelerator",
         {"type": "NVIDIA_TESLA_T4", "count": "1"},
-        "Gen: asks for 'NVIDIA_TESLA_T4', no accelerator of oss",
+        "Gen: requests 'NVIDIA_TESLA_T4', which is not an accelerator of oss",
     ),
     "remote Beam": (
         f"{GEN_POD}/args",
@@ -323,9 +323,9 @@ def _vertex() -> dict:
         (
             f"{GEN_POD}/resources/accelerator",
             {"type": "nvidia.com/gpu", "count": "1"},
-            "no accelerator of vertex",
+            "not an accelerator of vertex",
         ),
-        ("job/surprise", 1, "is no PipelineJob"),
+        ("job/surprise", 1, "is not a valid PipelineJob"),
         (f"{ROOT_PARAMETER}/defaultValue", "gs://b/a*", "data_folder must have none of * ? ["),
         (
             "job/runtimeConfig/gcsOutputDirectory",
@@ -359,20 +359,24 @@ def test_the_command_reports_every_file_and_fails_for_a_bad_one(
 def test_a_file_without_a_specification_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("platforms: {}\n", "utf-8")
-    with pytest.raises(ValueError, match="must hold one specification, it holds 0"):
+    with pytest.raises(ValueError, match="must contain one specification, it has 0"):
         read_view(file)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.yaml", "pipelineInfo: {name: a}\nroot: 3\n", "is no PipelineSpec"),
-        ("a.yaml", "pipelineInfo: a\ndeploymentSpec: []\n", "is no PipelineSpec"),
-        ("a.yaml", "- pipelineInfo\n", "must hold mappings"),
-        ("a.yaml", "pipelineInfo\n", "must hold mappings"),
-        ("a.json", "[1]", "must hold mappings"),
+        ("a.yaml", "pipelineInfo: {name: a}\nroot: 3\n", "is not a valid PipelineSpec"),
+        ("a.yaml", "pipelineInfo: a\ndeploymentSpec: []\n", "is not a valid PipelineSpec"),
+        ("a.yaml", "- pipelineInfo\n", "must contain mappings"),
+        ("a.yaml", "pipelineInfo\n", "must contain mappings"),
+        ("a.json", "[1]", "must contain mappings"),
         ("a.json", '{"pipelineSpec": "a"}', "its pipelineSpec is 'a'"),
-        ("a.json", '{"pipelineSpec": {"root": {"dag": {"tasks": 3}}}}', "is no PipelineSpec"),
+        (
+            "a.json",
+            '{"pipelineSpec": {"root": {"dag": {"tasks": 3}}}}',
+            "is not a valid PipelineSpec",
+        ),
     ],
 )
 def test_a_file_of_another_form_gets_a_sentence(

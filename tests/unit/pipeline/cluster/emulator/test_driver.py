@@ -22,6 +22,7 @@ from pipeline.cluster.emulator.object_store import (
     merge_output,
     metadata_after_a_round_trip,
 )
+from pipeline.cluster.lint_view import Task
 from pipeline.paths import PROJECT
 
 TYPE = {"artifactType": {"instanceSchema": "title: tfx.Examples\n"}}
@@ -246,7 +247,7 @@ def test_what_a_killed_attempt_left_in_its_pod_is_gone_in_the_next(tmp_path: Pat
 
 def test_an_output_message_with_unknown_fields_is_refused(tmp_path: Path) -> None:
     write = WRITE.replace("output = {", 'output = {"surprise": 1, ')
-    with pytest.raises(BackendError, match="Gen wrote an output message KFP refuses"):
+    with pytest.raises(BackendError, match="Gen wrote an output message that KFP refuses"):
         _run(_spec(write), tmp_path)
 
 
@@ -299,8 +300,8 @@ def test_parameters_are_checked_as_kfp_does(
         _run(_spec(), tmp_path, **given)
 
 
-def _node(source: dict[str, Any], **definition: Any) -> executor_message.Node:
-    return executor_message.Node(
+def _node(source: dict[str, Any], **definition: Any) -> Task:
+    return Task(
         "Gen",
         {"inputs": {"parameters": {"n": source}}},
         {"inputDefinitions": {"parameters": {"n": definition}}},
@@ -337,7 +338,7 @@ def test_numbers_travel_as_doubles_and_whole_ones_without_a_point() -> None:
 def test_a_resolver_is_refused_as_the_backend_does() -> None:
     spec = _spec()
     spec["deploymentSpec"]["executors"]["Gen"] = {"resolver": {}}
-    with pytest.raises(BackendError, match="Gen is no container but resolver"):
+    with pytest.raises(BackendError, match="Gen is not a container but resolver"):
         driver.read_nodes(spec)
 
 
@@ -438,7 +439,7 @@ def test_a_driver_that_is_stopped_leaves_no_node_behind(
 def test_the_launchers_folders_hold_logs_and_messages_of_every_kind_of_root(
     tmp_path: Path, root: str, folder: str
 ) -> None:
-    node = executor_message.Node("Gen", {}, {}, {})
+    node = Task("Gen", {}, {}, {})
     outputs = executor_message.provision_outputs(node, root, tmp_path, True)
     ((name, log),) = executor_message.artifacts_of(outputs)
     assert name == LOGS
