@@ -67,7 +67,7 @@ notebooks: python  ## Execute the notebooks, for the documentation site.
 	@$(IN_DOCS) sh notebooks/execute.sh
 
 docs: notebooks  ## Build the documentation site in output/site.
-	@$(IN_DOCS) mkdocs build --quiet --strict
+	@$(IN_DOCS) mkdocs build --strict
 	@echo "Site: output/site/index.html, or with search: python3 -m http.server -d output/site"
 
 env: python  ## Set up the development environment, and print its path.

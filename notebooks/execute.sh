@@ -10,4 +10,6 @@ for notebook in data training serving; do
   jupytext --quiet --to ipynb --execute --output "output/notebooks/$notebook.ipynb" \
     "notebooks/$notebook.py"
 done
-jupyter-nbconvert --log-level ERROR --coalesce-streams --to markdown output/notebooks/*.ipynb
+# Not by --coalesce-streams, which changes the format as well.
+jupyter-nbconvert --log-level ERROR --CoalesceStreamsPreprocessor.enabled=True --to markdown \
+  output/notebooks/*.ipynb
