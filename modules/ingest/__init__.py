@@ -1,1 +1,1 @@
-"""Click logs in, sessions out: the Beam graph, its files and its counts."""
+"""The Beam graph from click logs to sessions, its files and its counts."""

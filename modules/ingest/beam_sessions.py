@@ -1,11 +1,12 @@
-"""The Beam graph: pieces of files in, batches of serialized tf.Examples by output split out.
+"""The Beam graph from pieces of files to batches of serialized tf.Examples by output split.
 
-Every element is a piece of a file or a bucket of sessions, thousands of events at once: Beam's cost
-per element, not the parsing, is what makes a graph of single events slow.
+An element is a piece of a file or a bucket of sessions, thousands of events at once: Beam's cost
+per element, not the parsing, makes a graph of single events slow.
 """
 
 from __future__ import annotations
 
+import collections
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,21 +22,21 @@ from modules.ingest.counts import merge_reports
 from modules.ingest.report import Reject, Report
 from modules.ingest.start_times import CombineStarts
 from modules.sessions import click_log
-from modules.sessions import sessions as sessions_lib
 from modules.sessions.concatenated import JoinedFilesError
 from modules.sessions.examples import ExampleEncoder
+from modules.sessions.sessions import build_sessions, finish_session
 from modules.sessions.time_splits import Cuts, output_split
 
 Key = tuple[str, int]
 """Input split and bucket of session ids."""
 
-_PLACE_BITS = 44  # byte offsets up to 16 TiB; what is left of 63 bits orders 524,288 files
+_PLACE_BITS = 44  # byte offsets up to 16 TiB; the rest of 63 bits orders 524,288 files
 _BUCKET_BYTES = 8 << 20
 _MAX_BUCKETS = 4096
 
 
 class Batch(NamedTuple):
-    """The serialized tf.Examples that one bucket gives to one output split."""
+    """The serialized tf.Examples of one bucket for one output split."""
 
     split: str
     source: str
@@ -45,7 +46,7 @@ class Batch(NamedTuple):
 
 
 class SessionBatches(NamedTuple):
-    """What `SessionsFromFiles` returns: one PCollection each."""
+    """PCollections that `SessionsFromFiles` returns."""
 
     batches: beam.PCollection
     rejects: beam.PCollection
@@ -55,19 +56,17 @@ class SessionBatches(NamedTuple):
 class ReadEvents(beam.DoFn):
     """Reads a piece of a file and emits its events, packed by bucket of session ids."""
 
-    REJECTS = "rejects"
-    REPORT = "report"
+    REJECTS, REPORT = "rejects", "report"
 
     def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Takes the options and each input split's number of buckets."""
-        self._options = options
-        self._buckets = buckets
+        """Stores the options and each input split's number of buckets."""
+        self._options, self._buckets = options, buckets
 
     def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
-        """Yields (split, bucket) with packed events; lists of rejects; a report of counts.
+        """Yields (key, packed events), lists of rejects, and reports.
 
-        Broken compression and joined files are reported, not raised: runners bury an exception's
-        text, and would try again.
+        Damaged and joined files are reported, not raised: runners bury an exception's text, and
+        would retry.
         """
         piece = input_files.Piece(*element)
         try:
@@ -84,15 +83,8 @@ class ReadEvents(beam.DoFn):
 
 def _rejects_of(rows: click_log.Rows, piece: input_files.Piece) -> list[Reject]:
     return [
-        Reject(
-            piece.split,
-            piece.rank,
-            offset,
-            piece.path,
-            reason,
-            text.decode("utf-8", "backslashreplace"),
-        )
-        for reason, offset, text in rows.rejects
+        Reject(piece.split, piece.rank, at, piece.path, why, str(row, "utf-8", "backslashreplace"))
+        for why, at, row in rows.rejects
     ]
 
 
@@ -106,12 +98,9 @@ def _pack_by_bucket(
     rows: click_log.Rows, piece: input_files.Piece, buckets: int
 ) -> Iterator[tuple[Key, packing.PackedEvents]]:
     first_place = piece.rank << _PLACE_BITS
-    parts: dict[int, packing.EventLists] = {}
+    parts: dict[int, packing.EventLists] = collections.defaultdict(lambda: ([], [], [], []))
     for session_id, item_id, time, offset in zip(*rows[:4], strict=True):
-        bucket = zlib.crc32(session_id) % buckets
-        if bucket not in parts:
-            parts[bucket] = ([], [], [], [])
-        part = parts[bucket]
+        part = parts[zlib.crc32(session_id) % buckets]
         part[0].append(session_id)
         part[1].append(item_id)
         part[2].append(time)
@@ -123,22 +112,19 @@ def _pack_by_bucket(
 class BuildSessions(beam.DoFn):
     """Builds the sessions of a bucket and emits them packed."""
 
-    STARTS = "starts"
-    IDENTITIES = "identities"
-    REPORT = "report"
+    STARTS, IDENTITIES, REPORT = "starts", "identities", "report"
 
     def __init__(self, options: SessionOptions, identity_buckets: int = 0) -> None:
-        """Takes the options, and the number of buckets for identities; 0 for no identities."""
-        self._options = options
-        self._identity_buckets = identity_buckets
+        """Stores the options, and the number of buckets of identities; 0 emits none."""
+        self._options, self._identity_buckets = options, identity_buckets
 
     def process(self, element: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
-        """Yields (key, packed sessions); start times, packed; identities; a report of counts."""
+        """Yields (key, packed sessions), packed start times, identities, and a report."""
         key, batches = element
         split = key[0]
         counts: Counter[str] = Counter()
         groups = packing.group_events(batches)
-        built = sessions_lib.build_sessions(groups, split, self._options, counts)
+        built = build_sessions(groups, split, self._options, counts)
         # Sorted, so that the files do not depend on the order in which pieces arrive.
         sessions = sorted(built, key=lambda s: (s.start_time, s.session_id))
         packed = packing.pack_sessions(sessions)
@@ -153,28 +139,27 @@ class BuildSessions(beam.DoFn):
 
 
 class EncodeExamples(beam.DoFn):
-    """Chooses each session's output split and serializes it."""
+    """Assigns each session to its output split and serializes it."""
 
     REPORT = "report"
 
     def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Takes the options and each input split's number of buckets."""
-        self._options = options
-        self._buckets = buckets
+        """Stores the options and each input split's number of buckets."""
+        self._options, self._buckets = options, buckets
 
     def process(
         self, element: tuple[Key, packing.PackedSessions], cuts: tuple[int, int | None] | None
     ) -> Iterator[Any]:
-        """Yields a `Batch` per output split and a report; `cuts` say where train ends."""
+        """Yields a `Batch` per output split, and a report."""
         (source, bucket), packed = element
-        places = None if cuts is None else Cuts(*cuts)
+        places = cuts and Cuts(*cuts)
         counts: Counter[str] = Counter()
         examples: dict[str, list[bytes]] = {}
         items: dict[str, set[bytes]] = {}
         encoder = ExampleEncoder()
         for session in packing.unpack_sessions(packed):
             split = output_split(source, session.start_time, places)
-            session = sessions_lib.finish_session(session, split, self._options, counts)
+            session = finish_session(session, split, self._options, counts)
             items.setdefault(split, set()).update(session.item_ids)
             examples.setdefault(split, []).append(encoder.encode(*session))
         for split, serialized in examples.items():
@@ -183,7 +168,7 @@ class EncodeExamples(beam.DoFn):
 
 
 class SessionsFromFiles(beam.PTransform):
-    """Reads all splits' files and returns `SessionBatches`."""
+    """Reads the files of all splits and returns `SessionBatches`."""
 
     def __init__(
         self,
@@ -193,27 +178,25 @@ class SessionsFromFiles(beam.PTransform):
         bucket_bytes: int = _BUCKET_BYTES,
         tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
     ) -> None:
-        """Takes the files found, the options, and how much text a piece and a bucket hold.
+        """Determines the number of buckets.
 
         Args:
-          inputs: the files found.
+          inputs: input splits with their files.
           options: how rows are read and which sessions are kept.
-          piece_bytes: about how much text a piece of a file holds.
-          bucket_bytes: about how much text a bucket of sessions holds.
-          tail: what is cut off train for split test.
+          piece_bytes: size of a piece of a file, about.
+          bucket_bytes: size of the text in a bucket of sessions, about.
+          tail: what is cut from train for split test.
         """
         super().__init__()
-        self._inputs = inputs
-        self._options = options
-        self._tail = tail
-        self._piece_bytes = piece_bytes
+        self._inputs, self._piece_bytes = inputs, piece_bytes
+        self._options, self._tail = options, tail
         self._buckets = {
             split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
             for split in inputs
         }
 
     def expand(self, pbegin: Any) -> SessionBatches:
-        """Builds the graph: one GroupByKey of events, and the cuts of train as a side input."""
+        """Builds the graph, with one GroupByKey of events and the cuts as a side input."""
         pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self._piece_bytes)]
         read = (
             pbegin
@@ -265,5 +248,5 @@ def output_splits(
     input_names: list[str],
     tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
 ) -> list[str]:
-    """Names the output splits: train, eval (given or cut), and test where given or cut."""
+    """Returns the output splits: train, eval, and test if it is given or cut."""
     return ["train", "eval", *(["test"] if tail or "test" in input_names else [])]

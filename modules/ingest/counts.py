@@ -1,7 +1,8 @@
-"""What a run counted: merged on the workers, judged and kept with the artifact afterwards."""
+"""Counts of a run: merged on the workers, checked, and stored as properties of the artifact."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -16,28 +17,15 @@ from modules.sessions.splits import split_pairs
 
 EXAMPLES_SHOWN = 5
 OUTPUT_COUNTS = (
-    "rows_kept",
-    "sessions",
-    "items",
-    "sessions_too_short",
-    "rows_too_short",
-    "sessions_capped",
-    "rows_capped",
-    "rows_repeated",
-    "sessions_sampled_out",
-    "rows_sampled_out",
-)
-TIME_COUNTS = (
-    "first_start",
-    "last_start",
-    "sessions_before_1990",
-    "sessions_in_future",
+    *("rows_kept", "sessions", "items", "sessions_too_short", "rows_too_short", "sessions_capped"),
+    *("rows_capped", "rows_repeated", "sessions_sampled_out", "rows_sampled_out"),
+    *("first_start", "last_start", "sessions_before_1990", "sessions_in_future"),
     "sessions_beyond_fraction",
 )
 
 
 def merge_reports(reports: Iterable[Report]) -> Report:
-    """Adds counts up, joins item ids, keeps the first rejects of each split and all errors."""
+    """Adds counts, joins item ids, and keeps each split's first rejects and all errors."""
     counts: Counter[str] = Counter()
     rejects: list[Reject] = []
     errors: set[str] = set()
@@ -52,14 +40,9 @@ def merge_reports(reports: Iterable[Report]) -> Report:
 
 
 def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
-    """Keeps the first few rejects of each split, by file and offset."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for reject in sorted(rejects):
-        seen[reject.split] += 1
-        if seen[reject.split] <= EXAMPLES_SHOWN:
-            kept.append(reject.cut())
-    return kept
+    """Returns the first few rejects of each split, by file and offset."""
+    by_split = itertools.groupby(sorted(rejects), key=lambda reject: reject.split)
+    return [one.cut() for _, some in by_split for one in itertools.islice(some, EXAMPLES_SHOWN)]
 
 
 def check_report(
@@ -69,11 +52,11 @@ def check_report(
     options: SessionOptions,
     tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
 ) -> None:
-    """Stops a run whose input is not fit for use.
+    """Checks that the input is usable.
 
     Raises:
       SessionDataError: a file could not be read to its end, too many rows are bad, or a split has
-        no session left.
+        no session.
     """
     if report.errors:
         raise SessionDataError("\n".join(report.errors))
@@ -96,7 +79,7 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
     reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.items() if count)
     lines = [
         f"Split {split.name!r}: {bad} of {read} rows in {split.names()} are bad "
-        f"({bad / read:.2%}; {reasons}), allowed are {options.max_reject_fraction:.2%}.",
+        f"({bad / read:.2%}; {reasons}), more than {options.max_reject_fraction:.2%}.",
         "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
     ]
     lines += [
@@ -118,19 +101,19 @@ def _time_hint(options: SessionOptions) -> str:
     return (
         f"time: Write times in column {options.time_column!r} as ISO 8601, such as 2014-07-04 or "
         "2014-07-04T10:51:09Z (not 04/07/2014, April or July?), or as numbers since 1970. They are "
-        f"read as sessions.time_unit = {options.time_unit}; there are {', '.join(TIME_UNITS)}."
+        f"read as sessions.time_unit = {options.time_unit}, one of {', '.join(TIME_UNITS)}."
     )
 
 
 def artifact_properties(
     counts: dict[str, int], inputs: list[InputSplit], outputs: list[str]
 ) -> dict[str, int]:
-    """Lists every count the artifact carries, zeros included."""
+    """Returns all counts that the artifact carries, zeros included."""
     files = {f"{split.name}.files": len(split.files) for split in inputs}
     read = [split.name for split in inputs]
     names = [f"{split}.{count}" for split in read for count in ("rows_read", "distinct_starts")]
     names += [f"{split}.rows_rejected.{reason}" for split in read for reason in REJECT_REASONS]
-    names += [f"{split}.{count}" for split in outputs for count in (*OUTPUT_COUNTS, *TIME_COUNTS)]
+    names += [f"{split}.{count}" for split in outputs for count in OUTPUT_COUNTS]
     names += [f"{late}.sessions_before_end_of.{early}" for early, late in split_pairs(outputs)]
     for early, late in split_pairs(read):
         names += [f"{late}.sessions_also_in.{early}", f"{late}.sessions_copied_from.{early}"]

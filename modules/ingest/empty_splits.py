@@ -1,4 +1,4 @@
-"""Why a split has no session, and what can be done about it."""
+"""Explains why a split has no session, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,9 @@ Counts = Mapping[str, int]
 
 
 def no_session_left(
-    counts: Counts,
-    name: str,
-    inputs: list[InputSplit],
-    options: SessionOptions,
-    tail: TailOptions,
+    counts: Counts, name: str, inputs: list[InputSplit], options: SessionOptions, tail: TailOptions
 ) -> str:
-    """Says why output split `name` is empty.
-
-    Args:
-      counts: of the run.
-      name: of the split.
-      inputs: the splits that were read.
-      options: how rows are read and sessions kept.
-      tail: what is cut off train for split test.
-    """
+    """Returns why output split `name` is empty, given the run's counts, input and options."""
     by_name = {split.name: split for split in inputs}
     source = by_name.get(name, by_name.get("train", inputs[0]))
     cut_off = [split for split in ("eval", "test") if split not in by_name]
@@ -55,7 +43,7 @@ def _not_divided(
     options: SessionOptions,
     tail: TailOptions,
 ) -> str:
-    """Says why the sessions of train could not be divided by time."""
+    """Returns why the sessions of train could not be split by time."""
     splits = ["train", *cut_off]
     sessions = sum(counts.get(f"{split}.sessions", 0) for split in splits)
     starts = counts.get("train.distinct_starts", 0)

@@ -1,4 +1,4 @@
-"""Which files are read, in which pieces; a file's header is read here, before Beam starts."""
+"""Finds the input files, reads their headers, and cuts them into pieces for Beam."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ from modules.sessions.sessions import SessionDataError
 
 PIECE_BYTES = 8 << 20
 _HEADER_BYTES = 1 << 20
-_PACKED_RATIO = 8  # what click logs shrink to, roughly: only used to choose the number of buckets
+_PACKED_RATIO = 8  # of click logs, roughly; only used to determine the number of buckets
 
 
 class InputFile(NamedTuple):
-    """One input file; `rank` is its place among the split's files by name.
-
-    `codec` names its compression, "" for none.
-    """
+    """An input file; `rank` is its position among the split's files, `codec` may be ""."""
 
     path: str
     rank: int
@@ -41,17 +38,16 @@ class InputFile(NamedTuple):
 
 
 class InputSplit(NamedTuple):
-    """One split of the input with all its files, ordered by name."""
+    """A split of the input with its files, ordered by name."""
 
     name: str
     pattern: str
     files: tuple[InputFile, ...]
 
     def names(self) -> str:
-        """Names the files, the first few of many."""
-        paths = [file.path for file in self.files]
-        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        return ", ".join(paths[:3]) + more
+        """Returns the paths of the files, the first few of many."""
+        more = f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""
+        return ", ".join(file.path for file in self.files[:3]) + more
 
     def text_bytes(self) -> int:
         """Estimates the length of the split's uncompressed text."""
@@ -59,7 +55,7 @@ class InputSplit(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Part of a file that is read in one go: the rows that begin in [start, end)."""
+    """Part of a file: the rows that begin in [start, end)."""
 
     split: str
     path: str
@@ -76,7 +72,7 @@ def find_input(
     """Finds every split's files and reads their headers.
 
     Raises:
-      SessionDataError: no file, an empty file, or a header without a needed column.
+      SessionDataError: there is no file, an empty file, or a header without a required column.
     """
     return [_find_split(input_base, split, options) for split in input_config.splits]
 
@@ -100,7 +96,8 @@ def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSp
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
     try:
         length = fileio.stat(path).length
-        codec = _codec(path)
+        with open_text(path, "") as raw:  # by content: names lie, and downloads may be unpacked
+            codec = codec_of(raw.read(SAMPLE_BYTES))
         with open_text(path, codec) as text:
             header = text.readline(_HEADER_BYTES)
             rest = text.read(1)
@@ -110,21 +107,15 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
     if len(header) == _HEADER_BYTES:
         raise SessionDataError(
             f"{path} has a first line of more than {_HEADER_BYTES:,} bytes, which begins "
-            f"{quote(header)}: expected the names of columns, and rows on lines of their own."
+            f"{quote(header)}: expected the names of columns, and rows on further lines."
         )
     if not rest:
         found = f"only the line {quote(header)}" if header else "0 bytes"
         raise SessionDataError(
-            f"{path} is empty: it holds {found}, expected a header line and rows. "
-            "Remove the file from the pattern or write it again."
+            f"{path} is empty: it has {found}, expected a header line and rows. "
+            "Exclude the file from the pattern or write it again."
         )
     return InputFile(path, rank, read_header(line, path, options), len(header), length, codec)
-
-
-def _codec(path: str) -> str:
-    """Returns a file's compression by its content: names lie, and downloads come unpacked."""
-    with open_text(path, "") as raw:
-        return codec_of(raw.read(SAMPLE_BYTES))
 
 
 @contextlib.contextmanager
@@ -137,24 +128,15 @@ def open_text(path: str, codec: str) -> Iterator[IO[bytes]]:
 def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
     """Cuts files into pieces of about `piece_bytes`; a compressed one cannot be cut."""
     for split in splits:
-        for file in split.files:
-            step = file.length if file.codec else piece_bytes
-            for start in range(file.first_row, max(file.length, file.first_row + 1), step):
-                yield Piece(
-                    split.name,
-                    file.path,
-                    file.rank,
-                    file.columns,
-                    start,
-                    start + step,
-                    file.codec,
-                )
-                if file.codec:
-                    break
+        for path, rank, columns, first_row, length, codec in split.files:
+            step = length if codec else piece_bytes
+            starts = range(first_row, max(length, first_row + 1), step)
+            for start in starts[:1] if codec else starts:
+                yield Piece(split.name, path, rank, columns, start, start + step, codec)
 
 
 def read_piece(piece: Piece, block_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
-    """Reads a piece as (offset, whole lines), of a compressed file block by block."""
+    """Yields (offset, whole lines) of a piece, of a compressed file block by block."""
     with open_text(piece.path, piece.codec) as text:
         if piece.codec:
             yield from _read_blocks(text, piece.start, block_bytes)
@@ -171,11 +153,11 @@ def _read_blocks(text: IO[bytes], offset: int, block_bytes: int) -> Iterator[tup
 
 
 def _read_range(text: IO[bytes], start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    text.seek(start - 1)  # the byte before: if it ends a line, the first row begins at `start`
+    text.seek(start - 1)  # the byte before may end a line: then the first row begins at `start`
     block = text.read(end - start + 1)
     begin = block.find(b"\n") + 1
     if begin == 0 or begin == len(block):
-        return  # the one long row here began in an earlier piece
+        return  # a long row that began in an earlier piece
     if not block.endswith(b"\n"):
         block += text.readline()
     yield start - 1 + begin, block[begin:]

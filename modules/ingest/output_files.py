@@ -1,7 +1,7 @@
-"""Where a run's files go in the artifact; every file appears whole or not at all.
+"""Writes the files of the artifact, each atomically.
 
-A worker may run an element twice (a retry, a speculative copy). A file is named after the bucket or
-piece it comes from and renamed into place when complete; a second run of it finds it there.
+A worker may process an element twice (a retry, a speculative copy). A file is named after its
+bucket or piece and renamed into place when complete, where a second attempt finds it.
 """
 
 from __future__ import annotations
@@ -27,26 +27,24 @@ _UNFINISHED_FOLDER = "unfinished"
 
 
 class WriteBatch(beam.DoFn):
-    """Writes a batch of tf.Examples as one gzipped TFRecord file of its output split."""
+    """Writes a batch of tf.Examples as a gzipped TFRecord file of its output split."""
 
     def __init__(self, uri: str) -> None:
-        """Takes the artifact's folder."""
+        """Stores the artifact's folder."""
         self._uri = uri
 
     def process(self, batch: tuple[Any, ...]) -> Iterator[str]:
         """Yields the path written."""
-        batch = Batch(*batch)
+        split, _, bucket, buckets, examples = Batch(*batch)
         # Sessions cut from train for eval come from train's buckets.
-        name = (
-            f"{write_split.DEFAULT_TF_RECORD_FILE_NAME}-{batch.bucket:05d}-of-{batch.buckets:05d}"
-        )
-        path = os.path.join(self._uri, f"Split-{batch.split}", f"{name}.gz")
-        write_whole(self._uri, path, _tfrecords(batch.examples))
+        name = f"{write_split.DEFAULT_TF_RECORD_FILE_NAME}-{bucket:05d}-of-{buckets:05d}.gz"
+        path = os.path.join(self._uri, f"Split-{split}", name)
+        write_whole(self._uri, path, _tfrecords(examples))
         yield path
 
 
 def _tfrecords(examples: list[bytes]) -> bytes:
-    """Lets TensorFlow format the records; its writer needs a file, Beam's file systems bytes."""
+    """Formats records with TensorFlow, whose writer needs a local file."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         with tf.io.TFRecordWriter(path, options="GZIP") as writer:
@@ -57,10 +55,10 @@ def _tfrecords(examples: list[bytes]) -> bytes:
 
 
 class WriteRejects(beam.DoFn):
-    """Writes rejected rows as JSON lines, one file for each piece of input that has some."""
+    """Writes rejected rows as JSON lines, one file per piece of input."""
 
     def __init__(self, uri: str) -> None:
-        """Takes the artifact's folder."""
+        """Stores the artifact's folder."""
         self._uri = uri
 
     def process(self, rejects: list[tuple[Any, ...]]) -> Iterator[str]:
@@ -75,7 +73,7 @@ class WriteRejects(beam.DoFn):
 
 
 def prepare(uri: str, splits: list[str]) -> None:
-    """Makes the artifact's folders; what an earlier attempt left there goes."""
+    """Creates the artifact's folders, without files of an earlier attempt."""
     for name in (*(f"Split-{split}" for split in splits), REJECTS_FOLDER, _UNFINISHED_FOLDER):
         folder = os.path.join(uri, name)
         if fileio.exists(folder):
@@ -84,7 +82,7 @@ def prepare(uri: str, splits: list[str]) -> None:
 
 
 def finish(uri: str) -> None:
-    """Removes what retried workers may have left unfinished."""
+    """Removes unfinished files of retried workers."""
     fileio.rmtree(os.path.join(uri, _UNFINISHED_FOLDER))
 
 
@@ -92,11 +90,11 @@ def keep_rejects(uri: str, path: str) -> str:
     """Copies all bad rows into one file that outlives the artifact.
 
     Args:
-      uri: of the artifact.
-      path: of the file, replaced if it is there; "" for none.
+      uri: folder of the artifact.
+      path: file to write or replace; "" for none.
 
     Returns:
-      The sentence that says so, "" if there was nothing to keep.
+      A sentence for the user, "" if no file was written.
     """
     folder = os.path.join(uri, REJECTS_FOLDER)
     names = fileio.listdir(folder) if path and fileio.isdir(folder) else []
@@ -112,15 +110,15 @@ def keep_rejects(uri: str, path: str) -> str:
 
 
 def write_report(report: Report, uri: str) -> None:
-    """Writes the counts of the run beside the rejects."""
+    """Writes the report beside the rejects."""
     path = os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)
     write_whole(uri, path, report.to_json().encode())
 
 
 def write_whole(uri: str, path: str, content: bytes) -> None:
-    """Writes a file under the artifact `uri` so that nobody ever sees half of it."""
+    """Writes a file of the artifact at `uri` atomically."""
     if FileSystems.exists(path):
-        return  # an earlier run of the same element wrote the same
+        return  # written by an earlier attempt at the same element
     unfinished = os.path.join(uri, _UNFINISHED_FOLDER, uuid.uuid4().hex)
     with FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         file.write(content)

@@ -1,23 +1,23 @@
-"""Events and sessions as few large byte strings: what travels between Beam's stages.
+"""Packs events and sessions into a few large byte strings, the elements of the Beam graph.
 
-One element for thousands of events instead of one each is what makes the graph fast. Numbers are
-little-endian int64; ids are joined by line ends, which no id can contain.
+Thousands of events per element make the graph fast. Numbers are little-endian int64; ids are joined
+by line feeds, which no id contains.
 """
 
 from __future__ import annotations
 
 import array
+import collections
+import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from modules.sessions.sessions import Event, Session
 
 PackedEvents = tuple[bytes, bytes, bytes, bytes]
 PackedSessions = tuple[bytes, bytes, bytes, bytes, bytes]
-
-
 EventLists = tuple[list[bytes], list[bytes], list[int], list[int]]
-"""Session ids, item ids, times (ms), places in the input: parallel."""
+"""Parallel lists of session ids, item ids, times (ms) and positions in the input."""
 
 
 def pack_ints(values: Iterable[int]) -> bytes:
@@ -29,7 +29,7 @@ def pack_ints(values: Iterable[int]) -> bytes:
 
 
 def unpack_ints(packed: bytes) -> array.array[int]:
-    """Unpacks what `pack_ints` packed."""
+    """Reverses `pack_ints`."""
     values = array.array("q", packed)
     if sys.byteorder == "big":
         values.byteswap()
@@ -43,48 +43,30 @@ def pack_events(events: EventLists) -> PackedEvents:
 
 
 def group_events(batches: Iterable[PackedEvents]) -> dict[bytes, list[Event]]:
-    """Groups packed events (session ids, item ids, times, places) by session id."""
-    groups: dict[bytes, list[Event]] = {}
+    """Groups packed events by session id."""
+    groups: dict[bytes, list[Event]] = collections.defaultdict(list)
     for session_ids, item_ids, times, places in batches:
-        rows = zip(
-            session_ids.split(b"\n"),
-            unpack_ints(times),
-            unpack_ints(places),
-            item_ids.split(b"\n"),
-            strict=True,
-        )
-        for session_id, time, place, item_id in rows:
-            if session_id in groups:
-                groups[session_id].append((time, place, item_id))
-            else:
-                groups[session_id] = [(time, place, item_id)]
+        ids = session_ids.split(b"\n"), item_ids.split(b"\n")
+        numbers = unpack_ints(times), unpack_ints(places)
+        for session_id, item_id, time, place in zip(*ids, *numbers, strict=True):
+            groups[session_id].append((time, place, item_id))
     return groups
 
 
-def pack_sessions(sessions: Iterable[Session]) -> PackedSessions:
+def pack_sessions(sessions: Sequence[Session]) -> PackedSessions:
     """Packs sessions as (ids, start times, lengths, item ids, event times)."""
-    session_ids: list[bytes] = []
-    starts: list[int] = []
-    lengths: list[int] = []
-    item_ids: list[bytes] = []
-    times: list[int] = []
-    for session in sessions:
-        session_ids.append(session.session_id)
-        starts.append(session.start_time)
-        lengths.append(len(session.item_ids))
-        item_ids.extend(session.item_ids)
-        times.extend(session.event_times)
+    session_ids, starts, items, times = zip(*sessions, strict=True) if sessions else [()] * 4
     return (
         b"\n".join(session_ids),
         pack_ints(starts),
-        pack_ints(lengths),
-        b"\n".join(item_ids),
-        pack_ints(times),
+        pack_ints(map(len, items)),
+        b"\n".join(itertools.chain.from_iterable(items)),
+        pack_ints(itertools.chain.from_iterable(times)),
     )
 
 
 def unpack_sessions(packed: PackedSessions) -> Iterator[Session]:
-    """Unpacks what `pack_sessions` packed."""
+    """Reverses `pack_sessions`."""
     ids, starts, lengths, items, times = packed
     if not ids:
         return

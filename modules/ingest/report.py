@@ -1,4 +1,4 @@
-"""What a run counted, as it is kept with the artifact; other nodes read it."""
+"""The report of a run, as stored with the artifact for other nodes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ REPORT_NAME = "report.json"
 
 
 class Reject(NamedTuple):
-    """A row that cannot be used: where it is and why; fields in the order that sorts them.
+    """A bad row, with fields in the order that sorts rows.
 
-    `rank` is the file's place among its split's files by name, `offset` the row's first byte in the
-    file's (uncompressed) text, `more` how many characters `text` was cut by.
+    Attributes:
+      rank: position of the file among its split's files by name.
+      offset: offset of the row in the file's (uncompressed) text, in bytes.
+      more: number of characters that were cut from `text`.
     """
 
     split: str
@@ -30,7 +32,7 @@ class Reject(NamedTuple):
     more: int = 0
 
     def cut(self) -> Reject:
-        """Returns the reject with no more of its text than messages show: rows may be huge."""
+        """Returns the reject with only the text that messages show: rows may be huge."""
         more = self.more + max(0, len(self.text) - MOST_CHARACTERS)
         return self._replace(text=self.text[:MOST_CHARACTERS], more=more)
 
@@ -40,19 +42,14 @@ class Reject(NamedTuple):
         return with_rest(quote(kept.text), kept.more)
 
     def to_json(self) -> str:
-        """Formats the line that goes to the rejects file."""
-        values = {
-            "split": self.split,
-            "file": self.path,
-            "offset": self.offset,
-            "reason": self.reason,
-            "text": self.text,
-        }
-        return json.dumps(values, ensure_ascii=False)
+        """Returns the line of the rejects file."""
+        names = ("split", "file", "offset", "reason", "text")
+        values = (self.split, self.path, self.offset, self.reason, self.text)
+        return json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False)
 
 
 class Report(NamedTuple):
-    """Counts by name, the first rejects of each split, errors met while reading, items by split."""
+    """Counts by name, the first rejects of each split, errors, and items by split."""
 
     counts: dict[str, int]
     rejects: list[Reject] = []  # noqa: RUF012 (a NamedTuple's default, never changed)
@@ -60,19 +57,19 @@ class Report(NamedTuple):
     items: dict[str, set[bytes]] = {}  # noqa: RUF012
 
     def to_json(self) -> str:
-        """Formats the report for the artifact's folder; items become counts."""
+        """Returns the report as JSON, with items as counts."""
         counts = {**self.counts, **{f"{name}.items": len(ids) for name, ids in self.items.items()}}
         return json.dumps({"counts": counts, "rejects": self.rejects, "errors": self.errors})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Report:
-        """Reads what `to_json` wrote."""
+        """Reverses `to_json`, but for the items."""
         values = json.loads(text)
         rejects = [Reject(*reject) for reject in values["rejects"]]
         return cls(values["counts"], rejects, values["errors"])
 
 
 def read_report(uri: str) -> Report:
-    """Reads what `write_report` wrote."""
+    """Reads the report in an artifact's folder."""
     with FileSystems.open(os.path.join(uri, REJECTS_FOLDER, REPORT_NAME)) as file:
         return Report.from_json(file.read())

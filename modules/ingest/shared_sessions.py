@@ -1,6 +1,6 @@
-"""Which sessions occur in two input splits: the same id, or a copy with the same events.
+"""Counts sessions that occur in two input splits, by id or as a copy with the same events.
 
-Ids travel once more, by bucket as events do, each with a checksum of its session's events.
+Ids are grouped by bucket as events are, each with checksums of its session's events.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from modules.sessions.sessions import Session
 from modules.sessions.splits import split_pairs
 
 Identities = tuple[str, bytes, bytes]
-"""Input split, session ids joined by line ends, packed checksums of their events, two for each."""
+"""Input split, session ids joined by line feeds, and two packed checksums per session."""
 
 
 def identities_by_bucket(
     split: str, sessions: Iterable[Session], buckets: int
 ) -> Iterator[tuple[int, Identities]]:
-    """Packs the identities of sessions by bucket of session ids, the same for all splits."""
+    """Packs the identities of sessions by bucket of ids, the same for all splits."""
     parts: dict[int, tuple[list[bytes], list[int]]] = {}
     for session in sessions:
         bucket = zlib.crc32(session.session_id) % buckets
@@ -35,10 +35,10 @@ def identities_by_bucket(
 
 
 def checksums_of(session: Session) -> tuple[int, int]:
-    """Sums a session's events up twice; one of the sums is the same for another export of it.
+    """Returns two checksums of a session, one of which is the same for another export of it.
 
-    Times count in whole seconds, as other formats have them: cut off in the first sum, rounded in
-    the second one. Events of one second may be in any order, as rows may have been sorted.
+    Exports may have times in whole seconds: truncated in the first checksum, rounded in the second.
+    The order of events within a second does not count, as rows may have been sorted.
     """
     cut = [time // 1000 for time in session.event_times]
     rounded = [(time + 500) // 1000 for time in session.event_times]
@@ -53,7 +53,7 @@ def _checksum(seconds: list[int], items: Sequence[bytes]) -> int:
 
 
 def count_shared(element: tuple[int, Iterable[Identities]]) -> Report:
-    """Counts the sessions of a bucket that two splits share, and those that are copies."""
+    """Counts the sessions of a bucket that two splits share, and the copies among them."""
     known: dict[str, dict[bytes, tuple[int, int]]] = {}
     for split, ids, packed in element[1]:
         sums = packing.unpack_ints(packed)
@@ -63,18 +63,15 @@ def count_shared(element: tuple[int, Iterable[Identities]]) -> Report:
     for early, late in split_pairs(known):
         shared = known[early].keys() & known[late].keys()
         counts[f"{late}.sessions_also_in.{early}"] = len(shared)
-        copied = sum(_is_copy(known[early][each], known[late][each]) for each in shared)
+        both = ((known[early][each], known[late][each]) for each in shared)
+        copied = sum(one[0] == other[0] or one[1] == other[1] for one, other in both)
         counts[f"{late}.sessions_copied_from.{early}"] = copied
     return Report(dict(counts))
 
 
-def _is_copy(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    return first[0] == second[0] or first[1] == second[1]
-
-
 class CountShared(beam.PTransform):
-    """Turns (bucket, identities) of all input splits into reports of counts."""
+    """Turns (bucket, identities) of all input splits into reports."""
 
     def expand(self, identities: beam.PCollection) -> beam.PCollection:
-        """Brings each bucket's identities together."""
+        """Groups identities by bucket."""
         return identities | beam.GroupByKey() | beam.Map(count_shared)

@@ -1,7 +1,8 @@
-"""Where train is cut, and counts of times, from the start times of all sessions."""
+"""Cuts train, and counts start times, on Beam."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -14,20 +15,18 @@ from modules.ingest import packing
 from modules.sessions.time_splits import timeline
 
 PackedStarts = tuple[str, bytes]
-"""Input split and packed start times (ms) of some of its sessions."""
+"""Input split, and packed start times (ms) of some of its sessions."""
 
 
 class CombineStarts(beam.CombineFn):
-    """Combines packed start times into (cuts of train or None, counts), plain values both."""
+    """Combines packed start times into (cuts of train or None, counts)."""
 
     def __init__(self, inputs: list[str], options: SessionOptions, tail: TailOptions) -> None:
-        """Takes the names of all input splits, how much of train becomes eval, how much test."""
-        self._inputs = inputs
-        self._options = options
-        self._tail = tail
+        """Stores the input splits' names, and how much of train becomes eval and test."""
+        self._inputs, self._options, self._tail = inputs, options, tail
 
     def create_accumulator(self) -> list[PackedStarts]:
-        """Starts with no session."""
+        """Returns an empty list."""
         return []
 
     def add_input(
@@ -38,8 +37,8 @@ class CombineStarts(beam.CombineFn):
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[PackedStarts]]) -> list[PackedStarts]:
-        """Joins what workers gathered."""
-        return [packed for accumulator in accumulators for packed in accumulator]
+        """Joins the lists."""
+        return [*itertools.chain.from_iterable(accumulators)]
 
     def extract_output(self, accumulator: list[PackedStarts]) -> Any:
         """Returns (cuts, counts), see `modules.sessions.time_splits.timeline`."""

@@ -1,1 +1,1 @@
-"""From rows of click logs to sessions, and sessions in files."""
+"""Click logs as sessions, and sessions as tf.Examples."""

@@ -1,4 +1,4 @@
-"""The first line of a click log: what its columns are; neither TensorFlow nor Beam here."""
+"""The columns of a click log, from its first line; neither TensorFlow nor Beam here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from modules.sessions.sessions import SessionDataError
 
 
 class Columns(NamedTuple):
-    """Where a file's rows hold what: all positions count fields from 0."""
+    """Layout of a file's rows; positions count fields from 0.
+
+    `names` are those of the session, the item and the time column.
+    """
 
     delimiter: str
     width: int
@@ -22,14 +25,13 @@ class Columns(NamedTuple):
     time: int
     quoting: str
     names: tuple[bytes, ...] = ()
-    """Of the session, the item and the time."""
 
 
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
-    """Finds the columns in a file's first line, as `check_text` returns it.
+    """Finds the columns in a file's first line, as returned by `check_text`.
 
     Raises:
-      SessionDataError: a column is missing or named twice.
+      SessionDataError: a column is missing or repeated.
     """
     delimiter = options.delimiter or _delimiter_by_name(path)
     quoting = quoting_of(line, delimiter, options.quoting)
@@ -49,7 +51,7 @@ def check_text(line: bytes, path: str) -> bytes:
     """Returns a file's first line without byte-order marks and line end.
 
     Raises:
-      SessionDataError: it is not the first line of a UTF-8 text with line feeds.
+      SessionDataError: it is binary, or ends in a carriage return alone.
     """
     line = without_marks(line)
     problem = what_is_wrong(line)
@@ -71,19 +73,14 @@ def _names(line: bytes, delimiter: str, quoting: str) -> list[str]:
 
 
 def _no_column(
-    line: bytes,
-    path: str,
-    names: list[str],
-    option: str,
-    options: SessionOptions,
-    delimiter: str,
+    line: bytes, path: str, names: list[str], option: str, options: SessionOptions, delimiter: str
 ) -> str:
-    """Words the error of a header without a needed column, or with two of it."""
+    """Returns the message about a missing or repeated column."""
     wanted = getattr(options, option)
     number = "no" if wanted not in names else "more than one"
     found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
     if not names:
-        found = f"nothing, since its quotes are not those of CSV: {quote(line)}"
+        found = f"nothing, since its quotes are not valid CSV: {quote(line)}"
     text = (
         f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
         f"names {found}. "
@@ -95,17 +92,17 @@ def _no_column(
 def _header_hint(
     line: bytes, names: list[str], wanted: str, options: SessionOptions, delimiter: str
 ) -> str:
-    """Returns how to fix a header that is evidently of another kind, "" if nothing is evident."""
+    """Returns how to fix a header, "" if there is no evident cause."""
     columns = {options.session_column, options.item_column, options.time_column}
     for other in ("\t", ",", ";", "|"):
         if columns <= set(_names(line, other, "csv")):
-            return f"Split at {other!r} it names all columns: set sessions.delimiter to that."
+            return f"Split at {other!r} it names all columns: set sessions.delimiter to it."
     if is_not_utf8(line):
         if is_binary(line):
             return "It is not text: write its rows as CSV or TSV text."
         return f"It is not UTF-8: {WRITE_AS_UTF8}."
     if line[:4].lower() == b"sep=":
-        return "It is Excel's note of the separator: delete the line."
+        return "It is Excel's separator line: delete it."
     start = line.lstrip()[:1]
     if start in (b"{", b"["):
         return "It looks like JSON: write its rows as CSV or TSV text."
@@ -113,10 +110,10 @@ def _header_hint(
         return "It looks like HTML or XML: write its rows as CSV or TSV text."
     if any(is_enclosed(name.encode()) for name in names):
         if quoting_of(line, delimiter, options.quoting) != "csv":
-            return "Its names stand in quotes: set sessions.quoting=csv."
-        return "Some names have quotes inside quotes, or other blanks than spaces before them."
+            return "Its names are quoted: set sessions.quoting=csv."
+        return "Some names have quotes inside quotes, or blanks other than spaces before them."
     if wanted.casefold() in map(str.casefold, names):
-        return "Names must match to the letter, capitals included."
+        return "Names are case-sensitive."
     return ""
 
 

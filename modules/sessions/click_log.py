@@ -1,6 +1,6 @@
-"""Rows of a click log: fields, ids, times; neither TensorFlow nor Beam here.
+"""Reads rows of a click log; neither TensorFlow nor Beam here.
 
-Works on bytes, so that a row keeps its place in the file and broken UTF-8 can be told apart.
+Works on bytes, so that offsets in the file are known and invalid UTF-8 is detected.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from modules.sessions.item_ids import SUSPECT_TEXTS, vocabulary_holds
 REJECT_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "encoding": (
-            "The row is not UTF-8 text, or holds a zero byte. If the file has another encoding, "
+            "The row is not valid UTF-8, or has a zero byte. If the file has another encoding, "
             f"{WRITE_AS_UTF8}."
         ),
         "field_count": (
@@ -38,15 +38,15 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
             "lines end in line feeds?"
         ),
         "quotes": (
-            "A quote in the row: set sessions.quoting=none if quotes are letters like all others, "
-            "or sessions.quoting=csv if they enclose fields as in CSV. Neither can read a line end "
-            "inside quotes (write a space for it, or leave the column out); CSV wants quotes right "
-            'beside the delimiters, closed, and inches (") doubled in a field in quotes.'
+            "The row has a quote: set sessions.quoting=none if quotes are ordinary characters, or "
+            "sessions.quoting=csv if they enclose fields as in CSV. Neither reads line ends in "
+            "quotes (replace them by spaces, or leave the column out). In CSV, quotes must be "
+            'closed, beside the delimiters, and doubled inside a quoted field, as in 5"".'
         ),
         "empty_id": "The session or item id is empty or blank.",
         "unusable_id": (
-            "The session or item id has a carriage return inside, or the item id is [PAD], [UNK] "
-            "or holds __SPACE__, which the vocabulary cannot hold: rename it."
+            "The session or item id contains a carriage return, or the item id is [PAD], [UNK] or "
+            "contains __SPACE__, which the vocabulary cannot store: rename it."
         ),
         "time": "",  # depends on the option
     }
@@ -54,13 +54,11 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
 
 
 class Rows(NamedTuple):
-    """What a piece of a file holds: four parallel lists, and the rows that cannot be used.
+    """Events of a part of a file as four parallel lists, and its bad rows.
 
     Attributes:
-      session_ids: one per event.
-      item_ids: one per event.
-      times: milliseconds, one per event.
-      offsets: where each row begins in the file's (uncompressed) text, in bytes.
+      times: milliseconds since 1970.
+      offsets: offset of each row in the file's (uncompressed) text, in bytes.
       rejects: (reason, offset, text) of each bad row.
     """
 
@@ -72,9 +70,9 @@ class Rows(NamedTuple):
 
 
 def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "auto") -> Rows:
-    """Parses whole lines of a file; `offset` is where they begin in it.
+    """Parses whole lines of a file, which begin at `offset` in it.
 
-    Blank lines are no rows, nor is the header again, where files were joined.
+    Skips blank lines, and repeated headers where files were joined.
 
     Raises:
       JoinedFilesError: a file that was joined to this one cannot be read with it.
@@ -87,7 +85,7 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
     if is_bad_text is not None:
         check_unpacked(text, offset)
     has_returns, has_quotes = b"\r" in text, b'"' in text and quoting != "none"
-    has_marks = BYTE_ORDER_MARK in text  # files that were joined, as by `cat`
+    has_marks = BYTE_ORDER_MARK in text  # of files joined, as by `cat`
     lines, first = iter(text.split(b"\n")), offset
     for line in lines:
         start = offset
@@ -135,17 +133,17 @@ def parse_rows(text: bytes, offset: int, columns: Columns, time_unit: str = "aut
 def _rejects_of(
     line: bytes, offset: int, reason: str, columns: Columns
 ) -> list[tuple[str, int, bytes]]:
-    """Returns a line that is not one row of the file as rejects: it may hold several."""
+    """Returns the rejects for a bad line, which may hold several rows."""
     return [(reason, *row) for row in rows_of_line(line, offset, columns)]
 
 
 def _is_blank(line: bytes, delimiter: str) -> bool:
-    """Returns whether a line has nothing but blanks, which separate no fields."""
+    """Returns whether a line has only blanks that are not the delimiter."""
     return not line.decode().strip(BLANKS.replace(delimiter, ""))
 
 
 def _lines_in_quotes(text: bytes, begin: int, columns: Columns) -> int:
-    """Counts the lines that belong to the bad row before them."""
+    """Counts the further lines of a bad row."""
     if columns.quoting != "csv":
         return 0
     return lines_of_row(text, begin, columns.delimiter, columns.width) - 1
@@ -154,7 +152,7 @@ def _lines_in_quotes(text: bytes, begin: int, columns: Columns) -> int:
 def _reject_lines(
     lines: Iterable[bytes], offset: int, rejects: list[tuple[str, int, bytes]], columns: Columns
 ) -> int:
-    """Rejects lines inside quotes, also those that look like rows; returns where they end."""
+    """Rejects lines inside quotes, even those that look like rows; returns their end."""
     for line in lines:
         if line.strip():
             rejects += _rejects_of(line.rstrip(b"\r"), offset, "quotes", columns)
@@ -170,8 +168,8 @@ def _line_splitter(text: bytes, columns: Columns) -> Callable[[bytes], list[byte
     return lambda line: line.split(raw)
 
 
-# The next three look at the whole text first, in a few fast searches, and return what looks at
-# single rows only where there is something to find.
+# The next three search the whole text first, which is fast, and return a function to check single
+# rows only if there is something to find.
 
 
 def _encoding_check(text: bytes) -> Callable[[bytes], bool] | None:
@@ -181,12 +179,12 @@ def _encoding_check(text: bytes) -> Callable[[bytes], bool] | None:
 
 
 def _id_cleaner(text: bytes) -> Callable[[bytes], bytes]:
-    """Returns the function that takes blanks off an id: padding is no part of it."""
+    """Returns the function that strips blanks off an id."""
     return strip_blanks if may_have_blank_beyond_ascii(text) else bytes.strip
 
 
 def _id_check(text: bytes) -> Callable[[bytes, bytes], bool] | None:
-    """Returns the function that tells whether a session or an item id cannot be used."""
+    """Returns the function that checks whether a session or item id is unusable."""
     returns_inside = text.count(b"\r") != text.count(b"\r\n")
     if not returns_inside and not holds_any(text, SUSPECT_TEXTS):
         return None

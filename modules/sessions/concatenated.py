@@ -1,7 +1,4 @@
-"""What a file holds where others were joined to it, as by `cat`: it must not be read wrongly.
-
-Neither TensorFlow nor Beam here.
-"""
+"""Detects files joined to others, as by `cat`; neither TensorFlow nor Beam here."""
 
 from __future__ import annotations
 
@@ -13,42 +10,36 @@ from modules.files.formats import USE_LINE_FEEDS, packed_part
 from modules.messages.quoting import quote
 from modules.sessions.click_header import Columns
 
-# Rows between carriage returns on one line: more are a file of such rows, not a slip.
+# More carriage returns on a line are not a slip, but line ends.
 MOST_ROWS_A_LINE = 100
 
 
 class JoinedFilesError(Exception):
-    """A file goes on in another form than it began; the message says where and how."""
+    """A file continues in another format; the message says where and how."""
 
     def of(self, path: str | os.PathLike[str]) -> str:
-        """Returns the message with the file's name, as users see it."""
+        """Returns the message with the file's name."""
         return f"{path} {self}."
 
 
 def check_unpacked(text: bytes, offset: int) -> None:
-    """Refuses text that is followed by a compressed file, which holds rows that nobody reads.
-
-    Raises:
-      JoinedFilesError: it is.
-    """
-    found = packed_part(text)
-    if found:
+    """Raises JoinedFilesError if a compressed file follows a text: its rows would be lost."""
+    if found := packed_part(text):
         at, codec = found
         raise JoinedFilesError(
-            f"is text, but holds a part compressed with {codec} at byte {offset + at}: unpack that "
-            "file before it is joined to others, or leave the files apart and name them by a "
-            "pattern"
+            f"is text, but has a part compressed with {codec} at byte {offset + at}: unpack that "
+            "file before joining it, or keep the files apart and give a pattern"
         )
 
 
 def rows_of_line(line: bytes, offset: int, columns: Columns) -> list[tuple[int, bytes]]:
-    """Returns the rows, each with its offset, of a line that cannot be used as one row.
+    """Returns the rows of a bad line with their offsets.
 
-    Several rows are on it where carriage returns end them, as on old Macs: there are more fields
-    than a row has, and more of them than rows.
+    It holds several if carriage returns end rows, as on old Macs: it then has more fields than a
+    row, and than carriage returns.
 
     Raises:
-      JoinedFilesError: they are many.
+      JoinedFilesError: there are many.
     """
     returns, delimiters = line.count(b"\r"), line.count(columns.delimiter.encode())
     if not returns or delimiters < max(columns.width, returns):
@@ -67,15 +58,15 @@ def rows_of_line(line: bytes, offset: int, columns: Columns) -> list[tuple[int, 
 
 
 def is_second_header(fields: Sequence[bytes], line: bytes, offset: int, columns: Columns) -> bool:
-    """Returns whether a row that cannot be used is the header of a file that was joined.
+    """Returns whether a bad row is the header of a joined file.
 
     Raises:
-      JoinedFilesError: its columns are in other places: ids would be mixed up.
+      JoinedFilesError: its columns are at other positions.
     """
     if not columns.names or not all(name in line for name in columns.names):
         return False
-    behind_row = columns.width - 1  # on its line, if the file before has no line end
-    for begin in (0, behind_row):
+    # If the previous file has no line end, the header follows its last row.
+    for begin in (0, columns.width - 1):
         found = [strip_blanks(field) for field in fields[begin:]]
         if begin:
             found = _without_row(found, columns.names)
@@ -83,16 +74,15 @@ def is_second_header(fields: Sequence[bytes], line: bytes, offset: int, columns:
             places = (columns.session, columns.item, columns.time)
             if len(found) != columns.width or [found[at] for at in places] != [*columns.names]:
                 raise JoinedFilesError(
-                    f"has a second header at byte {offset} whose columns are in other places than "
-                    f"those of the first: {quote(line)}; leave the files apart and name them by a "
-                    "pattern, each has its own header then"
+                    f"has a second header at byte {offset} with columns at other positions than "
+                    f"the first: {quote(line)}; keep the files apart and give a pattern"
                 )
             return not begin
     return False
 
 
 def _without_row(found: list[bytes], names: Sequence[bytes]) -> list[bytes]:
-    """Takes the last field of the row before off the first name of a header."""
+    """Removes the previous row's last field from the first name of a header."""
     if not found:
         return []
     first, *others = found

@@ -8,14 +8,13 @@ import re
 
 MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 
-# A number from here on is taken for the finer unit. Seconds below 1e11 end in the year 5138, and
-# 1e11 milliseconds, 1e14 microseconds and 1e17 nanoseconds are all March 1973.
-_MILLISECONDS_FROM = 10**11
-_MICROSECONDS_FROM = 10**14
-_NANOSECONDS_FROM = 10**17
+# Smallest number that `auto` reads in a unit. Seconds below 1e11 end in the year 5138, and 1e11
+# milliseconds, 1e14 microseconds and 1e17 nanoseconds are all March 1973.
+_MILLISECONDS_FROM, _MICROSECONDS_FROM, _NANOSECONDS_FROM = 10**11, 10**14, 10**17
+_PER_MS = {"milliseconds": 1, "microseconds": 1000, "nanoseconds": 1_000_000}
 _LONGEST_TIME = 40  # characters
 
-# A decimal comma is told from separators of thousands: those come after three digits at most.
+# A decimal comma is recognized by more digits before it than a thousands separator has.
 _NUMBER = re.compile(
     rb"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?|[0-9]+,[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]{4,},[0-9]*"
 )
@@ -32,14 +31,14 @@ _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
 def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
-    """Reads an event time as milliseconds since 1970, None where it cannot be read.
+    """Returns an event time in milliseconds since 1970, None if it cannot be read.
 
-    Negative values, and those after the year 9999, count as unreadable: in a click log they are
-    somebody's mark for "missing". A date and time without a zone is UTC.
+    Negative times, and those after the year 9999, cannot: in click logs they mean "missing". Times
+    without a zone are UTC.
 
     Args:
-      raw: the field's text.
-      unit: a `time_unit`; `auto` takes a number's unit from its size, all else as ISO 8601.
+      raw: text of the field.
+      unit: a `time_unit`; `auto` derives a number's unit from its size, all else is ISO 8601.
 
     >>> time_to_ms(b"1442004589439"), time_to_ms(b"1396860669.277"), time_to_ms(b"soon")
     (1442004589439, 1396860669277, None)
@@ -49,7 +48,7 @@ def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
     if raw.isdigit() and len(raw) <= _LONGEST_TIME and unit != "iso8601":
         time = int(raw)
         if unit == "auto" and _MILLISECONDS_FROM <= time < _MICROSECONDS_FROM:
-            return time  # the usual case, soon done with
+            return time  # the usual case
         return _whole_to_ms(time, unit if unit != "auto" else _unit_of(time))
     raw = raw.strip()
     if len(raw) > _LONGEST_TIME:
@@ -61,7 +60,7 @@ def time_to_ms(raw: bytes, unit: str = "auto") -> int | None:
 
 
 def _unit_of(number: float) -> str:
-    """Tells the unit of a number since 1970 by its size."""
+    """Returns the unit of a number since 1970, by its size."""
     if number < _MILLISECONDS_FROM:
         return "seconds"
     if number < _MICROSECONDS_FROM:
@@ -70,22 +69,13 @@ def _unit_of(number: float) -> str:
 
 
 def _whole_to_ms(time: int, unit: str) -> int | None:
-    if unit == "seconds":
-        time *= 1000
-    elif unit == "microseconds":
-        time = (time + 500) // 1000
-    elif unit == "nanoseconds":
-        time = (time + 500_000) // 1_000_000
+    per_ms = _PER_MS.get(unit, 1)
+    time = time * 1000 if unit == "seconds" else (time + per_ms // 2) // per_ms
     return time if time <= MAX_TIME_MS else None
 
 
 def _float_to_ms(number: float, unit: str) -> int | None:
-    if unit == "seconds":
-        number *= 1000
-    elif unit == "microseconds":
-        number /= 1000
-    elif unit == "nanoseconds":
-        number /= 1_000_000
+    number = number * 1000 if unit == "seconds" else number / _PER_MS[unit]
     return round(number) if number <= MAX_TIME_MS else None
 
 
@@ -112,7 +102,7 @@ def _days_since_1970(year: bytes, month: bytes, day: bytes) -> int | None:
 
 
 def _offset_ms(zone: bytes | None) -> int:
-    """Reads how far a zone such as `+02:00` is ahead of UTC."""
+    """Returns how far a zone such as `+02:00` is ahead of UTC."""
     if zone is None or zone[:1] not in b"+-":
         return 0
     digits = zone[1:].replace(b":", b"").ljust(4, b"0")
@@ -121,7 +111,7 @@ def _offset_ms(zone: bytes | None) -> int:
 
 
 def utc_text(time_ms: int) -> str:
-    """Writes a time as people read it.
+    """Returns a time as text.
 
     >>> utc_text(1442004589439)
     '2015-09-11 20:49:49.439 UTC'

@@ -1,4 +1,4 @@
-"""Sessions in tf.Examples: their one writer, and their readers, in graphs and from files."""
+"""Sessions as tf.Examples: the one writer, and the readers, in graphs and from files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ SESSIONS_PER_BATCH = 512
 
 
 class ExampleEncoder:
-    """Serializes sessions as tf.Examples.
+    """Serializes sessions as tf.Examples, deterministically.
 
-    Fills one message again and again: a new one for every session takes 2 to 4 times as long.
-    Serializes deterministically, so that equal sessions give equal bytes.
+    Reuses one message: a new one for every session takes 2 to 4 times as long.
     """
 
     def __init__(self) -> None:
-        """Makes the message."""
+        """Creates the message."""
         self._example = example_pb2.Example()
         feature = self._example.features.feature
         self._session_id = feature[SESSION_ID].bytes_list.value
@@ -61,11 +60,7 @@ class ExampleEncoder:
 
 
 def decode(serialized: bytes) -> Any:
-    """Returns the features of one tf.Example, by name.
-
-    Raises:
-      DecodeError: it is not a tf.Example.
-    """
+    """Returns the features of a tf.Example by name; raises DecodeError if it is not one."""
     return example_pb2.Example.FromString(serialized).features.feature
 
 
@@ -75,14 +70,14 @@ def parse_sessions(examples: tf.Tensor) -> tf.RaggedTensor:
 
 
 class SessionBatch(NamedTuple):
-    """Some sessions.
+    """A batch of sessions.
 
     Attributes:
       serialized: tf.Examples, bytes `[sessions]`.
       session_ids: bytes `[sessions]`.
-      start_times: when each session began, ms, int64 `[sessions]`.
+      start_times: start of each session, ms, int64 `[sessions]`.
       items: raw item ids, bytes `[events]`, session after session in time order.
-      times: of the events, ms, int64 `[events]`.
+      times: times of the events, ms, int64 `[events]`.
       offsets: int64 `[sessions + 1]`: session i has the events `offsets[i]:offsets[i + 1]`.
     """
 
@@ -100,14 +95,14 @@ class SessionBatch(NamedTuple):
 
 
 def read_batches(folder: str, batch_size: int = SESSIONS_PER_BATCH) -> Iterator[SessionBatch]:
-    """Yields the sessions of a split, none where it is empty.
+    """Yields the sessions of a split in batches.
 
     Args:
-      folder: of the split, as `artifact_utils.get_split_uri` names it.
-      batch_size: most sessions of a batch.
+      folder: folder of the split, from `artifact_utils.get_split_uri`.
+      batch_size: maximum number of sessions in a batch.
 
     Raises:
-      ValueError: a session has not one time per item.
+      ValueError: a session does not have one time per item.
     """
     files = sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
@@ -128,12 +123,7 @@ def read_batches(folder: str, batch_size: int = SESSIONS_PER_BATCH) -> Iterator[
 
 
 def read_sessions(folder: str, errors: str = "surrogateescape") -> Iterator[list[str]]:
-    """Yields the item ids of a split's sessions as text.
-
-    Args:
-      folder: of the split.
-      errors: what becomes of bytes that are not UTF-8, as `bytes.decode` names it.
-    """
+    """Yields the item ids of a split's sessions as text; `errors` is that of `bytes.decode`."""
     for batch in read_batches(folder):
         for items in batch.item_lists():
             yield [item.decode("utf-8", errors) for item in items]

@@ -1,6 +1,6 @@
-"""Names of a session's features in tf.Examples; whoever needs no more need not load TensorFlow.
+"""Names of a session's features in tf.Examples; loads no TensorFlow.
 
-The SavedModels' signatures name their inputs and outputs apart from these: what was pushed stays.
+SavedModel signatures have names of their own, so that pushed models stay valid.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Which ids survive Transform's vocabulary file, one `count item_id` a line; neither TF nor Beam.
+"""Which ids Transform's vocabulary file, one `count item_id` per line, preserves; no TF, no Beam.
 
-Found by trying every byte and thousands of ids on both stacks: Transform drops, silently, ids
-that hold a line end (a carriage return is one) and those that equal a reserved token; and it writes
-a space as `__SPACE__`, so that ids which hold this text come back as others. All else comes back.
+Found by trying every byte and thousands of ids on both stacks: Transform silently drops ids with a
+line feed or carriage return and those that equal a reserved token, and writes a space as
+`__SPACE__`, so that ids with this text change. All other ids are preserved.
 """
 
 from __future__ import annotations
 
 RESERVED_TOKENS = ("[PAD]", "[UNK]")
-# What Transform writes for a space in an item id, since a space ends the count before it.
+# Transform writes this for a space in an item id, since a space ends the count before it.
 SPACE = b"__SPACE__"
-# Without one of these in a text, and without a carriage return, every id in it is held.
+# A text without these and without a carriage return has only ids that are preserved.
 SUSPECT_TEXTS = (*(token.encode() for token in RESERVED_TOKENS), b"SPACE")
 _RESERVED = frozenset(token.encode() for token in RESERVED_TOKENS)
 
@@ -21,7 +21,7 @@ def from_vocabulary(written: bytes) -> bytes:
 
 
 def vocabulary_holds(item_id: bytes) -> bool:
-    """Returns whether an item id comes out of the vocabulary as it went in.
+    """Returns whether the vocabulary preserves an item id.
 
     >>> [vocabulary_holds(item_id) for item_id in (b"red shoe", b"[UNK]", b"red__SPACE__shoe")]
     [True, False, False]

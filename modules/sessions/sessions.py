@@ -1,13 +1,13 @@
-"""Events become sessions; neither TensorFlow nor Beam here.
+"""Builds sessions from events; neither TensorFlow nor Beam here.
 
-With `click_log.py` (rows of a file) and `time_splits.py` (what becomes eval and test) these
-functions are all that decides what a session is and which split it goes to: the Beam graph in
-`components/session_example_gen` and the tests call the same ones.
+These functions, `click_log.py` and `time_splits.py` alone decide what a session is and which split
+it goes to: the Beam graph in `modules/ingest` and the tests call the same ones.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -20,11 +20,11 @@ class SessionDataError(ValueError):
 
 
 Event = tuple[int, int, bytes]
-"""Time in ms, place in the input (file, then offset; breaks ties in time), item id."""
+"""Time in ms, position in the input (file, then offset; breaks ties in time), item id."""
 
 
 class Session(NamedTuple):
-    """A session in time order; `start_time` stays that of the first event when events are cut."""
+    """A session in time order; `start_time` is that of the first event even if that is cut."""
 
     session_id: bytes
     start_time: int
@@ -38,7 +38,7 @@ def build_sessions(
     options: SessionOptions,
     counts: Counter[str],
 ) -> Iterator[Session]:
-    """Samples, orders and filters the sessions of an input split; counts what it leaves out."""
+    """Samples, orders and filters the sessions of an input split, counting what is dropped."""
     for session_id, events in groups.items():
         if split == "train" and not is_sampled(session_id, options.sample_fraction):
             counts[f"{split}.sessions_sampled_out"] += 1
@@ -56,20 +56,18 @@ def build_sessions(
 
 
 def order_events(session_id: bytes, events: Sequence[Event], drop_repeats: bool) -> Session:
-    """Orders one session's events by time, then place in the input; drops repeats if asked."""
+    """Orders a session's events by time, then position in the input; may drop repeated items."""
     ordered = sorted(events)
     if drop_repeats:
-        pairs = zip([None, *ordered], ordered, strict=False)
-        ordered = [event for before, event in pairs if before is None or event[2] != before[2]]
-    item_ids = [event[2] for event in ordered]
-    event_times = [event[0] for event in ordered]
-    return Session(session_id, event_times[0], item_ids, event_times)
+        ordered = [next(same) for _, same in itertools.groupby(ordered, key=lambda event: event[2])]
+    times, _, items = zip(*ordered, strict=True)
+    return Session(session_id, times[0], [*items], [*times])
 
 
 def finish_session(
     session: Session, split: str, options: SessionOptions, counts: Counter[str]
 ) -> Session:
-    """Caps a session that goes to output split `split` (train only) and counts it."""
+    """Caps a session of output split train, and counts any session."""
     longest = options.max_session_length
     cut = len(session.item_ids) - longest if split == "train" and longest is not None else 0
     if cut > 0:
@@ -84,7 +82,7 @@ def finish_session(
 
 
 def is_sampled(session_id: bytes, fraction: float) -> bool:
-    """Tells whether a session is in the sample; a larger fraction only adds sessions."""
+    """Returns whether a session is in the sample; a larger fraction only adds sessions."""
     if fraction >= 1:
         return True
     digest = hashlib.blake2b(session_id, digest_size=8, person=b"sample").digest()

@@ -1,4 +1,4 @@
-"""Which sessions of train become eval and test, by time; neither TensorFlow nor Beam here."""
+"""Splits the sessions of train by time; neither TensorFlow nor Beam here."""
 
 from __future__ import annotations
 
@@ -17,30 +17,24 @@ _PLAUSIBLE_FROM = 631_152_000_000  # the year 1990: no click log is older
 
 
 class Cuts(NamedTuple):
-    """Start times (ms) from which on sessions of train become split eval, and split test."""
+    """Start times (ms) of the first sessions of train that become split eval and split test."""
 
     eval: int
     test: int | None = None
 
 
 class Timeline(NamedTuple):
-    """What the start times of all sessions decide and say.
-
-    Attributes:
-      cuts: of train; None where eval is given.
-      counts: by name, see `time_counts`.
-    """
+    """The cuts of train, None if eval is given, and the counts of `time_counts`."""
 
     cuts: Cuts | None
     counts: dict[str, int]
 
 
 def eval_cut(start_times: Iterable[int], options: SessionOptions) -> int:
-    """Finds the start time (ms) from which on sessions of train become split eval.
+    """Returns the start time (ms) of the first session of train that becomes split eval.
 
-    With `eval_hours` these are the sessions that start in the last hours before the latest start;
-    else the last `eval_fraction` of the sessions, at least one. Sessions that start in the same
-    millisecond as the first of these all go to eval.
+    These are the sessions of the last `eval_hours` before the latest start, or else the last
+    `eval_fraction`, at least one, with all that start in the same millisecond as the first.
 
     >>> eval_cut([5, 1, 3, 4, 2], SessionOptions(eval_fraction=0.4))
     4
@@ -52,7 +46,7 @@ def eval_cut(start_times: Iterable[int], options: SessionOptions) -> int:
 
 
 def split_cuts(start_times: Iterable[int], options: SessionOptions, tail: TailOptions) -> Cuts:
-    """Finds both cuts of train: the end becomes test, the end of what is left becomes eval.
+    """Returns both cuts of train: its end becomes test, the end of the rest becomes eval.
 
     >>> split_cuts(range(10), SessionOptions(eval_fraction=0.25), TailOptions(test_fraction=0.2))
     Cuts(eval=6, test=8)
@@ -80,7 +74,7 @@ def _held_out(sessions: int, fraction: float) -> int:
 
 
 def output_split(source: str, start_time: int, cuts: Cuts | None) -> str:
-    """Names the split that a session of input split `source` goes to."""
+    """Returns the split that a session of input split `source` goes to."""
     if source != "train" or cuts is None:
         return source
     if cuts.test is not None and start_time >= cuts.test:
@@ -95,27 +89,26 @@ def timeline(
     tail: TailOptions,
     now: int,
 ) -> Timeline:
-    """Cuts train where eval is not given, and counts what the start times are like.
+    """Cuts train unless eval is given, and counts start times.
 
     Args:
-      start_times: of all sessions of each input split that has some, in any order.
-      inputs: names of all input splits, also of those without a session.
+      start_times: start times of the sessions of each input split that has any, in any order.
+      inputs: names of all input splits.
       options: how much becomes eval.
       tail: how much becomes test.
-      now: the present, in ms.
+      now: current time, in ms.
     """
     ordered = {split: sorted(starts) for split, starts in start_times.items()}
-    counts = {f"{split}.distinct_starts": _distinct(starts) for split, starts in ordered.items()}
+    counts = {
+        f"{split}.distinct_starts": sum(1 for _ in itertools.groupby(starts))
+        for split, starts in ordered.items()
+    }
     if "train" not in ordered or "eval" in inputs:
         return Timeline(None, counts | time_counts(ordered, now))
     cuts = split_cuts(ordered["train"], options, tail)
     parts = _parts(ordered.pop("train"), cuts)
     counts |= _surplus(parts, options, tail)
     return Timeline(cuts, counts | time_counts({**parts, **ordered}, now))
-
-
-def _distinct(ordered: Sequence[int]) -> int:
-    return sum(1 for _ in itertools.groupby(ordered))
 
 
 def _parts(ordered: list[int], cuts: Cuts) -> dict[str, list[int]]:
@@ -129,7 +122,7 @@ def _parts(ordered: list[int], cuts: Cuts) -> dict[str, list[int]]:
 def _surplus(
     parts: Mapping[str, Sequence[int]], options: SessionOptions, tail: TailOptions
 ) -> dict[str, int]:
-    """Counts sessions that are cut off beyond a fraction, as they start with one that is in it."""
+    """Counts sessions cut off beyond a fraction, which start together with the first in it."""
     left = sum(map(len, parts.values()))
     counts = {}
     if "test" in parts:
@@ -144,15 +137,14 @@ def _surplus(
 
 
 def time_counts(ordered: Mapping[str, Sequence[int]], now: int) -> dict[str, int]:
-    """Counts by output split what its start times are like.
+    """Returns counts of each output split's start times.
 
-    `first_start` and `last_start` are times in ms; `sessions_before_1990` and `sessions_in_future`
-    (more than a day after `now`) start when no click log was or is written;
-    `sessions_before_end_of.{other}` start before the last session of a split that should precede.
+    `first_start` and `last_start` are times in ms; `sessions_in_future` start more than a day after
+    `now` (ms); `sessions_before_end_of.{other}` start before the last session of an earlier split.
 
     Args:
-      ordered: start times of each output split, ascending.
-      now: the present, in ms.
+      ordered: ascending start times of each output split.
+      now: current time, in ms.
     """
     filled = {split: starts for split, starts in ordered.items() if starts}
     counts = {}

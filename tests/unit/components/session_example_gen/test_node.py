@@ -106,13 +106,13 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
         )
     assert str(caught.value).splitlines() == [
         "Split 'train': 32 of 1000 rows in a.tsv are bad (3.20%; empty_id 2, time 30), "
-        "allowed are 1.00%.",
+        "more than 1.00%.",
         "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
         *(f"  a.tsv at byte {100 * n}: time: 'row {n}'" for n in range(5)),
         f"empty_id: {REJECT_REASONS['empty_id']}",
         "time: Write times in column 'Time' as ISO 8601, such as 2014-07-04 or "
         "2014-07-04T10:51:09Z (not 04/07/2014, April or July?), or as numbers since 1970. They are "
-        "read as sessions.time_unit = auto; there are auto, milliseconds, seconds, microseconds, "
+        "read as sessions.time_unit = auto, one of auto, milliseconds, seconds, microseconds, "
         "nanoseconds, iso8601.",
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)

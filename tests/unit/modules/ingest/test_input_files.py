@@ -39,11 +39,11 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.tsv", b"", "{path} is empty: it holds 0 bytes, expected a header line and rows."),
+        ("empty.tsv", b"", "{path} is empty: it has 0 bytes, expected a header line and rows."),
         (
             "header.tsv",
             HEADER,
-            "{path} is empty: it holds only the line 'SessionId\\tItemId\\tTime\\n', "
+            "{path} is empty: it has only the line 'SessionId\\tItemId\\tTime\\n', "
             "expected a header line and rows.",
         ),
         (
@@ -71,7 +71,7 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
         ("a.bin", b"a\tb\0\n1", "{path} is not text: byte 3 is 0"),
         ("mac.tsv", HEADER.replace(b"\n", b"\r") * 2, "{path} has lines that end in a carriage"),
         ("long.tsv", b"x" * (1 << 20) + b"\n", "{path} has a first line of more than 1,048,576"),
-        ("none.tsv.gz", gzip.compress(b""), "{path} is empty: it holds 0 bytes"),
+        ("none.tsv.gz", gzip.compress(b""), "{path} is empty: it has 0 bytes"),
     ],
     ids=lambda value: value if isinstance(value, str) and value[0] != "{" else "",
 )

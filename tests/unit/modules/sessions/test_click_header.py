@@ -49,7 +49,7 @@ def test_a_missing_column_is_named_with_file_and_what_was_found():
     assert str(caught.value) == (
         "/data/a.tsv has no column 'SessionId': its first line, split at '\\t', names "
         "'SessionId,ItemId,Time'. Split at ',' it names all columns: set "
-        "sessions.delimiter to that."
+        "sessions.delimiter to it."
     )
 
 
@@ -109,12 +109,12 @@ def test_how_quotes_are_read(header, path, options, expected):
         (b"SessionId|ItemId|Time", "a.tsv", {}, r"Split at '\|' it names all columns"),
         (b"Session\xe9\tItemId\tTime", "a.tsv", {}, "not UTF-8: .*iconv -f LATIN1"),
         (b'{"SessionId": 1, "ItemId": 2}', "a.tsv", {}, "looks like JSON"),
-        (b"sep=;", "a.csv", {}, "Excel's note of the separator: delete the line"),
+        (b"sep=;", "a.csv", {}, "Excel's separator line: delete it"),
         (b"<!DOCTYPE html>", "a.tsv", {}, "looks like HTML"),
         (b'"SessionId"\t"ItemId"', "a.tsv", {"quoting": "none"}, "set sessions.quoting=csv"),
-        (b"sessionid\titemid\ttime", "a.tsv", {}, "capitals"),
-        (b'"SessionId,ItemId,Time', "a.csv", {}, "its quotes are not those of CSV"),
-        (b'SessionId,\t"ItemId",Time', "a.csv", {}, "other blanks than spaces before them"),
+        (b"sessionid\titemid\ttime", "a.tsv", {}, "case-sensitive"),
+        (b'"SessionId,ItemId,Time', "a.csv", {}, "its quotes are not valid CSV"),
+        (b'SessionId,\t"ItemId",Time', "a.csv", {}, "blanks other than spaces before them"),
         (b"%PDF-1.4", "a.csv", {}, "is a PDF document: write its rows"),
         (b"%PDF-1.4\r%\xe2\xe3\r", "a.csv", {}, "is a PDF document: write its rows"),
         (b"\x80\x04\x95\x11q\x01.", "a.tsv", {}, "is a pickle of Python: write its rows"),

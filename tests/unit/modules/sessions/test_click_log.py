@@ -345,7 +345,7 @@ def test_many_rows_between_carriage_returns_are_a_file_of_an_old_mac():
 @pytest.mark.parametrize("plain", [PLAIN, PLAIN[:-1]])
 def test_a_compressed_file_behind_text_is_named(pack, codec, plain):
     message = refused(plain + pack.compress(PLAIN))
-    assert f"a.tsv is text, but holds a part compressed with {codec} at byte" in message
+    assert f"a.tsv is text, but has a part compressed with {codec} at byte" in message
     assert f"at byte {100 + len(plain)}: unpack" in message
 
 
@@ -379,7 +379,7 @@ def test_the_same_header_behind_a_row_without_a_line_end_spoils_that_row_alone()
 )
 def test_a_second_header_with_other_places_is_named(header):
     message = refused(PLAIN + header + b"\ni\ts\t5\n")
-    assert f"a.tsv has a second header at byte {100 + len(PLAIN)} whose columns" in message
+    assert f"a.tsv has a second header at byte {100 + len(PLAIN)} with columns" in message
 
 
 def test_a_second_header_in_csv_may_stand_in_quotes_and_lack_a_name():
