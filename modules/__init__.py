@@ -1,8 +1,8 @@
-"""Product code: the pure functions and what TFX loads (preprocessing_fn, run_fn).
+"""The library, and the functions that TFX loads (preprocessing_fn, run_fn, tuner_fn).
 
-TensorFlow Recommenders is written for Keras 2, so the switch below must be set before the first
-access to `tf.keras`, in every process: Beam workers import this package too. It is no default:
-with Keras 3, which a shell may ask for on behalf of other projects, no model of ours can be made.
+TensorFlow Recommenders needs Keras 2, so this must be set before the first access to `tf.keras`, in
+every process: Beam workers import this package too. A shell's own setting is overridden, since
+Keras 3 cannot build our models.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""NumPy array types that signatures name; nothing else here."""
+"""NumPy array types."""
 
 from __future__ import annotations
 

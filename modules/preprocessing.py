@@ -1,4 +1,4 @@
-"""Transform's preprocessing_fn: the item vocabulary, and sessions as windows of item indices."""
+"""Transform's preprocessing_fn: builds the item vocabulary and windows of item indices."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def preprocessing_fn(
     """Maps raw sessions to windows of item indices.
 
     Args:
-      inputs: `item_ids`, sparse bytes `[batch, length]`, in time order; other features are unused.
-      custom_config: `features`, the fields of `FeatureOptions`.
+      inputs: `item_ids`, sparse bytes `[batch, length]`, in time order; others are unused.
+      custom_config: fields of `FeatureOptions` under `features`.
 
     Returns:
-      `window_item_index`, sparse int64 `[batch, windows * (max_context + 1)]`; padding is written
-      out, so that each session's values reshape to `[windows, max_context + 1]`. Items outside the
-      catalogue are left out, as in serving.
+      `window_item_index`, sparse int64 `[batch, windows * (max_context + 1)]`, including padding,
+      so that a session's values reshape to `[windows, max_context + 1]`. Items outside the
+      catalogue are dropped, as in serving.
     """
     options = from_json(FeatureOptions, custom_config["features"])
     item_index = _catalogue_index(inputs[ITEM_IDS], options)
@@ -38,11 +38,11 @@ def preprocessing_fn(
 
 
 def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:
-    """Looks up item indices and drops what is not in the catalogue: int64 `[batch, (length)]`."""
+    """Returns the indices of catalogue items, int64 `[batch, (length)]`."""
     item_index = _vocabulary_index(item_ids, VOCABULARY_NAME)
     in_catalogue = item_index.values > OUT_OF_VOCABULARY
     if options.min_item_count > 1 or options.max_catalogue:
-        # Both vocabularies are sorted alike, so the second one is a prefix of the first.
+        # Both vocabularies have the same order, so the second is a prefix of the first.
         cut = _vocabulary_index(
             item_ids,
             f"{VOCABULARY_NAME}_catalogue",

@@ -1,4 +1,4 @@
-"""Trainer's run_fn: chooses the number of epochs on `eval`, refits, and exports the SavedModel."""
+"""Trainer's run_fn: selects the number of epochs on `eval`, refits, and exports the SavedModel."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains and exports the model; TFX calls this.
 
     Args:
-      fn_args: `train_files` and `eval_files` hold Transform's windows; `custom_config` has the
-        option classes' fields under `features`, `model` and `trainer`, the `checkpoint_folder` and
-        the `source_digest` of this code.
+      fn_args: `train_files` and `eval_files` hold Transform's windows; `custom_config` has options
+        under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`.
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
@@ -42,12 +41,7 @@ def run_fn(fn_args: FnArgs) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
         recommender.export(
-            model,
-            vocabulary,
-            run.features.max_context,
-            vocabulary_file,
-            folder,
-            seen,
+            model, vocabulary, run.features.max_context, vocabulary_file, folder, seen
         )
     write_selection(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
@@ -60,6 +54,6 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def learned_from(run: TrainingRun, vocabulary_file: str) -> str:
-    """Returns a digest of all that decides what the model is like, but for the machine."""
+    """Returns a digest of everything but the machine that the model depends on."""
     parts = [run.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
     return hashlib.sha256(repr(parts).encode()).hexdigest()

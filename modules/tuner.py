@@ -1,7 +1,7 @@
-"""Tuner's tuner_fn: searches options of model and trainer for what is best on split eval.
+"""Tuner's tuner_fn: searches options of model and trainer on split eval.
 
-KerasTuner's own tuners build and save Keras models of another generation than TensorFlow
-Recommenders' ones; a tuner of ours with the same oracles runs whole fits instead.
+KerasTuner's own tuners build and save models of another Keras than TensorFlow Recommenders uses; a
+custom tuner with the same oracles runs whole training runs instead.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ OBJECTIVE = "selection_score"
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """Makes the search; TFX calls this, runs it and keeps the best values.
+    """Returns the search, which TFX runs; its best values are kept.
 
     Args:
-      fn_args: as for Trainer's `run_fn`; `custom_config` also has TunerOptions' fields under
-        `tuner`.
+      fn_args: as for Trainer's `run_fn`; `custom_config` also has options under `tuner`.
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
@@ -51,55 +50,57 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 
 class SessionTuner(base_tuner.BaseTuner):
-    """Runs one whole fit per trial, judged by `selection_score` with serving scalars.
+    """Runs one whole training run per trial, evaluated by `selection_score`.
 
-    A killed search goes on with the trial at which it was killed.
+    A killed search resumes with the trial at which it was killed.
     """
 
     def __init__(self, run: TrainingRun, windows: TrainingData, options: TunerOptions) -> None:
-        """Makes the oracle.
+        """Creates the oracle.
 
         Args:
           run: options that are not searched, and folders.
-          windows: to learn from and be judged by.
-          options: of the search.
+          windows: training and evaluation data.
+          options: options of the search.
         """
         self._run, self._windows, self._trials = run, windows, options.num_trials
         place = {"directory": run.checkpoints, "project_name": "search"}
         try:
             super().__init__(_oracle(options, run.trainer.seed), **place)
-        except Exception as error:  # Damaged files raise many kinds.
-            print(f"    what an interrupted search left is damaged, it starts again: {error}")
+        except Exception as error:  # Damaged files raise many types.
+            print(f"    the interrupted search's files are damaged, it starts again: {error}")
             run.forget_progress()
             super().__init__(_oracle(options, run.trainer.seed), **place)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
-        """Runs all trials; what a killed search would need goes when they are done."""
+        """Runs all trials, then removes the files to resume from."""
         super().search(*fit_args, **fit_kwargs)
         self._run.forget_progress()
 
     def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
-        """Fits and judges a model with the trial's values."""
-        number = len(self.oracle.trials)
-        values = trial.hyperparameters.values
-        named = "  ".join(f"{name} {value}" for name, value in values.items())
-        print(f"    trial {number}/{self._trials}  {named}", flush=True)
+        """Trains and evaluates a model with the trial's values."""
+        number, values = len(self.oracle.trials), trial.hyperparameters.values
+        print(f"    trial {number}/{self._trials}  {_named(values)}", flush=True)
         name = os.path.join("trials", trial.trial_id)
         choice = select(with_hyperparameters(self._run, values), name, self._windows)
         return {OBJECTIVE: float(selection_score(choice.recall, choice.mrr))}
 
     def search_space_summary(self, extended: bool = False) -> None:
-        """Prints nothing: the configuration says it."""
+        """Prints nothing: the configuration has it."""
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Prints the best values."""
         best = self.oracle.get_best_trials(1)[0]
-        named = "  ".join(f"{name} {value}" for name, value in best.hyperparameters.values.items())
+        named = _named(best.hyperparameters.values)
         print(f"    best: {named}  ({OBJECTIVE} {best.score:.4f})", flush=True)
 
 
+def _named(values: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value}" for name, value in values.items())
+
+
 def _oracle(options: TunerOptions, seed: int) -> keras_tuner.Oracle:
-    """Returns what chooses the values of trials."""
+    """Returns the oracle that selects the values of trials."""
     space = keras_tuner.HyperParameters()
     for name, choices in options.space.items():
         space.Choice(name, list(choices))

@@ -1,1 +1,1 @@
-"""DataGate: stops a run whose data are not fit to train on."""
+"""DataGate: stops a run whose data are not fit for training."""

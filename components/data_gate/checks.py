@@ -1,4 +1,4 @@
-"""The checks of the data gate: statistics and anomalies in, one verdict per check out."""
+"""Checks of statistics and anomalies, with a verdict each."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from modules.gate.check import SKIPPED, Check, outcome
 from modules.sessions.feature_names import ITEM_IDS
 
 COMPARED_SPLIT = "train"
-
 NOT_COMPARED = "nothing to compare with"
-
-# Distances are measured also where no limit is set, against one that cannot be exceeded.
+# Without a limit, distances are measured against one that cannot be exceeded.
 _UNREACHABLE = 1.0
 _MEASUREMENTS = {
     anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY: "max_item_drift",
@@ -32,13 +30,13 @@ _MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class DataCheck(Check):
-    """A check of the data; its name is the field of `CheckOptions` that holds the limit.
+    """A check of the data; its name is the field of `CheckOptions` with the limit.
 
     Attributes:
-      split: which data.
-      feature: which feature, or `sessions` for the split as a whole.
-      value: what was found; None where nothing could be measured.
-      limit: what was expected; None where no limit is set.
+      split: split of the data.
+      feature: feature, or `sessions` for the whole split.
+      value: value found; None if nothing could be measured.
+      limit: expected value; None if no limit is set.
     """
 
     split: str
@@ -50,7 +48,7 @@ class DataCheck(Check):
 def anomaly_checks(
     anomalies: Mapping[str, anomalies_pb2.Anomalies], options: CheckOptions
 ) -> Iterator[DataCheck]:
-    """Yields one check per anomaly that ExampleValidator found, by split."""
+    """Yields a check per anomaly that ExampleValidator found, by split."""
     for split, found in anomalies.items():
         infos = dict(found.anomaly_info)
         if found.HasField("dataset_anomaly_info"):
@@ -71,7 +69,7 @@ def anomaly_checks(
 def session_checks(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatistics], options: CheckOptions
 ) -> Iterator[DataCheck]:
-    """Yields one check per split: are there enough sessions?"""
+    """Yields a check of the number of sessions per split."""
     for split, found in statistics.items():
         count = found.num_examples
         yield DataCheck(
@@ -81,7 +79,7 @@ def session_checks(
             value=count,
             limit=options.min_sessions,
             verdict=outcome(count >= options.min_sessions),
-            reason=f"{count:,} sessions, at least {options.min_sessions:,} are needed",
+            reason=f"{count:,} sessions, at least {options.min_sessions:,} required",
         )
 
 
@@ -91,7 +89,7 @@ def change_checks(
     schema: schema_pb2.Schema,
     options: CheckOptions,
 ) -> Iterator[DataCheck]:
-    """Yields the comparisons of this run's train split with the previous one's."""
+    """Yields the comparisons of split train with that of the previous run."""
     measured = {} if previous is None else _changes(current, previous, schema, options)
     for option, meaning in _MEANINGS.items():
         feature = ITEM_IDS if option in _MEASUREMENTS.values() else "sessions"
@@ -111,7 +109,7 @@ def change_checks(
 def _verdict(value: float | None, limit: float | None) -> str:
     if value is None or limit is None:
         return SKIPPED
-    # Not `value > limit`: a value that is not a number must not pass.
+    # Not `value > limit`: NaN must not pass.
     return outcome(value <= limit)
 
 
@@ -128,20 +126,13 @@ def _changes(
     schema: schema_pb2.Schema,
     options: CheckOptions,
 ) -> dict[str, tuple[float, str]]:
-    """Returns (value, detail for people) per option of a comparison that could be made."""
-    counts = [data.datasets[0].num_examples for data in (previous, current)]
-    lengths = [_mean_length(data.datasets[0]) for data in (previous, current)]
-    return {
-        **_item_changes(current, previous, schema, options),
-        "max_session_count_change": (
-            _relative_change(*counts),
-            f" (from {counts[0]:,} to {counts[1]:,})",
-        ),
-        "max_session_length_change": (
-            _relative_change(*lengths),
-            f" (from {lengths[0]:.2f} to {lengths[1]:.2f} items)",
-        ),
-    }
+    """Returns (value, detail for people) by option."""
+    old, new = (data.datasets[0].num_examples for data in (previous, current))
+    short, long = (_mean_length(data.datasets[0]) for data in (previous, current))
+    count = _relative_change(old, new), f" (from {old:,} to {new:,})"
+    length = _relative_change(short, long), f" (from {short:.2f} to {long:.2f} items)"
+    changes = {"max_session_count_change": count, "max_session_length_change": length}
+    return _item_changes(current, previous, schema, options) | changes
 
 
 def _relative_change(previous: float, current: float) -> float:
@@ -151,7 +142,7 @@ def _relative_change(previous: float, current: float) -> float:
 
 
 def _mean_length(data: statistics_pb2.DatasetFeatureStatistics) -> float:
-    """Returns items per session, or 0 where there are none."""
+    """Returns the mean number of items per session, 0 without sessions."""
     for feature in data.features:
         if list(feature.path.step) == [ITEM_IDS] and data.num_examples:
             return feature.string_stats.common_stats.tot_num_values / data.num_examples
@@ -164,12 +155,16 @@ def _item_changes(
     schema: schema_pb2.Schema,
     options: CheckOptions,
 ) -> dict[str, tuple[float, str]]:
-    """Measures the distances of item shares, over the most frequent items that TFDV keeps."""
+    """Returns the distances of item shares, over the most frequent items that TFDV keeps."""
     comparing = schema_pb2.Schema()
     comparing.CopyFrom(schema)
     comparator = tfdv.get_feature(comparing, ITEM_IDS).drift_comparator
-    comparator.infinity_norm.threshold = _or_unreachable(options.max_item_drift)
-    comparator.jensen_shannon_divergence.threshold = _or_unreachable(options.max_item_divergence)
+    drift, divergence = (
+        _UNREACHABLE if limit is None else limit
+        for limit in (options.max_item_drift, options.max_item_divergence)
+    )
+    comparator.infinity_norm.threshold = drift
+    comparator.jensen_shannon_divergence.threshold = divergence
     found = tfdv.validate_statistics(current, comparing, previous_statistics=previous)
     return {
         _MEASUREMENTS[measurement.type]: (measurement.value, _most_moved(found, measurement.type))
@@ -180,15 +175,10 @@ def _item_changes(
     }
 
 
-def _or_unreachable(limit: float | None) -> float:
-    return _UNREACHABLE if limit is None else limit
-
-
 def _most_moved(found: anomalies_pb2.Anomalies, measurement: int) -> str:
-    """Returns the item that TFDV names when the L-infinity distance is above its limit."""
-    if measurement != anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY:
-        return ""
-    for reason in found.anomaly_info[ITEM_IDS].reason:
-        if reason.type == anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH:
-            return f" (item {reason.description.rpartition(': ')[2]!r} moved most)"
+    """Returns the item that TFDV names if the L-infinity distance exceeds its limit."""
+    if measurement == anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY:
+        for reason in found.anomaly_info[ITEM_IDS].reason:
+            if reason.type == anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH:
+                return f" (item {reason.description.rpartition(': ')[2]!r} changed most)"
     return ""

@@ -9,16 +9,14 @@ from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-STATISTICS_ID = "statistics_id"
-STATISTICS = "statistics"
-REPORT = "report"
+STATISTICS_ID, STATISTICS, REPORT = "statistics_id", "statistics", "report"
 
 
 class LatestAcceptedStatistics(resolver.ResolverStrategy):
-    """Resolves the statistics named by the newest report of the data gate that are still there.
+    """Resolves the existing statistics that the data gate's newest report names.
 
-    A run that was stopped leaves statistics but no report. The newest statistics alone would make
-    bad data the measure of the next run, which would then pass.
+    A stopped run leaves statistics but no report. If the newest statistics were used, the next run
+    would be compared with bad data, and pass.
     """
 
     def resolve_artifacts(
@@ -36,10 +34,9 @@ class LatestAcceptedStatistics(resolver.ResolverStrategy):
 def accepted_statistics(
     statistics_gen_id: str = "StatisticsGen", data_gate_id: str = "DataGate"
 ) -> resolver.Resolver:
-    """Returns the node that finds the previous run's statistics; empty in the first run.
+    """Returns the node that finds the previous run's statistics, none in the first run.
 
-    It must come before the data gate of the same pipeline, which its output, given to the gate,
-    makes sure of.
+    It must precede the data gate of the same pipeline, which must have its output as input.
     """
     return resolver.Resolver(
         strategy_class=LatestAcceptedStatistics,

@@ -1,4 +1,4 @@
-"""The node that runs the checks, and stops the pipeline or writes the report."""
+"""The node that stops the pipeline if a check fails, or writes the report."""
 
 import json
 import os
@@ -26,10 +26,10 @@ from modules.ingest.report import read_report
 
 
 class DataGateError(Exception):
-    """Says what is wrong with the data, what was expected and which option relaxes it."""
+    """Data failed checks; the message names them and the options that relax them."""
 
     def __init__(self, failed: Sequence[checks.DataCheck]):
-        """Puts the message together from the checks that failed."""
+        """Makes the message."""
         self.failed = tuple(failed)
         lines = [
             f"  split {check.split}, {check.feature}: {check.reason} "
@@ -38,14 +38,10 @@ class DataGateError(Exception):
         ]
         keys = ", ".join(sorted({f"checks.{check.name}" for check in failed}))
         super().__init__(
-            "\n".join(
-                [
-                    "The data gate stopped the run, nothing was trained:",
-                    *lines,
-                    f"Fix the data; or, if they are as they should be, relax {keys} in the "
-                    "preset or by an override.",
-                ]
-            )
+            "The data gate stopped the run, nothing was trained:\n"
+            + "\n".join(lines)
+            + f"\nFix the data; or, if they are as intended, relax {keys} in the preset or by an "
+            "override."
         )
 
 
@@ -60,20 +56,20 @@ def DataGate(
     previous_statistics: InputArtifact[standard_artifacts.ExampleStatistics] = None,
     source_digest: Parameter[str] = "",
 ) -> None:
-    """Stops the pipeline with a readable error when the data are not fit to train on.
+    """Stops the pipeline with a readable error if the data are not fit for training.
 
-    Nothing downstream needs its report, so what must wait for it says so:
+    No node needs its report, so those that must wait for it declare it:
     `transform.add_upstream_node(data_gate)`.
 
     Args:
       statistics: statistics of this run's data, all splits.
-      anomalies: what ExampleValidator found in them.
+      anomalies: anomalies that ExampleValidator found in them.
       schema: schema of the sessions.
-      report: output; gets all checks with their results.
+      report: output; all checks with their results.
       options: `CheckOptions` as JSON.
-      examples: as SessionExampleGen writes them, with counts that show leaks between splits and
-        wrong times; without them those checks are left out.
-      previous_statistics: output `statistics` of `accepted_statistics()`; may hold nothing.
+      examples: output of SessionExampleGen, whose counts reveal leaks between splits and wrong
+        times; without it those checks are skipped.
+      previous_statistics: output `statistics` of `accepted_statistics()`; may be empty.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
 
     Raises:
@@ -146,12 +142,10 @@ def _write_report(
 def _summary(results: Sequence[checks.DataCheck], previous: types.Artifact | None) -> str:
     anomalies = sum(check.name == "stop_severities" for check in results)
     compared = "compared with the last accepted data" if previous else checks.NOT_COMPARED
-    lines = [
-        f"Data gate: passed, {len(results)} checks, {anomalies} anomalies tolerated, {compared}"
-    ]
-    lines += [
-        f"Warning: split {check.split}: {check.reason} [checks.{check.name}]"
+    warnings = [
+        f"\nWarning: split {check.split}: {check.reason} [checks.{check.name}]"
         for check in results
         if check.verdict == WARNING
     ]
-    return "\n".join(lines)
+    passed = f"{len(results)} checks, {anomalies} anomalies tolerated, {compared}"
+    return f"Data gate: passed, {passed}{''.join(warnings)}"

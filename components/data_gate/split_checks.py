@@ -1,4 +1,4 @@
-"""Checks of how the splits relate: leaks between them, and times that make no sense."""
+"""Checks for leaks between the splits and for wrong times."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from modules.gate.check import FAILED, PASSED, WARNING
 from modules.sessions.splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]
-"""Of SessionExampleGen: its README says which."""
+"""Counts of SessionExampleGen; its README lists them."""
 
 _DAY_MS = 86_400_000
 _YEAR_MS = 365 * _DAY_MS
 
 
 class _Finding(NamedTuple):
-    """What one check measured.
+    """Result of a measurement.
 
     Attributes:
-      option: field of `CheckOptions` that holds the limit.
-      split: which data.
-      value: what was found.
-      notable: values above this one are warned of.
+      option: field of `CheckOptions` with the limit.
+      split: split of the data.
+      value: value found.
+      notable: value above which there is a warning.
       sentence: the finding, with counts.
-      hint: what it may mean.
+      hint: possible cause.
     """
 
     option: str
@@ -39,10 +39,10 @@ class _Finding(NamedTuple):
 
 
 def split_checks(counts: Counts, options: CheckOptions) -> Iterator[DataCheck]:
-    """Yields one check for each way in which splits may leak or times may be wrong."""
+    """Yields a check for each kind of leak and wrong time."""
     for finding in _findings(counts):
         limit = getattr(options, finding.option)
-        # Not `value > limit`: a value that is not a number must not pass.
+        # Not `value > limit`: NaN must not pass.
         failed = limit is not None and not finding.value <= limit
         notable = failed or finding.value > finding.notable
         yield DataCheck(
@@ -62,7 +62,7 @@ def _findings(counts: Counts) -> Iterator[_Finding]:
     for early, late in split_pairs(inputs):
         yield from _shared(counts, early, late)
     for early, late in split_pairs(outputs):
-        # The end of an eval that was cut from train is the end of train's files.
+        # An eval that was cut from train ends with train's files.
         if early != "train" or late == "eval" or "eval" in inputs:
             yield _overlap(counts, early, late, early if early in inputs else "train")
     for late in outputs[1:]:
@@ -74,7 +74,7 @@ def _findings(counts: Counts) -> Iterator[_Finding]:
 
 
 def _sessions_read(counts: Counts, split: str) -> int:
-    """Counts the sessions of an input split; those cut from train are train's."""
+    """Returns the number of sessions in an input split, including those cut from it."""
     cut = [name for name in SPLITS if f"{name}.rows_read" not in counts]
     names = [split, *cut] if split == "train" else [split]
     return sum(counts.get(f"{name}.sessions", 0) for name in names)
@@ -83,7 +83,7 @@ def _sessions_read(counts: Counts, split: str) -> int:
 def _portion(
     option: str, split: str, part: int, total: int, words: str, hint: str, notable: float = 0
 ) -> _Finding:
-    """Measures the share of a split's sessions that something is true of."""
+    """Returns the finding about a share of a split's sessions."""
     sentence = f"{_of(part, total)} {words}"
     return _Finding(option, split, _share(part, total), notable, sentence, hint)
 
@@ -96,11 +96,11 @@ def _shared(counts: Counts, early: str, late: str) -> Iterator[_Finding]:
         f"split {late} must be new to a model of split {early}: remove them from one of the files"
     )
     found = _portion("max_copied_sessions", late, copied, total, words, hint)
-    # Of the smaller split: a file is a copy of another whichever of them holds more.
+    # Of the smaller split: a file is a copy of another whichever of them has more sessions.
     yield found._replace(value=_share(copied, min(total, other)))
     shared = counts.get(f"{late}.sessions_also_in.{early}", 0)
     words = f"have an id that is in the files of split {early} too"
-    hint = "sessions that were cut in two, or ids that were used again"
+    hint = "sessions that were cut in two, or reused ids"
     yield _portion("max_shared_sessions", late, shared, total, words, hint)
 
 
@@ -109,7 +109,7 @@ def _overlap(counts: Counts, early: str, late: str, source: str) -> _Finding:
     end = _day(counts.get(f"{early}.last_start", 0))
     words = f"start before the last session in the files of split {source} does ({end})"
     hint = (
-        "a model serves sessions that are later than those it learned from, so split "
+        "a model serves sessions that are later than its training sessions, so split "
         f"{late} should be later too"
     )
     total = counts[f"{late}.sessions"]
@@ -117,11 +117,11 @@ def _overlap(counts: Counts, early: str, late: str, source: str) -> _Finding:
 
 
 def _gap(counts: Counts, before: list[str], late: str) -> _Finding:
-    """Measures the time between the splits that come before and this one."""
+    """Returns the finding about the time between the earlier splits and this one."""
     first = counts.get(f"{before[0]}.first_start", 0)
     last = max(counts.get(f"{split}.last_start", 0) for split in before)
     start = counts.get(f"{late}.first_start", 0)
-    # At most a year: after ten of them, one session in 2100 should still be far away.
+    # At most a year: even after ten years of data, one session in 2100 is far away.
     span, gap = min(max(last - first, _DAY_MS), _YEAR_MS), max(start - last, 0)
     return _Finding(
         "max_time_gap",
@@ -131,7 +131,7 @@ def _gap(counts: Counts, before: list[str], late: str) -> _Finding:
         f"the first of {_of(counts[f'{late}.sessions'])} starts on {_day(start)}, "
         f"{_days(gap)} after the last of split {' and '.join(before)}, which spans "
         f"{_days(last - first)} from {_day(first)} to {_day(last)}",
-        "rows of a wrong clock, or splits that do not belong together",
+        "rows with a wrong clock, or splits that do not belong together",
     )
 
 
@@ -141,7 +141,7 @@ def _implausible(counts: Counts, split: str) -> _Finding:
     future = counts.get(f"{split}.sessions_in_future", 0)
     first, last = (_day(counts.get(f"{split}.{end}_start", 0)) for end in ("first", "last"))
     words = f"start before 1990 and {future:,} later than tomorrow, of all from {first} to {last}"
-    hint = "rows of a wrong clock, or another unit of time (sessions.time_unit)"
+    hint = "rows with a wrong clock, or another unit of time (sessions.time_unit)"
     found = _portion("max_implausible_times", split, old, total, words, hint)
     return found._replace(value=_share(old + future, total))
 
@@ -150,7 +150,7 @@ def _tied(counts: Counts, split: str) -> _Finding:
     total = counts[f"{split}.sessions"]
     tied = counts.get(f"{split}.sessions_beyond_fraction", 0)
     words = "are in this split only because they start in the same millisecond as its first one"
-    hint = f"do the times hold dates only? Give {split.upper()}=path (data.{split}) as a file"
+    hint = f"do the times have dates only? Give {split.upper()}=path (data.{split}) as a file"
     return _portion("max_tied_sessions", split, tied, total, words, hint, notable=0.1)
 
 
@@ -159,7 +159,7 @@ def _share(part: int, total: int) -> float:
 
 
 def _of(part: int, total: int | None = None) -> str:
-    """Writes counts of sessions.
+    """Formats a number of sessions.
 
     >>> _of(5, 2000), _of(1), _of(1, 3000000)
     ('5 of 2,000 sessions (0.25%)', '1 session', '1 of 3,000,000 sessions (below 0.01%)')
@@ -171,7 +171,7 @@ def _of(part: int, total: int | None = None) -> str:
 
 
 def _day(time_ms: int) -> str:
-    """Writes the day of a time.
+    """Returns the day of a time.
 
     >>> _day(1442004589439)
     '2015-09-11'

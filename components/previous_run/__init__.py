@@ -1,1 +1,1 @@
-"""Nodes that pass on what earlier runs left, through folders: for runs without a metadata store."""
+"""Nodes that pass results of earlier runs on by folders, for runs without a metadata store."""

@@ -14,43 +14,39 @@ from modules.files import file_digests
 from modules.files.file_digests import FileDigest
 from modules.files.model_metadata import model_damage, next_version, version_numbers
 
-# Written last into a folder of kept statistics, so that one that has it is whole.
+# Written last into a folder of kept statistics, so that a folder with it is complete.
 PROPERTIES = "artifact.json"
-# Orchestrators that give every output exactly one artifact cannot say "none" in another way; the
-# entrypoint of Kubeflow's containers leaves out inputs that have this property at 0.
+# 0 where there is no artifact, for orchestrators that give every output exactly one; the entrypoint
+# of Kubeflow's containers omits such inputs.
 FOUND = "found"
 KEPT = 3
 
 
 def newest_whole(folder: str, damage_of: Callable[[str], str | None]) -> str | None:
-    """Returns the newest numbered subfolder that is whole, None if there is none.
+    """Returns the newest intact version, None if there is none.
 
     Args:
-      folder: of all versions.
-      damage_of: says what is wrong with a version, None if nothing is.
+      folder: folder of all versions.
+      damage_of: returns what is wrong with a version, None if nothing is.
     """
     for number in sorted(version_numbers(folder), reverse=True):
         path = os.path.join(folder, str(number))
         damage = damage_of(path)
         if damage is None:
             return path
-        print(f"{path} is passed over: {damage}", flush=True)
+        print(f"{path} is skipped: {damage}", flush=True)
     return None
 
 
 def _read_properties(folder: str) -> tuple[str, dict[str, FileDigest]]:
-    """Reads the split names and the digests that StatisticsKeeper wrote.
-
-    Raises:
-      ValueError: they are damaged.
-    """
+    """Reads split names and digests of kept statistics; raises ValueError if they are damaged."""
     with fileio.open(os.path.join(folder, PROPERTIES), "r") as file:
         content = json.load(file)
     try:
-        # Versions of this package before there were digests kept none.
+        # Former versions kept no digests.
         return str(content["split_names"]), file_digests.from_json(content.get("files", {}))
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{PROPERTIES} is not a record of statistics: {error!r}") from error
+        raise ValueError(f"unexpected content: {error!r}") from error
 
 
 def _statistics_damage(folder: str) -> str | None:
@@ -68,17 +64,17 @@ def LatestPushedModel(
     push_folder: Parameter[str],
     source_digest: Parameter[str] = "",
 ) -> None:
-    """Finds the newest model in the push folder, where only blessed ones come.
+    """Finds the newest model in the push folder, which has only blessed ones.
 
     Args:
-      model: output; gets a copy. Its property `found` is 0 where nothing was pushed yet.
+      model: output; a copy of it. Its property `found` is 0 if none was pushed yet.
       push_folder: the Pusher's base directory.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     found = newest_whole(push_folder, model_damage)
     model.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
-        print(f"No model was pushed to {push_folder} yet", flush=True)
+        print(f"No model has been pushed to {push_folder} yet", flush=True)
         return
     io_utils.copy_dir(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
     model.set_string_custom_property("pushed_version", os.path.basename(found))
@@ -94,14 +90,14 @@ def KeptStatistics(
     """Finds the statistics that StatisticsKeeper kept last.
 
     Args:
-      statistics: output; gets a copy. Its property `found` is 0 where none were kept yet.
+      statistics: output; a copy of them. Its property `found` is 0 if none were kept yet.
       folder: the keeper's folder.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     found = newest_whole(folder, _statistics_damage)
     statistics.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
-        print(f"No data were accepted in {folder} yet", flush=True)
+        print(f"No accepted data in {folder} yet", flush=True)
         return
     statistics.split_names = _read_properties(found)[0]
     io_utils.copy_dir(found, statistics.uri)
@@ -116,12 +112,12 @@ def StatisticsKeeper(
 ) -> None:
     """Keeps a copy of statistics in a folder, for later runs.
 
-    It must run after the data gate, `keeper.add_upstream_node(data_gate)`: data that the gate
-    refused must not become the measure of the next ones.
+    It must run after the data gate, `keeper.add_upstream_node(data_gate)`, so that no run is
+    compared with refused data.
 
     Args:
       statistics: statistics of this run's data.
-      folder: gets one numbered subfolder per run; the newest few stay.
+      folder: parent of one numbered subfolder per run; only the newest few are kept.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     place = next_version(folder)

@@ -1,1 +1,1 @@
-"""TFX's Pusher, which does not push a model again that is already being served."""
+"""TFX's Pusher, without pushing a model that is already served."""

@@ -1,4 +1,4 @@
-"""Executor of TFX's Pusher that looks at what is there, and pushes no duplicate."""
+"""Executor of TFX's Pusher that pushes no duplicate."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from modules.files.model_metadata import (
 
 
 class Executor(executor.Executor):
-    """Pushes a blessed model, unless the newest pushed version is whole and this very model.
+    """Pushes a blessed model unless the newest pushed version is an intact copy of it.
 
-    The gate runs again once there is a last blessed model to compare with, and blesses the same
-    model; TFX would then push a second copy of it. A version whose index was renewed counts as the
-    model that it was made of: a copy of that would bring withdrawn items back.
+    The gate reruns once there is a last blessed model to compare with, and blesses the same model
+    again; TFX would push a second copy. A version with a refreshed index counts as a copy: the
+    original would restore withdrawn items.
     """
 
     def Do(
@@ -34,7 +34,7 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes a blessed model, or points to the version that is the same model."""
+        """Pushes a blessed model, or points to its existing version."""
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
@@ -58,19 +58,16 @@ def _push_folder(exec_properties: dict[str, Any]) -> str:
 
 
 def _pushed_before(model: str, folder: str) -> str | None:
-    """Returns the newest version if it is this model and whole, else None."""
+    """Returns the newest version if it is an intact copy of this model."""
     newest = newest_version(folder)
-    if newest is None:
-        return None
-    damage = model_damage(newest)
-    if damage:
+    if newest and (damage := model_damage(newest)):
         print(f"{newest} is damaged, {damage}: the model is pushed again", flush=True)
         return None
-    return newest if is_same_training(model, newest) else None
+    return newest if newest and is_same_training(model, newest) else None
 
 
 def _push(model: str, version: str) -> str:
-    """Copies a model to a new version and returns it; what servers look for comes last."""
+    """Copies a model to a new version and returns it; the graph, which servers await, last."""
     io_utils.copy_dir(model, version, deny_regex_patterns=[r"/saved_model\.pb$"])
     io_utils.copy_file(os.path.join(model, SAVED_MODEL), os.path.join(version, SAVED_MODEL))
     return version

@@ -1,1 +1,1 @@
-"""TFX's ImportSchemaGen, run again when the schema is edited."""
+"""ImportSchemaGen that reruns when the schema is edited."""

@@ -15,14 +15,12 @@ def ImportSchemaGen(
     schema_file: Parameter[str],
     schema_digest: Parameter[str],
 ) -> None:
-    """Imports a schema file as TFX's node of this name does.
-
-    TFX's cache knows that one by the file's path alone, so an edited schema would not be seen.
+    """Imports a schema file as TFX's node of this name, whose cache ignores edits of the file.
 
     Args:
-      schema: output; gets a copy of the file.
+      schema: output; a copy of the file.
       schema_file: path of the schema, in text form.
       schema_digest: digest of its content.
     """
-    io_utils.SchemaReader().read(schema_file)  # fails if the file holds no schema
+    io_utils.SchemaReader().read(schema_file)  # fails if it is not a schema
     io_utils.copy_file(schema_file, os.path.join(schema.uri, DEFAULT_FILE_NAME))

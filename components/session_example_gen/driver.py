@@ -1,4 +1,4 @@
-"""The driver: says which span and version are read, and fingerprints the files that are."""
+"""The driver: resolves span and version, and fingerprints the files that are read."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from modules.sessions.sessions import SessionDataError
 
 
 class SessionFilesDriver(driver.FileBasedDriver):
-    """TFX's driver for files, with patterns and a fingerprint of our own.
+    """TFX's driver for files, with other patterns and another fingerprint.
 
-    TFX's fingerprint has modification times in whole seconds only: a file changed within a second
-    of the last run, its length unchanged, would be taken for the old one, and so would two files
-    whose names were swapped (names order events of equal time). Ours is a digest of name, length
-    and time of exactly the files that are read; the time of a file on this machine to the
-    nanosecond, that of a remote one as its file system tells it.
+    TFX's fingerprint has modification times in whole seconds only: it misses a file that changed
+    within a second of the last run but kept its length, and two files whose names were swapped
+    (names order events of equal time). This one digests name, length and time of exactly the files
+    that are read, in nanoseconds for local files.
     """
 
     def get_input_processor(
@@ -36,7 +35,7 @@ class SessionFilesDriver(driver.FileBasedDriver):
         range_config: range_config_pb2.RangeConfig | None = None,
         input_base_uri: str | None = None,
     ) -> spans.SpanProcessor:
-        """Returns what resolves spans and versions."""
+        """Returns the processor that resolves spans and versions."""
         return spans.SpanProcessor(input_base_uri, list(splits), range_config)
 
     def resolve_exec_properties(
@@ -45,7 +44,7 @@ class SessionFilesDriver(driver.FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Fills spans and versions into the patterns and adds the fingerprint.
+        """Inserts spans and versions into the patterns and adds the fingerprint.
 
         Raises:
           SessionDataError: no span or version fits all patterns.
@@ -67,25 +66,21 @@ class SessionFilesDriver(driver.FileBasedDriver):
 
 
 def files_digest(patterns: Mapping[str, str]) -> str:
-    """Digests name, length and modification time of all files that are read, split by split.
+    """Returns a digest of name, length and modification time of all files, split by split.
 
     Raises:
-      SessionDataError: files cannot be looked up.
+      SessionDataError: files cannot be accessed.
     """
     digest = hashlib.sha256()
     for split, pattern in patterns.items():
         digest.update(f"split {split}\n".encode())
         try:
-            paths = find_files(pattern)
+            for path in find_files(pattern):
+                digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
         except FilePatternError as error:
             raise SessionDataError(f"Split {split!r}: {error}") from error
-        for path in paths:
-            try:
-                digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
-            except OSError as error:  # removed meanwhile
-                raise SessionDataError(
-                    f"Split {split!r}: {path} cannot be read: {error}"
-                ) from error
+        except OSError as error:  # removed meanwhile
+            raise SessionDataError(f"Split {split!r}: {path} cannot be read: {error}") from error
     return digest.hexdigest()[:16]
 
 
@@ -93,5 +88,5 @@ def _length_and_time(path: str) -> str:
     if not is_uri(path):
         of_file = os.stat(path)
         return f"{of_file.st_size} {of_file.st_mtime_ns}"
-    remote = fileio.stat(path)  # TensorFlow's, which tells local files' time in seconds
+    remote = fileio.stat(path)  # TensorFlow's, in seconds for local files
     return f"{remote.length} {remote.mtime_nsec}"

@@ -1,4 +1,4 @@
-"""Refuses data that is read twice: the same file by any name, or a copy, packed or not."""
+"""Refuses data that would be read twice: a file by two names, or a copy, compressed or not."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class _Entry(NamedTuple):
 
 
 class _Copy(NamedTuple):
-    """Two files that hold the same, and how they do."""
+    """Two files with the same content, and in what sense."""
 
     first: _Entry
     second: _Entry
     what: str
 
     def sentence(self) -> str:
-        """Says which files they are."""
+        """Names the files."""
         (early, first), (late, second) = self.first, self.second
         if early == late:
             return f"{first.path} and {second.path} (split {early!r}) {self.what}"
@@ -42,11 +42,7 @@ class _Copy(NamedTuple):
 
 
 def check_copies(splits: list[InputSplit]) -> None:
-    """Refuses files that are read for two splits, or twice for one.
-
-    Raises:
-      SessionDataError: names all of them, the first few of many.
-    """
+    """Raises SessionDataError if files are read for two splits, or twice for one."""
     ordered = sorted(splits, key=lambda split: SPLITS.index(split.name))
     copies = list(_copies([_Entry(split.name, file) for split in ordered for file in split.files]))
     between = [copy for copy in copies if copy.first.split != copy.second.split]
@@ -56,8 +52,8 @@ def check_copies(splits: list[InputSplit]) -> None:
         lines += [
             "A model must not be evaluated on data that it was trained or tuned on:",
             *_listed(between),
-            "Narrow one of the patterns, or leave the copy out: without EVAL and TEST both are "
-            "cut from the end of TRAIN.",
+            "Narrow one of the patterns, or omit the copy: without EVAL and TEST both are cut from "
+            "the end of TRAIN.",
         ]
     if within:
         lines += [
@@ -75,12 +71,12 @@ def _listed(copies: list[_Copy]) -> list[str]:
 
 
 def _copies(entries: list[_Entry]) -> Iterator[_Copy]:
-    """Yields every entry that holds what an earlier one holds, with that one."""
+    """Yields every pair of an entry and a later copy of it."""
     once = []
     for same in _groups(entries, lambda entry: identity(entry.file.path), least=1):
         once.append(same[0])
         yield from (_Copy(same[0], other, "are the same file") for other in same[1:])
-    # Few files are read whole: those that are alike as far as the first block.
+    # Few files are read whole: only those with equal first blocks.
     for alike in _groups(_comparable(once), lambda entry: _digest(entry.file, whole=False)):
         for same in _groups(alike, lambda entry: _digest(entry.file, whole=True)):
             for other in same[1:]:
@@ -90,7 +86,7 @@ def _copies(entries: list[_Entry]) -> Iterator[_Copy]:
 
 
 def _comparable(entries: list[_Entry]) -> list[_Entry]:
-    """Leaves out what no other file can equal: a length alone tells, unless files are packed."""
+    """Returns the files that may equal another one: if none is compressed, by length."""
     if any(entry.file.codec for entry in entries):
         return entries if len(entries) > 1 else []
     lengths = Counter(entry.file.length for entry in entries)
@@ -100,7 +96,7 @@ def _comparable(entries: list[_Entry]) -> list[_Entry]:
 def _groups(
     entries: Iterable[_Entry], key: Callable[[_Entry], Hashable], least: int = 2
 ) -> list[list[_Entry]]:
-    """Puts entries with equal keys together, `least` and more; the key None equals nothing."""
+    """Groups entries by key, `least` or more; the key None equals no other."""
     groups: dict[Hashable, list[_Entry]] = defaultdict(list)
     for number, entry in enumerate(entries):
         found = key(entry)
@@ -109,7 +105,7 @@ def _groups(
 
 
 def _digest(file: InputFile, whole: bool) -> bytes | None:
-    """Digests a file's text, or its first block; None if it cannot be unpacked, as reading says."""
+    """Returns a digest of a file's text or its first block; None if it is damaged."""
     digest = hashlib.sha256()
     try:
         with open_text(file.path, file.codec) as text:

@@ -1,4 +1,4 @@
-"""SessionExampleGen: its interface, what goes into its cache key, and its executor."""
+"""SessionExampleGen: its interface, cache key and executor."""
 
 from __future__ import annotations
 
@@ -28,13 +28,7 @@ from modules.sessions.splits import SPLITS
 
 
 class Settings(NamedTuple):
-    """What the component packs into its custom config.
-
-    Attributes:
-      sessions: how rows are read and which sessions are kept.
-      tail: how much of train becomes split test.
-      kept_rejects: file that gets bad rows when the input stops the run, "" for none.
-    """
+    """Content of the component's custom config; see `SessionExampleGen`."""
 
     sessions: SessionOptions
     tail: TailOptions
@@ -42,10 +36,10 @@ class Settings(NamedTuple):
 
 
 class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
-    """Writes one tf.Example per session, the rows that cannot be used, and the counts.
+    """Writes one tf.Example per session, the bad rows, and the counts.
 
-    TFX's base for ExampleGens reads every split by itself and names the output splits after the
-    input's; the eval cut needs all of them in one graph. Files and formats are TFX's.
+    TFX's base class for ExampleGens reads every split separately and keeps its name; the cuts need
+    all splits in one graph. Files and formats are TFX's.
     """
 
     def Do(
@@ -54,10 +48,10 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Checks the input, runs the Beam graph, keeps its counts on the artifact.
+        """Checks the input, runs the Beam graph, and stores its counts with the artifact.
 
         Raises:
-          SessionDataError: the input is not fit for use.
+          SessionDataError: the input is not usable.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(
@@ -81,9 +75,8 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             kept = output_files.keep_rejects(examples.uri, kept_rejects)
             raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
-        for name, count in ingest_counts.artifact_properties(
-            counted.counts, inputs, outputs
-        ).items():
+        counts = ingest_counts.artifact_properties(counted.counts, inputs, outputs)
+        for name, count in counts.items():
             examples.set_int_custom_property(name, count)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
@@ -103,7 +96,7 @@ def _find_input(
 
 
 def read_settings(exec_properties: dict[str, Any]) -> Settings:
-    """Reads what the component packed into its custom config."""
+    """Reads the settings in the component's custom config."""
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     packed = wrappers_pb2.StringValue()
@@ -116,9 +109,8 @@ def read_settings(exec_properties: dict[str, Any]) -> Settings:
 class SessionExampleGen(example_gen.FileBasedExampleGen):
     """Reads click logs by file pattern and writes one tf.Example per session.
 
-    Outputs `examples` with the splits `train`, `eval` and, where the input has it or it is cut from
-    train, `test`. See README.md beside this file for the features, the files and the counts that
-    the artifact carries.
+    Outputs `examples` with the splits `train`, `eval` and, if given or cut from train, `test`.
+    README.md describes its features, files and counts.
     """
 
     DRIVER_CLASS = driver.SessionFilesDriver
@@ -140,15 +132,13 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
           input_config: splits named train, eval (optional) and test (optional), each with a file
             pattern; `{SPAN}` and `{VERSION}` work as in every TFX ExampleGen.
           sessions: how rows are read and which sessions are kept.
-          source_digest: digest of the code that the result depends on; a new one gives a new
-            cache key.
-          kept_rejects: file that gets all bad rows when the input stops the run, since TFX deletes
-            the artifact then; "" for none.
-          tail: how much of the end of train becomes split test, where the input has neither eval
-            nor test.
+          source_digest: digest of the code that the result depends on, part of the cache key.
+          kept_rejects: file for all bad rows if they stop the run, as TFX then deletes the
+            artifact; "" for none.
+          tail: how much of the end of train becomes split test, if the input has train alone.
 
         Raises:
-          ValueError: the splits or the options cannot be used; the message names all problems.
+          ValueError: the splits or options are not valid; the message names all problems.
         """
         problems = _split_problems(input_config) + sessions.problems() + tail.problems()
         problems += _tail_problems(input_config, tail)
@@ -157,7 +147,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
         super().__init__(
             input_base=input_base,
             input_config=input_config,
-            # Empty: the executor names the output splits, TFX shall not split by hash.
+            # Empty: the executor names the output splits; TFX must not split by hash.
             output_config=example_gen_pb2.Output(),
             custom_config=_pack(Settings(sessions, tail, kept_rejects), source_digest),
         )
@@ -172,7 +162,7 @@ def _split_problems(input_config: example_gen_pb2.Input) -> list[str]:
     ]
     if "train" not in names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
         problems.append(
-            f"input splits must be train, and eval and test where wanted, each once, got {names}"
+            f"input splits must be train, optionally eval and test, each once, got {names}"
         )
     return problems
 
@@ -181,11 +171,11 @@ def _tail_problems(input_config: example_gen_pb2.Input, tail: TailOptions) -> li
     given = [split.name for split in input_config.splits if split.name != "train"]
     if not (tail and given):
         return []
-    return [f"{tail} cuts test from train, where the input must have train alone, got {given} too"]
+    return [f"{tail} cuts test from train, so the input must have train alone, got {given} too"]
 
 
 def _pack(settings: Settings, source_digest: str) -> example_gen_pb2.CustomConfig:
-    """Packs the settings as JSON text: unlike a Struct it keeps ints, and its bytes are stable."""
+    """Packs the settings as JSON, which unlike a Struct keeps ints and has stable bytes."""
     values = {
         "sessions": dataclasses.asdict(settings.sessions),
         "tail": dataclasses.asdict(settings.tail),

@@ -1,4 +1,4 @@
-"""Which span and version of the input are read: TFX's rules, on files found by our own patterns."""
+"""Resolves span and version of the input by TFX's rules, on files found by our own patterns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modules.files import patterns
 
 
 class _Taken(NamedTuple):
-    """What a split reads; the newest one is the greatest. -1 is no version."""
+    """Span, version (-1 for none) and pattern of a split; the newest is the greatest."""
 
     span: int
     version: int
@@ -18,17 +18,17 @@ class _Taken(NamedTuple):
 
 
 class SpanProcessor(input_processor.FileBasedInputProcessor):
-    """Finds the newest span and version that a split has, or those of the span that is wanted.
+    """Finds the newest version of a split's newest span, or of a given span.
 
-    TFX's own processor looks files up in another dialect of patterns, and takes no URI where the
-    splits have no folder in common.
+    TFX's own processor has another pattern syntax, and supports no URIs if the splits have no
+    folder in common.
     """
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
         """Returns span and version, which must be the same for all splits.
 
         Raises:
-          ValueError: a split has no file of them, or another one's newest are others.
+          ValueError: a split has no such file, or its newest span or version differs.
         """
         found = {split.name: self._newest(split.pattern) for split in self._splits}
         self._filled = {split.pattern: found[split.name].pattern for split in self._splits}
@@ -42,7 +42,7 @@ class SpanProcessor(input_processor.FileBasedInputProcessor):
         return first.span, first.version if first.version >= 0 else None
 
     def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:
-        """Fills a pattern as its files do, whatever zeros they have before a number."""
+        """Inserts the numbers as they are in the files' names, with leading zeros."""
         return self._filled[pattern]
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
@@ -64,7 +64,7 @@ class SpanProcessor(input_processor.FileBasedInputProcessor):
             raise ValueError(f"no file{of_span} matches {place}")
         newest = max(taken)
         if len({one.pattern for one in taken if one[:2] == newest[:2]}) > 1:
-            raise ValueError(f"files of {place} write the number {newest.span} in several ways")
+            raise ValueError(f"files of {place} write the number {newest.span} in different ways")
         return newest
 
     def _wanted_span(self) -> int | None:
@@ -81,7 +81,7 @@ def _span(match: patterns.Match) -> int:
         date = (int(match.values[name]) for name in ("YYYY", "MM", "DD"))
         return int(utils.date_to_span_number(*date))
     except ValueError as error:
-        raise ValueError(f"{match.path} names no date: {error}") from error
+        raise ValueError(f"{match.path} has no valid date: {error}") from error
 
 
 def _filled(pattern: str, match: patterns.Match) -> str:

@@ -1,14 +1,13 @@
 """Training batches from Transform's TFRecords: length-sorted, reshuffled in every epoch.
 
-One path serves small and large data. Windows come in chunks: all of them when they fit into
-memory, in an order of their own, so that a fit does not depend on that of the Examples on disk
-(which moves Recall@20 by .002); else a few thousand records at a time, as they come. Inside a
-chunk, windows are sorted by length with random order among equals and cut into batches of about
-equally many targets, so that little padding is computed (16.6k -> 52.6k targets/s in the prototype)
-and no batch is ever frozen.
+Windows come in chunks: all of them if they fit into memory, in a canonical order, so that training
+does not depend on the order of Examples on disk (which moves Recall@20 by .002); else a few
+thousand records at a time. Inside a chunk, windows are sorted by length, in random order among
+equals, and cut into batches of about equally many targets, so that little padding is computed
+(16.6k -> 52.6k targets/s in the prototype) and batches differ in every epoch.
 
-A window is the items of a session, or of a part of a long one, until its batch is cut: only there
-they become a context and its targets, one at every step or, with `targets="last"`, at the last one.
+A window has the items of a session, or of a part of a long one. Cutting its batch makes them a
+context and its targets, one at every step or, with `targets="last"`, at the last one.
 """
 
 from __future__ import annotations
@@ -27,31 +26,26 @@ _RECORDS_PER_PARSE = 4096
 _AUTOTUNE = tf.data.AUTOTUNE
 
 Batch = tuple[tf.Tensor, tf.Tensor]
-"""Context and target, int32 `[batch, steps]`; a step has target 0 where it has none."""
+"""Context and target, int32 `[batch, steps]`; target 0 means none."""
 
 
 def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
     """Parses a batch of transformed Examples.
 
     Args:
-      serialized: tf.Examples with the feature of Transform, string `[records]`.
-      max_context: most steps of a window.
+      serialized: tf.Examples with Transform's feature, string `[records]`.
+      max_context: maximum number of steps in a window.
 
     Returns:
-      Item indices, int32 `[windows, max_context + 1]`, right-padded with 0; a window has at least
-      two items.
+      Item indices, int32 `[windows, max_context + 1]`, at least two each, right-padded with 0.
     """
     parsed = tf.io.parse_example(serialized, {WINDOWS: tf.io.VarLenFeature(tf.int64)})
     return tf.reshape(tf.cast(parsed[WINDOWS].values, tf.int32), [-1, max_context + 1])
 
 
 def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:
-    """Streams windows of Transform's gzipped TFRecords, a few thousand records at a time.
-
-    Returns:
-      A dataset of windows, int32 `[windows, max_context + 1]`.
-    """
-    # One file after the other: parallel reads interleave single records, and took 7 times longer.
+    """Streams chunks of windows, int32 `[windows, max_context + 1]`, of Transform's TFRecords."""
+    # One file after the other: parallel reads interleave single records and took 7 times as long.
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
     return records.batch(_RECORDS_PER_PARSE).map(
         lambda serialized: parse_windows(serialized, max_context), num_parallel_calls=_AUTOTUNE
@@ -59,13 +53,10 @@ def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:
 
 
 def windows_digest(chunks: tf.data.Dataset) -> str:
-    """Returns a digest of windows, whatever their order and the bytes that hold them.
+    """Returns a digest of the windows in a dataset, whatever their order and serialization.
 
-    Transform writes the same windows in other bytes each time: features of an Example have no
-    order. Windows are hashed by themselves, and their hashes added up.
-
-    Args:
-      chunks: dataset of windows.
+    Transform serializes the same windows differently each time, as features of an Example have no
+    order. The hashes of the windows are added up.
     """
     sums, windows = np.zeros(2, np.uint64), 0
     for rows in chunks.as_numpy_iterator():
@@ -79,14 +70,7 @@ def windows_digest(chunks: tf.data.Dataset) -> str:
 
 
 def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Dataset:
-    """Joins all chunks into one that stays in memory, or returns them as they are if too large.
-
-    Windows are sorted by their content: equal sets of windows make equal datasets.
-
-    Args:
-      chunks: dataset of windows.
-      memory_limit_mb: largest size of the joined windows in MiB.
-    """
+    """Joins all chunks into one, sorted by content, unless it exceeds a limit in MiB."""
     parts, size = [], 0
     for windows in chunks:
         size += windows.dtype.size * int(tf.size(windows))
@@ -102,8 +86,7 @@ def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Datas
 def _order(windows: IntArray) -> IntArray:
     """Sorts windows by their contexts, then by the item after them.
 
-    Batches, and with them the model, hang on this order: another one, though as good, gives other
-    metrics.
+    Batches, and so the model and its metrics, depend on this order.
     """
     context = np.where(windows[:, 1:] != PADDING, windows[:, :-1], PADDING)
     last = windows[np.arange(len(windows)), np.count_nonzero(windows, axis=1) - 1]
@@ -111,7 +94,7 @@ def _order(windows: IntArray) -> IntArray:
 
 
 def keep_items(windows: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-    """Drops items from windows as if they had never been seen; too short windows vanish.
+    """Drops items from windows, and then windows without a step.
 
     Args:
       windows: int32 `[windows, length]`.
@@ -131,11 +114,11 @@ def add_reversed(windows: tf.Tensor) -> tf.Tensor:
 
 
 def cut_steps(windows: tf.Tensor, targets: str) -> Batch:
-    """Cuts windows, int32 `[batch, steps + 1]`, into contexts and targets.
+    """Cuts windows, int32 `[batch, steps + 1]`, of at least two items into contexts and targets.
 
     Args:
-      windows: of at least two items each.
-      targets: which steps have one, `all` or `last`.
+      windows: item indices, right-padded.
+      targets: steps with a target, `all` or `last`.
     """
     target = windows[:, 1:]
     context = tf.where(target != PADDING, windows[:, :-1], PADDING)
@@ -152,12 +135,12 @@ def length_sorted_batches(
 
     Args:
       windows: int32 `[windows, length]`.
-      batch_targets: targets a batch, about; a single window may hold more.
-      targets: which steps have one, `all` or `last`.
-      seed: int64 scalar; another seed gives other batches.
+      batch_targets: targets per batch, about; a single window may have more.
+      targets: steps with a target, `all` or `last`.
+      seed: random seed, int64 scalar.
 
     Returns:
-      A dataset of (context, target), int32 `[batch, most steps of a window in the batch]`.
+      A dataset of (context, target), int32 `[batch, maximum steps in the batch]`.
     """
     steps = _steps(windows)
     noise = tf.random.stateless_uniform([tf.size(steps)], tf.stack([seed, 0]))
@@ -179,24 +162,16 @@ def length_sorted_batches(
 
 
 def training_batches(
-    chunks: tf.data.Dataset,
-    batch_targets: int,
-    *,
-    targets: str,
-    reversed_sessions: bool,
-    seed: int,
+    chunks: tf.data.Dataset, batch_targets: int, *, targets: str, reversed_sessions: bool, seed: int
 ) -> tf.data.Dataset:
-    """Makes the batches of one epoch; iterating again gives another epoch's batches.
+    """Returns a dataset of an epoch's batches; iterating again gives those of another epoch.
 
     Args:
       chunks: dataset of windows.
-      batch_targets: targets a batch, about.
-      targets: which steps have one, `all` or `last`.
-      reversed_sessions: add every window in reverse order.
-      seed: of the order.
-
-    Returns:
-      As `length_sorted_batches`.
+      batch_targets: as for `length_sorted_batches`.
+      targets: as for `length_sorted_batches`.
+      reversed_sessions: whether to add every window in reverse order.
+      seed: random seed of the order.
     """
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
@@ -210,7 +185,7 @@ def training_batches(
 def evaluation_batches(
     chunks: tf.data.Dataset, batch_targets: int, targets: str
 ) -> tf.data.Dataset:
-    """Makes batches in a fixed order, each window once; arguments as for `training_batches`."""
+    """Returns batches in a fixed order; arguments as for `training_batches`."""
     seed = tf.constant(0, tf.int64)
     return chunks.flat_map(
         lambda windows: length_sorted_batches(windows, batch_targets, targets, seed)
@@ -218,19 +193,15 @@ def evaluation_batches(
 
 
 def sampled_windows(chunks: tf.data.Dataset, enough: int, targets: str) -> tf.data.Dataset:
-    """Draws windows at random, the same ones every time; all of them where they are few enough.
+    """Samples windows, the same ones every time.
 
     Args:
       chunks: dataset of windows.
-      enough: about how many targets the drawn windows hold together.
-      targets: which steps have one, `all` or `last`.
+      enough: number of targets in the sample, about; all windows are returned if they have fewer.
+      targets: steps with a target, `all` or `last`.
     """
-    found = int(
-        chunks.reduce(
-            tf.constant(0, tf.int64),
-            lambda count, windows: count + tf.reduce_sum(_target_counts(windows, targets)),
-        )
-    )
+    counts = chunks.map(lambda windows: tf.reduce_sum(_target_counts(windows, targets)))
+    found = int(counts.reduce(tf.constant(0, tf.int64), tf.add))
     if found <= enough:
         return chunks
     share = enough / found
@@ -247,11 +218,11 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
 
     Args:
       chunks: dataset of windows.
-      item_indices: number of item indices, reserved ones included.
+      item_indices: number of item indices, including reserved ones.
 
     Returns:
-      int64 `[item_indices]`; 0 for padding. An item at the seam of two windows of a long session
-      counts twice.
+      int64 `[item_indices]`; 0 for padding. An item where two windows of a session overlap counts
+      twice.
     """
 
     def add(counts: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
@@ -264,11 +235,11 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
 
 
 def _steps(windows: tf.Tensor) -> tf.Tensor:
-    """Returns the steps of each window, int32 `[windows]`: one less than its items."""
+    """Returns the number of steps in each window, int32 `[windows]`: one less than its items."""
     return tf.math.count_nonzero(windows, axis=1, dtype=tf.int32) - 1
 
 
 def _target_counts(windows: tf.Tensor, targets: str) -> tf.Tensor:
-    """Returns how many targets each window has, int64 `[windows]`."""
+    """Returns the number of targets in each window, int64 `[windows]`."""
     steps = tf.cast(_steps(windows), tf.int64)
     return tf.ones_like(steps) if targets == "last" else steps

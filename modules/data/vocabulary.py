@@ -1,4 +1,4 @@
-"""The item vocabulary that Transform writes: reading it, and cutting the catalogue from it."""
+"""Reads the item vocabulary that Transform writes, and determines the catalogue."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from modules.array_types import IntArray
 from modules.config.features import FeatureOptions
 from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
 
 VOCABULARY_NAME = "item_ids"
 PADDING = 0
 OUT_OF_VOCABULARY = 1
-# item_index of the first item, the most frequent one. Scores and serving count from there: a
-# position is item_index - FIRST_ITEM. The query tower alone reads item indices.
+# item_index of the first, most frequent item. Only the query tower reads item indices; scores and
+# serving use positions in the catalogue, item_index - FIRST_ITEM.
 FIRST_ITEM = len(RESERVED_TOKENS)
-NO_ITEM = -1  # the position of what is not an item: padding, or unknown
+NO_ITEM = -1  # position of padding and unknown items
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Vocabulary:
     Attributes:
       item_ids: raw ids, bytes, `[items]`; row i has item_index `i + FIRST_ITEM`.
       counts: training events of each item, int64 `[items]`.
-      catalogue_size: the first so many items can be recommended.
+      catalogue_size: number of items, the most frequent, that can be recommended.
     """
 
     item_ids: npt.NDArray[np.object_]
-    counts: npt.NDArray[np.int64]
+    counts: IntArray
     catalogue_size: int
 
 
-def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> int:
+def catalogue_size(counts: IntArray, options: FeatureOptions) -> int:
     """Returns how many of the items, sorted by descending `counts`, enter the catalogue.
 
     Raises:
@@ -46,25 +47,20 @@ def catalogue_size(counts: npt.NDArray[np.int64], options: FeatureOptions) -> in
     size = min(frequent, options.max_catalogue or frequent)
     if not len(counts):
         raise ValueError(
-            "the catalogue is empty: Transform's vocabulary holds no item at all, of whatever "
-            "count. Do the Examples of the splits that it learns from hold item_ids?"
+            "the catalogue is empty: Transform's vocabulary has no item. Do the Examples of its "
+            "splits have item_ids?"
         )
     if size == 0:
-        most = int(counts[0])
         raise ValueError(
             f"the catalogue is empty: none of {len(counts)} items has min_item_count="
-            f"{options.min_item_count} events, the most frequent one has {most}. "
+            f"{options.min_item_count} events, the most frequent one has {counts[0]}. "
             "Lower features.min_item_count."
         )
     return size
 
 
 def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vocabulary:
-    """Reads a vocabulary file of Transform, one `count item_id` a line, reserved tokens first.
-
-    Args:
-      path: of the file, on this machine or a URI.
-      options: of the catalogue.
+    """Reads a vocabulary file of Transform, one `count item_id` per line, reserved tokens first.
 
     Raises:
       ValueError: the file does not start with the reserved tokens, or no item is frequent enough.

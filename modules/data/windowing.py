@@ -1,4 +1,4 @@
-"""Sessions as windows of item indices, in TensorFlow."""
+"""Cuts sessions into windows of item indices, in TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def rows_of(sequences: tf.SparseTensor) -> tf.RaggedTensor:
 
 
 def keep_items(sequences: tf.RaggedTensor, keep: tf.Tensor) -> tf.RaggedTensor:
-    """Drops values from rows, as `tf.ragged.boolean_mask` does with a fifth of its operations.
+    """Drops values from rows, with a fifth of the operations of `tf.ragged.boolean_mask`.
 
     Args:
       sequences: `[batch, (length)]`.
-      keep: bool, one for each of `sequences.values`.
+      keep: bool, one per value of `sequences`.
 
     Returns:
       `[batch, (kept length)]`.
@@ -37,25 +37,25 @@ def keep_items(sequences: tf.RaggedTensor, keep: tf.Tensor) -> tf.RaggedTensor:
 
 
 def step_windows(item_index: tf.RaggedTensor, max_context: int) -> tf.RaggedTensor:
-    """Cuts sessions into windows that cover every step, which is an item and the one after it.
+    """Cuts sessions into windows that cover every step, from an item to the next one.
 
-    Window k holds the steps k * max_context to (k + 1) * max_context - 1 and sees no item before
-    them: it begins with the last item of the window before it.
+    Window k has the steps k * max_context to (k + 1) * max_context - 1; it begins with the last
+    item of the previous window.
 
     Args:
       item_index: int64 `[batch, (length)]`, catalogue items only.
-      max_context: steps in a window, one less than its items.
+      max_context: number of steps in a window, one less than its items.
 
     Returns:
-      int64 `[batch, (windows * (max_context + 1))]`, windows one after the other, the last one
-      right-padded. A session shorter than 2 has no window.
+      int64 `[batch, (windows * (max_context + 1))]`, the last window right-padded. A session
+      shorter than 2 has no window.
     """
     steps = tf.maximum(item_index.row_lengths() - 1, 0)
     return _windows_from(item_index, tf.ragged.range(0, steps, max_context), max_context)
 
 
 def last_step_window(item_index: tf.RaggedTensor, max_context: int) -> tf.RaggedTensor:
-    """Makes one window a session, of its latest items; see `step_windows`."""
+    """Returns one window of a session's latest items; see `step_windows`."""
     lengths = item_index.row_lengths()
     has_step = lengths > 1
     first = tf.boolean_mask(tf.maximum(lengths - max_context - 1, 0), has_step)
@@ -66,7 +66,7 @@ def last_step_window(item_index: tf.RaggedTensor, max_context: int) -> tf.Ragged
 def _windows_from(
     item_index: tf.RaggedTensor, first: tf.RaggedTensor, max_context: int
 ) -> tf.RaggedTensor:
-    """Cuts the windows that begin at places of their session, int64 `[batch, (windows)]`."""
+    """Cuts the windows that begin at `first` in their session, int64 `[batch, (windows)]`."""
     session, width = first.value_rowids(), max_context + 1
     start = tf.gather(item_index.row_starts(), session) + first.values
     place = start[:, None] + tf.range(width, dtype=tf.int64)

@@ -97,7 +97,7 @@ def _verdict(folder: Path, run: int) -> dict[str, Any]:
 def test_the_first_run_blesses_and_pushes_with_nothing_to_compare_with(
     first: Path, folder: Path
 ) -> None:
-    assert "No model was pushed to" in (first / "LatestBlessedModel.log").read_text("utf-8")
+    assert "No model has been pushed to" in (first / "LatestBlessedModel.log").read_text("utf-8")
     assert "nothing to compare with" in (first / "DataGate.log").read_text("utf-8")
     assert _verdict(folder, 0)["blessed"] is True
     (version,) = (folder / "pushed").iterdir()

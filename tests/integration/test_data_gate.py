@@ -185,7 +185,7 @@ def test_drift_stops_the_run_with_a_readable_message_every_time(world):
             world.run("drifted")
         message = str(stopped.value)
         assert "split train, item_ids: the largest change of an item's share" in message
-        assert "item 'hot' moved most" in message
+        assert "item 'hot' changed most" in message
         assert "at most 0.05 is allowed" in message
         assert "relax checks.max_item_drift" in message
         assert "max_session_count_change" not in message

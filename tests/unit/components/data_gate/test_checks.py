@@ -44,7 +44,7 @@ def test_item_drift_is_the_largest_change_of_a_share():
     drift = found["max_item_drift"]
     assert drift.value == pytest.approx(0.25)
     assert (drift.verdict, drift.limit) == (FAILED, 0.2)
-    assert "is 0.25 (item 'c' moved most), at most 0.2 is allowed" in drift.reason
+    assert "is 0.25 (item 'c' changed most), at most 0.2 is allowed" in drift.reason
     assert found["max_item_divergence"].value == pytest.approx(0.155639, abs=1e-6)
 
 
@@ -113,7 +113,7 @@ def test_a_split_with_too_few_sessions_fails():
         ("train", PASSED),
         ("test", FAILED),
     ]
-    assert found[1].reason == "0 sessions, at least 1 are needed"
+    assert found[1].reason == "0 sessions, at least 1 required"
 
 
 def anomalies_of(severity):

@@ -22,7 +22,7 @@ def test_the_error_names_each_failure_and_how_to_fix_it():
     )
     assert len(lines) == len(failed) + 2
     assert lines[-1].startswith(
-        "Fix the data; or, if they are as they should be, relax checks.max_item_divergence, "
+        "Fix the data; or, if they are as intended, relax checks.max_item_divergence, "
         "checks.max_item_drift in the preset"
     )
 

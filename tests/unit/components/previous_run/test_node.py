@@ -128,7 +128,7 @@ def test_damaged_statistics_are_passed_over(
     _kept(tmp_path / "accepted", tmp_path / "found")
 
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "0"
-    assert f"{newest} is passed over: " in capsys.readouterr().out
+    assert f"{newest} is skipped: " in capsys.readouterr().out
 
 
 def test_the_nodes_carry_folder_and_digest_as_properties() -> None:

@@ -196,7 +196,7 @@ def test_options_travel_with_the_component():
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ([("eval", "a")], "input splits must be train, and eval and test where wanted"),
+        ([("eval", "a")], "input splits must be train, optionally eval and test"),
         ([("train", "a"), ("train", "b")], r"each once, got \['train', 'train'\]"),
         ([("train", "a"), ("valid", "b")], r"each once, got \['train', 'valid'\]"),
         ([("train", "")], "input split 'train' must have a file pattern"),

@@ -61,7 +61,7 @@ def test_zeros_before_a_number_stay(tmp_path):
     assert _resolve(tmp_path, {"train": "day-{SPAN}.tsv"}) == (8, None, {"train": "day-08.tsv"})
     assert _resolve(tmp_path, {"train": "day-{SPAN:3}.tsv"})[0] == 7
     _touch(tmp_path, "day-8.tsv")
-    with pytest.raises(SessionDataError, match=r"write the number 8 in several ways"):
+    with pytest.raises(SessionDataError, match=r"write the number 8 in different ways"):
         _resolve(tmp_path, {"train": "day-{SPAN}.tsv"})
 
 
@@ -82,7 +82,7 @@ def test_spans_below_brackets_folders_of_any_depth_and_at_uris(tmp_path):
         ({"train": "day-{SPAN}/a.tsv", "test": "day-{SPAN}/b.tsv"}, None, "found train 2, test 1"),
         ({"train": "day-{SPAN}/a.tsv"}, 7, r"no file of span 7 matches .*/day-\{SPAN\}/a\.tsv"),
         ({"train": "none-{SPAN}.tsv"}, None, r"no file matches .*/none-\{SPAN\}\.tsv"),
-        ({"train": "{YYYY}{MM}{DD}.tsv"}, None, r"20241301\.tsv names no date: month"),
+        ({"train": "{YYYY}{MM}{DD}.tsv"}, None, r"20241301\.tsv has no valid date: month"),
         ({"train": "day-1/a.tsv"}, 1, "Span or Date spec should be specified"),
     ],
 )

@@ -76,9 +76,7 @@ def test_an_empty_catalogue_says_how_frequent_items_are() -> None:
 
 
 def test_a_vocabulary_without_items_is_an_empty_catalogue(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match="catalogue is empty: Transform's vocabulary holds no item"
-    ):
+    with pytest.raises(ValueError, match="catalogue is empty: Transform's vocabulary has no item"):
         read_vocabulary(_write(tmp_path, *RESERVED), FeatureOptions())
 
 
