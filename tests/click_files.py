@@ -1,5 +1,6 @@
 """Click logs that tests write, and what SessionExampleGen makes of files."""
 
+import pyarrow as pa
 import tensorflow as tf
 from tfx.proto import example_gen_pb2
 
@@ -12,6 +13,13 @@ NOW = 1_442_000_000_000
 
 def rows_text(rows, end=b"\n"):
     return b"".join(b"%s\t%s\t%d%s" % (*row, end) for row in rows)
+
+
+def zstd(text):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as packed:
+        packed.write(text)
+    return sink.getvalue().to_pybytes()
 
 
 def input_config(**patterns):

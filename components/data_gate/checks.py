@@ -101,16 +101,14 @@ def change_checks(
             name=option,
             value=value,
             limit=limit,
-            verdict=_verdict(value, limit),
+            verdict=SKIPPED if None in (value, limit) else outcome(is_within(value, limit)),
             reason=_sentence(meaning, value, limit, detail),
         )
 
 
-def _verdict(value: float | None, limit: float | None) -> str:
-    if value is None or limit is None:
-        return SKIPPED
-    # Not `value > limit`: NaN must not pass.
-    return outcome(value <= limit)
+def is_within(value: float | None, limit: float | None) -> bool:
+    """Returns whether a value is within a limit, if there are both; NaN is not."""
+    return value is None or limit is None or value <= limit
 
 
 def _sentence(meaning: str, value: float | None, limit: float | None, detail: str) -> str:

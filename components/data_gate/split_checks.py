@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from components.data_gate.checks import DataCheck
+from components.data_gate.checks import DataCheck, is_within
 from modules.config.checks import CheckOptions
 from modules.gate.check import FAILED, PASSED, WARNING
 from modules.sessions.splits import SPLITS, split_pairs
@@ -42,8 +42,7 @@ def split_checks(counts: Counts, options: CheckOptions) -> Iterator[DataCheck]:
     """Yields a check for each kind of leak and wrong time."""
     for finding in _findings(counts):
         limit = getattr(options, finding.option)
-        # Not `value > limit`: NaN must not pass.
-        failed = limit is not None and not finding.value <= limit
+        failed = not is_within(finding.value, limit)
         notable = failed or finding.value > finding.notable
         yield DataCheck(
             split=finding.split,

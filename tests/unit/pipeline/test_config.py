@@ -525,3 +525,9 @@ def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> N
         "tuner.space.trainer.learning_rate:",
         "tuner.space.model.copy_lags:",
     ]
+
+
+def test_a_preset_is_found_at_home(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("data: {train: t.tsv}\n")
+    assert load_config("~/mine.yaml", data=None).name == "mine"

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from modules.files.folders import FolderError
 from pipeline.cli import run
 from pipeline.cli.main import main
 from pipeline.cli.run import Screen
+from pipeline.run import launch
 
 OUTPUT = """$ tfx pipeline create --engine=local
 CLI
@@ -90,3 +92,34 @@ def test_a_run_ends_on_both_signals_as_a_shell_starts_it_in_the_background(
         signal.signal(signal.SIGTERM, before[1])
 
     assert status == 128 + number
+
+
+@pytest.mark.parametrize("name", ["[1]", "what?", "a*b", "back\\slash"])
+def test_a_run_is_refused_where_tfx_would_take_a_path_for_a_pattern(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    out = tmp_path / name / "out"
+    assert main(["run", "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert f"got {out}: " in error and "Name another one with OUT=folder" in error
+    assert not out.parent.exists()
+    with pytest.raises(FolderError):  # TFX's command line by hand
+        launch.find_config({launch.OUT_VARIABLE: str(out)})
+    monkeypatch.setattr(launch, "PROJECT", tmp_path / name)  # a checkout there, and no OUT
+    assert main(["run"]) == 2
+    assert "the default is output/ in the checkout" in capsys.readouterr().err
+
+
+def test_a_run_is_refused_at_a_uri(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--out", "gs://bucket/out"]) == 2
+    assert "OUT must be a local folder, got gs://bucket/out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preset_and_data_that_no_file_can_be_called_are_refused(tmp_path: Path, capsys) -> None:
+    for named in (["--preset", "x" * 5000], ["--train", "x" * 5000]):
+        assert main(["run", *named, "--out", str(tmp_path)]) == 2
+        errors = capsys.readouterr().err
+        assert "is not usable:" in errors and "Cannot write" not in errors
+        assert "x" * 1001 not in errors

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -159,3 +160,48 @@ def test_makes_the_sample_only_where_files_are_missing(tmp_path: Path) -> None:
     own = DataOptions(str(train), None, str(test), str(tmp_path), generate=False)
     assert not launch.make_sample_if_missing(Config("sample", data=own))
     assert not test.exists()
+
+
+def test_a_run_typed_by_hand_finds_its_configuration_at_home(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "config.yaml").write_text("name: mine\ndata: {train: t.tsv}\n")
+    (tmp_path / "t.tsv").write_text("SessionId\tItemId\tTime\n")
+    monkeypatch.chdir(tmp_path)
+    config, out, _ = launch.find_config({launch.OUT_VARIABLE: "~/out"})
+    assert (config.name, out) == ("mine", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [("a[1]", "Failed: OUT must have none of * ? ["), ("gs://b/o", "Failed: OUT must be a local")],
+)
+def test_a_run_typed_by_hand_is_refused_as_one_of_make_is(
+    tmp_path: Path, out: str, words: str
+) -> None:
+    done = _typed_by_hand(out, tmp_path)
+    assert done.returncode == 2
+    assert words in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def _typed_by_hand(out: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(PROJECT / "local_runner.py")],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), launch.OUT_VARIABLE: out},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_run_typed_by_hand_says_what_becomes_split_test(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("SessionId\tItemId\tTime\n")
+    (tmp_path / "config.yaml").write_text("data: {train: t.tsv, test_days: 3}\n")
+    (tmp_path / "metadata.sqlite").write_text("no database, so that the run ends here")
+    done = _typed_by_hand(str(tmp_path), tmp_path)
+    assert done.returncode == 2
+    assert (
+        f"Split test: the sessions of {tmp_path}/t.tsv that start in the last 3 days" in done.stdout
+    )

@@ -82,7 +82,7 @@ def test_aliases_of_aliases_end_at_once(folder: Path) -> None:
 
     refused = _load("mine.yaml")
 
-    assert "not readable as YAML: line 1" in str(refused) or "aliases repeat more" in str(refused)
+    assert "not valid YAML: line 1" in str(refused) or "aliases repeat more" in str(refused)
 
 
 def test_an_alias_that_is_no_bomb_is_read(folder: Path) -> None:

@@ -1,0 +1,38 @@
+"""Reading of pieces, without Beam."""
+
+import gzip
+
+import pytest
+
+from modules.config.sessions import SessionOptions
+from modules.ingest import beam_sessions, input_files
+from modules.ingest import counts as ingest_counts
+from modules.ingest.report import Report
+from modules.sessions.sessions import SessionDataError
+from tests.click_files import HEADER, find, rows_text
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("tail", "what"),
+    [
+        (rows_text([(b"s", b"i", 5)] * 180, end=b"\r"), "a carriage return alone"),
+        (gzip.compress(HEADER + b"s\ti\t5\n"), "a part compressed with gzip"),
+        (b"ItemId\tSessionId\tTime\ni\ts\t5\n", "a second header"),
+    ],
+    ids=["carriage returns", "gzip", "header"],
+)
+def test_files_joined_to_one_that_cannot_be_read_with_it_stop_the_run(tmp_path, tail, what, pack):
+    path = tmp_path / "clicks.tsv"
+    path.write_bytes(pack(HEADER + rows_text([(b"s", b"i", 5)] * 300) + tail))
+    inputs = find(tmp_path, {"train": "*"})
+    reader = beam_sessions.ReadEvents(SessionOptions(), {"train": 1})
+    (piece,) = input_files.pieces(inputs)
+    found = [one.value for one in reader.process(tuple(piece)) if hasattr(one, "value")]
+    merged = ingest_counts.merge_reports(one for one in found if isinstance(one, Report))
+    with pytest.raises(SessionDataError) as caught:
+        ingest_counts.check_report(
+            merged, inputs, ["train"], SessionOptions(max_reject_fraction=0.5)
+        )
+    assert f"{path} " in str(caught.value)
+    assert what in str(caught.value)
