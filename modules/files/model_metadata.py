@@ -27,7 +27,7 @@ REFERENCE_PREDICTIONS = os.path.join("assets.extra", "trainer_answers.json")
 MANIFEST = os.path.join("assets.extra", "manifest.json")
 _FILES, _LEARNED_FROM = "files", "learned_from"
 _VERSION = re.compile(r"[0-9]{1,18}")
-_LAST_VERSION = 10**18 - 1  # 18 digits fit into the int64 of servers, with room above
+_LAST_VERSION = 10**18 - 1  # 18 digits fit into the int64 of servers, and one more can follow
 
 
 def folder_digest(folder: str) -> str:

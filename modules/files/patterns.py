@@ -67,7 +67,7 @@ def check_scheme(path: str) -> None:
 def is_plain(path: str) -> bool:
     """Returns whether a path, read as a pattern by TensorFlow, Beam or TFX, matches itself only.
 
-    They cannot be told to take a path literally.
+    They have no way to take a path literally.
     """
     return not any(character in path for character in f"{_WILDCARDS}\\")
 

@@ -156,7 +156,7 @@ def test_first_run_passes_and_has_nothing_to_compare_with(world, capsys):
     assert lines == ["Data gate: passed, 7 checks, 0 anomalies tolerated, nothing to compare with"]
 
 
-def test_numeric_item_ids_are_no_anomaly(world):
+def test_numeric_item_ids_are_not_an_anomaly(world):
     assert not any(option == "stop_severities" for _, option in world.verdicts())
 
 

@@ -79,7 +79,7 @@ def test_exports_every_signature(saved_model, sample) -> None:
     assert saved_model.signatures["eval_features"](examples=examples)["label"].shape == [3]
 
 
-def test_what_was_chosen_is_kept_beside_the_model(trained) -> None:
+def test_the_selection_is_stored_with_the_model(trained) -> None:
     choices = read_selection(str(trained.folder / "model"))
     assert choices is not None and 1 <= choices["epochs"] <= 2
     weight = float(trained.model.candidate_tower.popularity_weight)
@@ -260,7 +260,7 @@ class TestRefit:
         assert (counts[judged[judged > 0]] > 0).all()
 
 
-def test_early_stopping_without_anything_to_judge_by_says_so(
+def test_early_stopping_without_evaluation_data_is_an_error(
     fn_args, sample, tmp_path: Path
 ) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "windows.gz"), "GZIP"):

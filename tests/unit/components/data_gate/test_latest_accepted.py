@@ -53,5 +53,5 @@ def test_the_newest_report_says_which_statistics_were_accepted(
 
 
 @pytest.mark.parametrize(("gone", "expected"), [([3], [1]), ([1], [3]), ([1, 3], [])])
-def test_statistics_that_are_gone_are_passed_over(tmp_path, gone, expected):
+def test_deleted_statistics_are_skipped(tmp_path, gone, expected):
     assert resolve(tmp_path, [1, 3], [(4, 3), (2, 1)], gone) == expected

@@ -53,7 +53,7 @@ def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: P
     assert model.get_string_custom_property("pushed_version") == "1000"
 
 
-def test_a_version_that_was_not_pushed_whole_does_not_count(tmp_path: Path) -> None:
+def test_an_incomplete_version_does_not_count(tmp_path: Path) -> None:
     _version(tmp_path / "pushed", "1", "old")
     _version(tmp_path / "pushed", "2", "half", whole=False)
     _latest_model(tmp_path / "pushed", tmp_path / "model")
@@ -62,7 +62,7 @@ def test_a_version_that_was_not_pushed_whole_does_not_count(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_an_empty_or_missing_push_folder_is_no_error(tmp_path: Path, exists: bool) -> None:
+def test_an_empty_or_missing_push_folder_is_not_an_error(tmp_path: Path, exists: bool) -> None:
     if exists:
         (tmp_path / "pushed").mkdir()
     model = _latest_model(tmp_path / "pushed", tmp_path / "model")
@@ -95,7 +95,7 @@ def test_the_statistics_kept_last_come_back_with_their_splits(tmp_path: Path) ->
     assert len(list((tmp_path / "accepted").iterdir())) == node.KEPT
 
 
-def test_statistics_that_were_not_kept_whole_do_not_count(tmp_path: Path) -> None:
+def test_incomplete_statistics_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "accepted" / "99999999999999" / "Split-train").mkdir(parents=True)
     statistics = _kept(tmp_path / "accepted", tmp_path / "found")
     assert statistics.get_int_custom_property(node.FOUND) == 0
@@ -117,7 +117,7 @@ def test_versions_rise_and_the_newest_stay_whatever_the_clock_says(tmp_path: Pat
 
 @pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", node.PROPERTIES])
 @pytest.mark.parametrize("content", [None, "", "{}", "[1]"])
-def test_damaged_statistics_are_passed_over(
+def test_damaged_statistics_are_skipped(
     tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run in range(2):

@@ -121,7 +121,7 @@ def test_versions_rise_though_the_newest_lies_in_the_future(push: Push) -> None:
     assert push("wednesday") == ahead.with_name("4102444802")
 
 
-def test_folders_that_are_no_versions_do_not_matter(push: Push, pushed: Path) -> None:
+def test_folders_that_are_not_versions_are_ignored(push: Push, pushed: Path) -> None:
     for name in ("notes", "²", ".unfinished-4102444800", "9" * 30):
         (pushed / name).mkdir(parents=True)
     first = push("monday")

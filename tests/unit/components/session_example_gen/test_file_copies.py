@@ -79,7 +79,7 @@ def test_many_files_of_equal_length_are_not_opened_in_pairs(folder, monkeypatch)
     assert len(opened) == 40
 
 
-def test_files_that_differ_behind_their_first_block_are_compared_whole(folder):
+def test_files_that_differ_after_their_first_block_are_compared_whole(folder):
     long = HEADER + ROWS * 200_000
     (folder / "a.tsv").write_bytes(long + b"s\ti\t7\n")
     (folder / "b.tsv").write_bytes(long + b"s\ti\t8\n")

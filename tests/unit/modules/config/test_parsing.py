@@ -85,7 +85,7 @@ def test_aliases_of_aliases_end_at_once(folder: Path) -> None:
     assert "not valid YAML: line 1" in str(refused) or "aliases repeat more" in str(refused)
 
 
-def test_an_alias_that_is_no_bomb_is_read(folder: Path) -> None:
+def test_a_harmless_alias_is_read(folder: Path) -> None:
     text = "evaluation: {context_length_buckets: &bounds [1, 4]}\ngate: {item_age_buckets: *bounds}"
     (folder / "mine.yaml").write_text(text)
     config = _load("mine.yaml", "data.train=train.tsv", "data.test=test.tsv")

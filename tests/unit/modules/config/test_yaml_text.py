@@ -159,7 +159,7 @@ def test_an_empty_text_is_refused_with_the_reason(option: str, value: str, tmp_p
     assert "begins with #" in problem
 
 
-def test_a_number_is_no_place_for_a_comment() -> None:
+def test_a_number_on_the_command_line_has_no_comments() -> None:
     (problem,) = _problems("custom", "features.max_catalogue=#5")
     assert problem == "features.max_catalogue must be a whole number or null, got '#5'"
 
@@ -167,13 +167,15 @@ def test_a_number_is_no_place_for_a_comment() -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("010", 10), ("1_000", 1000), ("0x10", 16), ("1e2", 100)]
 )
-def test_a_number_is_read_as_people_read_it(text: str, value: int, tmp_path: Path) -> None:
+def test_a_number_is_read_in_decimal_or_by_its_prefix(
+    text: str, value: int, tmp_path: Path
+) -> None:
     assert _load(f"trainer.max_epochs={text}").trainer.max_epochs == value
     file = _file(tmp_path, f"trainer: {{max_epochs: {text}}}")
     assert _load(preset=file).trainer.max_epochs == value
 
 
-def test_a_number_of_a_clock_is_none() -> None:
+def test_a_time_of_day_is_not_a_number() -> None:
     assert _problems("custom", "trainer.max_epochs=1:30") == [
         "trainer.max_epochs must be a whole number, got '1:30'"
     ]
@@ -229,7 +231,7 @@ def test_a_huge_value_is_quoted_in_part(tmp_path: Path) -> None:
     assert "x" * 201 not in str(error.value) and "check the quotes" in str(error.value)
 
 
-def test_where_no_value_stands_nothing_is_what_was_got(tmp_path: Path) -> None:
+def test_a_missing_value_is_reported_as_nothing(tmp_path: Path) -> None:
     for problems in (
         _problems("custom", "trainer.max_epochs="),
         _problems(_file(tmp_path, "trainer:\n  max_epochs:\n")),
@@ -253,5 +255,5 @@ def test_digits_make_a_number(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("0x_1F", 31), ("-0b1_1", -3), ("0o_17_", 15), ("1__0", 10)]
 )
-def test_blanks_may_stand_among_digits(text: str, value: int) -> None:
+def test_underscores_may_separate_digits(text: str, value: int) -> None:
     assert unwrap(parse_yaml(text)) == value

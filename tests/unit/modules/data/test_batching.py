@@ -104,7 +104,7 @@ class TestKeepItems:
         assert [row[row > 0].tolist() for row in found] == expected
 
 
-def test_reversed_windows_come_behind_the_windows() -> None:
+def test_reversed_windows_come_after_the_windows() -> None:
     context, target = _cut(batching.add_reversed(WINDOWS))
     assert context == [*CONTEXT, [5, 4, 3], [6, 0, 0], [8, 7, 0]]
     assert target == [*TARGET, [4, 3, 2], [5, 0, 0], [7, 6, 0]]
@@ -145,7 +145,7 @@ class TestItemCounts:
 
 @pytest.mark.parametrize("targets", ["all", "last"])
 @pytest.mark.parametrize("make", ["training", "evaluation"])
-def test_an_epoch_holds_every_window_once(make: str, targets: str) -> None:
+def test_an_epoch_has_every_window_once(make: str, targets: str) -> None:
     batches = (
         batching.training_batches(_many(), 20, targets=targets, reversed_sessions=False, seed=1)
         if make == "training"
@@ -197,7 +197,7 @@ def test_evaluation_batches_never_change() -> None:
 
 @pytest.mark.parametrize(("targets", "longest"), [("all", 5), ("last", 1)])
 @pytest.mark.parametrize("batch_targets", [1, 7, 20, 10_000])
-def test_batches_hold_about_as_many_targets_as_asked(
+def test_batches_have_about_as_many_targets_as_configured(
     batch_targets: int, targets: str, longest: int
 ) -> None:
     batches = batching.training_batches(

@@ -19,7 +19,7 @@ from tests.click_files import zstd
     [gzip.compress, bz2.compress, lambda text: lzma.compress(text, preset=0), zstd],
     ids=["gz", "bz2", "xz", "zst"],
 )
-def test_little_that_unpacks_to_much_is_unpacked_by_blocks(pack):
+def test_a_small_file_with_large_content_is_unpacked_by_blocks(pack):
     text = b"s\ti\t1\n" * 2_000_000
     packed = io.BytesIO(pack(text))
     tracemalloc.start()

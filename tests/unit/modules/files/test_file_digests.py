@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_untouched_folder_is_whole(folder: Path) -> None:
+def test_an_unchanged_folder_is_intact(folder: Path) -> None:
     written = folder_digests(str(folder))
     assert sorted(written) == ["b", "part/a"]
     assert damage(str(folder), written) is None
@@ -52,7 +52,7 @@ def test_digests_are_the_same_after_json(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [[], {"a": 1}, {"a": {"bytes": 1}}, None])
-def test_other_json_is_no_record(values: object) -> None:
+def test_other_json_is_refused(values: object) -> None:
     with pytest.raises(ValueError, match="not a record"):
         file_digests.from_json(values)
 

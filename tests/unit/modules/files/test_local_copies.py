@@ -30,6 +30,6 @@ def test_a_folder_at_a_uri_is_copied_with_all_below_it(folder: Path, tmp_path: P
         assert {str(path.relative_to(copy)): path.read_bytes() for path in found} == FILES
 
 
-def test_a_folder_of_this_machine_is_taken_as_it_is(folder: Path, tmp_path: Path) -> None:
+def test_a_local_folder_is_not_copied(folder: Path, tmp_path: Path) -> None:
     assert local_copy(str(folder), str(tmp_path)) == str(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

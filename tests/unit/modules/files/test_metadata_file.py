@@ -86,7 +86,7 @@ def broken(request: pytest.FixtureRequest, good: Path, tmp_path: Path) -> tuple[
     return file, words
 
 
-def test_a_broken_file_is_named_with_the_fix(broken: tuple[Path, str]) -> None:
+def test_a_damaged_file_is_named_with_how_to_fix_it(broken: tuple[Path, str]) -> None:
     file, words = broken
     for look in (check_metadata_file, open_store, lambda file: read_run(file, "sample")):
         with pytest.raises(MetadataFileError) as error:
@@ -128,7 +128,7 @@ def test_good_files_are_used(good: Path, tmp_path: Path) -> None:
             open_store(tmp_path / name)
 
 
-def test_what_a_killed_run_left_half_done_is_taken_back(good: Path, tmp_path: Path) -> None:
+def test_unfinished_changes_of_a_killed_run_are_rolled_back(good: Path, tmp_path: Path) -> None:
     file = tmp_path / "a [b] %20 #?.sqlite"
     shutil.copy(good, file)
     dies = (  # inside a transaction, its journal left behind
@@ -157,7 +157,7 @@ def test_a_locked_file_is_not_to_be_moved_away(
     assert str(error.value).endswith("another program has locked it. Stop it first.")
 
 
-def test_what_changed_since_the_last_run_is_not_relied_on(good: Path, tmp_path: Path) -> None:
+def test_a_file_that_changed_since_the_last_run_is_refused(good: Path, tmp_path: Path) -> None:
     """SQLite sees no damage where the bytes of a value are others."""
     file = tmp_path / "metadata.sqlite"
     shutil.copy(good, file)
@@ -173,7 +173,7 @@ def test_what_changed_since_the_last_run_is_not_relied_on(good: Path, tmp_path: 
     check_metadata_file(file)
 
 
-def test_what_a_killed_run_left_is_taken_as_it_is(good: Path, tmp_path: Path) -> None:
+def test_the_file_of_a_killed_run_is_trusted(good: Path, tmp_path: Path) -> None:
     file = tmp_path / "metadata.sqlite"
     shutil.copy(good, file)
     with digest_after_changes(file):

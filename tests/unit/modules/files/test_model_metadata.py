@@ -24,14 +24,14 @@ def _model(folder: Path, content: str) -> Path:
     return folder
 
 
-def test_a_digest_tells_models_apart_by_content_alone(tmp_path: Path) -> None:
+def test_digests_of_models_differ_by_content_alone(tmp_path: Path) -> None:
     one, copy = _model(tmp_path / "1", "a"), _model(tmp_path / "2", "a")
     other = _model(tmp_path / "3", "b")
     assert folder_digest(str(one)) == folder_digest(str(copy))
     assert folder_digest(str(one)) != folder_digest(str(other))
 
 
-def test_a_model_is_whole_until_a_file_of_it_changes(tmp_path: Path) -> None:
+def test_a_model_is_intact_until_a_file_changes(tmp_path: Path) -> None:
     folder = _model(tmp_path / "1", "weights")
     write_manifest(str(folder), "data and options")
     assert model_damage(str(folder)) is None

@@ -76,12 +76,12 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_exists_is_taken_as_it_stands(root, name):
+def test_a_name_that_exists_is_taken_literally(root, name):
     _write(root, name, "train1.tsv", "whatx.tsv", "axb.tsv", "d1/x.tsv")
     assert _found(root, name) == [name]
 
 
-def test_a_folder_that_exists_is_taken_as_it_stands_before_a_pattern(root):
+def test_a_folder_that_exists_is_taken_literally_before_a_pattern(root):
     _write(root, "shop [1]/a.tsv", "shop [1]/sub/b[2].tsv", "shop 1/c.tsv")
     assert _found(root, "shop [1]/*.tsv") == ["shop [1]/a.tsv"]
     assert _found(root, "*/*/b[2].tsv") == ["shop [1]/sub/b[2].tsv"]
@@ -99,12 +99,12 @@ def test_a_folder_that_exists_is_taken_as_it_stands_before_a_pattern(root):
         ("{YYYY}-{MM}-{DD}/*", []),
     ],
 )  # fmt: skip
-def test_placeholders_stand_for_digits(root, pattern, values):
+def test_placeholders_match_digits(root, pattern, values):
     _write(root, "day-007.tsv", "day-12.tsv", "day-old.tsv", "20240131/v3/[5] x.tsv")
     assert [match.values for match in find_matches(f"{root}/{pattern}")] == values
 
 
-def test_a_placeholder_occurs_once(root):
+def test_a_repeated_placeholder_is_refused(root):
     with pytest.raises(FilePatternError, match=r"must have \{SPAN\} only once"):
         find_files(f"{root}/{{SPAN}}/x-{{SPAN:2}}.tsv")
 
@@ -156,7 +156,7 @@ def test_whether_there_is_a_file(root, name):
     assert is_file(f"{root}/{name}") == (name == "a.tsv")
 
 
-def test_what_would_be_read_by_halves_is_refused(tmp_path):
+def test_broken_links_and_invalid_names_are_refused(tmp_path):
     _write(str(tmp_path), "a.tsv")
     (tmp_path / "b.tsv").symlink_to("gone.tsv")
     with pytest.raises(FilePatternError, match=r"b\.tsv is a link to gone\.tsv, which does not"):
@@ -167,7 +167,7 @@ def test_what_would_be_read_by_halves_is_refused(tmp_path):
         find_files(f"{tmp_path}/*.tsv")
 
 
-def test_what_is_there_in_place_of_a_file(tmp_path):
+def test_describes_what_is_there_instead_of_a_file(tmp_path):
     (tmp_path / "sub").mkdir()
     os.mkfifo(tmp_path / "pipe")
     assert there(f"{tmp_path}/none") == "nothing"
@@ -200,7 +200,7 @@ def test_paths_are_joined_and_uris_stay(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("width", ["0", "20", "99999999999", "9" * 5000])
-def test_a_width_that_no_number_has_is_named(tmp_path, width):
+def test_an_invalid_width_is_refused(tmp_path, width):
     (tmp_path / "1.tsv").write_text("x")
     with pytest.raises(FilePatternError, match=r"a width is 1 to 19 digits, .* \{SPAN:3\}"):
         find_files(f"{tmp_path}/{{SPAN:{width}}}.tsv")

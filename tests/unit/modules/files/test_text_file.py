@@ -33,12 +33,12 @@ TEXT = "\n".join(IDS) + "\n"
     ],
     ids=range(12),
 )
-def test_a_list_is_read_whole_however_it_is_written(tmp_path: Path, content: bytes) -> None:
+def test_a_list_is_read_whatever_its_encoding_and_line_ends(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "items.txt").write_bytes(content)
     assert list(read_ids(tmp_path / "items.txt")) == [item_id.encode() for item_id in IDS]
 
 
-def test_quotes_around_some_ids_are_letters(tmp_path: Path) -> None:
+def test_quotes_around_some_ids_are_ordinary_characters(tmp_path: Path) -> None:
     (tmp_path / "items.txt").write_text('"Heroes"\nLow\n')
     assert list(read_ids(tmp_path / "items.txt")) == [b'"Heroes"', b"Low"]
 
@@ -79,13 +79,13 @@ def test_quotes_of_a_list_are_read_as_those_of_the_log(
         ),
     ],
 )
-def test_what_is_no_list_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_list_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "items.txt").write_bytes(content)
     with pytest.raises(TextFileError, match=message):
         read_ids(tmp_path / "items.txt")
 
 
-def test_an_empty_list_holds_nothing(tmp_path: Path) -> None:
+def test_an_empty_list_has_no_ids(tmp_path: Path) -> None:
     (tmp_path / "items.txt").write_bytes(b"\xef\xbb\xbf")
     assert read_text(tmp_path / "items.txt") == ""
     assert read_ids(tmp_path / "items.txt") == {}

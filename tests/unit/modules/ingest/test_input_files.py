@@ -95,7 +95,7 @@ def test_a_huge_first_line_is_quoted_in_part(tmp_path, delimiter):
         assert "xxxx" in str(caught.value) and "more characters" in str(caught.value)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_not_a_file(tmp_path):
     (tmp_path / "week").mkdir()
     with pytest.raises(SessionDataError, match=f"matches only the folder {tmp_path}/week"):
         find(tmp_path, {"train": "week"})
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_read_is_named(tmp_path):
         find(tmp_path, {"train": "s3://b/x.tsv"})
 
 
-def test_pieces_of_any_length_hold_every_row_once(tmp_path):
+def test_pieces_of_any_length_have_every_row_once(tmp_path):
     draw = random.Random(2)
     rows = [(b"s", b"x" * draw.randrange(1, 40), number) for number in range(60)]
     for end in (b"\n", b"\r\n"):
@@ -160,7 +160,7 @@ def read_all(folder, name):
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
 @pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
-def test_compression_is_told_by_content(tmp_path, pack, name):
+def test_compression_is_detected_by_content(tmp_path, pack, name):
     (tmp_path / name).write_bytes(pack(TEXT))
     blocks = read_all(tmp_path, name)
     assert len(blocks) > 5
@@ -168,13 +168,13 @@ def test_compression_is_told_by_content(tmp_path, pack, name):
     assert all(TEXT[offset:].startswith(lines) for offset, lines in blocks)
 
 
-def test_a_name_that_promises_compression_may_lie(tmp_path):
+def test_an_uncompressed_file_may_have_a_compressed_name(tmp_path):
     (tmp_path / "a.tsv.gz").write_bytes(TEXT)
     assert read_all(tmp_path, "a.tsv.gz") == [(len(HEADER), TEXT[len(HEADER) :])]
 
 
 @pytest.mark.parametrize("pack", [PACKERS[name] for name in ("gz", "bz2", "xz", "zst")])
-def test_joined_members_are_read_whole_and_damage_is_not_passed_over(tmp_path, pack):
+def test_joined_members_are_all_read_and_damage_is_reported(tmp_path, pack):
     file = tmp_path / "a.tsv"
     whole = pack(TEXT[:5000]) + pack(TEXT[5000:])
     file.write_bytes(whole)
@@ -198,7 +198,7 @@ def test_a_file_that_is_removed_meanwhile_is_named(tmp_path, monkeypatch):
         find(tmp_path, {"train": "*.tsv"})
 
 
-def test_zeros_behind_a_gzip_file_are_padding(tmp_path):
+def test_zeros_after_a_gzip_file_are_padding(tmp_path):
     (tmp_path / "a.gz").write_bytes(
         gzip.compress(TEXT) + b"\0" * 70_000 + gzip.compress(b"s\ti\t1\n")
     )

@@ -17,7 +17,7 @@ def test_a_second_run_of_an_element_changes_nothing(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Split-train", "rejects"]
 
 
-def test_what_an_earlier_attempt_left_is_removed(tmp_path):
+def test_files_of_an_earlier_attempt_are_removed(tmp_path):
     output_files.prepare(str(tmp_path), ["train"])
     (tmp_path / "Split-train" / "data_tfrecord-00000-of-00009.gz").write_bytes(b"old")
     output_files.prepare(str(tmp_path), ["train"])

@@ -77,7 +77,7 @@ def test_line_ends_of_old_macs_are_named():
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\r\n", b""])
 @pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf"])
-def test_marks_blanks_and_line_ends_are_no_part_of_names(begin, end):
+def test_marks_blanks_and_line_ends_are_not_part_of_names(begin, end):
     header = begin + "SessionId\u00a0\t ItemId \tTime ".encode() + end
     assert read_header(header, "a.tsv", SessionOptions())[1:5] == (3, 0, 1, 2)
 
@@ -98,7 +98,7 @@ def test_marks_blanks_and_line_ends_are_no_part_of_names(begin, end):
         (b'SessionId,ItemId,Time,Size 5"', "a.csv", {}, "csv"),
     ],
 )
-def test_how_quotes_are_read(header, path, options, expected):
+def test_quoting_by_header_and_options(header, path, options, expected):
     assert read_header(header, path, SessionOptions(**options)).quoting == expected
 
 

@@ -24,7 +24,7 @@ def test_rows_keep_their_offsets_and_windows_ends_and_blank_lines_do_not_matter(
     assert rows.rejects == []
 
 
-def test_bad_rows_are_told_apart_and_keep_place_and_text():
+def test_bad_rows_have_reason_offset_and_text():
     bad = [
         ("field_count", b"s\ti"),
         ("field_count", b"s\ti\t1\textra"),
@@ -80,7 +80,7 @@ def read_one(line: bytes, columns: Columns = COLUMNS) -> tuple[bytes, bytes, int
     ],
     ids=repr,
 )
-def test_what_surrounds_ids_is_no_part_of_them(line):
+def test_blanks_around_ids_are_not_part_of_them(line):
     assert read_one(line) == READ
 
 
@@ -100,7 +100,7 @@ def test_blanks_inside_an_id_stay():
     ],
     ids=repr,
 )
-def test_ids_that_the_vocabulary_cannot_hold_are_rejected(line):
+def test_ids_that_the_vocabulary_cannot_store_are_rejected(line):
     assert read_one(line) == "unusable_id"
 
 
@@ -117,7 +117,7 @@ def test_an_id_of_a_blank_beyond_ascii_is_empty():
 
 @pytest.mark.parametrize("quoting", ["csv", "none", "letters"])
 @pytest.mark.parametrize("delimiter", ["\t", ",", " ", "|", "\\"])
-def test_every_id_that_is_kept_is_held_and_every_row_is_counted(delimiter, quoting):
+def test_the_vocabulary_stores_every_accepted_id_and_every_row_is_counted(delimiter, quoting):
     draw = random.Random(f"{delimiter}{quoting}")
     parts = [b"a", b"7", b" ", b"\r", b"\0", b'"', b'""', b'\\"', b"\xff", b"\xc2\xa0", b"\xc3\xa9"]
     parts += [b"__SPACE__", b"SPACE__", b"__", b"[PAD]", b"[UNK]", b"\xef\xbb\xbf", b"\xe3\x80\x80"]
@@ -141,7 +141,7 @@ def test_every_id_that_is_kept_is_held_and_every_row_is_counted(delimiter, quoti
 
 
 @pytest.mark.parametrize("line", [b"s\ti\0\t5", b"s\ti\t5\0", b'"s\0"\t"i"\t5'])
-def test_a_zero_byte_is_no_text(line):
+def test_a_zero_byte_is_not_text(line):
     assert read_one(line) == "encoding"
 
 
@@ -154,7 +154,7 @@ CSV = Columns(",", 4, 0, 1, 2, "csv")
     "title", [b'"Weird Al" Yankovic', b'"12 inch', b'12"', b'"Heroes"', b'"', b'say \\"hi\\"']
 )
 @pytest.mark.parametrize("columns", [LETTERS, WITHOUT])
-def test_quotes_of_a_tsv_are_letters(title, columns):
+def test_quotes_of_a_tsv_are_ordinary_characters(title, columns):
     assert read_one(ROW + b"\t" + title, columns) == READ
 
 
@@ -170,11 +170,11 @@ def test_quotes_of_a_tsv_are_letters(title, columns):
         's\t\u00a0"i"\u3000\t5\tx'.encode(),
     ],
 )
-def test_a_tsv_does_not_take_quotes_around_an_id_for_letters_unasked(line):
+def test_a_quoted_id_in_a_tsv_is_rejected_by_default(line):
     assert read_one(line, LETTERS) == "quotes"
 
 
-def test_ids_keep_their_quotes_where_quotes_are_letters():
+def test_ids_keep_their_quotes_without_quoting():
     assert read_one(b's\t"i"\t5\tx', WITHOUT) == (b"s", b'"i"', 5)
     assert read_one(b's\t"i\t5\tx', LETTERS) == (b"s", b'"i', 5)
     assert read_one(b's\t"a\tb"\t5', WITHOUT) == "time"
@@ -197,7 +197,7 @@ def test_ids_keep_their_quotes_where_quotes_are_letters():
         (b's,i,5,"x\ry"', b"i"),
     ],
 )
-def test_csv_is_read_with_quotes_doubled_or_behind_a_backslash(line, item):
+def test_csv_is_read_with_quotes_doubled_or_after_a_backslash(line, item):
     assert read_one(line, CSV) == (b"s", item, 5)
 
 
@@ -232,7 +232,7 @@ def test_a_row_with_a_quote_that_csv_does_not_know_names_the_quote(line):
         [b's,i,5,"Pans \\"a', b'mugs,cups,1500,spoons\\""'],
     ],
 )
-def test_a_line_end_inside_quotes_gives_no_event_of_its_own(parts, end):
+def test_a_quoted_line_end_gives_no_further_event(parts, end):
     text = end.join([b"a,b,5,", *parts, b"c,d,6,", b""])
     rows = parse_rows(text, 3, CSV)
     assert rows.session_ids == [b"a", b"c"]
@@ -242,7 +242,7 @@ def test_a_line_end_inside_quotes_gives_no_event_of_its_own(parts, end):
     assert all(text[offset - 3 :].startswith(line) for _, offset, line in rows.rejects)
 
 
-def test_a_quote_that_is_never_closed_spoils_its_own_row_alone():
+def test_a_quote_that_is_never_closed_spoils_only_its_row():
     text = b's,i,5,"two\nt,j,6,x\nu,k,7,5"x\nv,l,8,"x"y\nw,m,9,x\n'
     rows = parse_rows(text, 0, CSV)
     assert rows.session_ids == [b"t", b"w"]
@@ -253,7 +253,7 @@ def test_a_quote_that_is_never_closed_spoils_its_own_row_alone():
     "blank", [b"   ", b" \r", "\u00a0\u3000".encode(), b"\xef\xbb\xbf ", b"\x0b"]
 )
 @pytest.mark.parametrize("columns", [COLUMNS, CSV, LETTERS, COLUMNS._replace(delimiter="|")])
-def test_a_line_of_blanks_is_no_row(blank, columns):
+def test_a_line_of_blanks_is_skipped(blank, columns):
     rows = parse_rows(b"\n".join([blank, b"", blank]), 0, columns)
     assert (rows.times, rows.rejects) == ([], [])
 

@@ -62,25 +62,25 @@ def test_many_rows_between_carriage_returns_are_a_file_of_an_old_mac():
     ("pack", "codec"), [(gzip, "gzip"), (bz2, "bz2"), (lzma, "xz")], ids=["gzip", "bz2", "xz"]
 )
 @pytest.mark.parametrize("plain", [PLAIN, PLAIN[:-1]])
-def test_a_compressed_file_behind_text_is_named(pack, codec, plain):
+def test_a_compressed_file_after_text_is_refused(pack, codec, plain):
     message = refused(plain + pack.compress(PLAIN))
     assert f"a.tsv is text, but has a part compressed with {codec} at byte" in message
     assert f"at byte {100 + len(plain)}: unpack" in message
 
 
-def test_text_in_another_encoding_is_no_compressed_part():
+def test_text_in_another_encoding_is_not_a_compressed_part():
     text = PLAIN + "s\tcaf\xe9 (\xb5/\t5\n".encode("latin-1") + b"\x1f\x8b\n"
     assert [reason for reason, *_ in parse_rows(text, 0, NAMED).rejects] == ["encoding"] * 2
 
 
 @pytest.mark.parametrize("header", [b"session\titem\ttime", b"\xef\xbb\xbfsession\t item\ttime\r"])
-def test_the_same_header_again_is_no_row(header):
+def test_a_repeated_header_is_skipped(header):
     rows = parse_rows(PLAIN + header + b"\n" + PLAIN, 0, NAMED)
     assert rows.session_ids == [b"s1", b"s2"] * 2
     assert rows.rejects == []
 
 
-def test_the_same_header_behind_a_row_without_a_line_end_spoils_that_row_alone():
+def test_a_repeated_header_after_a_row_without_line_end_spoils_only_that_row():
     rows = parse_rows(PLAIN + b"s\ti\t5session\titem\ttime\n" + PLAIN, 0, NAMED)
     assert rows.session_ids == [b"s1", b"s2"] * 2
     assert [reason for reason, *_ in rows.rejects] == ["field_count"]
@@ -96,17 +96,17 @@ def test_the_same_header_behind_a_row_without_a_line_end_spoils_that_row_alone()
         b"s\ti\t5price\tsession\titem\ttime",
     ],
 )
-def test_a_second_header_with_other_places_is_named(header):
+def test_a_second_header_with_other_positions_is_refused(header):
     message = refused(PLAIN + header + b"\ni\ts\t5\n")
     assert f"a.tsv has a second header at byte {100 + len(PLAIN)} with columns" in message
 
 
-def test_a_second_header_in_csv_may_stand_in_quotes_and_lack_a_name():
+def test_a_second_header_in_csv_may_be_quoted_and_lack_a_name():
     csv = NAMED._replace(delimiter=",", width=4)
     assert parse_rows(b'"session",item,"time",x\n', 0, csv).rejects == []
     assert "second header" in refused(b",session,item,time\n", csv)
 
 
-def test_a_bad_row_that_holds_names_is_a_row():
+def test_a_bad_row_with_the_names_is_rejected():
     rejects = parse_rows(b"time\titem\tsession of mine", 0, NAMED).rejects
     assert [reason for reason, *_ in rejects] == ["time"]
