@@ -1,9 +1,9 @@
-"""Digests of what nodes write, so that damage is found before TFX's cache offers it to others.
+"""Digests of nodes' outputs, so that damage is found before TFX's cache reuses them.
 
-TFX's cache offers the outputs of an earlier execution as long as their folders exist; it never
-looks into them. A reader of a damaged one would fail in every later run, or read something else
-than was written. Digests are taken when a node has finished, and compared before the next run; the
-folder of a damaged artifact is removed, so that its node runs again.
+TFX's cache reuses the outputs of an earlier execution as long as their folders exist; it never
+reads them. The reader of a damaged one would fail in every later run, or read wrong values. Digests
+are taken when a node has finished, and compared before the next run; the folder of a damaged
+artifact is removed, so that its node runs again.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import NamedTuple
 
 from modules.files import file_digests
 
-# Artifacts of an output whose content is compared, the newest ones.
+# How many of an output's newest artifacts are compared by content.
 _COMPARED_WHOLE = 5
 
 
 class Damage(NamedTuple):
-    """An artifact that is not as its node wrote it.
+    """An artifact that differs from what its node wrote.
 
     Attributes:
-      node: that wrote it.
-      folder: of the artifact.
-      what: the first file that differs, and in what.
+      node: id of the node that wrote it.
+      folder: folder of the artifact.
+      what: first file that differs, and how.
     """
 
     node: str
@@ -38,15 +38,15 @@ class Damage(NamedTuple):
 class ArtifactDigests:
     """Records of all artifacts below a pipeline root, in a folder of their own.
 
-    Not among the artifacts' own files: some of TFX's readers take every file of a folder for data.
+    They are not in the artifacts' folders: some of TFX's readers take every file there for data.
     """
 
     def __init__(self, pipeline_root: Path, records: Path) -> None:
-        """Looks at nothing yet.
+        """Keeps the folders.
 
         Args:
-          pipeline_root: holds the folders `NODE/OUTPUT/EXECUTION`.
-          records: folder of the records; made when the first one is written.
+          pipeline_root: folder of the folders `NODE/OUTPUT/EXECUTION`.
+          records: folder of the records; created with the first one.
         """
         self._root, self._records = pipeline_root, records
 
@@ -58,10 +58,10 @@ class ArtifactDigests:
                 self._write(record, file_digests.folder_digests(str(folder)))
 
     def remove_damaged(self) -> list[Damage]:
-        """Removes the artifacts that are not as they were written, and returns them.
+        """Removes the artifacts that differ from what was written, and returns them.
 
-        Of an output's artifacts the newest are compared by content, older ones by the names and
-        lengths of their files: else a run's start would take longer with every run before it.
+        An output's newest artifacts are compared by content, older ones by the names and lengths
+        of their files: otherwise every run would start more slowly than the one before.
         """
         found = [damage for damage in map(self._damage, self._recorded()) if damage]
         for damage in found:
@@ -70,13 +70,13 @@ class ArtifactDigests:
         return found
 
     def record_file(self, file: Path) -> None:
-        """Records a single file, unless it is not there."""
+        """Records a single file, if it exists."""
         if file.is_file():
             digest = file_digests.file_digest(str(file))
             self._write(self.record_of_file(file), {file.name: digest})
 
     def file_damage(self, file: Path) -> str | None:
-        """Says how a single file differs from its record, None where it does not or has none."""
+        """Returns how a single file differs from its record; None if it does not or has none."""
         record = self.record_of_file(file)
         if not record.exists() or not file.exists():
             return None
@@ -88,7 +88,7 @@ class ArtifactDigests:
         return file_digests.damage(str(file.parent), written)
 
     def record_of_file(self, file: Path) -> Path:
-        """Returns the place of the record of a single file."""
+        """Returns the path of a single file's record."""
         return self._records / f"{file.name}.json"
 
     def _artifacts(self, node: str) -> Iterator[Path]:
@@ -100,10 +100,10 @@ class ArtifactDigests:
         return self._records / folder.relative_to(self._root).with_suffix(".json")
 
     def _recorded(self) -> Iterator[Path]:
-        """Yields the recorded artifacts that are there; forgets the others."""
+        """Yields the recorded artifacts that exist; forgets the others."""
         for record in sorted(self._records.glob("*/*/*.json")):
             folder = self._root / record.relative_to(self._records).with_suffix("")
-            # A file in the folder's place too: TFX's cache only asks whether anything is there.
+            # Also a file in the folder's place: TFX's cache only checks that something exists.
             if os.path.lexists(folder):
                 yield folder
             else:
@@ -124,8 +124,9 @@ class ArtifactDigests:
         return Damage(folder.parts[-3], folder, what) if what else None
 
     def _is_recent(self, folder: Path) -> bool:
-        numbers = sorted(int(other.name) for other in folder.parent.iterdir() if _is_number(other))
-        return not _is_number(folder) or int(folder.name) in numbers[-_COMPARED_WHOLE:]
+        names = (other.name for other in folder.parent.iterdir())
+        newest = sorted((name for name in names if name.isdecimal()), key=int)[-_COMPARED_WHOLE:]
+        return not folder.name.isdecimal() or folder.name in newest
 
     @staticmethod
     def _write(record: Path, digests: dict[str, file_digests.FileDigest]) -> None:
@@ -142,14 +143,5 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _is_number(folder: Path) -> bool:
-    return folder.name.isdecimal()
-
-
 def _read(record: Path) -> dict[str, file_digests.FileDigest]:
-    """Reads a record.
-
-    Raises:
-      ValueError: it is damaged.
-    """
     return file_digests.from_json(json.loads(record.read_text("utf-8")))

@@ -1,7 +1,8 @@
-"""The summary of a run as people read it."""
+"""The summary of a run as text for the console."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,7 @@ _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 
 
 def format_report(summary: Mapping[str, Any]) -> str:
-    """Returns the lines that end a run.
-
-    Args:
-      summary: as `pipeline.run.summary.summarize` makes it.
-    """
+    """Returns the last lines of a run, from the result of `pipeline.run.summary.summarize`."""
     parts = [
         _headline(summary),
         _data(summary),
@@ -34,10 +31,10 @@ def _headline(summary: Mapping[str, Any]) -> str:
     if not nodes["ran"]:
         return (
             f"Pipeline {name}: nothing had to run, all {len(nodes['cached'])} nodes came from the "
-            f"cache ({seconds:.1f} s). The results are those of the run before:"
+            f"cache ({seconds:.1f} s). The results are those of the previous run:"
         )
     cached = f", {len(nodes['cached'])} nodes from the cache" if nodes["cached"] else ""
-    return f"Pipeline {name} ran to its end in {seconds:.1f} s{cached}."
+    return f"Pipeline {name} finished in {seconds:.1f} s{cached}."
 
 
 def _count(value: int | None) -> str:
@@ -48,32 +45,18 @@ def _data(summary: Mapping[str, Any]) -> str:
     by_split = summary["rows"]["by_split"]
     if not by_split:
         return ""
-    rows: list[tuple[str, ...]] = [
-        ("Data", "files", "rows read", "kept", "rejected", "sessions", "items")
-    ]
+    rows = [["Data", "files", "rows read", "kept", "rejected", "sessions", "items"]]
     for split, counts in by_split.items():
         # A split that was cut from another one has no rows of its own to read or reject.
         rejected = None if counts["read"] is None else sum(counts["rejected"].values())
-        rows.append(
-            (
-                f"  {split}",
-                _count(summary["files"][split]),
-                _count(counts["read"]),
-                _count(counts["kept"]),
-                _count(rejected),
-                _count(summary["sessions"][split]),
-                _count(summary["items"][split]),
-            )
-        )
+        values = [summary["files"][split], counts["read"], counts["kept"], rejected]
+        values += [summary["sessions"][split], summary["items"][split]]
+        rows.append([f"  {split}", *map(_count, values)])
     lines = aligned(rows)
-    reasons = {name: count for name, count in summary["rows"]["rejected"].items() if count}
-    if reasons:
-        lines.append(
-            "Rejected: " + ", ".join(f"{name} {count:,}" for name, count in reasons.items())
-        )
+    if reasons := [f"{name} {n:,}" for name, n in summary["rows"]["rejected"].items() if n]:
+        lines.append(f"Rejected: {', '.join(reasons)}")
     lines += _dropped(by_split)
-    catalogue = summary["catalogue"]
-    if catalogue:
+    if catalogue := summary["catalogue"]:
         lines.append(
             f"Catalogue: {catalogue['items']:,} items to recommend, of "
             f"{catalogue['known_items']:,} in the training data"
@@ -82,11 +65,10 @@ def _data(summary: Mapping[str, Any]) -> str:
 
 
 def _dropped(by_split: Mapping[str, Any]) -> list[str]:
-    """Says which good rows were left out on purpose."""
-    totals: dict[str, int] = {}
+    """Says how many valid rows were left out by the options."""
+    totals: Counter[str] = Counter()
     for counts in by_split.values():
-        for name, count in counts["dropped"].items():
-            totals[name] = totals.get(name, 0) + count
+        totals.update(counts["dropped"])
     parts = [f"{name.replace('_', ' ')} {count:,}" for name, count in totals.items() if count]
     return [f"Rows left out: {', '.join(parts)}"] if parts else []
 
@@ -106,7 +88,7 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:
-    """Says what became of the model, and why not; the gate has printed its table."""
+    """Says whether the model was blessed and pushed, and why not; the gate printed its table."""
     if summary["blessed"]:
         passed = sum(row["verdict"] == "passed" for row in summary["gate"]["rows"])
         lines = [f"Blessed: yes, {passed} checks passed"]
@@ -125,17 +107,17 @@ def _serving(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _index(summary: Mapping[str, Any]) -> list[str]:
-    """Names the approximate index and what it is worth, or why it was not pushed."""
+    """Names the approximate index with its recall and latency, or why it was not pushed."""
     index = summary.get("index")
     if not index:
         return []
     if not index["passed"]:
         return ["Index:   refused, not pushed", *(f"  {reason}" for reason in index["reasons"])]
-    figures = index["figures"]
-    exact, approximate = figures["exact"]["p50_ms"], figures["approximate"]["p50_ms"]
+    found = index["figures"]
+    exact, approximate = found["exact"]["p50_ms"], found["approximate"]["p50_ms"]
     return [
         f"Index:   {index['pushed'] or 'nothing, as the model was not pushed'}",
-        f"  recall@100 {figures['recall@100']:.4f}, {approximate:.2f} ms instead of {exact:.2f} ms",
+        f"  recall@100 {found['recall@100']:.4f}, {approximate:.2f} ms instead of {exact:.2f} ms",
     ]
 
 
@@ -146,10 +128,10 @@ def _page(summary: Mapping[str, Any]) -> list[str]:
 def _recommendations(summary: Mapping[str, Any]) -> str:
     found = summary["recommendations"]
     if not found:
-        return "Recommendations: none, no model has been pushed yet"
+        return "Recommendations: none, since no model has been pushed yet"
     lines = [f"Recommendations for sessions of split {found['split']}:"]
     for session in found["sessions"]:
         lines.append(f"  {', '.join(session['items'])}  ->  {', '.join(session['recommended'])}")
     if found["model"] != summary["pushed_model"]:
-        lines.insert(1, f"  (of the model pushed before, {found['model']})")
+        lines.insert(1, f"  (by the model pushed before, {found['model']})")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the gates of data, model, serving and index found, as the summary shows it."""
+"""Results of the gates of data, model, serving and index, for the summary."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ _DATA_GATE, _MODEL_GATE = "DataGate", "ModelGate"
 _SERVING_VALIDATOR, _INDEX_BUILDER = "ServingValidator", "IndexBuilder"
 _NOT_EVALUATED = {
     "blessed": False,
-    "reasons": ["no node judged the model"],
+    "reasons": ["no node evaluated the model"],
     "gates": [],
     "gate": None,
     "baselines": {},
     "beyond_accuracy": {},
     "last_blessed_metrics": {},
 }
-# Of summary.json's `gates`; each is a threshold of a metric or of a change.
+# Keys of summary.json's `gates`, the thresholds of metrics and of changes.
 _GATE_KEYS = ("metric", "kind", "threshold", "value", "n", "passed")
 _GATE_KINDS = (VALUE, CHANGE, SLICE_CHANGE)
 
 
 def _read(run: RunRecord, node: str, output: str, name: str) -> dict[str, Any] | None:
-    """Returns the JSON file that a node wrote, None where it did not run or did not pass."""
+    """Returns the JSON file that a node wrote, None if it did not run or did not pass."""
     record = run.nodes.get(node)
     artifact = record.outputs.get(output) if record else None
     file = Path(artifact.uri, name) if artifact else None
     if file is None or not file.exists():
         return None
-    content: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return content
+    return dict(json.loads(file.read_text("utf-8")))
 
 
 def data_warnings(run: RunRecord) -> list[str]:
-    """Returns a sentence for each warning of the data gate; none where it did not pass."""
+    """Returns a sentence for each warning of the data gate; none if it did not pass."""
     report = _read(run, _DATA_GATE, "report", DATA_REPORT) or {"checks": []}
     return [
         f"split {check['split']}: {check['reason']} [checks.{check['name']}]"
@@ -52,17 +51,15 @@ def data_warnings(run: RunRecord) -> list[str]:
 
 
 def read_verdict(run: RunRecord) -> dict[str, Any] | None:
-    """Returns the content of the model gate's `verdict.json`, None where it did not run."""
+    """Returns the content of the model gate's `verdict.json`, None if it did not run."""
     return _read(run, _MODEL_GATE, "verdict", FILE_NAME)
 
 
 def model_verdict(run: RunRecord) -> dict[str, Any]:
     """Returns the summary's keys about blessing and comparisons."""
     verdict = read_verdict(run)
-    return dict(_NOT_EVALUATED) if verdict is None else _verdict_part(verdict)
-
-
-def _verdict_part(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    if verdict is None:
+        return dict(_NOT_EVALUATED)
     metrics = verdict["metrics"]
     rows = [row for row in verdict["rows"] if row["kind"] in _GATE_KINDS]
     return {
@@ -84,12 +81,12 @@ def _verdict_part(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serving_check(run: RunRecord) -> dict[str, Any] | None:
-    """Returns whether the check passed, reasons if not, and its figures; None where none ran."""
+    """Returns whether the check passed, reasons if not, and measurements; None if none ran."""
     return _result(_read(run, _SERVING_VALIDATOR, "report", SERVING_REPORT))
 
 
 def index_check(run: RunRecord) -> dict[str, Any] | None:
-    """Returns the same of the approximate index; None where none is built."""
+    """Returns the same of the approximate index; None if none is built."""
     return _result(_read(run, _INDEX_BUILDER, "index_verdict", INDEX_VERDICT))
 
 
@@ -101,9 +98,9 @@ def _result(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def forget_failed_check(run: RunRecord) -> None:
-    """Makes the next run check again: one busy moment of this machine must not block a model.
+    """Makes the next run check again: a busy moment of this machine must not block a model.
 
-    TFX's cache offers outputs only while their folders are there.
+    TFX's cache reuses outputs only while their folders exist.
     """
     check = serving_check(run)
     if check and not check["passed"]:

@@ -16,7 +16,7 @@ _METRICS = headline_names(steps=("all",))
 
 
 def format_history(metadata: Path) -> str:
-    """Returns a line per run, the newest last, below a header.
+    """Returns a line per run below a header, the newest last.
 
     Args:
       metadata: SQLite file of ML Metadata.
@@ -44,7 +44,7 @@ def _row(run: RunRecord) -> tuple[str, ...]:
 
 
 def _verdict(run: RunRecord) -> Mapping[str, Any] | None:
-    """Reads what the gate decided; None where it did not run, or its artifact is gone."""
+    """Returns the gate's verdict; None if it did not run or its artifact is missing."""
     try:
         return read_verdict(run)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Registers and runs the pipeline with TFX's command line, its chatter kept in a log file."""
+"""Registers and runs the pipeline with TFX's command line, with its messages in a log file."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _TAIL_LINES = 15
 
 
 def default_out(name: str) -> Path:
-    """Returns where a pipeline's outputs go unless OUT says otherwise."""
+    """Returns the output folder of a pipeline unless OUT names another."""
     return PROJECT / "output" / name
 
 
 def check_packages(config: Config) -> None:
-    """Looks whether the packages are installed that a run needs by its configuration.
+    """Checks that the packages which the configuration needs are installed.
 
     Raises:
       ConfigError: one is missing.
@@ -54,23 +54,23 @@ def check_packages(config: Config) -> None:
 
 
 def save_config(config: Config, out: Path) -> None:
-    """Leaves the resolved configuration where `find_config` looks for it."""
+    """Writes the resolved configuration for `find_config`."""
     write_config(config, out / _CONFIG_FILE)
 
 
 def saved_config(out: Path) -> str | None:
-    """Returns the file in which `run` left its configuration, None if there is none."""
+    """Returns the path of the configuration that `run` wrote, None if there is none."""
     file = out / _CONFIG_FILE
     return str(file) if file.is_file() else None
 
 
 class Choice(NamedTuple):
-    """What a runner without arguments has to run.
+    """What a runner without arguments runs.
 
     Attributes:
-      config: the checked configuration.
-      out: the output folder.
-      source: the file or the preset that the configuration was read from.
+      config: checked configuration.
+      out: output folder.
+      source: file or preset of the configuration.
     """
 
     config: Config
@@ -79,11 +79,10 @@ class Choice(NamedTuple):
 
 
 def find_config(environment: Mapping[str, str]) -> Choice:
-    """Returns what a runner without arguments has to run.
+    """Returns what a runner without arguments runs.
 
-    `SESSION_RETRIEVAL_OUT` names a folder in which `session-retrieval run` left a configuration.
-    Without it, the preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is taken, else the bundled
-    sample.
+    `SESSION_RETRIEVAL_OUT` names a folder in which `session-retrieval run` wrote a configuration.
+    Without it, the preset (or YAML file) of `SESSION_RETRIEVAL_PRESET` is used, else the sample.
 
     Raises:
       ConfigError: the configuration is not usable, or needs a package that is not there.
@@ -99,53 +98,49 @@ def find_config(environment: Mapping[str, str]) -> Choice:
 
 
 def started(environment: Mapping[str, str]) -> float:
-    """Returns when the run began, in seconds since 1970: `run` says so, else it is now."""
+    """Returns when `run` began, else the present time, in seconds since 1970."""
     return float(environment.get(STARTED_VARIABLE) or time.time())
 
 
 def make_sample_if_missing(config: Config) -> bool:
-    """Writes the bundled sample's files where a preset needs them; returns whether it had to."""
+    """Writes the bundled sample's files if a preset needs them; returns whether it did."""
     data = config.data
     if not (data.generate and data.folder):
         return False
-    wanted = [
-        Path(path)
-        for path in (data.train, data.test)
-        if path and Path(path).parent == Path(data.folder)
-    ]
-    if all(path.is_file() for path in wanted):
+    folder = Path(data.folder)
+    wanted = (Path(path) for path in (data.train, data.test) if path)
+    if all(path.is_file() for path in wanted if path.parent == folder):
         return False
     from pipeline.sample.generate import write_sample
 
-    write_sample(Path(data.folder))
+    write_sample(folder)
     return True
 
 
 def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns what the process that defines or runs the pipeline needs in its environment.
+    """Returns the variables that the process which defines or runs the pipeline needs.
 
-    `local_runner.py` sets it by itself, since whoever types TFX's commands has none of it. It must
-    be there before TensorFlow is imported and before the pipeline is defined.
+    `local_runner.py` sets them itself, for those who type TFX's commands. They must be set before
+    TensorFlow is imported and before the pipeline is defined.
     """
-    python_path = environment.get("PYTHONPATH", "").split(os.pathsep)
+    given = environment.get("PYTHONPATH", "").split(os.pathsep)
+    python_path = [str(PROJECT), *(folder for folder in given if folder not in ("", str(PROJECT)))]
     return {
         "TF_CPP_MIN_LOG_LEVEL": environment.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-        # Else TFX builds wheels of modules/ and installs them, four each, for 7 s, and its cache
-        # tells a run with wheels from one without. This machine has the code anyway, and in both
-        # cases the cache hashes the module_file.
+        # Otherwise TFX builds wheels of modules/ and installs them, four each, for 7 s, and its
+        # cache distinguishes runs with and without wheels. This machine has the code anyway, and
+        # the cache hashes the module_file in both cases.
         "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES": "1",
         # Processes that nodes start find this checkout's code, not an installed one.
-        "PYTHONPATH": os.pathsep.join(
-            [str(PROJECT), *(folder for folder in python_path if folder not in ("", str(PROJECT)))]
-        ),
+        "PYTHONPATH": os.pathsep.join(python_path),
     }
 
 
 def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, str]:
     """Returns the environment in which TFX's command line runs.
 
-    Registrations live in the output folder, so that two checkouts with pipelines of one name never
-    meet, unless the user chose a place. TFX looks `pip` up on PATH: this environment's comes first.
+    Registrations are in the output folder, unless the user names another, so that pipelines of one
+    name in two checkouts never meet. TFX finds `pip` on PATH: this environment's comes first.
     """
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, environment.get("PATH", os.defpath)])
@@ -177,25 +172,16 @@ def is_registered(config: Config, out: Path, home: Path) -> bool:
 
 
 def tfx_commands(config: Config, out: Path, home: Path) -> list[list[str]]:
-    """Returns what TFX's command line has to do: register the pipeline where needed, and run it."""
-    register = [] if is_registered(config, out, home) else [register_arguments(config, home)]
-    return [*register, run_arguments(config)]
-
-
-def register_arguments(config: Config, home: Path) -> list[str]:
-    """Returns the arguments that register the pipeline, anew or in place of another one."""
-    known = (home / config.name).exists()
-    command = "update" if known else "create"
-    return ["pipeline", command, "--engine=local", f"--pipeline-path={LOCAL_RUNNER}"]
-
-
-def run_arguments(config: Config) -> list[str]:
-    """Returns the arguments that run the registered pipeline."""
-    return ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
+    """Returns the commands for TFX's command line: register the pipeline if needed, and run it."""
+    run = ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
+    if is_registered(config, out, home):
+        return [run]
+    command = "update" if (home / config.name).exists() else "create"
+    return [["pipeline", command, "--engine=local", f"--pipeline-path={LOCAL_RUNNER}"], run]
 
 
 def new_log(out: Path) -> Path:
-    """Makes a new log file and returns its path; removes the oldest of many.
+    """Creates a log file and returns its path; removes the oldest of many.
 
     Raises:
       OSError: the folder cannot be written to.
@@ -219,15 +205,15 @@ def call_tfx(
 
     Args:
       commands: arguments after `tfx`, one list each.
-      environment: of the process.
-      log: file that gets all output appended.
-      show: gets all that is printed to stdout, as it comes: each command, the command line's own
-        words, then the pipeline's.
+      environment: environment of the process.
+      log: file to which all output is appended.
+      show: called with what is printed to stdout, as it comes: each command, the messages of the
+        command line, then those of the pipeline.
     """
     command = [sys.executable, "-m", "pipeline.run.tfx_cli", *join_commands(commands)]
-    # Unbuffered: what a full disk did not take must not fail once more when the file is closed.
+    # Unbuffered: what did not fit on a full disk must not fail again when the file is closed.
     with open(log, "ab", buffering=0) as file:
-        # In the checkout: `-m` looks into the working directory first.
+        # In the checkout: `-m` searches the working directory first.
         process = subprocess.Popen(
             command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, stderr=file
         )
@@ -248,7 +234,7 @@ def _copy_output(
     while chunk := os.read(process.stdout.fileno(), 65536):
         try:
             file.write(chunk)
-        except OSError as error:  # The run itself may go on: it is no reason to end it.
+        except OSError as error:  # The run itself may go on.
             if not log_is_full:
                 show(f"The log {file.name} ends here: {error.strerror}\n")
             log_is_full = True
@@ -256,7 +242,7 @@ def _copy_output(
 
 
 def _end(process: subprocess.Popen[bytes], out: Path) -> None:
-    """Ends the command line, and the runner that it started and would leave behind."""
+    """Ends the command line and its runner, which would go on."""
     runner = holder(out)
     process.terminate()
     if runner and runner != os.getpid():
@@ -265,14 +251,8 @@ def _end(process: subprocess.Popen[bytes], out: Path) -> None:
     process.wait()
 
 
-def tail(log: Path) -> str:
-    """Returns the last lines of a log, for a process that exited without an error message."""
-    with open(log, encoding="utf-8", errors="replace") as file:
-        return "".join(collections.deque(file, _TAIL_LINES)).rstrip()
-
-
 def failure_text(shown: str, log: Path, status: int) -> str:
-    """Returns the last words about a failed run: the cause, unless shown, and where the log is.
+    """Returns the last message about a failed run: the cause, unless shown, and the log's path.
 
     Args:
       shown: what the run printed.
@@ -282,4 +262,6 @@ def failure_text(shown: str, log: Path, status: int) -> str:
     if FAILED in shown:
         return f"Full log: {log}"
     ending = describe_exit(status) if status < 0 else "exited without an error message"
-    return f"{FAILED}the run {ending}:\n{tail(log)}\nFull log: {log}"
+    with open(log, encoding="utf-8", errors="replace") as file:
+        tail = "".join(collections.deque(file, _TAIL_LINES)).rstrip()
+    return f"{FAILED}the run {ending}:\n{tail}\nFull log: {log}"

@@ -26,7 +26,7 @@ def _lock(file: IO[str]) -> bool:
 
 
 def holder(out: Path, lock: str = RUNNING) -> int | None:
-    """Returns the id of the process that holds a lock of the folder, None if nobody does."""
+    """Returns the id of the process that holds a lock of the folder, None if there is none."""
     if not (out / lock).is_file():
         return None
     with open(out / lock, encoding="utf-8") as file:
@@ -38,9 +38,9 @@ def holder(out: Path, lock: str = RUNNING) -> int | None:
 
 @contextlib.contextmanager
 def exclusive(out: Path, lock: str = RUNNING) -> Iterator[None]:
-    """Holds a lock of the folder; the kernel gives it back however the process ends.
+    """Holds a lock of the folder; the kernel releases it however the process ends.
 
-    Two runs at once would write the same configuration, metadata, checkpoints and pushed models.
+    Concurrent runs would write the same configuration, metadata, checkpoints and pushed models.
     There are two locks since the runner outlives a command that is killed.
 
     Raises:
@@ -51,7 +51,7 @@ def exclusive(out: Path, lock: str = RUNNING) -> Iterator[None]:
         if not _lock(file):
             raise BusyError(
                 f"Another run (process {holder(out, lock) or 'unknown'}) uses {out}: wait for its "
-                "end, or choose another folder with OUT=folder."
+                "end, or name another folder with OUT=folder."
             )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

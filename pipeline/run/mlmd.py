@@ -1,4 +1,4 @@
-"""What ML Metadata knows of a run: its nodes, which of them were cached, and their outputs."""
+"""Runs in ML Metadata: their nodes, which of them were cached, and their outputs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class OutputArtifact:
     """An output of a node.
 
     Attributes:
-      artifact_id: in ML Metadata; the same for a cached output.
-      uri: its folder.
-      properties: custom properties, such as the counts of SessionExampleGen.
+      artifact_id: id in ML Metadata; a cached output keeps it.
+      uri: folder of the artifact.
+      properties: properties of the artifact, such as the counts of SessionExampleGen.
     """
 
     artifact_id: int
@@ -32,13 +32,11 @@ class NodeRecord:
     """A node's execution in the run.
 
     Attributes:
-      node: its id.
-      state: of the execution: `COMPLETE`, `CACHED`, `FAILED`, ...
-      is_resolver: it only looks things up, in every run.
-      outputs: by output name, one artifact each.
+      state: state of the execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      is_resolver: whether it is a Resolver, which runs every time.
+      outputs: one artifact per output, by name.
     """
 
-    node: str
     state: str
     is_resolver: bool
     outputs: Mapping[str, OutputArtifact]
@@ -49,19 +47,19 @@ class RunRecord:
     """A run of a pipeline.
 
     Attributes:
-      run_id: of TFX, the run's start in ISO format.
-      nodes: by node id.
+      run_id: id of TFX, the run's start in ISO format.
+      nodes: records by node id.
     """
 
     run_id: str
     nodes: Mapping[str, NodeRecord]
 
     def cached(self) -> list[str]:
-        """Returns the nodes that did not run since their outputs were in the cache."""
+        """Returns the nodes whose outputs came from the cache."""
         return sorted(name for name, node in self.nodes.items() if node.state == "CACHED")
 
     def ran(self) -> list[str]:
-        """Returns the nodes that worked in this run; resolvers do not count."""
+        """Returns the nodes that ran; resolvers do not count."""
         return sorted(
             name
             for name, node in self.nodes.items()
@@ -69,12 +67,12 @@ class RunRecord:
         )
 
     def output(self, name: str) -> OutputArtifact | None:
-        """Returns the artifact of an output name that only one node has, None without one."""
+        """Returns the artifact of an output that only one node has, None if it has none."""
         found = [node.outputs[name] for node in self.nodes.values() if name in node.outputs]
         return found[0] if found else None
 
     def pushed_folder(self, pusher: str = "Pusher") -> str | None:
-        """Returns where a Pusher put a model, None if it did not."""
+        """Returns the folder of a Pusher's model, None if it pushed none."""
         node = self.nodes.get(pusher)
         pushed = node.outputs.get("pushed_model") if node else None
         if pushed is None or not int(pushed.properties.get("pushed", 0)):
@@ -83,7 +81,7 @@ class RunRecord:
 
 
 def read_runs(metadata: Path | str, pipeline_name: str | None = None) -> Iterator[RunRecord]:
-    """Yields the runs of a pipeline, the newest first; None for those of all pipelines.
+    """Yields the runs of a pipeline, or of all for None, the newest first.
 
     Raises:
       MetadataFileError: the file cannot be used.
@@ -97,11 +95,7 @@ def read_runs(metadata: Path | str, pipeline_name: str | None = None) -> Iterato
 
 
 def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
-    """Reads the newest run of a pipeline.
-
-    Args:
-      metadata: SQLite file of ML Metadata.
-      pipeline_name: several pipelines may share the file.
+    """Returns the newest run of a pipeline in a SQLite file of ML Metadata.
 
     Raises:
       LookupError: the pipeline has no run there.
@@ -113,7 +107,7 @@ def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:
 
 
 def last_execution(metadata: Path | str) -> int:
-    """Returns the highest number of an execution, 0 without any."""
+    """Returns the highest id of an execution, 0 if there is none."""
     from ml_metadata.metadata_store import ListOptions, OrderByField
 
     newest = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
@@ -121,10 +115,10 @@ def last_execution(metadata: Path | str) -> int:
 
 
 class PushedModel(NamedTuple):
-    """What a Pusher recorded of a push.
+    """The record of a push.
 
     Attributes:
-      uri: of its own artifact.
+      uri: folder of the Pusher's artifact.
       destination: folder of the pushed version.
     """
 
@@ -133,7 +127,7 @@ class PushedModel(NamedTuple):
 
 
 def pushed_models(metadata: Path | str) -> list[PushedModel]:
-    """Returns all pushes that a SQLite file of ML Metadata knows."""
+    """Returns all pushes in a SQLite file of ML Metadata."""
     pushes = []
     for artifact in open_store(metadata).get_artifacts_by_type("PushedModel"):
         properties = _properties(artifact)
@@ -154,7 +148,7 @@ def _read_nodes(store: Any, run: int, pipeline_name: str | None) -> dict[str, No
             continue
         state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
         is_resolver = execution.type.endswith(_RESOLVER)
-        nodes[node] = NodeRecord(node, state, is_resolver, _read_outputs(store, execution.id))
+        nodes[node] = NodeRecord(state, is_resolver, _read_outputs(store, execution.id))
     return nodes
 
 

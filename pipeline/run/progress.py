@@ -1,7 +1,7 @@
-"""Lines that tell a person how far a local run is, and why it failed.
+"""Progress lines of a local run, and the reason if it fails.
 
-LocalDagRunner tells nobody what it does but its log. A handler on that log prints a line per node;
-all else that libraries log below WARNING stays unformatted and unseen.
+LocalDagRunner reports only to its log. A handler on that log prints a line per node; what other
+libraries log below WARNING is neither formatted nor shown.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _FINISHED = "Component %s is finished."
 
 
 class NodeError(Exception):
-    """A node failed: its id is the message, its `__cause__` the node's own exception."""
+    """A node failed: the message is its id, `__cause__` the node's own exception."""
 
 
 class Console(io.TextIOWrapper):
-    """A text stream that can hold a line open: what others print starts a new one."""
+    """A text stream with a line that can stay open: other output starts a new one."""
 
     def __init__(self, descriptor: int):
-        """Takes over a file descriptor, and closes it in the end."""
+        """Takes over a file descriptor, and closes it at the end."""
         super().__init__(os.fdopen(descriptor, "wb"), encoding="utf-8", line_buffering=True)
         self._lock = threading.RLock()
         self._line_is_open = False
@@ -64,7 +64,7 @@ class Console(io.TextIOWrapper):
             return self._line_is_open
 
     def end_line(self, text: str) -> bool:
-        """Adds to the open line and ends it; False if another writer has done so before."""
+        """Adds to the open line and ends it; False if it was ended by another writer."""
         with self._lock:
             was_open = self.extend_line(text + "\n")
             self._line_is_open = False
@@ -76,8 +76,8 @@ class NodeProgress(logging.Handler):
 
     Attributes:
       seconds: wall time of each finished node.
-      cached: nodes that took their outputs from the cache.
-      current: the node that runs now, or that failed.
+      cached: nodes whose outputs came from the cache.
+      current: node that runs now, or that failed.
     """
 
     def __init__(self, console: Console, total: int, finished: Callable[[str], None]):
@@ -102,7 +102,7 @@ class NodeProgress(logging.Handler):
             self._finish(self.current)
 
     def beat(self) -> None:
-        """Shows on an open line, now and then, that time goes by."""
+        """Adds the elapsed time to an open line at intervals."""
         seconds = time.monotonic() - self._started
         if self.current and seconds >= self._next_beat:
             self._console.extend_line(f"{seconds:.0f} s ... ")
@@ -135,9 +135,9 @@ class NodeProgress(logging.Handler):
 
 @contextlib.contextmanager
 def console() -> Iterator[Console]:
-    """Makes `sys.stdout` a Console, and sends what subprocesses write there to stderr.
+    """Makes `sys.stdout` a Console, and redirects what subprocesses write there to stderr.
 
-    `print` reaches the person who waits; builds of wheels and pip do not.
+    So the user sees what is printed here, without the output of wheel builds and pip.
     """
     sys.stdout.flush()
     kept, stream = os.dup(1), Console(os.dup(1))
@@ -161,12 +161,12 @@ def watch_nodes(
     """Prints a line per node while the context lasts.
 
     Args:
-      stream: to print to.
-      total: nodes that are expected.
-      finished: called with the id of each node when its outputs are there.
+      stream: console to print to.
+      total: number of expected nodes.
+      finished: called with the id of each node when its outputs exist.
 
     Raises:
-      NodeError: from any exception that comes while a node runs.
+      NodeError: an exception was raised while a node ran; it is the cause.
     """
     from absl import logging as absl_logging
 
@@ -175,14 +175,14 @@ def watch_nodes(
         handler.setLevel(max(handler.level, logging.WARNING))
     progress, ended = NodeProgress(stream, total, finished), threading.Event()
     beats = threading.Thread(target=_beat_until, args=(ended, progress), daemon=True)
-    # Not `setLevel` of the logger: saving a SavedModel puts back what absl itself knows.
+    # Not `setLevel` of the logger: saving a SavedModel restores the level that absl has set.
     verbosity = absl_logging.get_verbosity()
     absl_logging.set_verbosity(absl_logging.INFO)
     absl_logging.get_absl_logger().addHandler(progress)
     beats.start()
     try:
         yield progress
-    except (Exception, SystemExit) as error:  # No node may end the run as if that were its end.
+    except (Exception, SystemExit) as error:  # A node's exit must not look like the run's end.
         progress.fail()
         if progress.current:
             raise NodeError(progress.current) from error
@@ -199,7 +199,7 @@ def _beat_until(ended: threading.Event, progress: NodeProgress) -> None:
 
 
 def report_failure(error: BaseException) -> None:
-    """Prints what failed and why: to stdout for a person, the whole traceback to stderr."""
+    """Prints what failed and why to stdout, and the whole traceback to stderr."""
     traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
     sys.stderr.flush()
     where, cause = "", error
@@ -211,8 +211,8 @@ def report_failure(error: BaseException) -> None:
 def cause_of(error: BaseException) -> str:
     """Returns the message of the original exception.
 
-    Beam's worker hands a failure on as one text: the whole traceback, then the message, then the
-    step that it happened in. Of such a text only the message is kept.
+    Beam's worker passes a failure on as one text: the whole traceback, then the message, then the
+    step that failed. Only the message of such a text is kept.
     """
     text = f"{type(error).__name__}: {error}".rstrip(": ")
     lines = text.splitlines()

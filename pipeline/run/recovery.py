@@ -1,7 +1,7 @@
-"""What a run does before its nodes: looks whether what earlier runs left is as they left it.
+"""Recovery before a run's nodes: checks that the outputs of earlier runs are intact.
 
-Whatever a later node would read, or TFX's cache would offer, and that is damaged or gone, is named
-and put out of reach, so that the nodes that make it run again.
+Outputs that a later node would read or TFX's cache would reuse, and that are damaged or missing,
+are reported and moved out of reach, so that their nodes run again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from pipeline.run.progress import DAMAGED
 
 @contextlib.contextmanager
 def recovered_outputs(paths: Paths, summary: Path) -> Iterator[ArtifactDigests]:
-    """Makes the outputs of earlier runs fit to go on from; prints what had to be done.
+    """Makes the outputs of earlier runs usable, and prints what was damaged.
 
-    What this run leaves is recorded at its end, also if it fails.
+    The outputs of this run are recorded at its end, also if it fails.
 
     Args:
-      paths: of the run; its metadata were checked.
-      summary: file that the last run wrote, and that this one reads.
+      paths: paths of the run; its metadata were checked.
+      summary: file of the previous run's summary, which this run reads.
 
     Yields:
       The digests, which record what the nodes of this run write.
 
     Raises:
-      FolderError: something is in the way that no run left there.
+      FolderError: a file or folder is in the way that no run wrote.
     """
     digests = ArtifactDigests(Path(paths.pipeline_root), Path(paths.digests))
     try:
@@ -43,8 +43,8 @@ def recovered_outputs(paths: Paths, summary: Path) -> Iterator[ArtifactDigests]:
         _recover(paths, summary, digests)
     except OSError as error:
         raise FolderError(
-            f"What earlier runs left in {summary.parent} cannot be used: {error}. Remove what is "
-            "named there, or name another folder with OUT=folder."
+            f"The outputs of earlier runs in {summary.parent} cannot be used: {error}. Remove "
+            "that path, or name another folder with OUT=folder."
         ) from error
     with digest_after_changes(paths.metadata):
         yield digests
@@ -52,7 +52,7 @@ def recovered_outputs(paths: Paths, summary: Path) -> Iterator[ArtifactDigests]:
 
 
 def _check_kinds(paths: Paths, summary: Path) -> None:
-    """Looks whether files are files and folders are folders.
+    """Checks that files are files and folders are folders.
 
     Raises:
       OSError: one is not.
@@ -83,7 +83,7 @@ def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
     for pushed in pushed_models(paths.metadata):
         if Path(pushed.uri).is_dir() and (lost := _push_damage(pushed)):
             shutil.rmtree(pushed.uri)
-            # Who removes old versions knows it: their push is forgotten silently.
+            # Users remove old versions on purpose: their push is forgotten silently.
             if Path(pushed.destination).exists() or not _has_newer(pushed.destination):
                 node = Path(pushed.uri).parts[-3]
                 print(f"{DAMAGED}{pushed.destination}: {lost}. {node} runs again.", flush=True)
@@ -101,7 +101,7 @@ def _has_newer(version: str) -> bool:
 
 
 def _set_aside(paths: Paths) -> None:
-    """Moves artifacts away that no metadata knows: new ones would get the same numbers, and mix."""
+    """Moves artifacts without metadata away: new ones would get the same numbers and mix."""
     root = Path(paths.pipeline_root)
     shutil.rmtree(paths.digests, ignore_errors=True)
     if not root.is_dir() or not any(root.iterdir()):
@@ -109,16 +109,16 @@ def _set_aside(paths: Paths) -> None:
     place = _place_aside(root)
     root.rename(place)
     print(
-        f"{DAMAGED}{paths.metadata} is missing: nothing of earlier runs can be used again. Their "
-        f"artifacts are in {place} now; remove that folder if it is not needed.",
+        f"{DAMAGED}{paths.metadata} is missing: the outputs of earlier runs cannot be reused. They "
+        f"are in {place} now; remove that folder if it is not needed.",
         flush=True,
     )
 
 
 def _set_aside_newer(paths: Paths) -> None:
-    """Moves artifacts away of executions that an older copy of the metadata does not know.
+    """Moves artifacts away whose executions an older copy of the metadata does not contain.
 
-    The executions to come get their numbers, and would find their files.
+    New executions would get their numbers, and find their files.
     """
     root, last = Path(paths.pipeline_root), last_execution(paths.metadata)
     newer = [

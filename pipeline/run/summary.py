@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,13 @@ _LONGEST_EXAMPLE = 8
 def summarize(
     config: Config, out: Path, node_seconds: Mapping[str, float], started: float
 ) -> dict[str, Any]:
-    """Gathers the summary of the run that has just ended.
+    """Returns the summary of the run that has just finished.
 
     Args:
-      config: of the run.
-      out: its output folder.
+      config: configuration of the run.
+      out: output folder of the run.
       node_seconds: wall time of each node.
-      started: when the whole run began, in seconds since 1970.
+      started: start of the whole run, in seconds since 1970.
     """
     paths = Paths.under(out)
     run = read_run(paths.metadata, config.name)
@@ -59,7 +60,7 @@ def summarize(
         **_data(run),
         "warnings": data_warnings(run),
         "catalogue": _catalogue(run, config),
-        "choices": _choices(run),
+        "choices": _selection(run),
         **_quality(_evaluation(run), config.evaluation.split),
         **model_verdict(run),
         "pushed_model": run.pushed_folder(),
@@ -79,7 +80,7 @@ def summarize(
 
 
 def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Turns SessionExampleGen's counts, `{split}.rows_read` and so on, into the summary's part.
+    """Returns SessionExampleGen's counts, `{split}.rows_read` and so on, as parts of the summary.
 
     >>> counts = {"test.rows_read": 9, "test.rows_rejected.time": 1, "test.rows_kept": 7,
     ...           "test.sessions": 2, "test.items": 5, "test.rows_too_short": 1}
@@ -93,15 +94,14 @@ def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
             splits.setdefault(split, {})[count] = value
     order = [name for name in ("train", "eval", "test") if name in splits]
     by_split = {name: _split_rows(splits[name]) for name in order}
-    rejected: dict[str, int] = {}
+    rejected: Counter[str] = Counter()
     for rows in by_split.values():
-        for reason, count in rows["rejected"].items():
-            rejected[reason] = rejected.get(reason, 0) + count
+        rejected.update(rows["rejected"])
     return {
         "rows": {
             "read": sum(rows["read"] or 0 for rows in by_split.values()),
             "kept": sum(rows["kept"] for rows in by_split.values()),
-            "rejected": rejected,
+            "rejected": dict(rejected),
             "by_split": by_split,
         },
         "files": {name: splits[name].get("files") for name in order},
@@ -119,7 +119,7 @@ def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
         "read": counts.get("rows_read"),
         "kept": counts.get("rows_kept", 0),
         "rejected": {
-            name[len(prefix) :]: count
+            name.removeprefix(prefix): count
             for name, count in sorted(counts.items())
             if name.startswith(prefix)
         },
@@ -128,14 +128,11 @@ def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _split_counts(counts: Mapping[str, int]) -> dict[str, int]:
-    """Returns a split's times, and the sessions of it that other splits or no clock would have."""
-    told = ("sessions_before_", "sessions_in_", "sessions_also_", "sessions_copied_")
+    """Returns a split's time range, and its sessions that overlap with other splits."""
+    prefixes = ("sessions_before_", "sessions_in_", "sessions_also_", "sessions_copied_")
     exact = ("first_start", "last_start", "sessions_beyond_fraction")
-    return {
-        name: count
-        for name, count in sorted(counts.items())
-        if name in exact or name.startswith(told)
-    }
+    names = (name for name in sorted(counts) if name in exact or name.startswith(prefixes))
+    return {name: counts[name] for name in names}
 
 
 def _data(run: RunRecord) -> dict[str, Any]:
@@ -144,7 +141,7 @@ def _data(run: RunRecord) -> dict[str, Any]:
 
 
 def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
-    """Counts the items that training knows, and those of them that can be recommended."""
+    """Returns the numbers of items in the training data and of recommendable ones."""
     graph = run.output("transform_graph")
     if graph is None:
         return None
@@ -153,11 +150,11 @@ def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
     return {"known_items": len(vocabulary.item_ids), "items": vocabulary.catalogue_size}
 
 
-def _choices(run: RunRecord) -> dict[str, Any] | None:
-    """Says what Trainer chose on split eval."""
+def _selection(run: RunRecord) -> dict[str, Any] | None:
+    """Returns what Trainer selected on split eval."""
     model = run.output("model")
-    choices = read_selection(path_utils.serving_model_path(model.uri)) if model else None
-    return dict(choices) if choices else None
+    selected = read_selection(path_utils.serving_model_path(model.uri)) if model else None
+    return dict(selected) if selected else None
 
 
 def _evaluation(run: RunRecord) -> EvaluationRecord | None:
@@ -166,7 +163,7 @@ def _evaluation(run: RunRecord) -> EvaluationRecord | None:
 
 
 def _quality(evaluation: EvaluationRecord | None, split: str) -> dict[str, Any]:
-    """Returns all metrics; empty mappings where no Evaluator ran."""
+    """Returns all metrics; empty mappings if no Evaluator ran."""
     if evaluation is None:
         return {"evaluated_split": None, "metrics": {}, "slices": {}}
     return {
@@ -189,9 +186,9 @@ def _report(run: RunRecord) -> str | None:
 def _recommendations(
     run: RunRecord, push_folder: Path, out: Path, split: str
 ) -> dict[str, Any] | None:
-    """Calls the newest pushed model with sessions of the evaluated split; None without a whole one.
+    """Calls the newest pushed model with sessions of the evaluated split; None if it is damaged.
 
-    The answers of the run before are kept while model and sessions are the same.
+    The answers of the previous run are kept while model and sessions are the same.
     """
     examples = run.output("examples")
     if examples is None:
@@ -201,21 +198,19 @@ def _recommendations(
     except pushed_models.NoModelError:
         return None
     known = read_summary(out).get("recommendations") or {}
-    asked = (str(model), examples.uri, split)
-    if (known.get("model"), known.get("examples"), known.get("split")) == asked:
+    origin = {"model": str(model), "examples": examples.uri, "split": split}
+    if origin.items() <= known.items():
         return dict(known)
     sessions = example_sessions(examples.uri, split)
     if not sessions:
         return None
     try:
         loaded = pushed_models.load_model(model)
-    except pushed_models.NoModelError:  # It was named before the nodes ran.
+    except pushed_models.NoModelError:  # It was reported before the nodes ran.
         return None
     answers = pushed_models.recommend(loaded, [items[:-1] for items in sessions], _EXAMPLE_ITEMS)
     return {
-        "model": str(model),
-        "examples": examples.uri,
-        "split": split,
+        **origin,
         "sessions": [
             {"items": items[:-1], "next": items[-1], "recommended": [r.item_id for r in answer]}
             for items, answer in zip(sessions, answers, strict=True)
@@ -224,7 +219,7 @@ def _recommendations(
 
 
 def example_sessions(examples: str, split: str) -> list[list[str]]:
-    """Returns the item ids of the first sessions of a split that are easy to read."""
+    """Returns the item ids of the first short sessions of a split."""
     sessions = read_sessions(os.path.join(examples, f"Split-{split}"), errors="replace")
     readable = (items for items in sessions if 3 <= len(items) <= _LONGEST_EXAMPLE)
     return list(itertools.islice(readable, _EXAMPLES))

@@ -1,4 +1,4 @@
-"""The file that holds the summary of an output folder's newest run."""
+"""The file with the summary of an output folder's newest run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SUMMARY_FILE = "summary.json"
 
 
 def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
-    """Writes `summary.json`, whole or not at all, and returns its path."""
+    """Writes `summary.json` atomically, and returns its path."""
     file = out / SUMMARY_FILE
     scratch = out / f".{SUMMARY_FILE}.new"
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
@@ -22,7 +22,7 @@ def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
 
 
 def read_summary(out: Path) -> dict[str, Any]:
-    """Returns the summary of the run before, empty if there is none that can be read."""
+    """Returns the summary of the previous run, empty if there is none that can be read."""
     try:
         summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """Runs commands of TFX's command line one after another in one process.
 
-Every `tfx` process imports TensorFlow and Beam anew, which takes 4 to 6 s. What runs here is TFX's
-own command line, and the commands are what a person would type.
+Every `tfx` process imports TensorFlow and Beam again, which takes 4 to 6 s. This runs TFX's own
+command line with the commands that a user would type.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _SEPARATOR = "++"
 
 
 def join_commands(commands: Iterable[Sequence[str]]) -> list[str]:
-    """Puts commands into one list of arguments; `split_commands` takes them apart again."""
+    """Joins commands into one list of arguments; `split_commands` splits it again."""
     return [word for command in commands for word in (_SEPARATOR, *command)]
 
 
 def split_commands(arguments: Sequence[str]) -> list[list[str]]:
-    """Returns the commands that `join_commands` put together."""
+    """Returns the commands that `join_commands` joined."""
     commands: list[list[str]] = []
     for word in arguments:
         if word == _SEPARATOR:
@@ -36,12 +36,12 @@ def split_commands(arguments: Sequence[str]) -> list[list[str]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs the commands, and shows each before it starts.
+    """Runs the commands, and prints each before it starts.
 
     Raises:
-      SystemExit: a command failed; none after it runs.
+      SystemExit: a command failed; the following ones did not run.
     """
-    gc.disable()  # Imports make no garbage; looking for it takes about a fifth of their time.
+    gc.disable()  # Imports make no garbage; searching for it takes a fifth of their time.
     from tfx.tools.cli.cli_main import cli_group
 
     gc.enable()
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _report_signals() -> None:
-    """Prints by which signal a subprocess ends; TFX's own words are only that it failed."""
+    """Prints the signal that ends a subprocess; TFX itself only says that it failed."""
     call = subprocess.call
 
     def reporting_call(*arguments: Any, **options: Any) -> int:

@@ -24,7 +24,7 @@ from pipeline.run.mlmd import NodeRecord, OutputArtifact, RunRecord
 
 def _run(node: str, **outputs: Path) -> RunRecord:
     artifacts = {name: OutputArtifact(1, str(uri), {}) for name, uri in outputs.items()}
-    return RunRecord("run", {node: NodeRecord(node, "COMPLETE", False, artifacts)})
+    return RunRecord("run", {node: NodeRecord("COMPLETE", False, artifacts)})
 
 
 def test_warnings_come_from_the_report_of_the_data_gate(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> 
     assert set(part["gates"][0]) == {"metric", "kind", "threshold", "value", "n", "passed"}
     none = model_verdict(RunRecord("run", {}))
     assert set(none) == set(part)
-    assert (none["blessed"], none["reasons"]) == (False, ["no node judged the model"])
+    assert (none["blessed"], none["reasons"]) == (False, ["no node evaluated the model"])
 
 
 @pytest.mark.parametrize(

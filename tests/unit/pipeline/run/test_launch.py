@@ -75,7 +75,7 @@ def test_a_run_by_hand_packages_user_code_as_the_childs_does(tmp_path: Path, she
 def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     assert not launch.is_registered(config, out, home)
-    assert launch.register_arguments(config, home)[1] == "create"
+    assert launch.tfx_commands(config, out, home)[0][1] == "create"
     known = {
         "pipeline_name": config.name,
         "pipeline_root": Paths.under(out).pipeline_root,
@@ -90,7 +90,7 @@ def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_
     assert not launch.is_registered(config, out, home)
     file.write_text("{")
     assert not launch.is_registered(config, out, home)
-    assert launch.register_arguments(config, home)[1] == "update"
+    assert launch.tfx_commands(config, out, home)[0][1] == "update"
 
 
 def test_registers_only_what_is_not_registered(config: Config, tmp_path: Path) -> None:

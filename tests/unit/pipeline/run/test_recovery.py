@@ -65,7 +65,7 @@ def test_a_damaged_version_lets_pusher_run_again(
     _recover(out)
     assert [_own(out, number).is_dir() for number in (1, 2, 3)] == [True, False, True]
     said = capsys.readouterr().out
-    assert said.startswith(f"Damaged: {out / 'pushed' / '102'}: saved_model.pb has other content")
+    assert said.startswith(f"Damaged: {out / 'pushed' / '102'}: saved_model.pb has changed since it was written")
     assert said.endswith("Pusher runs again.\n")
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_summary_is_not_read_again(out: Path, capsys: pytest.CaptureFi
     (out / "summary.json").write_text('{"format": 2}')
     _recover(out)
     assert not (out / "summary.json").exists()
-    assert "Damaged: summary.json has other content" in capsys.readouterr().out
+    assert "Damaged: summary.json has changed since it was written" in capsys.readouterr().out
 
 
 def test_artifacts_newer_than_the_metadata_are_moved_aside(

@@ -173,7 +173,7 @@ def test_every_key_is_documented() -> None:
 
 def test_the_report_tells_all_a_person_asks() -> None:
     text = format_report(_summary())
-    assert text.startswith("Pipeline shop ran to its end in 12.3 s, 1 nodes from the cache.")
+    assert text.startswith("Pipeline shop finished in 12.3 s, 1 nodes from the cache.")
     for line in (
         "Data     files  rows read  kept  rejected  sessions  items",
         "  train      4      1,000   800         3       200     90",
@@ -198,9 +198,9 @@ def test_the_report_of_a_refused_model() -> None:
     reason = "known/all/recall@20: 0.3000 is below the threshold 0.4000"
     text = format_report(_summary(blessed=False, reasons=[reason], pushed_model=None))
     assert f"Blessed: no\n  {reason}\nPushed:  nothing" in text
-    assert "(of the model pushed before, /out/pushed/7)" in text
+    assert "(by the model pushed before, /out/pushed/7)" in text
     none = format_report(_summary(pushed_model=None, recommendations=None))
-    assert "Recommendations: none, no model has been pushed yet" in none
+    assert "Recommendations: none, since no model has been pushed yet" in none
 
 
 def test_the_report_says_why_a_blessed_model_was_not_pushed() -> None:
