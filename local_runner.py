@@ -1,7 +1,7 @@
-"""What `tfx pipeline create --engine=local` loads and `tfx run create` runs.
+"""The runner that `tfx pipeline create --engine=local` loads and `tfx run create` runs.
 
-TFX hands a runner no arguments. `session-retrieval run` leaves a configuration in the folder that
-the environment variable SESSION_RETRIEVAL_OUT names. By hand, without it, SESSION_RETRIEVAL_PRESET
+TFX passes no arguments to a runner. `session-retrieval run` writes a configuration into the folder
+that the environment variable SESSION_RETRIEVAL_OUT names. Without it, SESSION_RETRIEVAL_PRESET
 names a preset or a YAML file; the default is the bundled sample.
 """
 
@@ -24,7 +24,7 @@ from pipeline.run.progress import FAILED, Console, console, report_failure, watc
 
 
 def run(stream: Console) -> None:
-    """Runs the configured pipeline once, and ends with its summary."""
+    """Runs the configured pipeline once, and prints its summary."""
     began = started(os.environ)
     os.environ.update(runner_environment(os.environ))
     config, out, source = find_config(os.environ)
@@ -34,7 +34,7 @@ def run(stream: Console) -> None:
     with exclusive(out):
         check_metadata_file(Paths.under(out).metadata)
         make_sample_if_missing(config)
-        gc.disable()  # Imports make no garbage, and looking for it takes 1.7 s of their 8.4.
+        gc.disable()  # Imports make no garbage; searching for it takes 1.7 s of their 8.4.
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.pipeline import create_pipeline

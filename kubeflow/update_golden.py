@@ -1,7 +1,7 @@
-"""The checked-in compiled examples, one per target: `--update` writes them anew.
+"""Compares the compiled examples in the repository, one per target; `--update` rewrites them.
 
-They show what compile.py makes of the bundled sample, and a test compares them with what it makes
-now. Digests of source files are replaced by a word: otherwise every edit would change them.
+They are the compiled pipeline of the bundled sample, and a test compares them with the present
+one. Digests of source files are replaced by a word: otherwise every edit would change them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.cluster.deployment import TARGETS, load_deployment  # noqa: E402
 FOLDER = HERE / "examples"
 FILES = {"oss": FOLDER / "sample-oss.yaml", "vertex": FOLDER / "sample-vertex.json"}
 PRESET = "sample"
-# YAML folds long texts, also inside a digest's surroundings; a digest itself is never split.
+# YAML folds long texts, but never splits a digest.
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -32,9 +32,9 @@ def compile_example(target: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compares the examples, or writes them; returns 1 where they differ."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--update", action="store_true", help="write them anew")
+    """Compares the examples, or rewrites them; returns 1 if one differs."""
+    parser = argparse.ArgumentParser(description="Compare the compiled examples with the code.")
+    parser.add_argument("--update", action="store_true", help="rewrite them")
     options = parser.parse_args(arguments)
     status = 0
     for target in TARGETS:

@@ -1,1 +1,1 @@
-"""The pipeline: its configuration, its nodes, and what a runner needs around it."""
+"""The pipeline: its configuration, its nodes, and what its runners need."""

@@ -1,11 +1,11 @@
-"""Where the workers of a Beam job run, by its flags: the one place that knows the runners."""
+"""Where the workers of a Beam job run, by its flags."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Of this machine, by Beam's names in lower case. Prism is none of them: what it starts workers as
-# is up to further flags.
+# Runners on this machine, in lower case. Prism is not one: how it starts workers depends on
+# further flags.
 _LOCAL = {"directrunner", "switchingdirectrunner", "bundlebaseddirectrunner", "fnapirunner"}
 _DEFAULT = "DirectRunner"
 _PROCESSES = "multi_processing"
@@ -23,7 +23,7 @@ def runner_name(flags: Sequence[str]) -> str:
 
 
 def on_this_machine(flags: Sequence[str]) -> bool:
-    """Returns whether workers see the files of the process that starts the job."""
+    """Returns whether workers can read the files of the process that starts the job."""
     return runner_name(flags).lower() in _LOCAL
 
 

@@ -1,8 +1,8 @@
 """A digest of a module's code, so that TFX's cache sees an edit of code it does not hash.
 
-Put into an execution property (`custom_config` for Transform, Trainer and Pusher), it makes a
-node run again once any project module that the node's code imports does something else. What does
-nothing (comments, docstrings, layout, what an option is said to mean) is left out.
+In an execution property (`custom_config` for Transform, Trainer and Pusher), it makes a node run
+again once the code of any imported project module changes. What has no effect (comments,
+docstrings, layout, sentences of options) is left out.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def _absolute_name(node: ast.ImportFrom, module: str, is_package: bool) -> str:
 
 
 class _Source(NamedTuple):
-    """What a source does and needs.
+    """The effect and the imports of a source.
 
     Attributes:
-      digest: SHA-256 of its syntax tree without what does nothing.
-      imports: dotted names of what it imports of the project.
+      digest: SHA-256 of its syntax tree without what has no effect.
+      imports: dotted names that it imports from the project.
     """
 
     digest: str
     imports: frozenset[str]
 
 
-# Nodes share most of their code: without a memory, compiling parses each source about ten times.
+# Nodes share most of their code: without a cache, compiling parses each source about ten times.
 @functools.lru_cache(maxsize=1024)
 def _read(source: bytes, file: str, module: str, is_package: bool) -> _Source:
     tree = ast.parse(source, filename=file)
@@ -79,7 +79,7 @@ def _effective(node: Any) -> Any:
 
 
 def _is_text_alone(node: Any) -> bool:
-    """Tells whether a statement is a text and nothing else, as docstrings are."""
+    """Returns whether a statement is a string alone, as docstrings are."""
     value = node.value if isinstance(node, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
@@ -102,7 +102,7 @@ def _with_parents(name: str) -> list[str]:
 
 
 def _source(module: str, root: Path) -> _Source | None:
-    """Reads a module, None if it is not of the project."""
+    """Reads a module; returns None if it is not in the project."""
     file = _file_of(module, root)
     if file is None:
         return None
@@ -138,12 +138,12 @@ def source_modules(module: str, root: Path = PROJECT) -> list[str]:
 def source_digest(module: str, *more: str, root: Path = PROJECT) -> str:
     """Returns a SHA-256 over the code of modules and of all that they import in the project.
 
-    Nothing is imported: sources are read and parsed. A module that is only named in a string (as
-    TFMA's `MetricConfig(module=...)` does) has to be given by the caller.
+    Sources are read and parsed, not imported. The caller has to give modules that are only named
+    in a string (as in TFMA's `MetricConfig(module=...)`).
 
     Args:
       module: dotted name, such as `modules.trainer`.
-      *more: further ones.
+      *more: further dotted names.
       root: folder of the project's packages.
 
     Raises:

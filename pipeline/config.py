@@ -43,9 +43,9 @@ PRESETS = PROJECT / "pipeline" / "presets"
 DEFAULT_PRESET = "sample"
 OWN_DATA_PRESET = "custom"
 USER_CODE = ("module_file", "module_path")
-# Beam's DirectRunner asks the internet for Prism before every batch job; this runner does not. The
-# image is never used, but without any such flag TFX packs itself into an sdist for every Beam node,
-# which takes 2 to 3.5 s.
+# Beam's DirectRunner looks for Prism on the internet before every batch job; this runner does not.
+# The image is never used, but without such a flag TFX packs itself into an sdist for every Beam
+# node, which takes 2 to 3.5 s.
 LOCAL_BEAM = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--sdk_container_image=unused",
@@ -56,10 +56,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 
 class ConfigError(Exception):
-    """Says all that is wrong with a configuration, one line per problem."""
+    """A configuration is not usable; the message has one line per problem."""
 
     def __init__(self, source: str, problems: Sequence[str]):
-        """Keeps the problems; `source` is the file or argument that they are in."""
+        """Keeps the problems; `source` is their file or argument."""
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"Config {shorten(source)} is not usable:\n{lines}")
@@ -67,16 +67,16 @@ class ConfigError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All that a run depends on, but for where its outputs go.
+    """Everything that a run depends on except the output folder.
 
     Each section's options are declared in `modules/config/`.
 
     Attributes:
-      name: of the pipeline, in TFX and in metadata.
+      name: name of the pipeline, in TFX and in metadata.
       user_code: `module_file` hands Transform and Trainer the files of `modules/`, as TFX's own
-        examples do; `module_path` the dotted path of the same functions, as images and workers in
-        other processes need it. A file or preset that has none gets what its runner needs.
-      beam_pipeline_args: flags of every Beam job.
+        examples do; `module_path` the dotted path of the same functions, which images and workers
+        in other processes need. The default is what the runner needs.
+      beam_pipeline_args: flags of all Beam jobs.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Config:
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
     def problems(self) -> list[str]:
-        """Returns one message per value that cannot be used, at the top or beside others."""
+        """Returns one message per top-level value, or combination of values, that is not valid."""
         problems = []
         if not _NAME.fullmatch(self.name):
             problems.append(
@@ -116,8 +116,8 @@ class Config:
             )
         if self.evaluation.split == "eval" and self.trainer.refit:
             problems.append(
-                "evaluation.split is eval, which trainer.refit would let the model and the "
-                "baselines learn: set trainer.refit to false, or evaluate split test"
+                "evaluation.split is eval, on which trainer.refit would train the model and the "
+                "baselines: set trainer.refit to false, or evaluate split test"
             )
         problems += [f"gate.{line}" for line in unknown_metrics(self.evaluation, self.gate)]
         names = self.baselines.names
@@ -165,12 +165,12 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
     if unwrap(values) is None:
         return file, {}
     if not isinstance(values, dict):
-        raise ConfigError(file.name, [f"must hold a mapping of sections, got {quote(values)}"])
+        raise ConfigError(file.name, [f"must contain a mapping of sections, got {quote(values)}"])
     return file, {key: None if unwrap(value) is None else value for key, value in values.items()}
 
 
 def _name_of(file: Path) -> str:
-    """Returns a pipeline name for a file that has none in it."""
+    """Returns a pipeline name from the name of a file."""
     return re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")
 
 
@@ -195,19 +195,20 @@ def load_config(
     overrides: Sequence[str] = (),
     data: DataPaths | None = DataPaths(),  # noqa: B008 (frozen)
 ) -> Config:
-    """Reads a preset or a YAML file, and puts data paths and overrides over it.
+    """Reads a preset or a YAML file, and applies data paths and overrides.
+
+    Former names of options are reported in one warning.
 
     Args:
       preset_or_path: name of a bundled preset, or path of a YAML file of the same form, such as
-        the one that `write_config` wrote.
-      overrides: `section.key=value` each; the value is text where the option is, else YAML.
-      data: paths from the command line; they win over the file's and the overrides'. None for a
-        run on another machine, whose files are not looked up here.
+        the result of `write_config`.
+      overrides: `section.key=value` each; the value is text if the option is, else YAML.
+      data: paths from the command line; they take precedence. None for a run on another machine,
+        whose files are not looked up here.
 
     Raises:
-      ConfigError: with all unknown keys, wrong types, values out of range and missing files.
-
-    Names of options in the version before are reported in one warning.
+      ConfigError: it has unknown keys, wrong types, values out of range or missing files; all are
+        listed.
     """
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
@@ -218,7 +219,7 @@ def load_config(
     former.replace(values, problems)
     for assignment in former.overrides(overrides, problems):
         apply_override(values, assignment, SECTIONS, _SCALARS, problems)
-    former.replace(values, problems)  # in mappings that overrides gave as a whole
+    former.replace(values, problems)  # in whole mappings of overrides
     if warning := former.warning():
         _LOG.warning("Config %s: %s", shorten(file.name), shorten(warning, 1000))
     known = _known_keys()

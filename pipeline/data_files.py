@@ -1,4 +1,4 @@
-"""Where the three splits' files are: names from a preset, paths from the command line."""
+"""Files of the three splits: names from a preset, paths from the command line."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ from modules.files.patterns import (
 from modules.messages.quoting import shorten
 from modules.sessions.splits import SPLITS
 
-_MOST_OF_A_PATH = 1000  # characters of a message, so that no path in use is cut
-_TRAIN_NOT_SET = "data.train is not set: say TRAIN=path (a file or a pattern)"
+_MOST_OF_A_PATH = 1000  # characters of a message, so that no real path is cut
+_TRAIN_NOT_SET = "data.train is not set: give TRAIN=path (a file or a pattern)"
 
 
 @dataclasses.dataclass(frozen=True)
 class DataPaths:
-    """What the command line says about data, relative to the working directory.
+    """Data paths from the command line, relative to the working directory.
 
     Attributes:
-      folder: has files of the preset's names.
-      train: path or pattern in place of the preset's.
-      eval: likewise.
-      test: likewise.
+      folder: folder with files of the preset's names.
+      train: path or pattern in place of the preset's; so are `eval` and `test`.
     """
 
     folder: str | None = None
@@ -41,12 +39,12 @@ class DataPaths:
     test: str | None = None
 
     def any(self) -> bool:
-        """Returns whether anything is said."""
+        """Returns whether any is given."""
         return any((self.folder, self.train, self.eval, self.test))
 
 
 def _missing(path: str) -> str:
-    """Says why a pattern names no file, "" if it names one."""
+    """Returns why a pattern matches no file, "" if it matches one."""
     try:
         if find_files(path):
             return ""
@@ -59,7 +57,7 @@ def _missing(path: str) -> str:
 def _resolve_split(
     split: str, options: DataOptions, given: DataPaths, folder: str, generated: bool
 ) -> tuple[str | None, str | None]:
-    """Returns a split's absolute pattern and the problem with it, None each."""
+    """Returns a split's absolute pattern and the problem with it, None if there is none."""
     own = getattr(given, split)
     name = own or getattr(options, split)
     if not name:
@@ -71,7 +69,7 @@ def _resolve_split(
     if generated and not own:
         return path, None
     problem = shorten(_missing(path), _MOST_OF_A_PATH)
-    fix = f"say {split.upper()}=path"
+    fix = f"give {split.upper()}=path"
     if not own:
         can_be_cut = f", or SET=data.{split}=null to cut it from train" * (split != "train")
         fix += f" or DATA=folder{can_be_cut}"
@@ -81,7 +79,7 @@ def _resolve_split(
 def _resolve_tail(
     tail: TailOptions, files: dict[str, str | None], needs_test: bool, problems: list[str]
 ) -> TailOptions:
-    """Returns what is cut from train for split test, where it is needed and not given."""
+    """Returns what is cut from train for split test, if it is needed and not given."""
     if not tail and (files["test"] or not needs_test):
         return tail
     name, value = next(
@@ -97,8 +95,8 @@ def _resolve_tail(
     elif files["eval"]:
         problems.append(
             f"data.test is not set, and cannot be cut from train since data.eval is "
-            f"{files['eval']}: what is cut from the end of train would be older than eval. Say "
-            "TEST=path too, or leave EVAL out, so that both are cut"
+            f"{files['eval']}: the end of train would be older than eval. Give TEST=path too, or "
+            "leave EVAL out, so that both are cut"
         )
     return dataclasses.replace(tail, **{name: value})
 
@@ -110,15 +108,15 @@ def resolve_data(
     problems: list[str],
     needs_test: bool = True,
 ) -> DataOptions:
-    """Returns the options with absolute patterns and adds what is missing to `problems`.
+    """Returns the options with absolute patterns and adds a line per problem to `problems`.
 
     Args:
-      options: from a preset.
-      given: from the command line, which wins; None for a run on another machine, whose files are
-        not looked up here: the options stay as they are.
-      base: folder that a relative `options.folder` starts from.
-      problems: gets one line per split that has no file, or two sources.
-      needs_test: whether split test is evaluated; a file that a preset names may be missing else.
+      options: options of a preset.
+      given: paths of the command line, which take precedence; None for a run on another machine,
+        whose files are not looked up here: the options keep their paths.
+      base: base of a relative `options.folder`.
+      problems: extended by one line per split without a file, or with two sources.
+      needs_test: whether split test is evaluated; otherwise a preset's file of it may be missing.
     """
     if given is None:
         problems += [] if options.train else [_TRAIN_NOT_SET]
@@ -130,7 +128,7 @@ def resolve_data(
         folder = absolute(given.folder, Path.cwd())
     else:
         folder = absolute(options.folder or "", base if options.folder else Path.cwd())
-    files: dict[str, str | None] = {}
+    files: dict[str, Any] = {}
     for split in SPLITS:
         files[split], problem = _resolve_split(split, options, given, folder, generated)
         if problem and split == "test" and not (needs_test or given.test):
@@ -138,25 +136,18 @@ def resolve_data(
         problems += [problem] if problem else []
     tail = _resolve_tail(options.tail, files, needs_test, problems)
     kept_folder = folder if given.folder or options.folder else None
-    return DataOptions(
-        files["train"],
-        files["eval"],
-        files["test"],
-        folder=kept_folder,
-        generate=generated,
-        test_days=tail.test_days,
-        test_fraction=tail.test_fraction,
-    )
+    found = {**files, **dataclasses.asdict(tail)}
+    return DataOptions(folder=kept_folder, generate=generated, **found)
 
 
 def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> None:
-    """Drops a bundled preset's eval and test files where TRAIN alone is the user's data.
+    """Drops a bundled preset's eval and test files if TRAIN alone is the user's data.
 
-    Else a file that happens to have the preset's name would be taken for test.
+    Otherwise a file that happens to have the preset's name would be used for test.
 
     Args:
-      values: what the preset says; changed in place.
-      given: from the command line.
+      values: values of the preset; changed in place.
+      given: paths of the command line.
     """
     section = values.get("data")
     if given and given.train and not given.folder and isinstance(section, dict):
@@ -166,15 +157,15 @@ def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> Non
 def without_replaced_cut(
     values: dict[str, Any], given: DataPaths | None, overrides: Sequence[str]
 ) -> None:
-    """Drops what a file says of how split test is cut, where the command line says it otherwise.
+    """Drops a file's options for cutting split test if the command line sets others.
 
-    A run writes into its `config.yaml` also what nobody chose, so that it can be repeated; whoever
-    takes that file for a preset can still name another split test.
+    A run's `config.yaml` also has the defaults, so that it can be repeated; as a preset it must
+    still allow another split test.
 
     Args:
-      values: what the file says; changed in place.
-      given: from the command line.
-      overrides: likewise, `section.key=value` each.
+      values: values of the file; changed in place.
+      given: paths of the command line.
+      overrides: overrides of the command line, `section.key=value` each.
     """
     section = values.get("data")
     if not isinstance(section, dict):
@@ -188,7 +179,7 @@ def without_replaced_cut(
 
 
 def describe_tail(data: DataOptions) -> str:
-    """Says which part of train becomes split test, "" where none is cut."""
+    """Says which part of train becomes split test; "" if none does."""
     if data.test_days is not None:
         return (
             f"Split test: the sessions of {data.train} that start in the last "

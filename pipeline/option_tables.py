@@ -1,4 +1,4 @@
-"""The tables of docs/configuration.md, made of the options' declarations: `make docs-options`."""
+"""The tables of docs/configuration.md, from the options' declarations: `make docs-options`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "configuration.md"
 _HEAD = "| option | default | values | meaning |\n|---|---|---|---|\n"
-# What lies between is replaced; all else on the page is written by hand.
+# What is between the marks is replaced; the rest of the page is written by hand.
 _TABLE = re.compile(r"(<!-- options: (\w+) -->\n\n).*?(\n<!-- end -->)", re.DOTALL)
 _TYPES = {bool: "`true`, `false`", str: "text", int: "a whole number", float: "a number"}
 
@@ -44,7 +44,7 @@ def _limits(rule: Declaration, low: float, high: float) -> str:
 
 
 def values_in_words(rule: Declaration, hint: Any) -> str:
-    """Says which values an option takes.
+    """Describes the values that an option takes.
 
     >>> values_in_words(Declaration(limits=(1, 10_000), unit="items"), int | None)
     '1 to 10,000 items, `null`'
@@ -77,12 +77,12 @@ def table(name: str, section: type[Section]) -> str:
 
 
 def with_tables(page: str) -> str:
-    """Returns a page with the present tables between its marks `<!-- options: section -->`."""
+    """Returns a page with the tables between its marks `<!-- options: section -->` updated."""
     return _TABLE.sub(lambda found: found[1] + table(found[2], SECTIONS[found[2]]) + found[3], page)
 
 
 def main(page: Path = PAGE) -> None:
-    """Brings the page up to date."""
+    """Updates the page."""
     page.write_text(with_tables(page.read_text("utf-8")), "utf-8")
 
 

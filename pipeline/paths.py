@@ -1,4 +1,4 @@
-"""Where a run reads code and leaves results."""
+"""Where a run reads code and writes results."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclasses.dataclass(frozen=True)
 class Paths:
-    """Files and folders of a run; absolute, derived from OUT by a runner.
+    """Files and folders of a run, as absolute paths.
 
     Attributes:
       pipeline_root: artifacts of all runs.
       metadata: SQLite file of ML Metadata.
       push_folder: one numbered folder per pushed model.
-      checkpoint_folder: of fits that were interrupted, under a digest of data, config and code.
-      digests: folder of the artifacts' digests, taken when they were written, "" for none.
+      checkpoint_folder: checkpoints of interrupted trainings, by digest of data, config and code.
+      digests: folder of the artifacts' digests, "" for none.
       schema: folder of the curated schema.
       modules: folder of the modules that TFX loads.
-      rejects: file that gets all bad rows when they stop a run, "" for none.
+      rejects: file of all rejected rows when they stop a run, "" for none.
     """
 
     pipeline_root: str

@@ -22,9 +22,9 @@ def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = 
     """Builds the pipeline; nothing runs and nothing is written.
 
     Args:
-      config: what is computed.
-      paths: where code is read and results go.
-      earlier: finds what earlier runs left; by default in ML Metadata, which Kubeflow has not.
+      config: configuration of the run.
+      paths: paths of code and results.
+      earlier: nodes that find the results of earlier runs; by default those of ML Metadata.
     """
     return Pipeline(
         pipeline_name=config.name,

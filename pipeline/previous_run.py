@@ -1,4 +1,4 @@
-"""Where a run finds what earlier runs left: accepted data and the last blessed model."""
+"""Results of earlier runs that a run compares with: accepted data and the last blessed model."""
 
 from __future__ import annotations
 
@@ -18,28 +18,24 @@ from components.data_gate.latest_accepted import accepted_statistics
 BLESSED_MODEL_ID = "LatestBlessedModel"
 
 
-def _keep_nothing(statistics: Channel, data_gate: BaseNode) -> list[BaseNode]:
-    return []
-
-
 @dataclasses.dataclass(frozen=True)
 class EarlierRuns:
-    """Nodes that find what earlier runs left; their outputs hold nothing in the first run.
+    """Nodes that find results of earlier runs; their outputs are empty in the first run.
 
     Attributes:
-      accepted_statistics: has the output `statistics`, of the data that last passed the data gate.
-      blessed_model: has the output `model`, the last one that was blessed.
-      keep: returns the nodes that leave this run's statistics to later runs once the data gate has
-        passed; none where a metadata store remembers them.
+      accepted_statistics: node with the output `statistics` of the data last accepted by the gate.
+      blessed_model: node with the output `model`, the last blessed one.
+      keep: returns the nodes that keep this run's statistics for later runs once the data gate has
+        passed; none if a metadata store keeps them.
     """
 
     accepted_statistics: BaseNode
     blessed_model: BaseNode
-    keep: Callable[[Channel, BaseNode], list[BaseNode]] = _keep_nothing
+    keep: Callable[[Channel, BaseNode], list[BaseNode]] = lambda *_: []
 
 
 def from_metadata() -> EarlierRuns:
-    """Looks into the metadata store that the runs share, as local runs do."""
+    """Finds them in the metadata store that local runs share."""
     blessed = Resolver(
         strategy_class=LatestBlessedModelStrategy,
         model=Channel(type=Model),

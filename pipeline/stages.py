@@ -71,7 +71,7 @@ class Evaluation(NamedTuple):
 
 
 def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
-    """Returns the nodes that read the click logs and stop the run where they are unusable."""
+    """Returns the nodes that read the click logs and stop the run if they are not usable."""
     example_gen = _example_gen(config, paths)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
@@ -134,7 +134,7 @@ def evaluation_stage(
 
 
 def report_node(config: Config, data: Data, training: Training, evaluation: Evaluation) -> BaseNode:
-    """Returns the node that shows what the stages before it left."""
+    """Returns the node that shows the results of the stages before it."""
     above = [*data.nodes, *training.nodes, *evaluation.nodes]
     return Report(
         config=json.dumps(to_plain(config)),
@@ -145,7 +145,6 @@ def report_node(config: Config, data: Data, training: Training, evaluation: Eval
         model=training.trainer.outputs["model"],
         model_run=training.trainer.outputs["model_run"],
         serving_report=evaluation.serving.outputs["report"],
-        # An edit of code above makes a new page in any case, since its node runs again.
         code_digest=code_digest(Report, *map(type, above)),
         page_digest=template_digest(),
     )

@@ -1,4 +1,4 @@
-"""TFX's own nodes, as this project sets them up."""
+"""TFX's own nodes, with this project's settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import Config
 from pipeline.paths import Paths
 
-# What TFX's own nodes run of this project.
+# This project's code that TFX's own nodes run.
 _USER_CODE = {
     Transform: "modules.preprocessing",
     Tuner: "modules.tuner",
@@ -45,7 +45,7 @@ def learned_splits(config: Config) -> list[str]:
 
 
 def create_transform(config: Config, paths: Paths, examples: Channel, schema: Channel) -> Transform:
-    """Returns the node that makes the vocabulary and the training windows."""
+    """Returns the node that computes the vocabulary and the training windows."""
     return Transform(
         examples=examples,
         schema=schema,
@@ -56,7 +56,7 @@ def create_transform(config: Config, paths: Paths, examples: Channel, schema: Ch
             "features": dataclasses.asdict(config.features),
             "source_digest": code_digest(Transform),
         },
-        # Statistics of item indices tell nothing: 3 to 4 s saved.
+        # Statistics of item indices are of no use: 3 to 4 s saved.
         disable_statistics=True,
         disable_analyzer_cache=True,
         **_user_code(config, paths, Transform, "preprocessing_fn"),
@@ -85,7 +85,7 @@ def create_trainer(
 def _training_arguments(
     config: Config, paths: Paths, transform: Transform, node_type: type[BaseNode], function: str
 ) -> dict[str, Any]:
-    """Returns what the nodes that train models have in common."""
+    """Returns the common arguments of the nodes that train models."""
     return {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
@@ -120,8 +120,8 @@ def create_evaluator(config: Config, examples: Channel, trainer: Trainer) -> Eva
         model=trainer.outputs["model"],
         eval_config=eval_config(config.evaluation, code_digest(Evaluator)),
     )
-    # Without thresholds it blesses nobody, but TFX would record an empty blessing in every run; the
-    # gate's is the only one. No baseline model either: one that no longer loads would end the run.
+    # Without thresholds it blesses nothing, but TFX would record an empty blessing in every run;
+    # ModelGate's is the only one. A baseline model that no longer loads would fail the run.
     del evaluator.spec.outputs["blessing"]
     return evaluator
 

@@ -1,1 +1,1 @@
-"""What asks pushed models: batch jobs, a client of servers, a local server with its page."""
+"""Inference with pushed models: batch jobs, a client, a local server with a page."""

@@ -1,7 +1,7 @@
 """Recommendations for whole files of sessions: a Beam job around a pushed SavedModel.
 
-Files are read and sessions built by SessionExampleGen's own transforms, so a session here is what
-it was in training. Each worker process loads the model once.
+SessionExampleGen's own transforms read files and build sessions, so sessions are the same as in
+training. Each worker process loads the model once.
 """
 
 from __future__ import annotations
@@ -33,25 +33,29 @@ from modules.sessions.sessions import SessionDataError
 from serving.batch_formats import FORMATS, SessionAnswer
 from serving.pushed_models import SESSIONS_AT_ONCE, check_whole
 
-SPLIT = "test"  # of which SessionExampleGen leaves every session as it is
+SPLIT = "test"  # whose sessions SessionExampleGen does not change
 SIGNATURE = "serving_default"
 SUMMARY_NAME = "summary.json"
 _MODEL_MEMORY = Shared()
 
 
+class _NoModel:
+    """A value that `Shared` can keep in place of a model."""
+
+
 @dataclasses.dataclass(frozen=True)
 class BatchJob:
-    """What a batch job works with.
+    """The settings of a batch job.
 
     Attributes:
       model: folder of the SavedModel, or of a model with an approximate index.
       pattern: file of sessions, or pattern of files.
-      out: folder of the answers.
-      sessions: how rows are read; a session of one event is answered too.
-      count: most items for each session, at most 100.
-      file_format: a key of `FORMATS`.
-      shards: most files of answers; None for one for each 8 MiB of input.
-      request_size: sessions that the model answers in one go.
+      out: folder of the recommendations.
+      sessions: options for reading rows; sessions of one event count too.
+      count: most items per session, at most 100.
+      file_format: key of `FORMATS`.
+      shards: most files of recommendations; None for one per 8 MiB of input.
+      request_size: sessions per call of the model.
       beam_args: flags of the Beam job.
     """
 
@@ -67,21 +71,21 @@ class BatchJob:
 
 
 class Recommend(beam.DoFn):
-    """Answers batches of serialized tf.Examples, and writes a shard of each."""
+    """Recommends items for batches of serialized tf.Examples, and writes a shard of each."""
 
     REPORT = "report"
 
     def __init__(self, job: BatchJob) -> None:
-        """Takes the job."""
+        """Keeps the job."""
         self._job = job
 
     def setup(self) -> None:
-        """Loads the model, or takes the one that this process has loaded."""
-        # The tag keeps apart the models of several jobs in one process.
+        """Loads the model, unless this process has loaded it."""
+        # The tag distinguishes the models of several jobs in one process.
         self._model = _MODEL_MEMORY.acquire(
             lambda: load_recommender(self._job.model), tag=self._job.model
         )
-        self._ask = self._model.signatures[SIGNATURE]
+        self._signature = self._model.signatures[SIGNATURE]
 
     def process(self, batch: tuple[Any, ...]) -> Iterator[Any]:
         """Yields the path of the shard, and a report of counts."""
@@ -104,17 +108,17 @@ class Recommend(beam.DoFn):
         size, count = self._job.request_size, self._job.count
         for start in range(0, len(examples), size):
             part = examples[start : start + size]
-            answer = self._ask(examples=tf.constant(part))
+            answer = self._signature(examples=tf.constant(part))
             columns = (answer["item_ids"].numpy()[:, :count], answer["scores"].numpy()[:, :count])
             for example, ids, scores in zip(part, *columns, strict=True):
-                width = np.count_nonzero(ids != b"")  # fewer where few items are on offer
+                width = np.count_nonzero(ids != b"")  # fewer if few items are recommendable
                 items = ids[:width].tolist()
                 session_id = decode(example)[SESSION_ID].bytes_list.value[0]
                 yield SessionAnswer(session_id, items, scores[:width].tolist())
 
 
 def shard_path(job: BatchJob, shard: int, shards: int) -> str:
-    """Names a file of answers."""
+    """Returns the path of a file of recommendations."""
     return os.path.join(job.out, f"recommendations-{shard:05d}-of-{shards:05d}.{job.file_format}")
 
 
@@ -126,12 +130,12 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
 
     Raises:
       NoModelError: the model is damaged.
-      SessionDataError: the input is not fit for use.
-      FileExistsError: the folder of the answers holds something, or is none.
+      SessionDataError: the input cannot be used.
+      FileExistsError: the output exists and is not an empty folder.
     """
     check_whole(job.model)
     if fileio.exists(job.out) and not (fileio.isdir(job.out) and not fileio.listdir(job.out)):
-        raise FileExistsError(f"{job.out} is no empty folder: name another one, or remove it.")
+        raise FileExistsError(f"{job.out} is not an empty folder: name another one, or remove it.")
     try:
         return _run(job)
     except SessionDataError as error:
@@ -139,7 +143,7 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
         raise SessionDataError(f"{error}{kept}") from error
     finally:
         if not fileio.exists(os.path.join(job.out, SUMMARY_NAME)) and fileio.exists(job.out):
-            fileio.rmtree(job.out)  # answers of a job that failed are no answers
+            fileio.rmtree(job.out)  # a failed job leaves no recommendations
 
 
 def _run(job: BatchJob) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def _run(job: BatchJob) -> dict[str, Any]:
     output_files.prepare(job.out, [])
     with beam.Pipeline(options=PipelineOptions(list(job.beam_args))) as pipeline:
         _build(pipeline, job, inputs, sessions)
-    _forget_model()
+    _MODEL_MEMORY.acquire(_NoModel, tag="none")  # Shared keeps an object until the next tag
     report = read_report(job.out)
     check_report(report, inputs, [SPLIT], sessions)
     summary = _summary(job, inputs, report, time.monotonic() - began)
@@ -160,15 +164,6 @@ def _run(job: BatchJob) -> dict[str, Any]:
     with fileio.open(os.path.join(job.out, SUMMARY_NAME), "w") as file:
         file.write(json.dumps(summary, indent=2) + "\n")
     return summary
-
-
-class _Nothing:
-    """What Shared keeps in place of a model."""
-
-
-def _forget_model() -> None:
-    """Lets the model go: Shared keeps the last one until another tag is asked for."""
-    _MODEL_MEMORY.acquire(_Nothing, tag="nothing")
 
 
 def _build(

@@ -1,4 +1,4 @@
-"""How a batch job writes its answers down: TSV for people and shells, Parquet for tables."""
+"""File formats of a batch job: TSV for people and shells, Parquet for tables."""
 
 from __future__ import annotations
 
@@ -23,31 +23,27 @@ class SessionAnswer(NamedTuple):
 
 
 def to_tsv(answers: Sequence[SessionAnswer]) -> bytes:
-    """Writes a row for each item: session id, rank from 1, item id, score.
+    """Returns a row per item: session id, rank from 1, item id, score.
 
-    An id with a tab or a quote stands in quotes, a quote in it is doubled, as in CSV.
+    An id with a tab or a quote is quoted, and its quotes are doubled, as in CSV.
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(HEADER)
     for answer in answers:
-        session = answer.session_id.decode("utf-8", "replace")
-        for rank, (item, score) in enumerate(
-            zip(answer.item_ids, answer.scores, strict=True), start=1
-        ):
-            writer.writerow((session, rank, item.decode("utf-8", "replace"), f"{score:.7g}"))
+        rows = zip(map(_text, answer.item_ids), answer.scores, strict=True)
+        for rank, (item, score) in enumerate(rows, start=1):
+            writer.writerow((_text(answer.session_id), rank, item, f"{score:.7g}"))
     return text.getvalue().encode()
 
 
 def to_parquet(answers: Sequence[SessionAnswer]) -> bytes:
-    """Writes a row for each session: `session_id`, and lists `item_ids` and `scores`."""
+    """Returns a row per session: `session_id`, and lists `item_ids` and `scores`."""
+    items = [list(map(_text, answer.item_ids)) for answer in answers]
     table = pa.table(
         {
             "session_id": pa.array([_text(answer.session_id) for answer in answers], pa.string()),
-            "item_ids": pa.array(
-                [[_text(item) for item in answer.item_ids] for answer in answers],
-                pa.list_(pa.string()),
-            ),
+            "item_ids": pa.array(items, pa.list_(pa.string())),
             "scores": pa.array([answer.scores for answer in answers], pa.list_(pa.float32())),
         }
     )

@@ -1,8 +1,8 @@
-"""Renews the index of a pushed model without training: items gone, items back.
+"""Restricts or restores the recommendable items of a pushed model, without training.
 
-Only two variables of the SavedModel change: which items are on offer, and which of those are the
-most popular ones. Graph, towers and vectors stay byte for byte, so an item that comes back has the
-vector it had. Items that the model never had need a training.
+Only two variables of the SavedModel change: which items are recommendable, and which of those are
+the most popular. Graph, towers and vectors stay the same bytes, so a restored item has the vector
+it had. Items that the model does not know need training.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _COLUMNS = f"_index/_columns{_VALUE}"
 _POPULAR = f"_popular{_VALUE}"
 _IDS = f"_catalogue_ids{_VALUE}"
-_SESSIONS_ASKED = 50
+_CHECKED_SESSIONS = 50
 
 Variables = dict[str, Any]
 
 
-class RenewalError(Exception):
-    """The renewed model would be no good; the message says why and what to do."""
+class RefreshError(Exception):
+    """The new model would not be usable; the message says why and how to fix it."""
 
 
-class Renewal(NamedTuple):
-    """What a renewal did.
+class Refresh(NamedTuple):
+    """The result of a refresh; its counts are numbers of items.
 
     Attributes:
-      folder: of the new version.
-      base: of the model that it was made of.
-      catalogue: items that the model has vectors of.
-      offered: those of them that it recommends now.
-      gone: items that the base recommended and this does not.
-      back: items that this recommends and the base did not.
-      unknown: items on the list that the model has no vector of.
-      seconds: all of it took.
+      folder: folder of the new version.
+      base: folder of the model from which it was made.
+      catalogue: items in the model's catalogue.
+      offered: recommendable items.
+      gone: items that were recommendable in the base alone.
+      back: items that are recommendable in the new version alone.
+      unknown: listed items that are not in the catalogue.
+      seconds: wall time.
     """
 
     folder: Path
@@ -69,19 +69,18 @@ class Renewal(NamedTuple):
     seconds: float
 
 
-def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) -> Renewal:
+def refresh(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) -> Refresh:
     """Pushes a new version that recommends only the items of a list.
 
     Args:
-      base: folder of a pushed model, renewed or not.
-      items: file of all item ids that are on offer now, one a line; it may be compressed.
-      push_folder: gets the new version, whole or not at all.
-      least_share: of the catalogue that must stay on offer: a list that was cut off is no renewal.
+      base: folder of a pushed model.
+      items: file of all recommendable item ids, one per line; it may be compressed.
+      push_folder: folder of the new version, which is written atomically.
+      least_share: share of the catalogue that must stay, as a guard against a truncated list.
 
     Raises:
-      NoModelError: the base is no model that can be renewed.
-      RenewalError: the list is not text, too few items would stay, or the new model does not
-        answer well.
+      NoModelError: the base is not a model that can be refreshed.
+      RefreshError: the list is not text, too few items would stay, or the new model fails a check.
     """
     began = time.monotonic()
     load_model(base)
@@ -90,10 +89,10 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
     listed = _listed(items, frozenset(ids))
     offered = np.array([item in listed for item in ids], bool)
     if offered.mean() < least_share or not offered.any():
-        raise RenewalError(
+        raise RefreshError(
             f"Of the {len(ids):,} items of the catalogue {items} lists {offered.sum():,}, less "
-            f"than the share {least_share:g} that must stay on offer. If that is meant, lower "
-            f"--least-share.{_first_unknown(listed, ids)}"
+            f"than the share {least_share:g} that must stay recommendable. If that is intended, "
+            f"lower --least-share.{_first_unknown(listed, ids)}"
         )
     was = _change(variables, offered, base)
     version = Path(next_version(str(push_folder)))
@@ -109,12 +108,7 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
             "unknown": len(listed) - int(offered.sum()),
         }
         digest = hashlib.sha256(items.read_bytes()).hexdigest()
-        record = {
-            "base": str(base),
-            "items": str(items),
-            "items_sha256": digest,
-            **counts,
-        }
+        record = {"base": str(base), "items": str(items), "items_sha256": digest, **counts}
         (unfinished / RENEWAL_RECORD).parent.mkdir(exist_ok=True)
         text = json.dumps(record, indent=2) + "\n"
         (unfinished / RENEWAL_RECORD).write_text(text, encoding="utf-8")
@@ -122,25 +116,25 @@ def renew(base: Path, items: Path, push_folder: Path, least_share: float = 0.5) 
         unfinished.rename(version)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return Renewal(version, base, seconds=time.monotonic() - began, **counts)
+    return Refresh(version, base, seconds=time.monotonic() - began, **counts)
 
 
 def _listed(items: Path, known: frozenset[bytes]) -> dict[bytes, None]:
     try:
         return read_ids(items, known)
     except TextFileError as error:
-        raise RenewalError(f"{error}.") from error
+        raise RefreshError(f"{error}.") from error
 
 
 def _first_unknown(listed: Iterable[bytes], ids: npt.NDArray[np.object_]) -> str:
-    """Shows what the list has in place of item ids: quotes, a second column, another encoding."""
+    """Shows an unknown line: the list may have quotes, a second column, another encoding."""
     known = set(ids)
     unknown = next((item_id for item_id in listed if item_id not in known), None)
-    return "" if unknown is None else f" The first line that it does not know is {quote(unknown)}."
+    return "" if unknown is None else f" Its first unknown line is {quote(unknown)}."
 
 
 def _read(folder: Path) -> Variables:
-    """Reads all variables of a SavedModel, by their key in its checkpoint."""
+    """Reads all variables of a SavedModel, by checkpoint key."""
     reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     return {key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()}
 
@@ -149,7 +143,7 @@ def _key(variables: Mapping[str, Any], end: str, folder: Path) -> str:
     found = [key for key in variables if key.endswith(end)]
     if len(found) != 1:
         raise NoModelError(
-            f"{folder} cannot be renewed: it was exported by another version of this package. "
+            f"{folder} cannot be refreshed: it was exported by another version of this package. "
             "Train and push a new one with `make run`."
         )
     return found[0]
@@ -158,11 +152,11 @@ def _key(variables: Mapping[str, Any], end: str, folder: Path) -> str:
 def _change(
     variables: Variables, offered: npt.NDArray[np.bool_], folder: Path
 ) -> npt.NDArray[np.bool_]:
-    """Changes the two variables; returns which items were on offer before."""
+    """Changes the two variables; returns which items were recommendable before."""
     columns, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
     was = offer_in(variables[columns], len(offered))
     variables[columns] = with_offer(variables[columns], offered)
-    # The catalogue's order is that of popularity.
+    # The catalogue is in the order of popularity.
     best = np.flatnonzero(offered)[: len(variables[popular])].astype(np.int32)
     missing = len(variables[popular]) - len(best)
     variables[popular] = np.pad(best, (0, missing), constant_values=-1)
@@ -170,7 +164,7 @@ def _change(
 
 
 def _write(base: Path, folder: Path, variables: Variables) -> None:
-    """Copies a SavedModel with other values of its variables, without what is said of its files."""
+    """Copies a SavedModel with other values of its variables, without the manifest and record."""
     of_base = map(os.path.basename, (RENEWAL_RECORD, MANIFEST))
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("variables*", *of_base))
     (folder / "variables").mkdir()
@@ -183,19 +177,19 @@ def _write(base: Path, folder: Path, variables: Variables) -> None:
 
 
 def _check(folder: Path, offered: npt.NDArray[np.object_]) -> None:
-    """Loads the new model and asks it about items on offer, and about none.
+    """Calls the new model with recommendable items, and with an empty session.
 
     Raises:
-      RenewalError: an answer is empty, or has an item that is not on offer.
+      RefreshError: an answer is too short, or has an item that is not recommendable.
     """
-    sessions = [b"", *offered[:: max(1, len(offered) // _SESSIONS_ASKED)]]
+    sessions = [b"", *offered[:: max(1, len(offered) // _CHECKED_SESSIONS)]]
     model = load_model(folder)
     answer = model.signatures[SIGNATURE](item_ids=tf.constant(sessions)[:, None])
     allowed = set(offered)
     for session, found in zip(sessions, answer["item_ids"].numpy(), strict=True):
         named = [item for item in found if item]
         if not set(named) <= allowed or len(named) < min(len(found), len(allowed)):
-            raise RenewalError(
-                f"The renewed model answers {quote(session)} with items that are not on offer, or "
-                "with too few. It was not pushed."
+            raise RefreshError(
+                f"The refreshed model answers {quote(session)} with too few items, or with items "
+                "that are not on the list. It was not pushed."
             )

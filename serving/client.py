@@ -1,4 +1,4 @@
-"""Asks a server that speaks TensorFlow Serving's predict REST API; nothing but Python is needed."""
+"""A client of TensorFlow Serving's predict REST API; it needs only the standard library."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from serving.pushed_models import SIGNATURE, Recommendation
+from serving.pushed_models import SIGNATURE, Recommendation, best_items
 
 MODEL_NAME = "session-retrieval"
-# Of one request, so that servers answer it within the timeout and their limits (serving/limits.py),
-# which a large catalogue lowers: sessions, and item ids with the padding to the longest session.
+# Most sessions, and item ids with padding, of one request: servers must answer it within the
+# timeout and their limits (serving/limits.py), which a large catalogue lowers.
 _ROWS, _CELLS = 500, 50_000
 _TOO_LARGE = 413  # HTTP's status
 
 
 class ServerError(Exception):
-    """The server did not answer, or not with recommendations; the message says which and why.
+    """The server did not answer with recommendations; the message says why.
 
     Attributes:
-      status: HTTP's, of a server that answered with an error; else None.
+      status: HTTP status of an error; None if the server did not answer with one.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -34,7 +34,7 @@ class ServerError(Exception):
 
 
 def is_this_machine(host: str) -> bool:
-    """Returns whether a host name or address is this machine's own, where no proxy can reach it."""
+    """Returns whether a host is this machine, which no proxy can reach by that name."""
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -48,24 +48,24 @@ def is_this_machine(host: str) -> bool:
 
 
 def opener_for(host: str) -> urllib.request.OpenerDirector:
-    """Returns what opens URLs of a host: through the environment's proxies, unless it is local."""
+    """Returns an opener for URLs of a host, with the environment's proxies unless it is local."""
     proxies = [urllib.request.ProxyHandler({})] if is_this_machine(host) else []
     return urllib.request.build_opener(*proxies)
 
 
 class Client:
-    """Asks one model of a server."""
+    """Queries one model of a server."""
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
-        """Takes the address.
+        """Checks the address.
 
         Args:
-          url: of the server, `http://host:8501`, or of a model on it,
-            `http://host:8501/v1/models/name`, also of one version, `.../versions/7`.
+          url: URL of the server, `http://host:8501`, of a model on it,
+            `http://host:8501/v1/models/name`, or of a version of that, `.../versions/7`.
           timeout: seconds to wait for an answer.
 
         Raises:
-          ServerError: the address is none.
+          ServerError: the address is not valid.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -81,15 +81,15 @@ class Client:
     ) -> list[list[Recommendation]]:
         """Returns the best items for each session, best first, as `pushed_models` does.
 
-        Many sessions are sent as several requests, one after the other; smaller ones once the
-        server says that one was too large.
+        Many sessions are sent in several requests, with fewer sessions after the server has
+        refused one as too large.
 
         Args:
-          sessions: item ids each, in time order; unknown ones are ignored by the model.
-          count: most items per session; the model holds at most 100.
+          sessions: item ids of each session in time order; the model ignores unknown ones.
+          count: most items per session, at most 100.
 
         Raises:
-          ServerError: there is no such answer.
+          ServerError: the server does not answer with recommendations.
         """
         answers: list[list[Recommendation]] = []
         while len(answers) < len(sessions):
@@ -109,26 +109,18 @@ class Client:
         padded = [[*session, *[""] * (longest - len(session))] for session in sessions]
         answer = self.predict(SIGNATURE, {"item_ids": padded})
         try:
-            return [
-                [
-                    Recommendation(item_id, score)
-                    for item_id, score in list(zip(ids, scores, strict=True))[:count]
-                    if item_id
-                ]
-                for _, ids, scores in zip(
-                    sessions, answer["item_ids"], answer["scores"], strict=True
-                )
-            ]
+            rows = zip(sessions, answer["item_ids"], answer["scores"], strict=True)
+            return [best_items(ids, scores, count) for _, ids, scores in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise ServerError(
                 f"{self.url} answered without item_ids and scores for each session."
             ) from error
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> Any:
-        """Asks a signature, in the API's columnar form, and returns its `outputs`.
+        """Calls a signature in the API's columnar form, and returns its `outputs`.
 
         Raises:
-          ServerError: there is no answer.
+          ServerError: the server does not answer with outputs.
         """
         body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
         request = urllib.request.Request(
@@ -152,7 +144,7 @@ class Client:
 
 
 def _next_part(sessions: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """Returns the first of the sessions, as many as one request takes with their padding."""
+    """Returns as many of the first sessions as one request takes with their padding."""
     longest = 0
     for rows, session in enumerate(sessions):
         longest = max(longest, len(session))

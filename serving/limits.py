@@ -1,4 +1,4 @@
-"""How much one request may ask of the local server, so that it neither stalls nor grows."""
+"""Limits of a request to the local server, so that it neither stalls nor grows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from modules.sessions.feature_names import ITEM_IDS
 from serving.request_values import Array, RequestError
 
-# What signatures without an input k answer for each row.
+# Answers per row of signatures without an input k.
 _ANSWERS = 100
-_STEPS = "evaluate"  # the signature that answers every step of a session
+_STEPS = "evaluate"  # the signature with an answer for every step of a session
 # Signatures that look items up instead of scoring the whole catalogue for each row.
 _LOOK_UPS = ("embed_items", "embed_query", "eval_features")
 
@@ -23,11 +23,11 @@ class Limits:
     """The most of one request; beyond it the answer is 413 Content Too Large.
 
     Attributes:
-      bytes: of the body.
-      rows: sessions, items or examples; for `evaluate` their steps.
-      answers: rows times k, the answers for each row.
-      session_items: of one session.
-      scores: rows times the items of the catalogue, which are all scored for a row.
+      bytes: size of the body.
+      rows: number of sessions, items or examples; for `evaluate` of their steps.
+      answers: rows times k, the answers per row.
+      session_items: items of one session.
+      scores: rows times the items of the catalogue, which are all scored for each row.
     """
 
     bytes: int = 8 << 20
@@ -37,33 +37,32 @@ class Limits:
     scores: int = 500_000_000
 
     def check_rows(self, values: Mapping[str, Any]) -> None:
-        """Looks at the number of rows, before a request's values are looked at one by one.
+        """Checks the number of rows, before a request's values are checked one by one.
 
         Raises:
-          RequestError: it has too many, with status 413.
+          RequestError: there are too many, with status 413.
         """
         rows = max((len(value) for value in values.values() if isinstance(value, list)), default=0)
         if rows > self.rows:
             raise _too_many(rows, "rows", self.rows)
 
     def check(self, signature: str, arrays: Mapping[str, Array], catalogue_size: int) -> None:
-        """Looks at the sizes of a request before anything is computed.
+        """Checks the sizes of a request before anything is computed.
 
         Args:
-          signature: its name.
-          arrays: the inputs, by name.
-          catalogue_size: items that the model can recommend, 0 if it does not say; no answer is
-            longer.
+          signature: name of the signature.
+          arrays: inputs by name.
+          catalogue_size: number of items in the catalogue, which limits answers; 0 if unknown.
 
         Raises:
-          RequestError: it asks for too much, with status 413.
+          RequestError: it is too large, with status 413.
         """
         lengths = _session_lengths(arrays)
         longest = max(lengths, default=0)
         if longest > self.session_items:
             raise _too_much(
                 f"A session of {longest:,} items is too long: at most {self.session_items:,}, of "
-                "which the model looks at the latest."
+                "which the model uses the latest."
             )
         rows, what = len(lengths), "rows"
         if signature == _STEPS:
@@ -75,12 +74,12 @@ class Limits:
         if len(lengths) * k > self.answers:
             raise _too_much(
                 f"{len(lengths):,} rows times {k:,} answers are too many for one request: at most "
-                f"{self.answers:,} in all. Send fewer rows in each of several requests, or ask for "
-                "a smaller k where the signature has one."
+                f"{self.answers:,} in all. Send fewer rows in each of several requests, or set a "
+                "smaller k if the signature has one."
             )
 
     def _most_rows(self, signature: str, catalogue_size: int) -> int:
-        """Returns how many rows a signature takes; of a huge catalogue fewer."""
+        """Returns how many rows a signature takes; fewer for a huge catalogue."""
         if signature in _LOOK_UPS:
             return self.rows
         return min(self.rows, max(1, self.scores // max(catalogue_size, 1)))
@@ -97,7 +96,7 @@ def _too_much(message: str) -> RequestError:
 
 
 def _answers_per_row(signature: str, arrays: Mapping[str, Array], catalogue_size: int) -> int:
-    """Returns how long the answer for a row gets."""
+    """Returns the length of the answer for a row."""
     if signature in _LOOK_UPS:
         return 1
     k = int(arrays["k"]) if "k" in arrays else _ANSWERS
@@ -105,15 +104,15 @@ def _answers_per_row(signature: str, arrays: Mapping[str, Array], catalogue_size
 
 
 def _session_lengths(arrays: Mapping[str, Array]) -> list[int]:
-    """Returns the items in each row, 1 where a row is no session."""
+    """Returns the number of items in each row, 1 if rows are not sessions."""
     if "examples" in arrays:
         return [_example_length(example) for example in arrays["examples"]]
-    rows = next((array for name, array in arrays.items() if name == "item_ids"), np.zeros(0))
+    rows = arrays.get("item_ids", np.zeros(0))
     return [rows.shape[1] if rows.ndim > 1 else 1] * len(rows)
 
 
 def _example_length(serialized: bytes) -> int:
-    """Returns the items in a serialized tf.Example; of one that cannot be read TensorFlow tells."""
+    """Returns the number of items in a tf.Example; TensorFlow reports one that is not readable."""
     from google.protobuf.message import DecodeError
 
     from modules.sessions.examples import decode

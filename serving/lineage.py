@@ -1,4 +1,4 @@
-"""Writes renewals into the run's ML Metadata: which model a pushed index was made of."""
+"""Records refreshes in the run's ML Metadata: the base and the new version."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
 from modules.files.metadata_file import digest_after_changes, open_store
-from serving.catalog_refresh import Renewal
+from serving.catalog_refresh import Refresh
 
-TYPE = "IndexRenewal"
+TYPE = "IndexRenewal"  # the name in existing metadata
 _MODEL = "PushedModel"
 
 
-def record(metadata: Path, renewal: Renewal, items: Path) -> int:
+def record(metadata: Path, refresh: Refresh, items: Path) -> int:
     """Adds an execution with the base as input and the new version as output.
 
     Args:
       metadata: SQLite file of the run.
-      renewal: what was done.
-      items: the list of items.
+      refresh: result of the refresh.
+      items: file with the list of items.
 
     Returns:
-      Id of the execution.
+      The id of the execution.
 
     Raises:
       MetadataFileError: the file cannot be used.
     """
     store = open_store(metadata, can_write=True)
     with digest_after_changes(metadata, only_if_kept=True):
-        return _write(store, renewal, items)
+        return _write(store, refresh, items)
 
 
-def _write(store: mlmd.MetadataStore, renewal: Renewal, items: Path) -> int:
+def _write(store: mlmd.MetadataStore, refresh: Refresh, items: Path) -> int:
     kind = mlmd_pb2.ExecutionType(name=TYPE)
     execution = mlmd_pb2.Execution(
         type_id=store.put_execution_type(kind, can_add_fields=True),
@@ -41,8 +41,8 @@ def _write(store: mlmd.MetadataStore, renewal: Renewal, items: Path) -> int:
     )
     execution.custom_properties["items"].string_value = str(items)
     for name in ("catalogue", "offered", "gone", "back", "unknown"):
-        execution.custom_properties[name].int_value = getattr(renewal, name)
-    base, new = (_artifact(store, folder) for folder in (renewal.base, renewal.folder))
+        execution.custom_properties[name].int_value = getattr(refresh, name)
+    base, new = (_artifact(store, folder) for folder in (refresh.base, refresh.folder))
     events = [
         (base, mlmd_pb2.Event(type=mlmd_pb2.Event.INPUT)),
         (new, mlmd_pb2.Event(type=mlmd_pb2.Event.OUTPUT)),
@@ -52,7 +52,7 @@ def _write(store: mlmd.MetadataStore, renewal: Renewal, items: Path) -> int:
 
 
 def _artifact(store: mlmd.MetadataStore, folder: Path) -> mlmd_pb2.Artifact:
-    """Returns the artifact of a version; a model that Pusher pushed is known by its own folder."""
+    """Returns the artifact of a version, which is Pusher's if that pushed it."""
     for artifact in store.get_artifacts_by_type(_MODEL):
         pushed = artifact.custom_properties["pushed_destination"].string_value
         if str(folder) in (artifact.uri, pushed):

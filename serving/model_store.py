@@ -1,7 +1,7 @@
-"""Keeps the newest pushed model loaded, and changes to a newer one while requests flow.
+"""Keeps the newest pushed model loaded, and switches to a newer one while serving requests.
 
-A request takes the model once and keeps it to its end, so a change fails no request; the old model
-is freed when its last request ends.
+A request keeps its model to the end, so a switch fails no request; the old model is freed when its
+last request ends.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class ServedModel:
-    """A loaded model that has answered once.
+    """A loaded model that has been called once.
 
     Attributes:
-      folder: of the SavedModel; its name is the version where it is a number.
+      folder: folder of the SavedModel; its name is the version if it is a number.
       signatures: functions by name.
-      catalogue_size: items that it can recommend, 0 if it does not say.
-      item_ids: of all known items, the most frequent first; empty if the model does not list them.
-      known: the same as a set.
+      catalogue_size: number of items in the catalogue, 0 if unknown.
+      item_ids: ids of known items, the most frequent first; empty if the model does not list them.
+      known: the same ids as a set.
     """
 
     folder: Path
@@ -44,10 +44,10 @@ class ServedModel:
 
 
 def load(folder: Path) -> ServedModel:
-    """Loads a model and asks it once, so that nobody waits for its first answer.
+    """Loads a model and calls it once, since the first call is slow.
 
     Raises:
-      NoModelError: the folder holds none, or one that cannot recommend.
+      NoModelError: the folder contains none, or one that cannot recommend.
     """
     import tensorflow as tf
 
@@ -62,13 +62,13 @@ def load(folder: Path) -> ServedModel:
 
 
 class ModelStore:
-    """Holds the model that answers; `watch` looks for newer ones."""
+    """Holds the model that answers requests; `watch` looks for newer ones."""
 
     def __init__(self, find: Callable[[], Path]) -> None:
         """Loads the first model.
 
         Args:
-          find: returns the folder of the model that should answer.
+          find: function that returns the folder of the newest model.
 
         Raises:
           NoModelError: there is none.
@@ -83,10 +83,10 @@ class ModelStore:
     def refresh(self) -> bool:
         """Loads a newer model if there is one; one that cannot be loaded changes nothing.
 
-        It must have looked the same at the last call, since a push copies file by file.
+        Its files must be the same as at the last call, since a push copies file by file.
 
         Returns:
-          Whether the model is another one now.
+          Whether the model has changed.
         """
         folder = self.current.folder
         try:
@@ -97,7 +97,7 @@ class ModelStore:
             if before != self._files:
                 return False
             self.current = load(folder)
-        except Exception as error:  # half a push, a broken file: what answers goes on answering
+        except Exception as error:  # half a push, a broken file: the old model stays
             if folder != self._broken:
                 _LOG.warning("%s is not served: %s", folder, error)
             self._broken = folder
@@ -116,7 +116,7 @@ class ModelStore:
         self._watcher.start()
 
     def close(self) -> None:
-        """Ends watching."""
+        """Stops watching."""
         self._stop.set()
         if self._watcher:
             self._watcher.join()

@@ -1,7 +1,7 @@
-"""The JSON of TensorFlow Serving's predict REST API, to and from the signatures of a SavedModel.
+"""TensorFlow Serving's predict REST API for the signatures of a SavedModel.
 
 https://www.tensorflow.org/tfx/serving/api_rest: `inputs` (one value per input) is answered with
-`outputs`, `instances` (one object per row) with `predictions`. Bytes travel as {"b64": "..."}.
+`outputs`, `instances` (one object per row) with `predictions`. Bytes are {"b64": "..."} in JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from serving.pushed_models import SESSIONS_AT_ONCE
 from serving.request_values import Array, RequestError, by_name, read_arrays, shown
 
 DEFAULT_SIGNATURE = "serving_default"
-# Scores of rows times the catalogue that are in memory at once.
+# Most scores, rows times the catalogue, that are in memory at once.
 _SCORES_AT_ONCE = 1 << 24
-# Values of examples, padded to the longest, that are in memory at once.
+# Most values of examples, padded to the longest, that are in memory at once.
 _CELLS_AT_ONCE = 1 << 20
-# Its answers are as wide as the longest session of all.
+# Signatures whose answers are as wide as the longest of all sessions.
 _WHOLE = ("evaluate",)
-_MESSAGE = 1_000  # characters of what TensorFlow says; it repeats inputs
+_MESSAGE = 1_000  # characters of a message of TensorFlow, which repeats inputs
 _NODE = re.compile(r"^\s*\{\{function_node \w+\}\} ")
 
 
@@ -36,16 +36,16 @@ def predict(
     """Answers the body of a predict request.
 
     Args:
-      signatures: of a loaded SavedModel.
-      body: JSON.
-      limits: what one request may ask for.
-      catalogue_size: items that the model can recommend, 0 if it does not say.
+      signatures: signatures of a loaded SavedModel.
+      body: JSON text.
+      limits: limits of a request.
+      catalogue_size: number of items in the catalogue, 0 if unknown.
 
     Returns:
-      What goes back as JSON.
+      The answer, as a JSON object.
 
     Raises:
-      RequestError: the request, or a value in it, is not as the signature needs it, or too large.
+      RequestError: the request, or a value in it, does not fit the signature or is too large.
     """
     request = _read(body)
     name = request.get("signature_name", DEFAULT_SIGNATURE)
@@ -82,7 +82,7 @@ def _read(body: bytes) -> dict[str, Any]:
 
 
 def _columns(instances: Any, specs: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Turns rows into one list per input; rows of a single input need not name it."""
+    """Returns one list per input; rows of a single input need not name it."""
     scalars = sorted(name for name, spec in specs.items() if spec.shape.rank == 0)
     if scalars:
         raise RequestError(f"{', '.join(scalars)} cannot be given by row: use 'inputs'.")
@@ -105,7 +105,7 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> dict[str, list[Any]]:
 def _call(
     function: Any, specs: Mapping[str, Any], parts: Iterable[Mapping[str, Array]]
 ) -> dict[str, Any]:
-    """Calls the signature for each part of the rows, and joins the answers."""
+    """Calls the signature for each part of the rows, and concatenates the answers."""
     import tensorflow as tf
 
     outputs: dict[str, list[Any]] = {}
@@ -116,7 +116,7 @@ def _call(
         except tf.errors.InvalidArgumentError as error:
             raise RequestError(_assertion(error.message)) from error
         except UnicodeDecodeError as error:
-            # Of TensorFlow's message, which repeats bytes of the request, and never got a type.
+            # TensorFlow raised it from a message that repeats bytes of the request.
             message = error.object.decode("utf-8", "backslashreplace")
             raise RequestError(_assertion(message)) from error
         for name, tensor in answer.items():
@@ -125,7 +125,7 @@ def _call(
 
 
 def _parts(arrays: Mapping[str, Array], catalogue_size: int) -> Iterator[dict[str, Array]]:
-    """Cuts the inputs into parts of a few rows; what is not by row goes into all of them."""
+    """Yields parts of a few rows; inputs without rows are in all parts."""
     at_once = max(1, min(SESSIONS_AT_ONCE, _SCORES_AT_ONCE // max(catalogue_size, 1)))
     rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
     sizes = [len(example) for example in arrays.get("examples", ())]
@@ -144,7 +144,7 @@ def _parts(arrays: Mapping[str, Array], catalogue_size: int) -> Iterator[dict[st
 
 
 def _assertion(message: str) -> str:
-    """Returns what an assertion in the graph says, of all that TensorFlow says about it."""
+    """Returns the message of an assertion in the graph, without what TensorFlow adds to it."""
     lines = (_NODE.sub("", line).strip() for line in message.splitlines())
     said = next((line for line in lines if line.startswith("assertion failed: ")), "")
     parts = re.findall(r"\[(.*?)\](?= \[|$)", said)
@@ -155,7 +155,7 @@ def _assertion(message: str) -> str:
 
 
 def _encode(value: Any) -> Any:
-    """Turns bytes into text."""
+    """Decodes bytes in nested lists."""
     if isinstance(value, list):
         return [_encode(part) for part in value]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""Asks a pushed model; TensorFlow is imported once a model is loaded, faiss with an index."""
+"""Queries of a pushed model; loading one imports TensorFlow, and an index faiss."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from modules.files.file_systems import FilePatternError
 from modules.files.patterns import is_file, is_plain
 
 SIGNATURE = "recommend"
-# Sessions that a model scores at once: each takes memory for the scores of the whole catalogue.
+# Sessions per call of a model: each takes memory for the scores of the whole catalogue.
 SESSIONS_AT_ONCE = 64
 
 
 class NoModelError(Exception):
-    """There is no pushed model; the message says how to get one."""
+    """There is no usable pushed model; the message says how to get one."""
 
 
 class Recommendation(NamedTuple):
-    """An item and the model's score for it; only the order of scores has a meaning."""
+    """An item and the model's score for it; only the order of scores is meaningful."""
 
     item_id: str
     score: float
 
 
 def newest_model(push_folders: Iterable[Path]) -> Path:
-    """Returns the model that was pushed last; versions are folders named by a rising number.
+    """Returns the model that was pushed last; versions are folders named by rising numbers.
 
     Raises:
-      NoModelError: no folder holds a SavedModel.
+      NoModelError: no folder contains a SavedModel.
     """
     folders = list(push_folders)
     versions = [
@@ -50,10 +50,10 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
 
 
 def load_model(folder: Path) -> Any:
-    """Loads a SavedModel, or a model with an approximate index, which is asked alike.
+    """Loads a SavedModel, or a model with an approximate index, which has the same interface.
 
     Raises:
-      NoModelError: the folder holds none, or one that cannot recommend, or faiss is missing.
+      NoModelError: the folder contains none, or one that cannot recommend, or faiss is missing.
     """
     check_loadable(folder)
     from modules.ann.recommender import load_recommender
@@ -61,7 +61,7 @@ def load_model(folder: Path) -> Any:
     check_whole(folder)
     try:
         model = load_recommender(str(folder))
-    except Exception as error:  # TensorFlow, protobuf and faiss raise many kinds for a damaged one.
+    except Exception as error:  # TensorFlow, protobuf and faiss raise many kinds for damage.
         raise NoModelError(f"{folder} cannot be loaded: {error}") from error
     if SIGNATURE not in model.signatures:
         found = ", ".join(sorted(model.signatures)) or "none"
@@ -72,30 +72,23 @@ def load_model(folder: Path) -> Any:
 def check_whole(folder: Path | str) -> None:
     """Compares a model's files with its manifest.
 
-    Args:
-      folder: also a URI.
-
     Raises:
-      NoModelError: one is damaged.
+      NoModelError: a file is damaged.
     """
     from modules.files.model_metadata import model_damage
 
-    damage = model_damage(str(folder))
-    if damage:
+    if damage := model_damage(str(folder)):
         raise NoModelError(
             f"{folder} is damaged, {damage}. `make run` with the same OUT pushes the model again; "
-            "or remove the folder, and the version before it is taken."
+            "or remove the folder, and the previous version is used."
         )
 
 
 def check_loadable(folder: Path | str) -> None:
-    """Looks whether a folder holds a model and what it needs; takes no time on this machine.
-
-    Args:
-      folder: also a URI.
+    """Checks quickly that a folder, or URI, contains a model and that its packages are installed.
 
     Raises:
-      NoModelError: it does not.
+      NoModelError: it does not, or one is missing.
     """
     if not is_plain(str(folder)):
         raise NoModelError(
@@ -108,7 +101,7 @@ def check_loadable(folder: Path | str) -> None:
     except FilePatternError as error:
         raise NoModelError(f"{error}.") from error
     if not is_there:
-        raise NoModelError(f"{folder} holds no SavedModel: it must contain saved_model.pb.")
+        raise NoModelError(f"{folder} contains no SavedModel: it must have a saved_model.pb.")
     if needs_faiss:
         try:
             require_faiss()
@@ -122,13 +115,19 @@ def recommend(
     """Returns the best items for each session, best first.
 
     Args:
-      model: from `load_model`.
-      sessions: item ids each, in time order; unknown ones are ignored by the model.
-      count: most items per session; the model holds at most 100.
+      model: model from `load_model`.
+      sessions: item ids of each session in time order; the model ignores unknown ones.
+      count: most items per session, at most 100.
     """
     starts = range(0, len(sessions), SESSIONS_AT_ONCE)
     parts = (sessions[start : start + SESSIONS_AT_ONCE] for start in starts)
     return [row for part in parts for row in _recommend(model, part, count)]
+
+
+def best_items(ids: Iterable[str], scores: Iterable[float], count: int) -> list[Recommendation]:
+    """Returns the first recommendations of an answer; with few recommendable items, fewer."""
+    found = [Recommendation(*pair) for pair in zip(ids, scores, strict=True)]
+    return [one for one in found[:count] if one.item_id]
 
 
 def _recommend(
@@ -138,26 +137,22 @@ def _recommend(
 
     item_ids = tf.ragged.constant([list(items) for items in sessions], tf.string, ragged_rank=1)
     answer = model.signatures[SIGNATURE](item_ids=item_ids.to_tensor(""))
-    rows = zip(answer["item_ids"].numpy(), answer["scores"].numpy(), strict=True)
-    return [
-        [
-            Recommendation(item_id.decode("utf-8", "replace"), float(score))
-            for item_id, score in list(zip(ids, scores, strict=True))[:count]
-            if item_id  # of a catalogue with too few items on offer the last places are empty
-        ]
-        for ids, scores in rows
-    ]
+    rows = zip(answer["item_ids"].numpy(), answer["scores"].numpy().tolist(), strict=True)
+    return [best_items(map(_text, ids), scores, count) for ids, scores in rows]
+
+
+def _text(item_id: bytes) -> str:
+    return item_id.decode("utf-8", "replace")
 
 
 def known_items(folder: Path) -> tuple[str, ...]:
-    """Returns the ids that the model in the folder knows, the most frequent first, if it says."""
+    """Returns the ids that a model knows, the most frequent first; none if it lists none."""
     from modules.files import model_metadata
 
-    known = model_metadata.known_items(str(folder)) or ()
-    return tuple(item_id.decode("utf-8", "replace") for item_id in known)
+    return tuple(map(_text, model_metadata.known_items(str(folder)) or ()))
 
 
 def unknown_items(folder: Path, item_ids: Sequence[str]) -> list[str]:
-    """Returns those of the items that the model in the folder has never seen, if it lists them."""
+    """Returns those of the items that a model does not know; none if it lists none."""
     known = set(known_items(folder))
     return [item_id for item_id in item_ids if known and item_id not in known]

@@ -1,4 +1,4 @@
-"""Reads the body of a request: as many bytes as its Content-Length says, and no other kind."""
+"""Reads the body of a request, of the length in its Content-Length; chunks are refused."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from serving.request_values import RequestError
 def read_body(request: Request, most: int) -> bytes:
     """Returns the bytes of a body.
 
-    werkzeug's reader of chunked bodies is never asked: where fewer bytes arrive than a chunk
-    announces, it answers with another number than it read, and the interpreter crashes.
+    werkzeug's reader of chunked bodies is not used: if fewer bytes arrive than a chunk announces,
+    it returns another number than it read, and the interpreter crashes.
 
     Args:
-      request: whose body was not read yet.
-      most: bytes that a body may have.
+      request: request whose body has not been read.
+      most: most bytes of a body.
 
     Raises:
-      RequestError: the length is not given (411), is not one (400) or too large (413), or fewer
-        bytes than that arrived (400).
-      TimeoutError: nothing arrived for the time that the server waits.
+      RequestError: the length is missing (411), not a number (400) or too large (413), or fewer
+        bytes arrived (400).
+      TimeoutError: nothing arrived within the server's timeout.
     """
     length = _length(request, most)
     try:
@@ -31,7 +31,7 @@ def read_body(request: Request, most: int) -> bytes:
         if isinstance(error.__context__, TimeoutError):
             raise error.__context__ from error
         raise RequestError(
-            f"The body must have the {length:,} bytes that its Content-Length says; fewer arrived."
+            f"The body must have the {length:,} bytes of its Content-Length; fewer arrived."
         ) from error
 
 
@@ -51,7 +51,7 @@ def _length(request: Request, most: int) -> int:
         raise RequestError(
             f"Content-Length must be a whole number from 0 to {most}, got {quote(given)}."
         )
-    # Python does not read numbers of thousands of digits.
+    # Python does not parse numbers of thousands of digits.
     digits = given.lstrip("0") or "0"
     if len(digits) > len(str(most)) or int(digits) > most:
         raise RequestError(

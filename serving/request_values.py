@@ -1,4 +1,4 @@
-"""Values of a request, from JSON to arrays of what a signature takes; a misfit is named."""
+"""Values of a request, from JSON to the arrays that a signature takes, with checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMS = ("{0}", "a list, each {0}", "a list of lists of one length (pad them wi
 
 
 class RequestError(Exception):
-    """The request means nothing to the model; `status` is HTTP's."""
+    """The request cannot be answered; `status` is the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         """Keeps message and status."""
@@ -28,10 +28,10 @@ class RequestError(Exception):
 
 
 def by_name(values: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Returns a value for each input; that of a single one need not be named.
+    """Returns a value for each input; the value of a single input need not be named.
 
     Raises:
-      RequestError: inputs are missing, or there are others.
+      RequestError: inputs are missing or unknown.
     """
     if len(names) == 1 and not (isinstance(values, dict) and set(values) == set(names)):
         return {names[0]: values}
@@ -43,14 +43,9 @@ def by_name(values: Any, names: Sequence[str]) -> dict[str, Any]:
     others = [quote(name, 50) for name in values if name not in names]
     if missing or others:
         found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
-        raise RequestError(
-            f"inputs must have exactly {', '.join(names)}; "
-            + "; ".join(
-                [f"missing: {', '.join(missing)}"] * bool(missing)
-                + [f"unknown: {found}"] * bool(others)
-            )
-            + "."
-        )
+        parts = [f"missing: {', '.join(missing)}"] * bool(missing)
+        parts += [f"unknown: {found}"] * bool(others)
+        raise RequestError(f"inputs must have exactly {', '.join(names)}; {'; '.join(parts)}.")
     return values
 
 
@@ -58,11 +53,11 @@ def read_arrays(values: Mapping[str, Any], specs: Mapping[str, Any]) -> dict[str
     """Returns an array for each input.
 
     Args:
-      values: from JSON, one for each input.
-      specs: what the signature takes, by name; TensorSpecs.
+      values: JSON values by input.
+      specs: TensorSpecs of the signature by input.
 
     Raises:
-      RequestError: a value is not of the type or shape that its input has.
+      RequestError: a value does not have the type or shape of its input.
     """
     arrays = {name: _array(name, values[name], spec) for name, spec in specs.items()}
     rows = {name: len(array) for name, array in arrays.items() if array.ndim}
@@ -77,13 +72,13 @@ def read_arrays(values: Mapping[str, Any], specs: Mapping[str, Any]) -> dict[str
 
 
 def shown(value: Any) -> str:
-    """Returns a part of a request as messages show it: as JSON, its first characters.
+    """Returns the first characters of a part of a request as JSON, for messages.
 
-    Halves of surrogate pairs, which JSON may hold and UTF-8 cannot, are escaped.
+    Halves of surrogate pairs, which JSON allows and UTF-8 does not, are escaped.
     """
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except RecursionError:  # writing takes deeper calls than reading did
+    except RecursionError:  # writing nests calls more deeply than reading
         return "a value that is nested too deeply to be shown"
     start = text[:MOST_CHARACTERS].encode(errors="backslashreplace").decode()
     return with_rest(start, len(text) - MOST_CHARACTERS)
@@ -142,7 +137,7 @@ def _list(where: str, value: Any, form: str) -> list[Any]:
 
 
 def _cell(where: str, value: Any, dtype: Any, form: str) -> Any:
-    """Returns a single value as its type: text as bytes, which may be anything in base64."""
+    """Returns a value of the input's type; text becomes bytes, which may be given in base64."""
     if dtype.name == "string":
         found: Any = _bytes(where, value)
     elif dtype.is_bool:

@@ -1,6 +1,6 @@
 """A local server: the predict REST API of TensorFlow Serving, and a page to try the model on.
 
-It is for one machine and few people: TensorFlow Serving is what serves a shop.
+It is for one machine and few users; a shop uses TensorFlow Serving.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class App:
     """A WSGI application around the model that a store holds."""
 
     def __init__(self, store: ModelStore, limits: Limits = Limits()) -> None:  # noqa: B008 (frozen)
-        """Takes the store, and what one request may ask for."""
+        """Keeps the store, and the limits of a request."""
         self._store, self._limits = store, limits
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_PAGES),
@@ -62,7 +62,7 @@ class App:
         return self._answer(Request(environ))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        model = self._store.current  # once: all of an answer is of one version
+        model = self._store.current  # once: an answer is of one version
         try:
             endpoint, values = _URLS.bind_to_environ(request).match()
             self._check(values, model)
@@ -71,11 +71,11 @@ class App:
             answer = _json({"error": str(error)}, error.status)
         except HTTPException as error:
             answer = _json({"error": error.description}, error.code or 500)
-        except TimeoutError:  # the client is silent: the handler ends the connection
+        except TimeoutError:  # the client sends nothing: the handler ends the connection
             raise
-        except Exception:  # a fault of ours: clients read JSON, and the next request is answered
+        except Exception:  # a bug: clients get JSON, and the next request is answered
             _LOG.exception("%s %s was not answered:", request.method, quote(request.path))
-            answer = _json({"error": "The server failed to answer; its log says why."}, 500)
+            answer = _json({"error": "The server failed to answer; see its log."}, 500)
         answer.headers["X-Model-Version"] = str(model.version)
         return answer
 
@@ -90,14 +90,14 @@ class App:
 
     def _matching(self, request: Request, model: ServedModel) -> list[str]:
         if "is" in request.args:
-            asked = request.args.getlist("is")
-            return [item for item in asked if item.strip(BLANKS) in model.known]
+            items = request.args.getlist("is")
+            return [item for item in items if item.strip(BLANKS) in model.known]
         words = request.args.get("q", "").casefold()
         found = (item for item in model.item_ids if words in item.casefold())
         return [item for item, _ in zip(found, range(_SUGGESTED), strict=False)]
 
     def _items(self, request: Request, model: ServedModel) -> Response:
-        """Finds items whose id holds `q`, most popular first, or those of `is` that are known."""
+        """Returns items whose id contains `q`, most popular first, or the known ones of `is`."""
         return _json({"item_ids": self._matching(request, model)})
 
     def _status(self, request: Request, model: ServedModel) -> Response:
@@ -107,7 +107,7 @@ class App:
 
     def _predict(self, request: Request, model: ServedModel) -> Response:
         if request.method != "POST":
-            raise MethodNotAllowed(["POST"], "Recommendations are asked for with POST.")
+            raise MethodNotAllowed(["POST"], "Recommendations need a POST request.")
         body = read_body(request, self._limits.bytes)
         return _json(predict(model.signatures, body, self._limits, model.catalogue_size))
 
@@ -126,12 +126,12 @@ def _json(content: Any, status: int = 200) -> Response:
 
 
 class Handler(WSGIRequestHandler):
-    """Answers one connection, and ends it when nothing comes or is taken for `timeout` seconds."""
+    """Handles a connection, and ends it after `timeout` seconds without progress."""
 
     timeout = 60.0
 
     def parse_request(self) -> bool:
-        """Reads the request line and the headers; a URL must be one before werkzeug takes it."""
+        """Reads the request line and the headers; refuses a URL that werkzeug would fail on."""
         if not super().parse_request():
             return False
         try:
@@ -142,7 +142,7 @@ class Handler(WSGIRequestHandler):
         return True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Says in JSON what is wrong with a request that never reaches the application."""
+        """Answers in JSON a request that does not reach the application."""
         content = json.dumps({"error": message or HTTPStatus(code).phrase}).encode()
         self.send_response_only(code)
         self.send_header("Content-Type", "application/json")
@@ -158,18 +158,18 @@ def start(
     port: int,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> BaseWSGIServer:
-    """Starts a server in threads of its own, one for each request; port 0 takes a free one.
+    """Starts a server with a thread per request; port 0 takes a free one.
 
     Returns:
       The server: `server_port` is its port, `shutdown` ends it.
 
     Raises:
-      OSError: the port cannot be listened on.
+      OSError: it cannot listen on the port.
     """
     app = App(store, limits)
     try:
         server = make_server(host, port, app, threaded=True, request_handler=Handler)
-    except SystemExit as ended:  # werkzeug ends the process where the port is not to be had
+    except SystemExit as ended:  # werkzeug exits if the port is not available
         raise OSError(f"Cannot listen on {host}, port {port}: {ended.__context__}") from ended
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     return server

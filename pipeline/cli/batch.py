@@ -26,19 +26,19 @@ from serving.pushed_models import NoModelError, check_loadable
 
 @click.command(**example("batch --sessions log.tsv --to recommendations/"))
 @click.option("--sessions", required=True, help="file of click rows, or pattern of files")
-@click.option("--to", required=True, help="folder of the answers, new or empty")
+@click.option("--to", required=True, help="folder of the recommendations, new or empty")
 @click.option("--format", "file_format", type=click.Choice(("tsv", "parquet")), default="tsv")
-@click.option("-k", "count", type=between(1, 100), default=20, help="items for each session")
+@click.option("-k", "count", type=between(1, 100), default=20, help="items per session")
 @click.option(
-    "--shards", type=between(1, 4096), help="about how many files  [default: 1 for 8 MiB of input]"
+    "--shards", type=between(1, 4096), help="about how many files  [default: 1 per 8 MiB of input]"
 )
 @click.option(
-    "--request-size", type=between(1, 10_000), default=64, help="sessions in one call of the model"
+    "--request-size", type=between(1, 10_000), default=64, help="sessions per call of the model"
 )
-@click.option("--preset", help="whose column names to use  [default: the run's own]")
+@click.option("--preset", help="preset of the column names  [default: the run's own]")
 @overrides_option
 @click.option("--beam", multiple=True, metavar="FLAG", help="flag of the Beam job; repeatable")
-@click.option("--model", help="folder of a SavedModel, or a URI that all workers see")
+@click.option("--model", help="folder of a SavedModel, or a URI that all workers can read")
 @out_option
 def command(
     sessions: str,
@@ -64,7 +64,7 @@ def command(
         check_loadable(place)
         run = saved_config(newest.parents[1]) if newest else None
         parts = [part for text in overrides for part in split_overrides(text)]
-        # The run's own data may be gone; only how rows are read is wanted here.
+        # The run's own data may be missing; only the options for reading rows are used here.
         config = load_config(preset or run or "sample", parts, data=None)
         from serving.batch import BatchJob, run_batch
 

@@ -13,5 +13,5 @@ from pipeline.cluster.lint import check_files
 @click.command(**example("check pipeline.yaml"))
 @click.argument("files", nargs=-1, required=True, type=PATH)
 def command(files: tuple[Path, ...]) -> int:
-    """Check compiled specifications by the backends' rules."""
+    """Check compiled specifications against the backends' rules."""
     return check_files(files)

@@ -1,4 +1,4 @@
-"""`session-retrieval compile`: the pipeline as a cluster's backend reads it."""
+"""`session-retrieval compile`: the pipeline's specification for a cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.config import DEFAULT_PRESET, ConfigError
 
 
 @click.command(**example("compile --target oss --preset retailrocket --output pipeline.yaml"))
-@click.option("--target", type=click.Choice(TARGETS), help="whose bundled deployment file to use")
+@click.option("--target", type=click.Choice(TARGETS), help="target of the bundled deployment file")
 @click.option("--deployment", type=PATH, help="deployment file, in place of --target")
 @click.option("--preset", default=DEFAULT_PRESET, help="preset, or path of a YAML file")
 @overrides_option

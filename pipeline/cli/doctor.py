@@ -1,6 +1,6 @@
 """`session-retrieval doctor`: what is installed, what is missing, and how to fix it.
 
-Of the project it imports nothing that needs a package which may be missing, but for click.
+Except click, it imports nothing that needs a package which may be missing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ FEATURES = {
 }
 _SETUP = "python3 environment.py setup"
 _AGAIN = f"make clean-env; {_SETUP}"
-_FREE = 1 << 30  # bytes; a run of the sample leaves a tenth of that, a set-up ten times as much
+_FREE = 1 << 30  # bytes; a run of the sample writes a tenth of it, a set-up ten times as much
 _PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 _TIMEOUT = 300
-# What a run imports before its first node; the last line is what it finds.
+# What a run imports before its first node; the last line prints the devices.
 _IMPORTS = """
 import json, modules
 from tfx.orchestration.local import local_dag_runner
@@ -47,7 +47,7 @@ print(json.dumps([name.partition("device:")[2] for name in names]))
 
 
 class Problem(NamedTuple):
-    """Something without which runs do not work, and how to fix it."""
+    """A reason why runs do not work, and how to fix it."""
 
     what: str
     fix: str
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 
 
 @click.command(epilog="\b\nExample: session-retrieval doctor --out output/sample")
-@click.option("--out", default=str(PROJECT / "output"), help="folder where runs are to write")
+@click.option("--out", default=str(PROJECT / "output"), help="folder to which runs write")
 def command(out: str) -> int:
     """Report what is installed or missing, and how to fix it."""
     problems = []
@@ -73,15 +73,17 @@ def command(out: str) -> int:
     print()
     for problem in problems:
         print(f"Problem: {problem.what}\n    fix: {problem.fix}")
-    print("Runs will not work before that." if problems else "All that a run needs is there.")
+    print("Runs fail until that is fixed." if problems else "Everything a run needs is installed.")
     return 1 if problems else 0
 
 
 def _stack() -> Part:
-    """Says which stack this Python belongs to, and whether the system can run it."""
+    """Reports the stack of this Python, and whether the system can run it."""
     stacks = runpy.run_path(str(PROJECT / "bootstrap" / "stacks.py"))
     version = platform.python_version()
-    found = [stack for stack in stacks["STACKS"].values() if _short(version) in stack.pythons]
+    found = [
+        stack for stack in stacks["STACKS"].values() if version.rpartition(".")[0] in stack.pythons
+    ]
     libc = " ".join(platform.libc_ver()) or "another C library"
     lines = [
         f"{found[0].name}, {found[0].tfx}" if found else "none",
@@ -96,10 +98,6 @@ def _stack() -> Part:
     return Part("Stack", lines, [Problem(unfit, "see README.md, Stacks")] if unfit else [])
 
 
-def _short(version: str) -> str:
-    return ".".join(version.split(".")[:2])
-
-
 def _setup() -> dict[str, Any]:
     return runpy.run_path(str(PROJECT / "setup.py"), run_name="setup")
 
@@ -111,21 +109,19 @@ def _lock() -> dict[str, str]:
 
 
 def _packages() -> Part:
-    """Compares what is installed with what a run requires, and with the lock."""
-    lock, shown = _lock(), []
-    for requirement in _here(_setup()["INSTALL_REQUIRES"]):
+    """Compares the installed packages with the required ones, and with the lock."""
+    lock, shown, required = _lock(), [], _setup()["INSTALL_REQUIRES"]
+    for requirement in _here(required):
         installed = _version(requirement.name) or "missing"
         locked = lock.get(requirement.name.lower(), installed)
         more = "" if installed == locked else f" (locked: {locked})"
         shown.append(f"{requirement.name} {installed}{more}")
-    wrong = _missing(_setup()["INSTALL_REQUIRES"])
     lines = [", ".join(shown[at : at + 4]) for at in range(0, len(shown), 4)]
-    problems = [Problem(what, _AGAIN) for what in wrong]
-    return Part("Packages", lines, problems)
+    return Part("Packages", lines, [Problem(what, _AGAIN) for what in _missing(required)])
 
 
 def _here(requirements: Iterable[str], extra: str = "") -> Iterator[Any]:
-    """Yields the requirements that hold for this Python and system."""
+    """Yields the requirements that apply to this Python and system."""
     from packaging.requirements import Requirement
 
     for requirement in map(Requirement, requirements):
@@ -141,7 +137,7 @@ def _version(name: str) -> str | None:
 
 
 def _missing(requirements: Iterable[str], extra: str = "") -> list[str]:
-    """Returns a line per requirement that nothing installed meets, those of its extras too."""
+    """Returns a line per requirement that is not met, including those of its extras."""
     found = []
     for requirement in _here(requirements, extra):
         version = _version(requirement.name)
@@ -158,18 +154,16 @@ def _missing(requirements: Iterable[str], extra: str = "") -> list[str]:
 
 
 def _extras() -> Part:
-    """Says which extras are whole, and what each missing one would enable."""
+    """Reports which extras are installed, and what each one enables."""
     lines = []
     for name, requirements in _setup()["EXTRAS_REQUIRE"].items():
-        for_what = FEATURES[name]
-        wrong = _missing(requirements)
-        how = f"missing: {_SETUP} --extra {name}" if wrong else "installed"
-        lines.append(f"{name:<9} {for_what}: {how}")
+        state = f"missing: {_SETUP} --extra {name}" if _missing(requirements) else "installed"
+        lines.append(f"{name:<9} {FEATURES[name]}: {state}")
     return Part("Extras", lines, [])
 
 
 def _devices() -> Part:
-    """Imports TFX and TensorFlow as a run does, and lists the devices; a crash ends that alone."""
+    """Imports TFX and TensorFlow as a run does, in a process of its own; lists the devices."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", _IMPORTS],
@@ -190,7 +184,7 @@ def _devices() -> Part:
     devices = json.loads(done.stdout.splitlines()[-1])
     lines = [", ".join(devices)]
     if not any(device.startswith("GPU") for device in devices) and _has_nvidia_driver():
-        lines.append(f"an NVIDIA driver is there, but no GPU is found: {_SETUP} --extra gpu")
+        lines.append(f"an NVIDIA driver is installed, but no GPU is found: {_SETUP} --extra gpu")
     return Part("Devices", lines, [])
 
 
@@ -202,7 +196,7 @@ def _has_nvidia_driver() -> bool:
 
 
 def check_disk(out: Path) -> Part:
-    """Says how much can be written where runs write, and where environments are."""
+    """Reports the free space for the outputs of runs and for environments."""
     lines, problems = [], []
     for place in dict.fromkeys((out, PROJECT / ".venv")):
         there = next(folder for folder in (place, *place.parents) if folder.exists())
@@ -210,7 +204,7 @@ def check_disk(out: Path) -> Part:
         lines.append(f"{free / (1 << 30):,.1f} GiB free for {place}")
         if place != out:
             continue
-        fix = f"name another folder, OUT=folder or --out folder, than {place}"
+        fix = f"name another folder than {place}: OUT=folder or --out folder"
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             problems.append(Problem(f"{there} cannot be written to", fix))
         elif free < _FREE:

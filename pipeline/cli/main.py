@@ -1,4 +1,4 @@
-"""The group of all subcommands; each is imported when it is called or listed."""
+"""The command `session-retrieval`; subcommands are imported when they are called or listed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,13 @@ import click
 
 PROGRAM = "session-retrieval"
 COMMANDS = (
-    "run",
-    "recommend",
-    "batch",
-    "serve",
-    "refresh",
-    "report",
-    "history",
-    "compile",
-    "check",
-    "submit",
-    "doctor",
+    *("run", "recommend", "batch", "serve", "refresh", "report", "history"),
+    *("compile", "check", "submit", "doctor"),
 )
 
 
 class LazyGroup(click.Group):
-    """Finds `command` in the file of a subcommand's name."""
+    """Imports each subcommand from the file of its name."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Returns the names in the order of the help."""
@@ -59,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: words of the command line; None for this process's.
 
     Returns:
-      The exit status: the subcommand's own, 2 for a command line that is not usable.
+      The exit status of the subcommand, 2 for a command line that is not valid.
     """
     try:
         words = None if arguments is None else list(arguments)

@@ -1,11 +1,11 @@
-"""What the scripts of before 0.2 print: the command that took their place."""
+"""The message of the scripts before 0.2: the command that replaces them."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 
-# Only the standard library, since any Python may be typed before a script's name.
+# Only the standard library: a script may be started with any Python.
 COMMANDS = {
     "run.py": "run",
     "recommend.py": "recommend",
@@ -16,10 +16,10 @@ COMMANDS = {
 
 
 def refer(script: str, *arguments: str) -> int:
-    """Prints the new command line of an old one, and returns the status of wrong usage."""
+    """Prints the new command line of an old one; returns the status for wrong usage."""
     command = shlex.join(["session-retrieval", COMMANDS[script], *arguments])
     print(
-        f"`python {script}` is now `session-retrieval {COMMANDS[script]}`. Type:\n"
+        f"`python {script}` is now `session-retrieval {COMMANDS[script]}`. Run:\n"
         f"  python3 environment.py run {command}",
         file=sys.stderr,
     )

@@ -1,4 +1,4 @@
-"""What subcommands have in common: values of options, and which model or run is meant."""
+"""Common parts of subcommands: types of options, and the choice of a model or run."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from serving.pushed_models import newest_model
 
 
 class Value(click.ParamType[Any]):
-    """A value that a function reads from text; the message of its ValueError is shown."""
+    """A type whose function parses text; the message of its ValueError is shown."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         """Keeps the function.
 
         Args:
-          name: shown in the help in place of the value.
-          read: takes the text of the command line.
+          name: placeholder of the value in the help.
+          read: function from the text of the command line to the value.
         """
         self.name, self._read = name, read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Reads text; a default that is already a value stays."""
+        """Parses text; a default that is already a value stays."""
         try:
             return self._read(value) if isinstance(value, str) else value
         except ValueError as error:
@@ -38,7 +38,7 @@ class Value(click.ParamType[Any]):
 
 
 def number(low: float, high: float, must_be: str, kind: Callable[[str], float] = int) -> Value:
-    """Returns the kind of a number within two bounds; the message says what it must be."""
+    """Returns the type of a number within bounds; `must_be` is part of the message."""
 
     def read(text: str) -> float:
         try:
@@ -53,7 +53,7 @@ def number(low: float, high: float, must_be: str, kind: Callable[[str], float] =
 
 
 def between(low: int, high: int) -> Value:
-    """Returns the kind of a whole number from `low` to `high`."""
+    """Returns the type of a whole number from `low` to `high`."""
     return number(low, high, f"between {low} and {high}")
 
 
@@ -85,23 +85,23 @@ def example(text: str) -> dict[str, Any]:
 
 
 def check_one(**places: object) -> None:
-    """Looks whether at most one of the named options is given.
+    """Checks that at most one of the named options is given.
 
     Raises:
-      click.UsageError: several are.
+      click.UsageError: several are given.
     """
     given = [f"--{name}" for name, value in places.items() if value is not None]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one of them")
+        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one")
 
 
 def outs(out: Path | None) -> list[Path]:
-    """Returns the named output folder, else all of the checkout."""
+    """Returns the named output folder, else all in the checkout."""
     return [out] if out else sorted((paths.PROJECT / "output").glob("*"))
 
 
 def newest_out(out: Path | None, file: str) -> Path:
-    """Returns the named output folder, else the one whose file of a name was written last.
+    """Returns the named output folder, else the one whose `file` was written last.
 
     Raises:
       click.ClickException: there is none.
@@ -110,7 +110,7 @@ def newest_out(out: Path | None, file: str) -> Path:
     if not found:
         places = ", ".join(map(str, outs(out))) or "output/*"
         raise click.ClickException(
-            f"No {file} in {places}: no run has got so far there. `make run` makes one; give the "
+            f"No {file} in {places}: no run has got so far there. `make run` writes one; give the "
             "same OUT to both."
         )
     return max(found, key=lambda path: path.stat().st_mtime).parent
@@ -126,6 +126,6 @@ def find_model(model: Path | None, out: Path | None) -> Path:
 
 
 def quieten() -> None:
-    """Keeps back what TensorFlow and other libraries print while they load."""
+    """Suppresses what TensorFlow and other libraries print while they load."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")

@@ -33,9 +33,9 @@ from serving.pushed_models import (
 
 @contextlib.contextmanager
 def held_back_stderr() -> Iterator[None]:
-    """Shows what is written to stderr only if the context fails otherwise than by a NoModelError.
+    """Shows what is written to stderr only if the context fails, except by a NoModelError.
 
-    TensorFlow 2.21 reports there, before any setting could stop it, that it found no GPU.
+    TensorFlow 2.21 reports there that it found no GPU, before any setting could prevent it.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
@@ -54,19 +54,19 @@ def held_back_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def _ask_model(folder: Path, items: Sequence[str], count: int) -> list[Recommendation]:
+def _query_model(folder: Path, items: Sequence[str], count: int) -> list[Recommendation]:
     with held_back_stderr():
         answer = recommend(load_model(folder), [items], count)[0]
     print(f"Model: {folder}")
     unknown = unknown_items(folder, items)
     if unknown:
-        print(f"Unknown to it and ignored: {', '.join(unknown)}")
+        print(f"Ignored, since the model does not know them: {', '.join(unknown)}")
     if len(unknown) == len(items):
         print("No item is known: the most popular ones are recommended.")
     return answer
 
 
-def _ask_server(url: str, items: Sequence[str], count: int) -> list[Recommendation]:
+def _query_server(url: str, items: Sequence[str], count: int) -> list[Recommendation]:
     client = Client(url)
     answer = client.recommend([items], count)[0]
     print(f"Server: {client.url}")
@@ -75,7 +75,7 @@ def _ask_server(url: str, items: Sequence[str], count: int) -> list[Recommendati
 
 @click.command(**example("recommend --items 133278,119698 -k 5"))
 @click.option("--items", required=True, help="item ids of the session in time order: a,b,c")
-@click.option("-k", "count", type=between(1, 100), default=10, help="how many items to recommend")
+@click.option("-k", "count", type=between(1, 100), default=10, help="number of items to recommend")
 @model_option
 @out_option
 @click.option("--server", help="URL of TensorFlow Serving's REST API, or of `serve`")
@@ -88,9 +88,9 @@ def command(
     quieten()
     try:
         if server:
-            answer = _ask_server(server, session, count)
+            answer = _query_server(server, session, count)
         else:
-            answer = _ask_model(find_model(model, out), session, count)
+            answer = _query_model(find_model(model, out), session, count)
     except (NoModelError, ServerError) as error:
         print(error, file=sys.stderr)
         return 1

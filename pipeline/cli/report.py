@@ -34,7 +34,9 @@ def command(out: Path | None, opens: bool) -> int:
 def _open(page: str | None) -> int:
     """Opens the report page; returns the exit status."""
     if not page or not Path(page).is_file():
-        print(f"The run has no report page{f', {page} is gone' if page else ''}.", file=sys.stderr)
+        print(
+            f"The run has no report page{f', {page} is missing' if page else ''}.", file=sys.stderr
+        )
         return 1
     if not webbrowser.open(Path(page).as_uri()):
         print(f"No browser was found: open {page} in one.", file=sys.stderr)

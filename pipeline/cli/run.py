@@ -51,51 +51,51 @@ def configure(
 
 
 def prepare(config: Config, out: Path) -> None:
-    """Puts all that a run needs into the output folder.
+    """Writes what a run needs into the output folder.
 
     Raises:
       BusyError: another run uses the output folder.
-      MetadataFileError: what earlier runs left there is broken.
+      MetadataFileError: the metadata of earlier runs is damaged.
     """
     with exclusive(out):
         check_metadata_file(Paths.under(out).metadata)
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
-            print(f"Made the bundled sample data in {config.data.folder}", flush=True)
+            print(f"Generated the bundled sample data in {config.data.folder}", flush=True)
     if cut := describe_tail(config.data):
         print(cut, flush=True)
 
 
 class Screen:
-    """Shows TFX's commands and what the pipeline prints; what TFX says before that is chatter."""
+    """Shows TFX's commands and what the pipeline prints, but not TFX's messages before that."""
 
-    _FIRST_WORDS = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
+    _FIRST_LINE = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
 
     def __init__(self) -> None:
-        """Shows nothing yet."""
+        """Starts with nothing shown."""
         self.shown = ""
         self._waiting = ""
         self._has_started = False
 
     def show(self, text: str) -> None:
-        """Writes text on: commands at once, all else from the pipeline's first words."""
+        """Shows text: commands always, everything from the pipeline's first line on."""
         if not self._has_started:
-            text = self._without_chatter(self._waiting + text)
+            text = self._relevant(self._waiting + text)
         self.shown += text
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def _without_chatter(self, text: str) -> str:
-        start = self._FIRST_WORDS.search(text)
+    def _relevant(self, text: str) -> str:
+        start = self._FIRST_LINE.search(text)
         self._has_started = bool(start)
-        chatter, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
-        *lines, self._waiting = chatter.split("\n")
+        before, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
+        *lines, self._waiting = before.split("\n")
         commands = [f"{line}\n" for line in lines if line.startswith((PROMPT, DAMAGED))]
         return "".join([*commands, rest])
 
 
 def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
-    """Registers the pipeline where needed and runs it; returns the exit status."""
+    """Registers the pipeline if needed and runs it; returns the exit status."""
     try:
         log, screen = launch.new_log(out), Screen()
         Path(environment[launch.HOME_VARIABLE]).mkdir(parents=True, exist_ok=True)
@@ -116,19 +116,19 @@ def _not_writable(error: OSError) -> str:
 
 
 def execute_until_stopped(config: Config, out: Path) -> int:
-    """Runs the pipeline; being stopped, or no longer read, is told by the exit status."""
+    """Runs the pipeline; returns a status of its own if it is stopped or its output not read."""
     try:
         return execute(config, out, launch.child_environment(os.environ, out))
     except KeyboardInterrupt:
         print("\nStopped. Re-run the same command to resume.", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # `make run | head`: nobody reads on, so the run ends as well.
+    except BrokenPipeError:  # `make run | head`: the reader has ended, so the run ends as well.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         return 128 + signal.SIGPIPE
 
 
 def _stop(number: int, _: object) -> None:
-    """Ends the run as an exception does, so that the processes below it end too."""
+    """Exits by an exception, so that the child processes end too."""
     sys.exit(128 + number)
 
 

@@ -35,7 +35,7 @@ _DAY = 86_400
 
 
 def _host(text: str) -> str:
-    """Returns a host that this machine can listen on; werkzeug would take any text, '' for all."""
+    """Returns a host that this machine can listen on; werkzeug would accept any text."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in text else socket.AF_INET) as listener:
             listener.bind((text, 0))
@@ -58,19 +58,17 @@ _AT_LEAST_ONE = number(1, math.inf, "a whole number that is at least 1")
 
 @click.command(**example("serve --port 8501"))
 @click.option("--host", type=Value("host", _host), default="localhost", help="address to listen on")
-@click.option("--port", type=_PORT, default=8501, help="0 takes a free one")
+@click.option("--port", type=_PORT, default=8501, help="port to listen on; 0 for a free one")
 @click.option("--look", type=_SECONDS, default=2.0, help="seconds between checks for a new model")
-@click.option(
-    "--max-rows", type=_AT_LEAST_ONE, default=Limits.rows, help="most rows of one request"
-)
+@click.option("--max-rows", type=_AT_LEAST_ONE, default=Limits.rows, help="most rows of a request")
 @click.option(
     "--max-answers",
     type=_AT_LEAST_ONE,
     default=Limits.answers,
-    help="most rows times k of one request",
+    help="most rows times k of a request",
 )
 @click.option(
-    "--max-bytes", type=_AT_LEAST_ONE, default=Limits.bytes, help="most bytes of one request"
+    "--max-bytes", type=_AT_LEAST_ONE, default=Limits.bytes, help="most bytes of a request"
 )
 @model_option
 @out_option
@@ -98,14 +96,14 @@ def command(
     except KeyboardInterrupt:
         sys.stdout.flush()
         sys.stderr.flush()
-        # A request's thread that is inside TensorFlow aborts an interpreter which is taken down.
+        # A thread inside TensorFlow would abort the interpreter while it shuts down.
         os._exit(0)
 
 
 def serve(
     model: Path | None, out: Path | None, host: str, port: int, look: float, limits: Limits
 ) -> int:
-    """Serves until a KeyboardInterrupt; returns the exit status where it cannot."""
+    """Serves until a KeyboardInterrupt; returns the exit status if it cannot."""
     from serving import rest_server
     from serving.model_store import ModelStore
 
@@ -118,7 +116,7 @@ def serve(
     store.watch(look)
     print(f"Model: {store.current.folder}")
     shown = f"[{host}]" if ":" in host else host
-    print(f"Open http://{shown}:{server.server_port} (Ctrl+C ends)", flush=True)
+    print(f"Open http://{shown}:{server.server_port} (Ctrl+C to stop)", flush=True)
     try:
         while True:
             threading.Event().wait()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,21 @@ _COMMON = (
     click.argument("file", type=PATH),
     click.option("--host", envvar="KFP_HOST", show_envvar=True, default="", help="URL of the API"),
     click.option("--token-file", type=PATH, help="bearer token  [default: KFP_TOKEN's]"),
-    click.option("--namespace", help="of a multi-user installation"),
-    click.option("--name", help="of the pipeline, or of the run"),
+    click.option("--namespace", help="namespace of a multi-user installation"),
+    click.option("--name", help="name of the pipeline, or of the run"),
 )
 _OF_RUNS = (
-    click.option("--experiment", default=Request.experiment, help="that runs belong to"),
-    click.option("--pipeline-root", help="in place of the specification's"),
-    click.option("--service-account", help="of a run's pods"),
+    click.option("--experiment", default=Request.experiment, help="experiment of the runs"),
+    click.option("--pipeline-root", help="root in place of the specification's"),
+    click.option("--service-account", help="account of a run's pods"),
     click.option("--no-cache", is_flag=True, help="run every node"),
     parameter_option,
 )
 
 
-def _with(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _with(*options: Any) -> Any:
     """Returns a decorator that adds options in their order."""
-
-    def add(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return lambda function: functools.reduce(lambda f, add: add(f), reversed(options), function)
 
 
 @click.group(**example(f"submit run pipeline.yaml {_HOST}"))
@@ -51,7 +45,7 @@ def command() -> None:
 @_with(*_COMMON)
 @click.option(
     "--version",
-    help="name of the version  [default: the time, of a new pipeline's first version its name]",
+    help="name of the version  [default: the time; for a new pipeline, its name]",
 )
 def upload(**options: Any) -> int:
     """Upload the file as a version, of a new pipeline if need be."""
@@ -67,9 +61,9 @@ def run(**options: Any) -> int:
 
 @command.command(**example(f"submit schedule pipeline.yaml {_HOST} --cron '0 0 4 * * *'"))
 @_with(*_COMMON, *_OF_RUNS)
-@click.option("--cron", required=True, help="when: six fields, seconds first")
+@click.option("--cron", required=True, help="time: six fields, seconds first")
 def schedule(**options: Any) -> int:
-    """Start a run again and again."""
+    """Schedule runs."""
     return _submit(submit.schedule, **options)
 
 
@@ -78,7 +72,7 @@ def _submit(action: submit.Action, token_file: Path | None, **options: Any) -> i
     options["parameters"] = dict(options.get("parameters", ()))
     try:
         request = Request(token=_read_token(token_file), **options)
-        print(f"{submit.submit(action, request)} is on its way")
+        print(f"{submit.submit(action, request)} was submitted")
     except SubmitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -102,7 +102,7 @@ def test_a_folder_with_something_in_it_stays_as_it_is(
 ) -> None:
     (tmp_path / "mine").write_text("precious")
     assert _run(log, tmp_path, trained) == 1
-    assert "is no empty folder: name another one" in capsys.readouterr().err
+    assert "is not an empty folder: name another one" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
     assert _run(log, tmp_path / "mine", trained) == 1
     assert (tmp_path / "mine").read_text() == "precious"

@@ -184,7 +184,7 @@ def checkout(trained: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.Monk
     shutil.copytree(trained.folder / "model", out / "pushed" / "1")
     write_config(load_config("sample"), out / "config.yaml")
     vocabulary = sample.vocabulary()
-    (tmp_path / "on_offer.txt").write_bytes(b"\n".join(vocabulary.item_ids[:-1]))
+    (tmp_path / "in_stock.txt").write_bytes(b"\n".join(vocabulary.item_ids[:-1]))
     rows = [f"1\t{item}\t{1_700_000_000 + n}" for n, item in enumerate(sample.sessions["test"][0])]
     log = "\n".join(["SessionId\tItemId\tTime", *rows, ""])
     (tmp_path / "log.tsv").write_text(log, "utf-8")

@@ -135,7 +135,7 @@ def test_a_run_carries_the_specification_the_values_and_the_root(
         home=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert "Run r-1 is on its way" in done.stdout
+    assert "Run r-1 was submitted" in done.stdout
     (sent,) = server.bodies("/runs")
     spec, platform = yaml.safe_load_all(EXAMPLE.read_text("utf-8"))
     assert sent["display_name"] == "mine"

@@ -82,7 +82,7 @@ def test_asks_the_newest_model_quietly(out: Path) -> None:
 def test_says_which_items_the_model_does_not_know(out: Path) -> None:
     model = str(out / "pushed" / "9")
     some = _recommend("--items", "x,a", "-k", "1", "--model", model).stdout.splitlines()
-    assert some[:2] == [f"Model: {model}", "Unknown to it and ignored: x"]
+    assert some[:2] == [f"Model: {model}", "Ignored, since the model does not know them: x"]
     none = _recommend("--items", "x,y", "-k", "1", "--model", model).stdout.splitlines()
     assert none[2] == "No item is known: the most popular ones are recommended."
 
@@ -91,7 +91,7 @@ def test_says_which_items_the_model_does_not_know(out: Path) -> None:
     ("arguments", "words"),
     [
         (["--out", "empty"], "/empty/pushed. `make run` trains one"),
-        (["--model", "empty"], "empty holds no SavedModel"),
+        (["--model", "empty"], "empty contains no SavedModel"),
         (["-k", "0", "--model", "empty"], "'-k': must be between 1 and 100, got '0'"),
         (["-k", "101", "--model", "empty"], "'-k': must be between 1 and 100, got '101'"),
     ],

@@ -1,4 +1,4 @@
-"""A renewed index recommends what is on offer, as the trained model would, and nothing else."""
+"""A refreshed model recommends the listed items alone, as the trained model would."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _catalogue(out: Path, sample: Any) -> list[str]:
     return [item.decode() for item in vocabulary.item_ids[: vocabulary.catalogue_size]]
 
 
-def _renew(out: Path, items: list[str], *more: str) -> int:
+def _refresh(out: Path, items: list[str], *more: str) -> int:
     file = out / "offer.txt"
     file.write_text("\n".join(items) + "\n", encoding="utf-8")
     return main(["refresh", "--items", str(file), "--out", str(out), *more])
@@ -65,32 +65,33 @@ def _filtered(folder: Path, session: list[str], **changes: Any) -> list[str]:
     return [item.decode() for item in found]
 
 
-def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_items_are_removed_and_restored(out: Path, sample: Any, capsys: pytest.CaptureFixture[str]) -> None:
     catalogue = _catalogue(out, sample)
     gone = catalogue[::3]
     left = [item for item in catalogue if item not in gone]
     sessions = [list(ids) for ids in sample.sessions["test"][:12]] + [[]]
     before = pushed_models.newest_model([out / "pushed"])
 
-    assert _renew(out, [*left, "brand new"]) == 0
-    renewed = pushed_models.newest_model([out / "pushed"])
-    assert renewed != before
-    assert json.loads((renewed / RENEWAL_RECORD).read_text())["gone"] == len(gone)
+    assert _refresh(out, [*left, "brand new"]) == 0
+    refreshed = pushed_models.newest_model([out / "pushed"])
+    assert refreshed != before
+    assert json.loads((refreshed / RENEWAL_RECORD).read_text())["gone"] == len(gone)
     assert (
-        json.loads((renewed / MANIFEST).read_text())["files"] and model_damage(str(renewed)) is None
+        json.loads((refreshed / MANIFEST).read_text())["files"]
+        and model_damage(str(refreshed)) is None
     )
-    assert "left out 1 items of the list" in capsys.readouterr().out
+    assert "ignored  1 items of the list" in capsys.readouterr().out
 
-    for session, answer in zip(sessions, _answers(renewed, sessions), strict=True):
+    for session, answer in zip(sessions, _answers(refreshed, sessions), strict=True):
         expected = _filtered(before, session, exclude=[gone], k=100)
         assert answer == expected
-        assert _filtered(renewed, session) == expected
+        assert _filtered(refreshed, session) == expected
         for rule in ("demote", "drop"):
-            assert _filtered(renewed, session, session_items=rule) == _filtered(
+            assert _filtered(refreshed, session, session_items=rule) == _filtered(
                 before, session, exclude=[gone], session_items=rule
             )
 
-    assert _renew(out, catalogue) == 0
+    assert _refresh(out, catalogue) == 0
     again = pushed_models.newest_model([out / "pushed"])
     record = json.loads((again / RENEWAL_RECORD).read_text())
     assert (record["gone"], record["back"]) == (0, len(gone))
@@ -99,15 +100,15 @@ def test_items_gone_and_back(out: Path, sample: Any, capsys: pytest.CaptureFixtu
 
 def test_fewer_items_than_an_answer_holds(out: Path, sample: Any) -> None:
     few = _catalogue(out, sample)[40:47]
-    assert _renew(out, few, "--least-share", "0") == 0
+    assert _refresh(out, few, "--least-share", "0") == 0
     folder = pushed_models.newest_model([out / "pushed"])
     for answer in _answers(folder, [[], few[:2]]):
         assert sorted(answer) == sorted(few)
 
 
-def test_an_empty_session_is_judged_as_it_is_answered(out: Path, sample: Any) -> None:
+def test_an_empty_session_is_evaluated_as_it_is_answered(out: Path, sample: Any) -> None:
     catalogue = _catalogue(out, sample)
-    assert _renew(out, catalogue[:2] + catalogue[5:]) == 0
+    assert _refresh(out, catalogue[:2] + catalogue[5:]) == 0
     folder = pushed_models.newest_model([out / "pushed"])
     answer = _answers(folder, [[]])[0]
     for target, rank in ((answer[0], 1), (answer[4], 5), (catalogue[3], UNRANKED)):
@@ -123,9 +124,9 @@ def _rank_after_unknown(folder: Path, target: str) -> int:
     return int(judged["rank"].numpy()[0, 0])
 
 
-def test_the_model_that_was_renewed_is_not_pushed_again(out: Path, sample: Any) -> None:
-    assert _renew(out, _catalogue(out, sample)[5:]) == 0
-    assert _renew(out, _catalogue(out, sample)[9:]) == 0
+def test_the_model_that_was_refreshed_is_not_pushed_again(out: Path, sample: Any) -> None:
+    assert _refresh(out, _catalogue(out, sample)[5:]) == 0
+    assert _refresh(out, _catalogue(out, sample)[9:]) == 0
     versions = sorted((path.name for path in (out / "pushed").iterdir()), key=int)
 
     pushed = _push(out / "pushed" / "7", out)
@@ -134,14 +135,14 @@ def test_the_model_that_was_renewed_is_not_pushed_again(out: Path, sample: Any) 
     assert pushed.get_string_custom_property("pushed_version") == versions[-1]
 
 
-def test_another_model_is_pushed_over_a_renewed_one(out: Path, sample: Any) -> None:
-    assert _renew(out, _catalogue(out, sample)[5:]) == 0
+def test_another_model_is_pushed_over_a_refreshed_one(out: Path, sample: Any) -> None:
+    assert _refresh(out, _catalogue(out, sample)[5:]) == 0
     other = shutil.copytree(out / "pushed" / "7", out / "other")
     (other / "assets.extra" / "note").parent.mkdir(exist_ok=True)
     (other / "assets.extra" / "note").write_text("another training", "utf-8")
     write_manifest(str(other), "another training")
-    renewed = pushed_models.newest_model([out / "pushed"])
-    ahead = renewed.rename(renewed.with_name(str(int(time.time()) + 2)))  # of a hasty series
+    refreshed = pushed_models.newest_model([out / "pushed"])
+    ahead = refreshed.rename(refreshed.with_name(str(int(time.time()) + 2)))  # of a hasty series
 
     _push(other, out)
 
@@ -170,8 +171,8 @@ def _push(model: Path, out: Path) -> Any:
 
 
 def test_lineage_is_kept(out: Path, sample: Any) -> None:
-    assert _renew(out, _catalogue(out, sample)[5:]) == 0
-    assert _renew(out, _catalogue(out, sample)[9:]) == 0
+    assert _refresh(out, _catalogue(out, sample)[5:]) == 0
+    assert _refresh(out, _catalogue(out, sample)[9:]) == 0
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(out / "metadata.sqlite")
     store = mlmd.MetadataStore(config)
@@ -196,11 +197,11 @@ def test_a_list_of_a_spreadsheet_is_read_or_refused_by_name(
     (out / "padded.txt").write_bytes(gzip.compress(text.encode()))
     (out / "utf16.txt").write_bytes(text.encode("utf-16"))
     assert main(["refresh", "--items", str(out / "padded.txt"), "--out", str(out)]) == 0
-    assert "0 gone, 0 back" in capsys.readouterr().out
+    assert "0 removed, 0 restored" in capsys.readouterr().out
     assert main(["refresh", "--items", str(out / "utf16.txt"), "--out", str(out)]) == 1
     assert "utf16.txt is UTF-16 text: write it as UTF-8" in capsys.readouterr().err
-    assert _renew(out, [f"{item},shoe" for item in catalogue]) == 1
-    assert f"does not know is '{catalogue[0]},shoe'." in capsys.readouterr().err
+    assert _refresh(out, [f"{item},shoe" for item in catalogue]) == 1
+    assert f"first unknown line is '{catalogue[0]},shoe'." in capsys.readouterr().err
 
 
 def test_a_padded_id_is_the_item_of_the_log(out: Path, sample: Any) -> None:
@@ -216,6 +217,6 @@ def test_a_padded_id_is_the_item_of_the_log(out: Path, sample: Any) -> None:
 def test_a_list_that_was_cut_off_pushes_nothing(
     out: Path, items: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _renew(out, items) == 1
+    assert _refresh(out, items) == 1
     assert words in capsys.readouterr().err
     assert [path.name for path in (out / "pushed").iterdir()] == ["7"]

@@ -154,7 +154,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         "model.normalize must be true or false, got 3",
         "trainer.epoch is not a known key, got 3: did you mean trainer.max_epochs?",
         "trainer.seed must be between 0 and 2.14748e+09, got -1",
-        f"data.test: no file matches {folder}/nowhere.tsv: say TEST=path",
+        f"data.test: no file matches {folder}/nowhere.tsv: give TEST=path",
         "user_code must be one of module_file, module_path, got 'wheel'",
     ]
     assert lines[1:] == [f"  {line}" for line in expected]
@@ -242,7 +242,7 @@ def test_files_with_mistakes_in_their_form(folder: Path) -> None:
     assert _problems(preset=_yaml(folder, "trainer: [1")) == [
         "not readable as YAML: line 1, column 12: expected ',' or ']', but got '<stream end>'"
     ]
-    assert _problems(preset=_yaml(folder, "- 1")) == ["must hold a mapping of sections, got [1]"]
+    assert _problems(preset=_yaml(folder, "- 1")) == ["must contain a mapping of sections, got [1]"]
     assert _problems(preset=_yaml(folder, "trainer: {seed: 1, seed: 2}")) == [
         "not readable as YAML: line 1, column 20: the key 'seed' is given twice"
     ]
@@ -308,10 +308,11 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
     )
     data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
     assert _problems(data=data) == [
-        f"data.train: no file matches {bucket}/none.tsv: say TRAIN=path",
+        f"data.train: no file matches {bucket}/none.tsv: give TRAIN=path",
         "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and local "
-        "paths can: copy the files, or mount their storage as a folder: say EVAL=path",
-        f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: say TEST=path",
+        "paths can: copy the files, or mount their storage as a folder: give EVAL=path",
+        f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: "
+        "give TEST=path",
     ]
 
 
@@ -328,12 +329,12 @@ def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
     (folder / "sub").mkdir()
     (problem,) = _problems(data=DataPaths(test="sub"))
     place = folder / "sub"
-    assert problem == f"data.test: no file matches {place}, only the folder {place}: say TEST=path"
+    assert problem == f"data.test: no file matches {place}, only the folder {place}: give TEST=path"
 
 
 def test_splits_that_are_not_set(folder: Path) -> None:
     assert _problems(preset=_yaml(folder, "trainer: {seed: 1}")) == [
-        "data.train is not set: say TRAIN=path (a file or a pattern)",
+        "data.train is not set: give TRAIN=path (a file or a pattern)",
     ]
 
 
@@ -383,7 +384,7 @@ def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
     assert load_config("custom", ["data.test=null", "data.test_days=2"]).data.test is None
     (problem,) = _problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
     assert problem.startswith("data.test is not set, and cannot be cut from train since data.eval")
-    assert problem.endswith("Say TEST=path too, or leave EVAL out, so that both are cut")
+    assert problem.endswith("Give TEST=path too, or leave EVAL out, so that both are cut")
 
 
 def test_a_missing_test_file_need_not_be_there(folder: Path) -> None:
@@ -488,11 +489,11 @@ def test_a_written_config_reads_back_the_same(
     assert load_config(str(written)) == config
 
 
-def test_a_split_that_is_learned_is_not_judged(folder: Path) -> None:
+def test_a_split_that_is_learned_is_not_evaluated(folder: Path) -> None:
     assert load_config("custom", ["evaluation.split=eval", "trainer.refit=false"])
     assert _problems("evaluation.split=eval") == [
-        "evaluation.split is eval, which trainer.refit would let the model and the baselines "
-        "learn: set trainer.refit to false, or evaluate split test"
+        "evaluation.split is eval, on which trainer.refit would train the model and the baselines: "
+        "set trainer.refit to false, or evaluate split test"
     ]
 
 

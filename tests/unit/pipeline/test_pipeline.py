@@ -164,7 +164,7 @@ def test_new_code_reruns_the_nodes_that_use_it(copied: Copied, file: str, users:
     [
         ("modules/model/losses.py", "", "# A comment.", set()),
         ("modules/model/losses.py", '"""', '"""Also this: ', set()),
-        ("modules/config/checks.py", "sessions that each split needs", "sessions needed", set()),
+        ("modules/config/checks.py", "minimum number of sessions", "fewest sessions", set()),
         ("modules/config/trainer.py", 'unit="MiB"', 'unit="megabytes"', set()),
         ("modules/config/checks.py", "(0, 10**12)", "(0, 10**13)", {"DataGate", "Report"}),
         ("modules/config/trainer.py", "limits=(1e-7, 10.0)", "limits=(1e-7, 100.0)", _FITS),

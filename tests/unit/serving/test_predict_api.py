@@ -285,7 +285,7 @@ LIMITS = Limits(rows=50, answers=1_000, session_items=20)
             "recommend",
             [["a"]] * 11,
             "11 rows times 100 answers are too many for one request: at most 1,000 in all. Send "
-            "fewer rows in each of several requests, or ask for a smaller k",
+            "fewer rows in each of several requests, or set a smaller k",
         ),
         ("recommend_filtered", _filtered(k=1_001), "1 rows times 1,001 answers are too many"),
         ("recommend_filtered", _filtered(k=2**31 - 1), "1 rows times 2,147,483,647 answers"),

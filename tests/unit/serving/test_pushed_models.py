@@ -32,7 +32,7 @@ def test_a_place_that_cannot_be_read_is_named(place: str) -> None:
 def test_a_model_is_found_wherever_tensorflow_opens_it() -> None:
     """Beam, which reads logs, has nothing to do with models, and does not know `ram://`."""
     tf.io.gfile.makedirs("ram://models/7")
-    with pytest.raises(NoModelError, match="holds no SavedModel"):
+    with pytest.raises(NoModelError, match="contains no SavedModel"):
         check_loadable("ram://models/7")
     with tf.io.gfile.GFile("ram://models/7/saved_model.pb", "wb") as file:
         file.write(b"x")

@@ -1,6 +1,6 @@
 """Requests as bytes on a socket, also such as no client sends on purpose; and faults of the server.
 
-No model is asked: what is wrong here is wrong before its signatures are called.
+No model is called: the errors here come before its signatures.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_a_body_with_a_transfer_encoding_is_411(
         (["Content-Length:"], "{", 400, "Content-Length must be a whole number"),
         (["Content-Length: 101"], "{" * 101, 413, "The body is too large: at most 100 bytes."),
         (["Content-Length: " + "9" * 9_000], "{", 413, "The body is too large"),
-        (["Content-Length: 9"], "{", 400, "The body must have the 9 bytes that its Content-Length"),
+        (["Content-Length: 9"], "{", 400, "The body must have the 9 bytes of its Content-Length"),
         (["Content-Length: 1"], "{{{", *READ),
         (["Content-Length: 0001 "], "{", *READ),
         (["Content-Length: 100"], "{" * 100, *READ),
@@ -154,7 +154,7 @@ def test_a_fault_of_the_server_is_answered_in_json_and_logged(
         with caplog.at_level(logging.ERROR):
             for _ in range(2):
                 found = _ask(server, _head(f"Content-Length: {len(body)}") + body)
-                assert found == (500, "The server failed to answer; its log says why.")
+                assert found == (500, "The server failed to answer; see its log.")
     finally:
         server.shutdown()
     assert "AttributeError" in caplog.text

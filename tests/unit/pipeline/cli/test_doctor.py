@@ -38,7 +38,7 @@ def test_all_that_a_run_needs_is_here(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Python {sys.version.split()[0]} in {sys.prefix}" in done.stdout
     assert "CPU:0" in done.stdout and f"GiB free for {tmp_path}/new" in done.stdout
-    assert "All that a run needs is there." in done.stdout
+    assert "Everything a run needs is installed." in done.stdout
     assert not (tmp_path / "new").exists()
 
 
@@ -55,7 +55,7 @@ def test_what_is_broken_is_named_with_how_to_fix_it(tmp_path: Path) -> None:
         "Problem: tensorflow-recommenders is 0.1, needs <0.8,>=0.7.7\n    fix: make clean-env",
         "failed with exit status 1: ImportError: libfoo.so is lost\n    fix: make clean-env",
         f"Problem: {tmp_path}/file cannot be written to\n    fix: name another folder",
-        "Runs will not work before that.",
+        "Runs fail until that is fixed.",
     ):
         assert words in done.stdout, done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -71,7 +71,10 @@ def test_the_list_of_commands_cuts_no_sentence_short(capsys: pytest.CaptureFixtu
 def test_an_options_default_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    for words in ("--port NUMBER 0 takes a free one [default: 8501]", "[default: localhost]"):
+    for words in (
+        "--port NUMBER port to listen on; 0 for a free one [default: 8501]",
+        "[default: localhost]",
+    ):
         assert words in text
 
 

@@ -87,7 +87,7 @@ def test_a_page_that_cannot_be_opened_is_named(
     if not is_there:
         page.unlink()
     assert main(["report", "--out", str(tmp_path), "--open"]) == 1
-    words = f"No browser was found: open {page}" if is_there else f"{page} is gone"
+    words = f"No browser was found: open {page}" if is_there else f"{page} is missing"
     assert words in capsys.readouterr().err
 
 

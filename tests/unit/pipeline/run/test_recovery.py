@@ -65,7 +65,9 @@ def test_a_damaged_version_lets_pusher_run_again(
     _recover(out)
     assert [_own(out, number).is_dir() for number in (1, 2, 3)] == [True, False, True]
     said = capsys.readouterr().out
-    assert said.startswith(f"Damaged: {out / 'pushed' / '102'}: saved_model.pb has changed since it was written")
+    assert said.startswith(
+        f"Damaged: {out / 'pushed' / '102'}: saved_model.pb has changed since it was written"
+    )
     assert said.endswith("Pusher runs again.\n")
 
 
@@ -130,12 +132,12 @@ def test_a_file_in_the_place_of_a_folder_is_named(out: Path, name: str) -> None:
     if (out / name).is_dir():
         shutil.rmtree(out / name)
     (out / name).write_text("mine")
-    with pytest.raises(FolderError, match=f"{out / name} is not a folder. Remove what is named"):
+    with pytest.raises(FolderError, match=f"{out / name} is not a folder. Remove that path"):
         _recover(out)
 
 
 @pytest.mark.parametrize("name", ["summary.json", "metadata.sqlite.sha256"])
 def test_a_folder_in_the_place_of_a_file_is_named(out: Path, name: str) -> None:
     (out / name).mkdir()
-    with pytest.raises(FolderError, match=f"{out / name} is a folder. Remove what is named"):
+    with pytest.raises(FolderError, match=f"{out / name} is a folder. Remove that path"):
         _recover(out)
