@@ -3,7 +3,7 @@
 The reference is plain Python: what is recommended is a list of item ids, best first, and a target
 that is not in the list is a miss at every K, however short the list. Everything that turns scores
 into metrics must agree with it: the arithmetic, TensorFlow's ranks, each baseline, the exported
-model, TFMA's combiner, the choice of epochs and scalars.
+model, TFMA's combiner, the selection of epochs and score adjustments.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
 NAN, INF = float("nan"), float("inf")
 
 
-class Asked(NamedTuple):
+class Step(NamedTuple):
     """A step: what was recommended, best first, and what came next."""
 
     recommended: list[int]
@@ -50,14 +50,14 @@ class Asked(NamedTuple):
     is_known: bool
 
 
-def _value(metric: str, k: int, step: Asked) -> float:
+def _value(metric: str, k: int, step: Step) -> float:
     if step.target not in step.recommended[:k]:
         return 0.0
     place = step.recommended.index(step.target) + 1
     return {"recall": 1.0, "mrr": 1 / place, "ndcg": 1 / math.log2(place + 1)}[metric]
 
 
-def reference(sessions: Sequence[Sequence[Asked]]) -> dict[str, float]:
+def reference(sessions: Sequence[Sequence[Step]]) -> dict[str, float]:
     """All metrics by name, step by step."""
     values: dict[str, float] = {}
     for view, steps in itertools.product(("honest", "known"), ("all", "last")):
@@ -91,7 +91,7 @@ def _close(values: dict[str, float]) -> object:
     return pytest.approx(values, abs=1e-9, nan_ok=True)
 
 
-def _random_steps(size: int) -> list[list[Asked]]:
+def _random_steps(size: int) -> list[list[Step]]:
     """Sessions of up to six steps; a third of the targets is in no list."""
     random = np.random.default_rng(size)
     sessions = []
@@ -99,14 +99,14 @@ def _random_steps(size: int) -> list[list[Asked]]:
         steps = []
         for _ in range(random.integers(0, 7)):
             target = int(random.integers(0, size)) if random.random() < 0.67 else -1
-            steps.append(Asked(random.permutation(size).tolist(), target, target >= 0))
+            steps.append(Step(random.permutation(size).tolist(), target, target >= 0))
         sessions.append(steps)
     # Known, but cut from the catalogue: a miss in both views.
-    sessions.append([Asked(list(range(size)), size + 5, True)])
+    sessions.append([Step(list(range(size)), size + 5, True)])
     return sessions
 
 
-def _padded(sessions: list[list[Asked]]) -> tuple[np.ndarray, np.ndarray]:
+def _padded(sessions: list[list[Step]]) -> tuple[np.ndarray, np.ndarray]:
     rank, known = np.zeros((2, len(sessions), 7), np.int64)
     for row, session in enumerate(sessions):
         for column, step in enumerate(session):
@@ -185,21 +185,21 @@ def _random_sessions(seed: int, names: Sequence[str], count: int = 40) -> list[l
     return [list(random.choice(names, random.integers(1, 7))) for _ in range(count)]
 
 
-def _recommended(name: str, judged: IndexedSplits) -> Iterator[list[int]]:
+def _recommended(name: str, evaluated: IndexedSplits) -> Iterator[list[int]]:
     """What a baseline recommends at each step towards a known item, best first."""
     baseline = make_baseline(name)
-    baseline.fit(judged.train, judged.items)
-    steps = judged.steps
-    events = Counter(judged.train.items.tolist())
+    baseline.fit(evaluated.train, evaluated.items)
+    steps = evaluated.steps
+    events = Counter(evaluated.train.items.tolist())
     for row, target in enumerate(steps.target.tolist()):
         prefix = steps.items[steps.first[row] : steps.end[row]].tolist()
-        scores = [-INF] * judged.items
+        scores = [-INF] * evaluated.items
         if isinstance(baseline, SparseBaseline):
             stored = baseline.scores(steps.take([row])).tocoo()
             for item, score in zip(stored.col.tolist(), stored.data.tolist(), strict=True):
                 scores[item] = score
         else:
-            for item in range(judged.items):
+            for item in range(evaluated.items):
                 visits = prefix.count(item) if name == "session_popularity" else 0
                 scores[item] = visits + events[item] / (1 + events[item])
         yield listed(scores, target)
@@ -211,28 +211,28 @@ def test_each_baseline(name: str, size: int) -> None:
     items = [f"i{number}" for number in range(size)]
     train = [*_random_sessions(1, items), items]
     test = [*_random_sessions(2, [*items, "new 1", "new 2"]), ["new 1", "new 2"], ["new 1"]]
-    judged = IndexedSplits.of(train, test, range(len(train)))
-    lists = _recommended(name, judged)
-    known = iter(judged.known.tolist())
-    targets = iter(judged.steps.target.tolist())
+    evaluated = IndexedSplits.of(train, test, range(len(train)))
+    lists = _recommended(name, evaluated)
+    known = iter(evaluated.known.tolist())
+    targets = iter(evaluated.steps.target.tolist())
     expected = [
-        [Asked(next(lists), next(targets), next(known)) for _ in session[1:]] for session in test
+        [Step(next(lists), next(targets), next(known)) for _ in session[1:]] for session in test
     ]
     baseline = make_baseline(name)
-    baseline.fit(judged.train, judged.items)
+    baseline.fit(evaluated.train, evaluated.items)
 
-    found = metrics.metrics_from_rank_histograms(judged.ranks(baseline).histograms())
+    found = metrics.metrics_from_rank_histograms(evaluated.ranks(baseline).histograms())
 
     assert found == _close(reference(expected))
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
-    judged = IndexedSplits.of([["a", "b"]], [["x", "y", "z"], ["a", "x"]], [0])
+    evaluated = IndexedSplits.of([["a", "b"]], [["x", "y", "z"], ["a", "x"]], [0])
     baseline = make_baseline(name)
-    baseline.fit(judged.train, judged.items)
+    baseline.fit(evaluated.train, evaluated.items)
 
-    found = metrics.metrics_from_rank_histograms(judged.ranks(baseline).histograms())
+    found = metrics.metrics_from_rank_histograms(evaluated.ranks(baseline).histograms())
 
     assert found["honest/all/n"] == 3
     assert found["honest/all/recall@100"] == found["honest/all/mrr@100"] == 0
@@ -241,7 +241,7 @@ def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
 def _adjusted(
     scores: Sequence[float], context: list[int], seen: SessionAdjustments, weight: float
 ) -> list[float]:
-    """Scores with popularity, which is an item's number here, and the scalars of the context."""
+    """Scores with popularity, which is an item's number here, and the adjustments of the context."""
     current = context[-1]
     return [
         score
@@ -253,7 +253,7 @@ def _adjusted(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_choice_of_scalars(size: int) -> None:
+def test_the_selection_of_score_adjustments(size: int) -> None:
     random = np.random.default_rng(size)
     scores = _random_scores(size, 30)
     lengths = random.integers(1, 4, 30)
@@ -273,7 +273,7 @@ def test_the_choice_of_scalars(size: int) -> None:
             adjusted = _adjusted(
                 scores[row].tolist(), seen, SessionAdjustments(penalty, boost), weight
             )
-            steps.append(Asked(listed(adjusted, target[row]), int(target[row]), True))
+            steps.append(Step(listed(adjusted, target[row]), int(target[row]), True))
         values = reference([[step] for step in steps])
         reached.append((values["honest/all/recall@20"], values["honest/all/mrr@20"]))
     best = max(reached, key=lambda pair: math.sqrt(pair[0] * pair[1]))
@@ -281,7 +281,7 @@ def test_the_choice_of_scalars(size: int) -> None:
 
 
 class Scores(NamedTuple):
-    """Stands where a model does: judges by fixed scores."""
+    """Replaces a model by fixed scores."""
 
     scores: np.ndarray
 
@@ -296,13 +296,13 @@ class Scores(NamedTuple):
 def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None:
     """Of twenty items a NaN target was among the best twenty: the worst epoch would be the best."""
     windows = tf.data.Dataset.from_tensors(tf.constant([[2, 2]]))
-    judge = fitting.epoch_eval_fn(
+    evaluate = fitting.epoch_eval_fn(
         TrainingRun(FeatureOptions(), ModelOptions(), TrainerOptions(), "", "", ""),
         fitting.TrainingData(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows),
     )
 
-    assert judge(Scores(np.full([1, size], NAN, np.float32))) == (0.0, 0.0)
-    assert judge(Scores(np.zeros([1, size], np.float32)))[0] == 1.0
+    assert evaluate(Scores(np.full([1, size], NAN, np.float32))) == (0.0, 0.0)
+    assert evaluate(Scores(np.zeros([1, size], np.float32)))[0] == 1.0
 
 
 OPTIONS = ModelOptions(
@@ -338,7 +338,7 @@ def test_the_models_own_metrics(size: int) -> None:
     queries = model.query_tower(tf.constant(context)).numpy()[:, 0]
     withdrawn = [item for item, count in enumerate(counts) if not count]
     steps = [
-        Asked(listed(row, item, withdrawn), item, True)
+        Step(listed(row, item, withdrawn), item, True)
         for row, item in zip(
             (queries @ vectors.T).tolist(), (target[:, 0] - FIRST_ITEM).tolist(), strict=True
         )
@@ -386,7 +386,7 @@ def test_the_exported_model_ranks_what_it_recommends(
     answers = iter(recommender.recommend(batch)["item_ids"].numpy().tolist())
     expected = [
         [
-            Asked(
+            Step(
                 [int(item[1:]) for item in next(answers) if item],
                 int(target[1:]) if target in names else -1,
                 target in names and bool({*session[:end]} & {*names}),
@@ -396,12 +396,12 @@ def test_the_exported_model_ranks_what_it_recommends(
         for session in sessions
     ]
 
-    judged = recommender.evaluate(tf.constant([_example(session) for session in sessions]))
+    evaluated = recommender.evaluate(tf.constant([_example(session) for session in sessions]))
 
-    found = metrics.metrics_from_ranks(judged["rank"].numpy(), judged["known"].numpy())
+    found = metrics.metrics_from_ranks(evaluated["rank"].numpy(), evaluated["known"].numpy())
     assert found == _close(reference(expected))
     if withdrawn:
-        assert judged["rank"].numpy()[-2:, 0].tolist() == [UNRANKED] * 2
+        assert evaluated["rank"].numpy()[-2:, 0].tolist() == [UNRANKED] * 2
 
 
 def _withdraw_first(recommender: serving.Recommender, size: int) -> None:

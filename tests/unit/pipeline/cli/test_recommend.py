@@ -7,16 +7,16 @@ from pipeline.cli.main import main
 
 
 @pytest.mark.parametrize(
-    ("typed", "asked"),
+    ("typed", "items"),
     [
         ("a, b ,,c", ["a", "b", "c"]),
         ("\ufeffa,\u3000b", ["a", "b"]),
         ("\x1ca,b\x1f", ["\x1ca", "b\x1f"]),
     ],
 )
-def test_items_are_read_as_a_click_log_has_them(typed: str, asked: list[str], monkeypatch) -> None:
+def test_items_are_read_as_a_click_log_has_them(typed: str, items: list[str], monkeypatch) -> None:
     """Blanks around an item go, and the separators that logs keep in ids stay."""
     seen: list[list[str]] = []
-    monkeypatch.setattr(recommend, "_ask_model", lambda _, items, k: seen.append(items) or [])
+    monkeypatch.setattr(recommend, "_ask_model", lambda _, found, k: seen.append(found) or [])
     assert main(["recommend", "--items", typed, "--model", "any"]) == 0
-    assert seen == [asked]
+    assert seen == [items]
