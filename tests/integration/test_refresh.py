@@ -65,7 +65,9 @@ def _filtered(folder: Path, session: list[str], **changes: Any) -> list[str]:
     return [item.decode() for item in found]
 
 
-def test_items_are_removed_and_restored(out: Path, sample: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_items_are_removed_and_restored(
+    out: Path, sample: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     catalogue = _catalogue(out, sample)
     gone = catalogue[::3]
     left = [item for item in catalogue if item not in gone]

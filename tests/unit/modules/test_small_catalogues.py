@@ -241,7 +241,7 @@ def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
 def _adjusted(
     scores: Sequence[float], context: list[int], seen: SessionAdjustments, weight: float
 ) -> list[float]:
-    """Scores with popularity, which is an item's number here, and the adjustments of the context."""
+    """Scores with popularity (here an item's number) and the context's adjustments."""
     current = context[-1]
     return [
         score
