@@ -16,7 +16,7 @@ from modules.array_types import IntArray
 
 # Inches; a phone shows the whole width, so letters stay readable.
 WIDTH = 5.4
-# Lines that lie on each other are told apart by their style.
+# The style tells apart lines that lie on each other.
 LINES = (("candidate", "-"), ("second", "--"), ("third", ":"))
 LONGEST_SHOWN = 20
 _POINTS = 120
@@ -141,8 +141,8 @@ def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
     """Draws the share of sessions of each length.
 
     Args:
-      name: of the chart.
-      by_split: sessions by number of events, int64 `[longest + 1]`, of each split.
+      name: name of the chart.
+      by_split: number of sessions by number of events, int64 `[longest + 1]`, for each split.
     """
     lines, said = [], []
     for look, (split, counts) in zip(LINES, by_split.items(), strict=False):
@@ -166,12 +166,12 @@ def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
 
 
 def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
-    """Draws how often each item occurs in the training data, by its place, on log scales.
+    """Draws how often each item occurs in the training data, by popularity rank, on log scales.
 
     Args:
-      name: of the chart.
+      name: name of the chart.
       counts: training events of each item, descending, int64 `[items]`.
-      catalogue_size: the first so many can be recommended.
+      catalogue_size: number of items that can be recommended, the first ones.
     """
     places = np.unique(np.geomspace(1, len(counts), _POINTS).astype(np.int64))
     with matplotlib.rc_context(_STYLE):
@@ -186,7 +186,7 @@ def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.set_minor_formatter(NullFormatter())
         axes.set_title("Item popularity")
-        axes.set_xlabel("place of the item, the most frequent first")
+        axes.set_xlabel("popularity rank of the item")
         axes.set_ylabel("training events")
         said = f"The most frequent of {len(counts):,} items has {counts[0]:,} training events"
         return _save(figure, name, f"{said}, the median item {int(np.median(counts)):,}.")

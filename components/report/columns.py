@@ -1,4 +1,4 @@
-"""What the columns of the verdict are called on the page, and their colours."""
+"""Names and colours of the verdict's columns on the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _OTHERS = "baseline"
 
 
 def label(column: str) -> str:
-    """Names a column of the verdict for people.
+    """Returns the name of a column on the page.
 
     >>> label("candidate"), label("v_sknn")
     ('this model', 'v sknn')

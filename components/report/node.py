@@ -1,4 +1,4 @@
-"""The node that gathers what a run's nodes left and writes the page; it never fails a run."""
+"""The node that writes a run's page from the artifacts of its other nodes; it never fails."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def Report(
 ) -> None:
     """Writes a run's page: verdict, metrics, data, configuration and lineage in one HTML file.
 
-    No input is needed and none can make it fail: what cannot be shown is named on the page.
+    All inputs are optional and none can make it fail: the page names what cannot be shown.
 
     Args:
       page: output; gets `report.html`, which needs no other file, and `training_curves.svg`.
@@ -42,10 +42,10 @@ def Report(
       model: the candidate, called with example sessions.
       model_run: output of Trainer, with its summaries for TensorBoard.
       serving_report: output `report` of ServingValidator.
-      code_digest: digest of the code that made what is shown; shown, and TFX's cache sees an edit.
-      page_digest: digest of the page's template and style, which are no Python code.
+      code_digest: digest of the code behind the inputs; shown, and part of TFX's cache key.
+      page_digest: digest of the page's templates and style, which are not Python code.
     """
-    # Not at the top: compiling the pipeline draws no charts, and matplotlib takes its time.
+    # Not at the top: compiling the pipeline draws no charts, and matplotlib is slow to import.
     from components.report import page as html
     from components.report import svg
     from components.report.run_parts import RunParts

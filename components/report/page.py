@@ -13,16 +13,14 @@ from absl import logging
 
 from components.report import svg
 from components.report.columns import label
-from components.report.run_parts import RunParts, Section, first_line
+from components.report.run_parts import RunParts, Section, first_line, json_part
 from components.report.sections import (
-    anomalies,
     card,
     configuration,
     data,
     examples,
     lineage,
     metrics,
-    serving,
     slices,
     training,
     verdict,
@@ -30,21 +28,22 @@ from components.report.sections import (
 )
 from components.report.session_facts import MOST_SESSIONS
 from components.report.templates import FOLDER
+from modules.gate.report_files import DATA_REPORT, SERVING_REPORT
 from modules.gate.verdict_table import number
 
-SECTIONS: tuple[Section, ...] = (
-    verdict.SECTION,
-    metrics.SECTION,
-    slices.SECTION,
-    examples.SECTION,
-    training.SECTION,
-    data.SECTION,
-    vocabulary.SECTION,
-    anomalies.SECTION,
-    serving.SECTION,
-    card.SECTION,
-    configuration.SECTION,
-    lineage.SECTION,
+SECTIONS = (
+    Section("verdict", "Verdict", verdict.add_parts),
+    Section("metrics", "Metrics", metrics.add_parts),
+    Section("slices", "Slices", slices.add_parts),
+    Section("examples", "Examples", examples.add_parts),
+    Section("training", "Training", training.add_parts),
+    Section("data", "Data", data.add_parts),
+    Section("vocabulary", "Vocabulary", vocabulary.add_parts),
+    Section("anomalies", "Data checks", json_part("anomalies", "data_report", DATA_REPORT)),
+    Section("serving", "Serving", json_part("serving", "serving_report", SERVING_REPORT)),
+    Section("card", "Model card", card.add_parts),
+    Section("configuration", "Configuration", configuration.add_parts),
+    Section("lineage", "Lineage", lineage.add_parts),
 )
 """In the page's order."""
 
@@ -58,18 +57,18 @@ def gather(run: RunParts) -> None:
 
 
 def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
-    """Returns the page as HTML; a section whose parts have an odd form says so.
+    """Returns the page as HTML; a section that cannot show its parts says so.
 
     Args:
       parts: values by name; the templates show what each is. Values from the data are escaped,
-        except charts, whose names end in `_chart` or `_charts`.
-      missing: why a part is not there, by its name.
+        except in charts and the model card.
+      missing: the reason why a part is missing, by its name.
     """
-    environment, marked = _environment(), _with_markup(parts)
+    environment = _environment()
     return environment.get_template("page.html").render(
-        parts=marked,
+        parts=parts,
         sections=SECTIONS,
-        bodies=[_render_section(environment, section, marked, missing) for section in SECTIONS],
+        bodies=[_render_section(environment, section, parts, missing) for section in SECTIONS],
         style=markupsafe.Markup((FOLDER / "style.css").read_text("utf-8")),
         light=markupsafe.Markup(svg.theme(svg.LIGHT)),
         dark=markupsafe.Markup(svg.theme(svg.DARK)),
@@ -105,7 +104,7 @@ def _render_section(
     template = environment.get_template(f"sections/{section.name}.html")
     try:
         text = template.render(section=section, parts=parts, missing=missing)
-    except Exception as error:  # A run that was evaluated must not fail for its page.
+    except Exception as error:  # A page must not fail a run that was evaluated.
         logging.exception("The report's section %s", section.name)
         reason = f"the section could not be made: {first_line(error)}"
         reasons = collections.defaultdict(lambda: reason, missing)
@@ -113,24 +112,13 @@ def _render_section(
     return markupsafe.Markup(text)
 
 
-def _with_markup(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Marks the charts, which are made here and hold no text of others, as safe HTML."""
-    marked = dict(parts)
-    for name, value in parts.items():
-        if name.endswith("_chart"):
-            marked[name] = markupsafe.Markup(value)
-        elif name.endswith("_charts"):
-            marked[name] = [markupsafe.Markup(chart) for chart in value]
-    return marked
-
-
 def raw_id(item_id: bytes) -> str:
-    """Returns an item id as text; bytes that are none become a replacement character."""
+    """Returns an item id as text; invalid UTF-8 becomes replacement characters."""
     return item_id.decode("utf-8", "replace")
 
 
 def breakable(text: str) -> markupsafe.Markup:
-    """Lets long names and paths break where people would break them.
+    """Allows line breaks in long names and paths after `_` and `/`.
 
     >>> print(breakable("a_b/<c>"))
     a_<wbr>b/<wbr>&lt;c&gt;

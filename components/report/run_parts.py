@@ -1,4 +1,4 @@
-"""What the page shows of a run: parts by name, or why one cannot be made."""
+"""What the page shows of a run: parts by name, or why a part is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from absl import logging
 from tfx import types
@@ -20,6 +20,8 @@ from modules.gate import checks
 
 _NO_INPUT = "the run has no such artifact"
 
+T = TypeVar("T")
+
 
 class RunParts:
     """Makes the page's parts from a run's artifacts.
@@ -27,15 +29,15 @@ class RunParts:
     Attributes:
       inputs: artifacts by input name; any may be missing.
       config: the run's configuration as plain values; may be empty.
-      code_digest: digest of the code that made what is shown.
+      code_digest: digest of the code behind the run's artifacts.
       parts: values for the templates, by name.
-      missing: why a part is not there, by name.
+      missing: the reason why a part is missing, by name.
     """
 
     def __init__(
         self, inputs: Mapping[str, types.Artifact], config: Mapping[str, Any], code_digest: str
     ) -> None:
-        """Sets what there is to read."""
+        """Takes the artifacts and the configuration to read."""
         self.inputs, self.config, self.code_digest = inputs, config, code_digest
         self.parts: dict[str, Any] = {
             "name": config.get("name", "pipeline"),
@@ -43,14 +45,14 @@ class RunParts:
         }
         self.missing: dict[str, str] = {}
 
-    def add(self, name: str, make: Callable[..., Any], *arguments: Any) -> Any:
-        """Makes a part of arguments that are all there, else notes why there is none."""
+    def add(self, name: str, make: Callable[..., T], *arguments: Any) -> T | None:
+        """Makes and returns a part; notes why not if an argument is None or `make` fails."""
         if any(argument is None for argument in arguments):
             self.missing[name] = _NO_INPUT
             return None
         try:
             self.parts[name] = make(*arguments)
-        except Exception as error:  # A run that was evaluated must not fail for its page.
+        except Exception as error:  # A page must not fail a run that was evaluated.
             logging.exception("The report's part %s", name)
             self.missing[name] = f"it could not be made: {first_line(error)}"
         return self.parts.get(name)
@@ -63,35 +65,26 @@ class RunParts:
     @functools.cached_property
     def verdict(self) -> dict[str, Any] | None:
         """Content of the gate's `verdict.json`."""
-        found: dict[str, Any] | None = self.add(
-            "verdict", read_json, self.path("verdict", checks.FILE_NAME)
-        )
-        return found
+        return self.add("verdict", read_json, self.path("verdict", checks.FILE_NAME))
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary | None:
         """The vocabulary that Transform made."""
         path = self.path("transform_graph", "transform_fn", "assets", VOCABULARY_NAME)
-        found: Vocabulary | None = self.add(
-            "vocabulary", _read_vocabulary, path, self.config.get("features")
-        )
-        return found
+        return self.add("vocabulary", _read_vocabulary, path, self.config.get("features"))
 
     @functools.cached_property
     def facts(self) -> dict[str, SplitFacts] | None:
         """Facts about the first sessions of every split."""
-        found: dict[str, SplitFacts] | None = self.add(
-            "facts", read_facts, self.inputs.get("examples"), self.vocabulary
-        )
-        return found
+        return self.add("facts", read_facts, self.inputs.get("examples"), self.vocabulary)
 
 
 class Section(NamedTuple):
     """A section of the page.
 
     Attributes:
-      name: name of its template and its anchor.
-      title: its heading.
+      name: name of its template and anchor.
+      title: heading.
       add_parts: makes the parts that its template shows.
     """
 
@@ -100,8 +93,13 @@ class Section(NamedTuple):
     add_parts: Callable[[RunParts], object]
 
 
+def json_part(name: str, input_name: str, file_name: str) -> Callable[[RunParts], object]:
+    """Returns what adds the content of an input artifact's JSON file as a part."""
+    return lambda run: run.add(name, read_json, run.path(input_name, file_name))
+
+
 def first_line(error: Exception) -> str:
-    """Returns an error's type and the first line of its message, at most 300 characters of it."""
+    """Returns an error's type and the first line of its message, cut to 300 characters."""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:300]}"
 
 

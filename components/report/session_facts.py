@@ -1,4 +1,4 @@
-"""What a pass over the sessions tells: lengths, unknown items, sessions to show."""
+"""What a pass over the sessions finds: lengths, unknown items, sessions to show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXAMPLE_LENGTHS = range(3, 11)
 
 
 class ExampleSession(NamedTuple):
-    """A session to be shown: what is asked, and what came next."""
+    """A session to be shown: the query, and what came next."""
 
     session_id: bytes
     prefix: list[bytes]
@@ -36,9 +36,9 @@ class SplitFacts:
 
     Attributes:
       sessions: how many were read.
-      events: of these sessions.
-      items: distinct ones.
-      lengths: sessions by number of events, int64 `[longest + 1]`.
+      events: their events.
+      items: their distinct items.
+      lengths: number of sessions by number of events, int64 `[longest + 1]`.
       unknown_events: events with items that the vocabulary does not hold.
       uncatalogued_events: events with items that cannot be recommended, unknown ones among them.
       unknown_items: distinct items that the vocabulary does not hold.
@@ -83,7 +83,7 @@ def split_facts(
     """Reads the sessions of a split once.
 
     Args:
-      batches: sessions.
+      batches: the sessions.
       known: raw ids in the vocabulary.
       catalogue: raw ids that can be recommended.
     """

@@ -1,51 +1,44 @@
-"""Makes matplotlib's SVG fit to stand in a page: colours of the page's theme, names of its own."""
+"""Fits matplotlib's SVG into a page: colours of the page's theme, ids of its own."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 
 # A chart is drawn in these colours, which no other place uses; each stands for a CSS variable.
-COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "ink": "#010203",
-        "muted": "#010204",
-        "grid": "#010205",
-        "candidate": "#010206",
-        "last-blessed": "#010207",
-        "baseline": "#010208",
-        "second": "#010209",
-        "third": "#01020a",
-    }
-)
-LIGHT: Mapping[str, str] = MappingProxyType(
-    {
-        "paper": "#ffffff",
-        "ink": "#1b2430",
-        "muted": "#55606e",
-        "grid": "#dde2e8",
-        "candidate": "#1d5fbf",
-        "last-blessed": "#a85a00",
-        "baseline": "#7d8a99",
-        "second": "#b4540a",
-        "third": "#0b7a68",
-    }
-)
-DARK: Mapping[str, str] = MappingProxyType(
-    {
-        "paper": "#171c23",
-        "ink": "#e8ecf1",
-        "muted": "#a7b1bd",
-        "grid": "#333c48",
-        "candidate": "#74aaff",
-        "last-blessed": "#f0b04f",
-        "baseline": "#8793a1",
-        "second": "#f29a58",
-        "third": "#48cdb4",
-    }
-)
+COLOURS: Mapping[str, str] = {
+    "ink": "#010203",
+    "muted": "#010204",
+    "grid": "#010205",
+    "candidate": "#010206",
+    "last-blessed": "#010207",
+    "baseline": "#010208",
+    "second": "#010209",
+    "third": "#01020a",
+}
+LIGHT: Mapping[str, str] = {
+    "paper": "#ffffff",
+    "ink": "#1b2430",
+    "muted": "#55606e",
+    "grid": "#dde2e8",
+    "candidate": "#1d5fbf",
+    "last-blessed": "#a85a00",
+    "baseline": "#7d8a99",
+    "second": "#b4540a",
+    "third": "#0b7a68",
+}
+DARK: Mapping[str, str] = {
+    "paper": "#171c23",
+    "ink": "#e8ecf1",
+    "muted": "#a7b1bd",
+    "grid": "#333c48",
+    "candidate": "#74aaff",
+    "last-blessed": "#f0b04f",
+    "baseline": "#8793a1",
+    "second": "#f29a58",
+    "third": "#48cdb4",
+}
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -58,9 +51,9 @@ def inline(text: str, name: str, description: str) -> str:
     """Returns an SVG to be put into a page.
 
     Args:
-      text: of a file that matplotlib wrote, in `COLOURS`.
-      name: goes before all ids, so that those of two charts differ.
-      description: what the chart says, for those who do not see it.
+      text: a file that matplotlib wrote, in `COLOURS`.
+      name: prefix of all ids, so that those of two charts differ.
+      description: what the chart shows, for screen readers.
     """
     text = _METADATA.sub("", _PROLOGUE.sub("", text))
     text = _ID.sub(rf'id="{name}-\1"', text)
@@ -81,7 +74,7 @@ def theme(colours: Mapping[str, str]) -> str:
 
 
 def standalone(inlined: str) -> str:
-    """Returns a file of its own from what `inline` made, light or dark as its viewer likes it."""
+    """Returns a file of its own from what `inline` made, light or dark as its viewer prefers."""
     style = (
         f"<style>svg {{ {theme(LIGHT)} background: var(--paper); "
         "font-family: system-ui, sans-serif; }"

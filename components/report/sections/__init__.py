@@ -1,1 +1,1 @@
-"""The sections of the page, a file and a template of the same name each."""
+"""The sections of the page: a template each, and a module of the same name that makes its parts."""

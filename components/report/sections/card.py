@@ -8,13 +8,14 @@ import markdown
 import markupsafe
 from tfx.dsl.io import fileio
 
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from modules.gate import model_card
 
 _TITLE = re.compile(r"^\s*# .*\n")
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds the model card as HTML."""
     run.add("card", _read_card, run.path("verdict", model_card.FILE_NAME))
 
 
@@ -35,6 +36,3 @@ def card_html(text: str) -> markupsafe.Markup:
     scrollable = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
     found = found.replace("<table>", scrollable).replace("</table>", "</table></div>")
     return markupsafe.Markup(found)
-
-
-SECTION = Section("card", "Model card", _add_parts)

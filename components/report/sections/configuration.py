@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds the options by section."""
     run.add("config", flat_options, run.config or None)
 
 
@@ -21,15 +22,10 @@ def flat_options(config: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     sections: dict[str, list[tuple[str, str]]] = {"run": []}
     for name, value in config.items():
         if isinstance(value, Mapping):
-            sections[name] = list(_texts(value))
+            sections[name] = [(option, _text(part)) for option, part in value.items()]
         else:
             sections["run"].append((name, _text(value)))
     return sections
-
-
-def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        yield name, _text(value)
 
 
 def _text(value: Any) -> str:
@@ -40,6 +36,3 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-SECTION = Section("configuration", "Configuration", _add_parts)

@@ -8,7 +8,7 @@ from typing import Any
 from tfx import types
 
 from components.report import charts
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.ingest.report import read_report
@@ -16,7 +16,8 @@ from modules.sessions.event_times import utc_text
 from modules.sessions.splits import SPLITS
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds counts of rows, rejected rows, and charts of lengths and popularity."""
     run.add("counts", _counts_and_rejects, run.inputs.get("examples"))
     run.add("lengths_chart", _lengths_chart, run.facts)
     run.add("popularity_chart", _popularity_chart, run.vocabulary)
@@ -77,6 +78,3 @@ def _order(name: str) -> tuple[int, str]:
     if name in exact:
         return exact[name], name
     return next((place for place, head in enumerate(heads) if name.startswith(head)), 9), name
-
-
-SECTION = Section("data", "Data", _add_parts)

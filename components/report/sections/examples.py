@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import NamedTuple
 
 from tfx import types
 from tfx.dsl.io import fileio
 
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation import rank_table
@@ -18,49 +19,34 @@ from modules.gate.model_ranks import Model
 RECOMMENDED = 10
 
 
-class Recommended(NamedTuple):
-    """A recommended item, and whether it is what came next."""
-
-    item: bytes
-    is_next: bool
-
-
 class Answer(NamedTuple):
     """An example session and the model's answer.
 
     Attributes:
       prefix: the query.
-      target: what came next.
-      is_catalogued: whether the model can recommend that at all.
-      rank: of the target; None if the gate did not evaluate the session, or the target cannot be
-        recommended.
-      recommended: the answer.
+      target: the item that came next.
+      is_catalogued: whether the model can recommend the target at all.
+      rank: the target's rank; None if the gate did not evaluate the session, or the target cannot
+        be recommended.
+      recommended: item ids, best first.
     """
 
     prefix: list[bytes]
     target: bytes
     is_catalogued: bool
     rank: int | None
-    recommended: list[Recommended]
+    recommended: list[bytes]
 
 
-def _add_parts(run: RunParts) -> None:
-    facts = (run.facts or {}).get(run.parts["split"])
-    verdict = run.inputs.get("verdict")
-    run.add(
-        "examples",
-        lambda model, split, words: answered(model, split, words, verdict),
-        run.inputs.get("model"),
-        facts,
-        run.vocabulary,
-    )
+def add_parts(run: RunParts) -> None:
+    """Adds example sessions of the evaluation split with the model's answers."""
+    facts, verdict = (run.facts or {}).get(run.parts["split"]), run.inputs.get("verdict")
+    make = functools.partial(answered, verdict=verdict)
+    run.add("examples", make, run.inputs.get("model"), facts, run.vocabulary)
 
 
 def answered(
-    model: types.Artifact,
-    facts: SplitFacts,
-    words: Vocabulary,
-    verdict: types.Artifact | None = None,
+    model: types.Artifact, facts: SplitFacts, words: Vocabulary, verdict: types.Artifact | None
 ) -> list[Answer]:
     """Returns what the model recommends after the example sessions.
 
@@ -68,7 +54,7 @@ def answered(
       model: the candidate.
       facts: facts of the evaluation split.
       words: the model's vocabulary.
-      verdict: output of the gate, with the ranks of all evaluated steps.
+      verdict: output of the gate, with the ranks of all evaluated steps; None without it.
 
     Raises:
       UnusableModelError: the model cannot be loaded or called.
@@ -84,7 +70,7 @@ def answered(
             example.target,
             example.target in catalogue,
             ranks.get(example.session_id),
-            [Recommended(item, item == example.target) for item in row.tolist() if item],
+            [item for item in row.tolist() if item],
         )
         for example, row in zip(facts.examples, ids, strict=True)
     ]
@@ -97,6 +83,3 @@ def _last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
     last = table.ranks[rank_table.CANDIDATE][table.offsets[1:] - 1]
     ranks = zip(table.session_ids.tolist(), last.tolist(), strict=True)
     return {session_id: rank for session_id, rank in ranks if rank != UNRANKED}
-
-
-SECTION = Section("examples", "Examples", _add_parts)

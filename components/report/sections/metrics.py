@@ -7,24 +7,25 @@ from typing import Any
 
 from components.report import charts
 from components.report.columns import colour, label, rank_of
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from modules.evaluation.metrics import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds the charts of the headline metrics and the tables of all metrics."""
     run.add("metric_charts", metric_charts, run.verdict)
     run.add("metric_groups", lambda verdict: metric_groups(verdict["metrics"]), run.verdict)
 
 
-def metric_charts(found: Mapping[str, Any]) -> list[str]:
+def metric_charts(verdict: Mapping[str, Any]) -> list[str]:
     """Draws a chart per metric that is shown: this model, the last blessed one, the baselines."""
     drawn = []
     for place, metric in enumerate(headline_names(steps=["all"])):
         rows = [
-            charts.Bar(label(column), figure["value"], figure["interval"], colour(column))
-            for column, figures in found["headlines"].items()
-            if (figure := figures.get(metric)) and figure["value"] is not None
+            charts.Bar(label(column), found["value"], found["interval"], colour(column))
+            for column, values in verdict["headlines"].items()
+            if (found := values.get(metric)) and found["value"] is not None
         ]
         if rows:
             rows.sort(key=lambda bar: (rank_of(bar.colour), -bar.value))
@@ -34,10 +35,9 @@ def metric_charts(found: Mapping[str, Any]) -> list[str]:
 
 def metric_groups(metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns all metrics of all columns, a group for each view and choice of steps."""
-    names = [name for name in metrics.get(CANDIDATE, {}) if name.count("/") == 2]
     groups: dict[str, list[str]] = {}
-    for name in names:
-        if not name.endswith("/n"):
+    for name in metrics.get(CANDIDATE, {}):
+        if name.count("/") == 2 and not name.endswith("/n"):
             groups.setdefault(name.rpartition("/")[0], []).append(name)
     columns = list(metrics)
     return [
@@ -52,6 +52,3 @@ def metric_groups(metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
         }
         for group, members in groups.items()
     ]
-
-
-SECTION = Section("metrics", "Metrics", _add_parts)

@@ -1,11 +1,11 @@
-"""Metrics and figures beyond accuracy by slice."""
+"""Ranking metrics and metrics beyond accuracy by slice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from modules.evaluation.metric_names import NEW_ITEM
 from modules.evaluation.metrics import headline_names
 
@@ -17,7 +17,8 @@ _FEATURES = {
 }
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds the tables by slice."""
     run.add("heat_tables", lambda verdict: heat_tables(verdict["slices"]), run.verdict)
     run.add("beyond_table", lambda verdict: beyond_table(verdict["beyond_accuracy"]), run.verdict)
 
@@ -57,13 +58,7 @@ def heat_tables(slices: Mapping[str, Any]) -> list[HeatTable]:
     for metric in headline_names(["honest"], ["all"]):
         found = {name: part for name, part in slices.items() if metric in part}
         columns = list(dict.fromkeys(name for part in found.values() for name in part[metric]))
-        values = [
-            figure["value"]
-            for part in found.values()
-            for figure in part[metric].values()
-            if figure["value"] is not None
-        ]
-        most = max([*values, 0.0]) or 1.0
+        most = _highest(cell for part in found.values() for cell in part[metric].values())
         groups: dict[str, list[HeatRow]] = {}
         for name, part in found.items():
             row = _heat_row(name, part, metric, columns, most)
@@ -74,27 +69,29 @@ def heat_tables(slices: Mapping[str, Any]) -> list[HeatTable]:
 
 
 def beyond_table(beyond: Mapping[str, Any]) -> HeatTable | None:
-    """Returns the figures beyond accuracy by slice, a column each; None where there is no slice.
+    """Returns the metrics beyond accuracy by slice, a column each; None where there is no slice.
 
-    Columns have scales of their own, so heat is the share of a column's highest figure; more is not
-    better, so no figure is the best.
+    Columns have scales of their own, so heat is the share of a column's highest value; higher is
+    not better, so no value is the best.
     """
     slices = beyond.get("slices", {})
     columns = [name for name in beyond if "@" in name]
-    highest = {
-        name: max([part[name]["value"] or 0.0 for part in slices.values()], default=0.0) or 1.0
-        for name in columns
-    }
+    highest = {name: _highest(part[name] for part in slices.values()) for name in columns}
     groups: dict[str, list[HeatRow]] = {}
     for name, part in slices.items():
-        values = [part[column]["value"] for column in columns]
         cells = [
             Cell(value, (value or 0.0) / highest[column], False)
-            for column, value in zip(columns, values, strict=True)
+            for column in columns
+            for value in (part[column]["value"],)
         ]
         feature, words = _in_words(name)
         groups.setdefault(feature, []).append(HeatRow(feature, words, part["prefixes"], cells))
     return HeatTable("Beyond accuracy", "prefixes", columns, groups) if groups else None
+
+
+def _highest(estimates: Iterable[Mapping[str, Any]]) -> float:
+    """Returns the highest value, 1 where there is none above 0."""
+    return max([estimate["value"] or 0.0 for estimate in estimates], default=0.0) or 1.0
 
 
 def _heat_row(
@@ -109,14 +106,14 @@ def _heat_row(
 
 
 def _in_words(name: str) -> tuple[str, str]:
-    """Returns what cuts a slice and which part it is."""
+    """Returns the feature that cuts a slice, and its range, in words."""
     feature, _, bounds = name.partition("=")
     words = "new to the model" if name == NEW_ITEM else _range(bounds)
     return _FEATURES.get(feature, feature), words
 
 
 def _range(bounds: str) -> str:
-    """Writes a slice's range as people do.
+    """Writes a slice's range in words.
 
     >>> _range("3..5"), _range("51.."), _range("0")
     ('3 to 5', '51 or more', '0')
@@ -125,6 +122,3 @@ def _range(bounds: str) -> str:
     if not dots:
         return low
     return f"{low} to {high}" if high else f"{low} or more"
-
-
-SECTION = Section("slices", "Slices", _add_parts)

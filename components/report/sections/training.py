@@ -1,4 +1,4 @@
-"""The training curves: TensorBoard's event files of each fit, from a ModelRun."""
+"""The training curves: TensorBoard's event files of each training run, from a ModelRun."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tfx.dsl.io import fileio
 
 from components.report import charts
 from components.report.charts import LINES, Line, Panel
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 
-# Fit -> tag -> values by epoch.
+# Training run -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]
 
 # TensorBoard keeps a sample of long series; 0 keeps all.
@@ -23,21 +23,22 @@ _FITS = ("choose", "refit")
 _LOSS, _TARGETS_PER_SECOND = "mean_loss", "targets_per_second"
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds the training curves, as a chart each and all in one."""
     found = run.add("curves", read_curves, run.path("model_run"))
     drawn = panels(found) if found else None
     if not drawn:
-        run.missing.setdefault("curves", "no fit wrote any")
+        run.missing.setdefault("curves", "no training run wrote any")
         return
     run.add("curve_charts", curve_charts, drawn)
     run.add("all_curves_chart", charts.curves, "curves", drawn)
 
 
 def read_curves(uri: str) -> Curves:
-    """Reads what each fit wrote at the end of its epochs, from all its folders of events.
+    """Reads what each training run wrote at the end of its epochs.
 
     Args:
-      uri: of the ModelRun: a folder per fit, with folders `train` and `validation`.
+      uri: folder of the ModelRun: a folder per training run, with `train` and `validation` in it.
     """
     found: dict[str, dict[str, list[float]]] = {}
     for folder, _, files in fileio.walk(uri):
@@ -53,7 +54,7 @@ def _read_folder(folder: str) -> dict[str, list[float]]:
     curves = {}
     for tag in events.Tags()["tensors"]:
         if tag.startswith(_EPOCH):
-            # A fit that went on after a stop has two files; the later value of an epoch counts.
+            # A resumed training run has two files; the later value of an epoch counts.
             values = {
                 event.step: float(tensor_util.make_ndarray(event.tensor_proto))
                 for event in events.Tensors(tag)
@@ -63,7 +64,7 @@ def _read_folder(folder: str) -> dict[str, list[float]]:
 
 
 def panels(curves: Curves) -> list[Panel]:
-    """Returns what is drawn: loss, what is measured on `eval`, speed."""
+    """Returns what is drawn: loss, metrics on split eval, speed."""
     measured = sorted({tag for tags in curves.values() for tag in tags if "@" in tag}, reverse=True)
     titles = {
         _LOSS: "mean loss",
@@ -86,6 +87,3 @@ def _line(curves: Curves, fit: str, tag: str) -> Line:
 def curve_charts(panels: list[Panel]) -> list[str]:
     """Draws a chart per panel, so that a page can put them side by side or not."""
     return [charts.curves(f"curve{place}", [panel]) for place, panel in enumerate(panels)]
-
-
-SECTION = Section("training", "Training", _add_parts)

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 
 
-def _add_parts(run: RunParts) -> None:
+def add_parts(run: RunParts) -> None:
+    """Adds facts about the vocabulary and rates of unknown items."""
     run.add("vocabulary_facts", vocabulary_facts, run.vocabulary)
     run.add("unknown_rates", unknown_rates, run.facts)
 
 
 def vocabulary_facts(vocabulary: Vocabulary) -> list[tuple[str, str]]:
-    """Returns what the vocabulary is like, as (name, value)."""
+    """Returns facts about the vocabulary, as (name, value)."""
     counts = vocabulary.counts
     total = max(int(counts.sum()), 1)
     first = max(len(counts) // 100, 1)
@@ -52,6 +53,3 @@ def unknown_rates(facts: Mapping[str, SplitFacts]) -> list[tuple[str, list[str]]
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
-
-
-SECTION = Section("vocabulary", "Vocabulary", _add_parts)
