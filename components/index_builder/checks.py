@@ -54,7 +54,7 @@ def recall(exact: Sequence[Sequence[str]], found: Sequence[Sequence[str]], cutof
     return float(np.mean(shares)) if shares else float("nan")
 
 
-def judge(
+def check_index(
     answers: Mapping[str, Any], figures: Mapping[str, Any], options: IndexOptions
 ) -> list[Check]:
     """Judges an index by what it answered and by its figures; see `measure`."""

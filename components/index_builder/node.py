@@ -21,7 +21,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.index_builder import latency_probe
-from components.index_builder.checks import APPROXIMATE, EXACT, judge, measure
+from components.index_builder.checks import APPROXIMATE, EXACT, check_index, measure
 from modules.ann.export import OldModelError, export
 from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
 from modules.config.fields import from_json
@@ -117,7 +117,7 @@ def build(
     figures = measure(answers)
     for name, folder in ((EXACT, exact), (APPROXIMATE, approximate)):
         figures[name]["megabytes"] = _megabytes(folder)
-    checks = judge(answers, figures, options)
+    checks = check_index(answers, figures, options)
     of_build = {"items": index.items, "rescored": index.rescored, "build_seconds": build_seconds}
     return checks, {**figures, **of_build}
 

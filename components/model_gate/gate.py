@@ -1,4 +1,4 @@
-"""Evaluates the candidate and decides whether it is blessed."""
+"""Evaluates the candidate and decides whether to bless it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from modules.gate.agreement_checks import (
 from modules.gate.check import FAILED
 from modules.gate.checks import AGREEMENT, MODEL, MetricCheck, limit_checks, lost_model
 from modules.gate.known_metrics import slice_bounds
-from modules.gate.model_ranks import Model, UnusableModelError, judge, prefixes
+from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.sessions.examples import SessionBatch, read_batches
 
 
@@ -48,8 +48,8 @@ class Inputs:
     """Artifacts that the gate reads.
 
     Attributes:
-      examples: of all splits.
-      evaluation: of the candidate.
+      examples: all splits.
+      evaluation: the Evaluator's result for the candidate.
       model: the candidate.
       baseline_ranks: the baselines' rank table; None without that node.
       last_blessed: the last blessed model; None before the first blessing.
@@ -72,7 +72,7 @@ class Gate:
         evaluation: EvaluationOptions,
         fit_splits: list[str],
     ) -> None:
-        """Sets what is evaluated and by what."""
+        """Takes the inputs and options; the model learned from `fit_splits`."""
         self._inputs, self._options, self._evaluation = inputs, options, evaluation
         self._fit_splits = fit_splits
         self._bounds = slice_bounds(evaluation, options)
@@ -80,13 +80,13 @@ class Gate:
         self._last_blessed: dict[str, Any] = {"status": "none"}
 
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
-        """Returns the rank table and what `verdict.json` holds."""
+        """Returns the rank table and the content of `verdict.json`."""
         history = self._history()
-        tally = RecommendationStats(history, slice_names(self._bounds))
+        stats = RecommendationStats(history, slice_names(self._bounds))
         try:
             model = Model(self._inputs.model)
             table = self._rank_candidate(model, history)
-            self._recommend(model, tally, table)
+            self._recommend(model, stats, table)
         except UnusableModelError as error:
             reason = f"the candidate {error}"
             self._checks.append(MetricCheck(CANDIDATE, FAILED, reason, MODEL))
@@ -95,7 +95,7 @@ class Gate:
             table = self._add_baselines(self._add_last_blessed(table, history))
         comparison = verdict.Comparison(table, self._options, self._bounds)
         self._checks += comparison.checks()
-        self._checks += limit_checks(tally, self._options)
+        self._checks += limit_checks(stats, self._options)
         content = verdict.content(
             comparison,
             self._checks,
@@ -104,14 +104,14 @@ class Gate:
             candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
             last_blessed=self._last_blessed,
             training_data=verdict.training_data(history, self._fit_splits),
-            beyond_accuracy=tally.figures(
+            beyond_accuracy=stats.metrics(
                 self._options.resamples, self._options.seed, self._options.confidence
             ),
         )
         return table, content
 
     def _sessions(self, split: str | None = None) -> Iterator[SessionBatch]:
-        """Reads a split, by default the one that models are compared on."""
+        """Reads a split, by default the evaluation split."""
         split = split or self._evaluation.split
         return read_batches(artifact_utils.get_split_uri([self._inputs.examples], split))
 
@@ -120,37 +120,37 @@ class Gate:
         return item_history((batch.items, batch.times) for batch in batches)
 
     def _rank_candidate(self, model: Model, history: ItemHistory) -> RankTable:
-        table = judge(model, self._sessions(), history, CANDIDATE)
+        table = rank_targets(model, self._sessions(), history, CANDIDATE)
         metrics = read_evaluation(self._inputs.evaluation.uri).metrics
         self._checks.append(agreement_check(table, metrics))
         known = model.known_items()
         self._checks.append(items_check(history.positions, known, self._fit_splits))
         return table
 
-    def _recommend(self, model: Model, tally: RecommendationStats, table: RankTable) -> None:
-        """Asks the candidate to answer the prefixes of a sample of sessions."""
+    def _recommend(self, model: Model, stats: RecommendationStats, table: RankTable) -> None:
+        """Calls the candidate with the prefixes of a sample of sessions."""
         options = self._options
         share = options.max_prefixes / max(len(table.known), 1)
-        slices = np.array([table.in_slice(name, self._bounds) for name in tally.slices])
-        for asked in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
-            item_ids, scores = model.recommend(asked.items, K)
-            in_slices = slices[:, table.rows(asked.session_id, asked.step)]
-            tally.add(asked.session, asked.items, asked.target, item_ids, scores, in_slices)
-        self._checks.append(finite_check(tally.not_finite, tally.prefixes))
+        slices = np.array([table.in_slice(name, self._bounds) for name in stats.slices])
+        for batch in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
+            item_ids, scores = model.recommend(batch.items, K)
+            in_slices = slices[:, table.rows(batch.session_id, batch.step)]
+            stats.add(batch.session, batch.items, batch.target, item_ids, scores, in_slices)
+        self._checks.append(finite_check(stats.not_finite, stats.prefixes))
 
     def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
-        """Adds the last blessed model's ranks; one that cannot be used is no obstacle."""
+        """Adds the last blessed model's ranks; a check says so if it cannot be used."""
         artifact = self._inputs.last_blessed
         if artifact is None:
             return table
         self._last_blessed = {"id": artifact.id, "uri": artifact.uri, "status": "compared"}
         if _is_same_model(artifact, self._inputs.model):
-            # Equal files rank equally: judging them again would tell nothing.
+            # Equal files rank equally: there is no need to evaluate them again.
             self._last_blessed["status"] = "identical"
             ranks = {**table.ranks, LAST_BLESSED: table.ranks[CANDIDATE]}
             return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
         try:
-            other = judge(Model(artifact), self._sessions(), history, LAST_BLESSED)
+            other = rank_targets(Model(artifact), self._sessions(), history, LAST_BLESSED)
             return dataclasses.replace(table.joined(other), last_blessed_known=other.known)
         except (UnusableModelError, ValueError) as error:
             self._last_blessed |= {"status": "unusable", "message": str(error)}

@@ -36,7 +36,7 @@ def ModelGate(
     last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
     source_digest: Parameter[str] = "",
 ) -> None:
-    """Decides whether a model may be pushed, and says why, whatever the models are like.
+    """Decides whether a model may be pushed, and says why; no state of the models makes it fail.
 
     Args:
       examples: all splits, as SessionExampleGen writes them.
@@ -45,10 +45,10 @@ def ModelGate(
       blessing: output; says whether the candidate is blessed.
       verdict: output; gets `verdict.json`, the model card, and `ranks.parquet`: the rank of every
         evaluated step's target by candidate, last blessed model and baselines.
-      fit_splits: JSON list of the splits that the model learned from; item counts and ages are
-        theirs.
+      fit_splits: JSON list of the splits that the model learned from, which item counts and ages
+        are over.
       evaluation_options: `EvaluationOptions` as JSON: the evaluation split and the slices.
-      options: `GateOptions` as JSON: what the candidate must reach.
+      options: `GateOptions` as JSON.
       baseline_ranks: output of BaselineEvaluator; may be left out.
       last_blessed_model: output `model` of a Resolver; may hold nothing.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
@@ -80,7 +80,7 @@ def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
 
 
 def _bless(blessing: types.Artifact, blessed: bool, inputs: Inputs) -> None:
-    """Sets the properties and writes the file that TFX's Evaluator does."""
+    """Sets the same properties and writes the same file as TFX's Evaluator."""
     text, integer = blessing.set_string_custom_property, blessing.set_int_custom_property
     text(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, inputs.model.uri)
     integer(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, inputs.model.id)

@@ -1,11 +1,11 @@
-"""MetricEstimates beyond accuracy, of what a model really recommends; NumPy only.
+"""Metrics beyond accuracy, of what a model really recommends; NumPy only.
 
-All are over the first 20 recommended items of a sample of prefixes. Popularity of an item is the
+They are over the first 20 recommended items of a sample of prefixes. Popularity of an item is the
 number of its events in the training data.
 
 * `coverage@20`: share of the training data's items that are recommended at least once (catalogue
   coverage; Ge, Delgado-Battenfeld and Jannach, 2010, "Beyond accuracy"). It grows with the number
-  of prefixes, so compare it at equal `prefixes`.
+  of prefixes, so compare it only for equal `prefixes`.
 * `average_popularity@20`: mean popularity of recommended items (ARP; Yin, Cui, Li, Yao and Chen,
   2012, "Challenging the long tail recommendation").
 * `popularity_ratio@20`: the same over the mean popularity of the known targets of the prefixes: 1
@@ -13,9 +13,9 @@ number of its events in the training data.
   (2020), "The connection between popularity bias, calibration, and fairness in recommendation".
 * `novelty@20`: mean self-information of recommended items, in bits; see
   `ItemHistory.self_information`.
-* `repeats@20`: share of recommended items that the prefix holds already.
+* `repeats@20`: share of recommended items that the prefix already holds.
 
-All of them are also told by slice of the steps that the prefixes stand for.
+All of them are also computed by slice of the steps of the prefixes.
 """
 
 from __future__ import annotations
@@ -28,26 +28,22 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.array_types import BoolArray, FloatArray, IntArray
-from modules.evaluation.bootstrap import (
-    percentile_interval,
-    ratios,
-    resampled_sums,
-    sampling_units,
-)
+from modules.evaluation.bootstrap import percentile_interval, ratios, resampled_sums, sampling_units
 from modules.evaluation.item_history import ItemHistory
+from modules.evaluation.metrics import none_for_nan
 
 K = 20
 COVERAGE = f"coverage@{K}"
 POPULARITY_RATIO = f"popularity_ratio@{K}"
 
-# Sums per session and slice, from which every figure but coverage is a ratio.
+# Sums per session and slice; every metric but coverage is a ratio of two of them.
 _SUMS = 7
 _PREFIXES, _ITEMS, _POPULARITY, _INFORMATION, _REPEATS, _TARGETS, _TARGET_POPULARITY = range(_SUMS)
 _ALL = 0  # the whole, before the slices
 
 
 def sampled(session_ids: npt.NDArray[np.object_], share: float, seed: int) -> BoolArray:
-    """Chooses about a share of sessions, the same ones in every run, by a hash of their ids.
+    """Samples about a share of the sessions by a hash of their ids, the same ones in every run.
 
     >>> ids = np.array([b"a", b"b", b"c"], object)
     >>> sampled(ids, 1.0, seed=1).tolist(), sampled(ids, 0.0, seed=1).tolist()
@@ -61,7 +57,7 @@ class RecommendationStats:
     """Adds up recommendations, batch by batch: some numbers per session, a bit per item."""
 
     def __init__(self, history: ItemHistory, slices: Sequence[str] = ()) -> None:
-        """Starts with nothing; `history` tells of the training data."""
+        """Starts empty; `history` is of the training data."""
         self.slices = tuple(slices)
         self._history = history
         parts = 1 + len(self.slices)
@@ -78,17 +74,17 @@ class RecommendationStats:
         scores: FloatArray,
         in_slices: BoolArray | None = None,
     ) -> None:
-        """Adds the answers to some prefixes.
+        """Adds the recommendations for some prefixes.
 
         Args:
-          session: numbers of the prefixes' sessions, from 0, int64 `[prefixes]`.
-          prefixes: their raw item ids.
+          session: number of each prefix's session, from 0, int64 `[prefixes]`.
+          prefixes: raw item ids of each prefix.
           target: the items that followed, bytes `[prefixes]`.
           item_ids: recommended items, best first, bytes `[prefixes, at most 20]`; empty ids, which
-            fill rows where fewer items are on offer, do not count.
-          scores: of the recommended items.
-          in_slices: which prefixes belong to which slice, bool `[slices, prefixes]`; None where
-            there are no slices.
+            fill rows where fewer items are recommendable, do not count.
+          scores: scores of the recommended items.
+          in_slices: which prefixes belong to which slice, bool `[slices, prefixes]`; None without
+            slices.
         """
         positions = self._history.lookup(item_ids)
         rows = self._rows(prefixes, target, item_ids, positions)
@@ -131,7 +127,7 @@ class RecommendationStats:
 
     @property
     def prefixes(self) -> int:
-        """How many were answered."""
+        """Number of prefixes that were added."""
         return int(self._sums[:, _ALL, _PREFIXES].sum())
 
     @property
@@ -144,12 +140,12 @@ class RecommendationStats:
         return float(recommended.mean()) if len(recommended) else float("nan")
 
     def ratios(self) -> dict[str, float]:
-        """Returns all figures but coverage; NaN over nothing."""
+        """Returns all metrics but coverage; NaN over nothing."""
         found = _ratios(self._sums[:, _ALL].sum(0)[None])
         return {name: float(value[0]) for name, value in found.items()}
 
-    def figures(self, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
-        """Returns all figures, with intervals of the bootstrap over sessions, as JSON holds them.
+    def metrics(self, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
+        """Returns all metrics with bootstrap intervals over sessions, as plain values for JSON.
 
         Coverage has none: a resample holds fewer distinct sessions, so it covers less. Slices
         without a prefix are left out.
@@ -166,12 +162,12 @@ class RecommendationStats:
             found: dict[str, Any] = {
                 "prefixes": int(counts[part]),
                 "sessions": int(np.count_nonzero(sums[:, part, _PREFIXES])),
-                COVERAGE: {"value": _plain(self._coverage(part)), "interval": None},
+                COVERAGE: {"value": none_for_nan(self._coverage(part)), "interval": None},
             }
             for name, value in values.items():
                 interval = percentile_interval(drawn[name][:, part], confidence)
                 found[name] = {
-                    "value": _plain(value[part]),
+                    "value": none_for_nan(value[part]),
                     "interval": list(interval) if interval else None,
                 }
             return found
@@ -183,7 +179,7 @@ class RecommendationStats:
 
 
 def _ratios(sums: FloatArray) -> dict[str, FloatArray]:
-    """Returns each figure from sums `[..., 7]`."""
+    """Returns each metric but coverage from sums `[..., 7]`."""
     columns = np.moveaxis(sums, -1, 0)
     average = ratios(columns[_POPULARITY], columns[_ITEMS])
     of_targets = ratios(columns[_TARGET_POPULARITY], columns[_TARGETS])
@@ -194,7 +190,3 @@ def _ratios(sums: FloatArray) -> dict[str, FloatArray]:
         f"novelty@{K}": ratios(columns[_INFORMATION], columns[_ITEMS]),
         f"repeats@{K}": ratios(columns[_REPEATS], columns[_ITEMS]),
     }
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""Every metric of every column of the rank table with its interval, and their differences."""
+"""Every metric of every column of the rank table, with intervals, and paired differences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from modules.evaluation.slices import Bounds
 
 
 def metric_mask(table: RankTable, name: str, bounds: Bounds) -> BoolArray:
-    """Tells which steps are behind a metric, bool `[steps]`."""
+    """Returns which steps a metric is over, bool `[steps]`."""
     parsed = MetricName.parse(name)
     counted = table.counted(parsed.view, parsed.steps)
     return counted & table.in_slice(parsed.slice_name, bounds) if parsed.slice_name else counted
@@ -33,9 +33,9 @@ class MetricEstimate:
     """A mean over steps, or a difference of two.
 
     Attributes:
-      value: NaN over no step.
-      interval: of the bootstrap over sessions; None over no step.
-      n: steps behind it.
+      value: the mean; NaN over no step.
+      interval: bootstrap interval over sessions; None over no step.
+      n: number of steps.
     """
 
     value: float
@@ -44,19 +44,19 @@ class MetricEstimate:
 
 
 class MetricEstimates:
-    """Metrics of all columns of a rank table, with the same draws of sessions for all of them."""
+    """Metrics of all columns of a rank table, all from the same draws of sessions."""
 
     def __init__(
         self, table: RankTable, names: Sequence[str], bounds: Bounds, resamples: int, seed: int
     ) -> None:
-        """Computes the figures and draws sessions.
+        """Draws sessions and computes the metrics.
 
         Args:
           table: ranks by step and column.
-          names: of the metrics to compute, slices included.
+          names: full names of the metrics, slices included.
           bounds: upper bounds of the slices by feature.
-          resamples: draws of sessions.
-          seed: of the draws.
+          resamples: number of draws.
+          seed: seed of the draws.
         """
         wanted = list(dict.fromkeys(names))
         self._columns = list(table.ranks)
@@ -75,7 +75,7 @@ class MetricEstimates:
     def _sums(
         self, table: RankTable, name: str, bounds: Bounds, unit: IntArray, units: int
     ) -> FloatArray:
-        """Adds up the values of each column, then the steps, float `[units, columns + 1]`."""
+        """Returns sums of each column's values, then of steps, float `[units, columns + 1]`."""
         parsed = MetricName.parse(name)
         mask = metric_mask(table, name, bounds)
         self._n[name] = int(np.count_nonzero(mask))
@@ -99,7 +99,7 @@ class MetricEstimates:
             return float(self._n[name])
         return float(self._values[self._row[name], self._columns.index(column)])
 
-    def figure(self, name: str, column: str, confidence: float) -> MetricEstimate:
+    def estimate(self, name: str, column: str, confidence: float) -> MetricEstimate:
         """Returns a metric of a column with its interval; a count of steps has none."""
         if MetricName.parse(name).metric == "n":
             return MetricEstimate(self.value(name, column), None, self._n[name])

@@ -1,7 +1,7 @@
-"""The arithmetic of the evaluation protocol, in NumPy: its one home.
+"""The arithmetic of the evaluation protocol, in NumPy: its single source of truth.
 
-A *step* of a session asks for the next item (the target) after a prefix. All that is measured is a
-function of the target's rank among the whole catalogue, 1 being best:
+A *step* of a session predicts the next item (the target) after a prefix. All metrics are a function
+of the target's rank among the whole catalogue, 1 being best:
 
 * views: `honest` counts every step; `known` counts the steps whose target is known and that have a
   known item before them, as the literature does by dropping unknown items first;
@@ -254,3 +254,8 @@ def metrics_from_ranks(rank: npt.ArrayLike, known: npt.ArrayLike) -> dict[str, f
 
 def _mean(values: FloatArray) -> float:
     return float(values.mean()) if len(values) else float("nan")
+
+
+def none_for_nan(value: float) -> float | None:
+    """Returns a metric as JSON can hold it."""
+    return None if np.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""The checks that ranks, baselines, vocabulary and answers agree with each other; NumPy only."""
+"""The checks that ranks, baselines, vocabulary and scores are consistent; NumPy only."""
 
 from __future__ import annotations
 
@@ -23,30 +23,27 @@ def _agreement(name: str, verdict: str, reason: str, n: int | None = None) -> Me
 
 
 def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | None]) -> MetricCheck:
-    """Compares the candidate's metrics from its ranks with the Evaluator's metrics."""
+    """Compares the candidate's metrics from its ranks with those of the Evaluator."""
     differing = []
     for name, value in all_metrics(table, CANDIDATE).items():
         other = evaluation.get(name)
-        both_empty = math.isnan(value) and other is None
-        nothing = name.endswith("/n") and value == 0 and other is None
-        if both_empty or nothing:
+        is_empty = math.isnan(value) or (name.endswith("/n") and value == 0)
+        if other is None and is_empty:
             continue
         if other is None or not abs(value - other) <= TOLERANCE:
-            differing.append(f"{name} is {value:.7g} here and {other} there")
+            differing.append(f"{name} is {value:.7g} by the ranks and {other} by the Evaluator")
     if differing:
-        reason = (
-            f"the ranks disagree with the Evaluator's metrics in {len(differing)} metrics: "
-            f"{differing[0]}"
-        )
+        found = f"{len(differing)} metrics: {differing[0]}"
+        reason = f"the ranks disagree with the Evaluator's metrics in {found}"
         return _agreement(RANKS_AGREE, FAILED, reason)
     reason = f"the ranks give the Evaluator's metrics, to {TOLERANCE:g}"
     return _agreement(RANKS_AGREE, PASSED, reason)
 
 
 def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
-    """Passes if model and baselines, of the same steps, say the same of each: a fair comparison.
+    """Passes if model and baselines have the same view of each step, for a fair comparison.
 
-    What is known counts in the known view, and the model sees no more of a prefix.
+    Both know the same targets and see as many items of each prefix.
     """
     differs = np.zeros(len(table.known), bool)
     for column in ("known", "context_length", "target_count"):
@@ -57,9 +54,9 @@ def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
     first = int(np.argmax(differs))
     session_id = table.session_ids[table.session[first]]
     reason = (
-        f"model and baselines do not know the same items, which differs in {differs.sum():,} of "
+        f"model and baselines do not know the same items; their view differs in {differs.sum():,} of "
         f"{len(differs):,} steps: {_known(table)} steps are known to the model and "
-        f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first that differs "
+        f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first one "
         f"is step {table.step[first]} of session {quote(session_id)}, counted from 0"
     )
     return _agreement(STEPS_AGREE, FAILED, reason)
@@ -68,12 +65,12 @@ def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
 def items_check(
     items: Collection[bytes], known: frozenset[bytes] | None, splits: Sequence[str]
 ) -> MetricCheck:
-    """Passes if every item of the training data came out of Transform's vocabulary.
+    """Passes if Transform's vocabulary holds exactly the items of the training data.
 
     Args:
-      items: of the splits that the model learned from, as SessionExampleGen wrote them.
-      known: to the model; None if it does not list them.
-      splits: names of these splits.
+      items: items of the splits that the model learned from, as SessionExampleGen wrote them.
+      known: items that the model knows; None if it does not list them.
+      splits: names of the splits that the model learned from.
     """
     named = " and ".join(splits)
     if known is None:
@@ -100,7 +97,7 @@ def _known(table: RankTable) -> str:
 
 
 def finite_check(not_finite: int, prefixes: int) -> MetricCheck:
-    """Refuses a model that recommends with scores that are not numbers."""
+    """Fails a model that recommends items with scores that are not finite."""
     reason = f"all scores of recommended items are finite ({prefixes:,} prefixes)"
     if not_finite:
         share = f"{not_finite:,} of {prefixes:,} prefixes"

@@ -1,4 +1,4 @@
-"""The check: what was looked at, the verdict, and why; nodes write their checks in this form."""
+"""A check: its subject, verdict and reason; all nodes write their checks in this form."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PASSED, WARNING, FAILED, SKIPPED = "passed", "warning", "failed", "skipped"
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-      name: a metric, an option that holds a limit, or what else was looked at.
+      name: the metric, the option that holds a limit, or other subject of the check.
       verdict: `passed`, `warning`, `failed` or `skipped`.
       reason: the finding as a sentence.
     """
@@ -25,11 +25,11 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the check stops nothing: only a failed one does."""
+        """Whether the check allows the pipeline to continue: all but a failed one do."""
         return self.verdict != FAILED
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the check as JSON can hold it."""
+        """Returns the check as plain values for JSON."""
         return {**dataclasses.asdict(self), "passed": self.passed}
 
 
@@ -42,7 +42,7 @@ def refusals(checks: Iterable[Mapping[str, Any]]) -> list[str]:
     """Returns a line for each failed check.
 
     Args:
-      checks: in the form of `Check.as_json`.
+      checks: checks in the form of `Check.as_json`.
 
     >>> refusals([Check("form", FAILED, "2 answers, not sorted").as_json()])
     ['form: 2 answers, not sorted']

@@ -1,4 +1,4 @@
-"""Metrics and slices that the gate's options may name; light, for the configuration reads them."""
+"""Metrics and slices that the gate's options may name; cheap to import for the configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def slice_bounds(evaluation: EvaluationOptions, options: GateOptions) -> Bounds:
 
 
 def known_names(bounds: Bounds) -> set[str]:
-    """Returns every name that a threshold may have; slices are of all steps."""
+    """Returns every metric that a threshold may name; slices are over all steps."""
     overall = {*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)}
     sliced = {
         f"{name}/{slice_name}"
@@ -37,20 +37,20 @@ def known_names(bounds: Bounds) -> set[str]:
 
 
 def unknown_metrics(evaluation: EvaluationOptions, options: GateOptions) -> list[str]:
-    """Returns a line per metric that the options name and nobody computes.
+    """Returns a line per unknown metric in the options.
 
     >>> unknown_metrics(EvaluationOptions(), GateOptions(thresholds={"honest/all/mrr@2": 0.1}))
     ['thresholds.honest/all/mrr@2 is not a known metric, got 0.1: did you mean honest/all/mrr@20?']
     """
     try:
         known = known_names(slice_bounds(evaluation, options))
-    except ValueError:  # Their section reports bounds that do not rise; the defaults stand in.
+    except ValueError:  # The section of the bounds reports the error; the defaults replace them.
         known = known_names(slice_bounds(EvaluationOptions(), GateOptions()))
     problems = []
     for mistake, name in _named_metrics(options):
         if name not in known:
             close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-            fix = f"did you mean {close[0]}?" if close else f"a metric is called like {_EXAMPLE}"
+            fix = f"did you mean {close[0]}?" if close else f"a metric is named like {_EXAMPLE}"
             problems.append(f"{mistake}: {fix}")
     return problems
 

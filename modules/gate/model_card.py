@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it learned from, how good it is and where it is not.
+"""The model card: intended use, training data, metrics and limits of a model.
 
 Sections follow Mitchell et al. (2019), "Model cards for model reporting".
 """
@@ -22,11 +22,11 @@ follow, as candidates for a list on a page or for a ranker behind it. It knows t
 and nothing of persons, prices, stock or content.
 
 Not for: decisions about persons; items that the training data do not hold; ranking where a wrong
-item does harm; data of another shop without training anew."""
+item does harm; data of another shop without training on them."""
 
 
 def model_card(verdict: Mapping[str, Any]) -> str:
-    """Returns the card as Markdown, all of it from the verdict.
+    """Returns the card as Markdown.
 
     Args:
       verdict: content of `verdict.json`.
@@ -62,7 +62,7 @@ def _data(verdict: Mapping[str, Any]) -> str:
             f"* Learned from {data['events']:,} events of {data['items']:,} items "
             f"({_day(data['first_event'])} to {_day(data['last_event'])}; split "
             f"{', '.join(data['splits'])}).",
-            f"* Judged on {judged['steps']:,} steps of {judged['sessions']:,} sessions (split "
+            f"* Evaluated on {judged['steps']:,} steps of {judged['sessions']:,} sessions (split "
             f"{verdict['split']}), {new_steps:,} of them{share} towards items that training did "
             "not hold.",
         ]
@@ -86,10 +86,10 @@ def _metrics(verdict: Mapping[str, Any]) -> str:
     names = [CANDIDATE, *(name for name in headlines if name != CANDIDATE)]
     rows = [["metric", *("this model" if name == CANDIDATE else name for name in names)]]
     for metric in headlines[CANDIDATE]:
-        figures = [headlines[name][metric] for name in names]
-        cells = [number(figure["value"]) for figure in figures]
-        if figures[0]["interval"]:
-            low, high = figures[0]["interval"]
+        estimates = [headlines[name][metric] for name in names]
+        cells = [number(estimate["value"]) for estimate in estimates]
+        if estimates[0]["interval"]:
+            low, high = estimates[0]["interval"]
             cells[0] += f" [{low:.4f}, {high:.4f}]"
         rows.append([metric, *cells])
     confidence = verdict["options"]["confidence"]
@@ -98,11 +98,11 @@ def _metrics(verdict: Mapping[str, Any]) -> str:
 
 def _limits(verdict: Mapping[str, Any]) -> str:
     beyond = verdict["beyond_accuracy"]
-    shown = [f"{name} {number(figure['value'])}" for name, figure in beyond.items() if "@" in name]
+    shown = [f"{name} {number(beyond[name]['value'])}" for name in beyond if "@" in name]
     rows = [["slice", "steps", *HEADLINE_METRICS]]
     for name, part in verdict["slices"].items():
-        figures = [part[name][CANDIDATE] for name in headline_names(["honest"], ["all"])]
-        rows.append([name, f"{part['n']:,}", *(number(figure["value"]) for figure in figures)])
+        values = [part[name][CANDIDATE]["value"] for name in headline_names(["honest"], ["all"])]
+        rows.append([name, f"{part['n']:,}", *map(number, values)])
     lines = [
         "* Items that the training data do not hold are never recommended; a session of only such "
         "items is answered with the most popular ones.",

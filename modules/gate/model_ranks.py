@@ -1,4 +1,4 @@
-"""Asks saved models: the rank of every step's target, and what they recommend."""
+"""Calls saved models: the rank of every step's target, and what they recommend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfx import types
 from tfx.utils import path_utils
 
-from modules.array_types import BoolArray, FloatArray, IntArray
+from modules.array_types import FloatArray, IntArray
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
@@ -20,7 +20,7 @@ from modules.evaluation.slices import STEP_OUTPUTS
 from modules.files.model_metadata import known_items
 from modules.sessions.examples import ExampleEncoder, SessionBatch
 
-# Cells of a padded batch of prefixes: a few thousand short ones, or a few very long ones.
+# Cells of a padded batch of prefixes: a few thousand short prefixes, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
 _PREFIXES_PER_BATCH = 1_024
 # No vocabulary holds it: a line ends there.
@@ -28,17 +28,17 @@ _UNKNOWN_ITEM = b"\n"
 
 
 class UnusableModelError(Exception):
-    """A model cannot be loaded, or does not answer as one of ours; the message says why."""
+    """A model cannot be loaded, or its signatures fail; the message says why."""
 
 
 class Model:
-    """A saved model, loaded."""
+    """A loaded SavedModel."""
 
     def __init__(self, artifact: types.Artifact) -> None:
         """Loads a Model artifact.
 
         Raises:
-          UnusableModelError: it cannot be loaded, or lacks a signature.
+          UnusableModelError: the model cannot be loaded, or lacks a signature.
         """
         self._folder = folder = path_utils.serving_model_path(artifact.uri)
         try:
@@ -50,17 +50,17 @@ class Model:
             raise UnusableModelError(f"cannot be loaded: {_cause(error)}") from error
 
     def known_items(self) -> frozenset[bytes] | None:
-        """Returns the ids of all items that it knows, None if it does not list them."""
+        """Returns the ids of all items that the model knows, None if it does not list them."""
         known = known_items(self._folder)
         return None if known is None else frozenset(known)
 
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.
 
-        A target that the model cannot recommend has rank `UNRANKED`, whatever the model's own rule.
+        A target that the model cannot recommend has rank `UNRANKED`, whatever the model returns.
 
         Raises:
-          UnusableModelError: it fails, or answers in another shape.
+          UnusableModelError: the call fails, or the outputs differ in shape.
         """
         found = self._outputs(serialized)
         is_miss = found["rank"] >= self._rank_of_unknown
@@ -68,9 +68,9 @@ class Model:
 
     @cached_property
     def _rank_of_unknown(self) -> int:
-        """The rank that the model gives to an item that it does not know.
+        """The rank that the model returns for an unknown item.
 
-        Models exported by earlier versions say |catalogue| + 1, which can be a hit.
+        Models exported by earlier versions return |catalogue| + 1, which can be a hit.
         """
         session = ExampleEncoder().encode(b"", 0, [_UNKNOWN_ITEM] * 2, [0, 0])
         outputs = self._outputs(np.array([session], object))
@@ -89,14 +89,14 @@ class Model:
             raise UnusableModelError(f"does not evaluate sessions: {_cause(error)}") from error
         if len({output.shape for output in found.values()}) > 1:
             shapes = ", ".join(f"{name} {output.shape}" for name, output in found.items())
-            raise UnusableModelError(f"evaluates sessions in several shapes: {shapes}")
+            raise UnusableModelError(f"evaluates sessions with outputs of several shapes: {shapes}")
         return found
 
     def recommend(self, item_ids: list[list[bytes]], k: int) -> tuple[Any, FloatArray]:
         """Returns the first k recommended raw ids and their scores, `[prefixes, at most k]`.
 
         Raises:
-          UnusableModelError: it fails.
+          UnusableModelError: the call fails.
         """
         padded = tf.ragged.constant(item_ids, tf.string, ragged_rank=1).to_tensor("")
         try:
@@ -113,27 +113,27 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {first[:300]}"
 
 
-class _Judged(NamedTuple):
+class _BatchRanks(NamedTuple):
     session_ids: npt.NDArray[np.object_]
     lengths: IntArray
     columns: dict[str, IntArray]
 
 
-def judge(
+def rank_targets(
     model: Model, batches: Iterable[SessionBatch], history: ItemHistory, column: str
 ) -> RankTable:
     """Ranks the target of every step with a model's `evaluate`.
 
     Args:
       model: the model.
-      batches: the judged sessions; those without a step are left out.
-      history: of the training data, for the items' ages.
-      column: name of the ranks' column.
+      batches: sessions to evaluate; those without a step are left out.
+      history: items of the training data, for their ages.
+      column: name of the column of ranks.
 
     Raises:
-      UnusableModelError: the model does not answer as it should.
+      UnusableModelError: the model cannot evaluate the sessions.
     """
-    parts = [_judge_batch(model, batch, history) for batch in batches]
+    parts = [_rank_batch(model, batch, history) for batch in batches]
     names = (*STEP_OUTPUTS, "item_age")
     none = np.zeros(0, np.int64)
     columns = {name: np.concatenate([none, *(p.columns[name] for p in parts)]) for name in names}
@@ -154,7 +154,7 @@ def judge(
     )
 
 
-def _judge_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _Judged:
+def _rank_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _BatchRanks:
     outputs = model.evaluate(batch.serialized)
     exists = outputs["rank"] > 0
     lengths = np.diff(batch.offsets)
@@ -162,28 +162,22 @@ def _judge_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _Ju
     if not np.array_equal(exists.sum(axis=1), steps):
         raise UnusableModelError("evaluates another number of steps than the sessions have")
     columns = {name: output[exists].astype(np.int64) for name, output in outputs.items()}
-    is_target = target_mask(batch.offsets)
+    is_target = np.ones(int(batch.offsets[-1]), bool)  # all events but the first of each session
+    is_target[batch.offsets[:-1][lengths > 0]] = False
     positions = history.lookup(batch.items[is_target])
     columns["item_age"] = history.age_days(positions, batch.times[is_target])
     has_steps = steps > 0
-    return _Judged(batch.session_ids[has_steps], steps[has_steps], columns)
-
-
-def target_mask(offsets: IntArray) -> BoolArray:
-    """Tells which events are a target: all but the first of each session, bool `[events]`."""
-    mask = np.ones(int(offsets[-1]), bool)
-    mask[offsets[:-1][np.diff(offsets) > 0]] = False
-    return mask
+    return _BatchRanks(batch.session_ids[has_steps], steps[has_steps], columns)
 
 
 class Prefixes(NamedTuple):
-    """Some steps, as a recommender is asked for them.
+    """Some steps, as queries to a recommender.
 
     Attributes:
-      session: a number per session, int64 `[prefixes]`.
-      session_id: raw ids, bytes `[prefixes]`.
-      items: raw ids of each prefix.
-      target: raw ids, bytes `[prefixes]`.
+      session: number of each prefix's session, int64 `[prefixes]`.
+      session_id: raw session ids, bytes `[prefixes]`.
+      items: raw item ids of each prefix.
+      target: raw item ids, bytes `[prefixes]`.
     """
 
     session: IntArray
@@ -193,7 +187,7 @@ class Prefixes(NamedTuple):
 
     @property
     def step(self) -> IntArray:
-        """Place of each prefix's step in its session, from 0, int64 `[prefixes]`."""
+        """Position of each prefix's step in its session, from 0, int64 `[prefixes]`."""
         return np.array([len(items) - 1 for items in self.items])
 
 
@@ -203,12 +197,12 @@ _Prefix = tuple[int, bytes, list[bytes], bytes]
 def prefixes(
     batches: Iterable[SessionBatch], takes_part: Any, cells: int = _CELLS_PER_BATCH
 ) -> Iterator[Prefixes]:
-    """Yields the prefixes of the sessions that take part, in batches of a bounded padded size.
+    """Yields the prefixes of selected sessions, in batches of a bounded padded size.
 
     Args:
-      batches: sessions.
-      takes_part: maps session ids, bytes `[sessions]`, to bool `[sessions]`.
-      cells: most cells of a batch once padded, but for a single longer prefix.
+      batches: all sessions.
+      takes_part: maps session ids, bytes `[sessions]`, to a selection, bool `[sessions]`.
+      cells: maximum number of cells of a padded batch; a single longer prefix may exceed it.
     """
     waiting: list[_Prefix] = []
     session, longest = 0, 0

@@ -1,4 +1,4 @@
-"""Names of the files that nodes write and others read."""
+"""Names of files that nodes write and others read."""
 
 from __future__ import annotations
 

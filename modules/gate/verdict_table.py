@@ -1,4 +1,4 @@
-"""The verdict as people read it: a table of all checks, and why not; from the JSON alone."""
+"""The verdict as text, from the JSON alone: a table of all checks, then the reasons."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ _LEFT = {0, 2, 4, 6, 7}
 
 
 def format_verdict(verdict: Mapping[str, Any]) -> str:
-    """Returns the table of the checks, then a line per reason that a person must know.
-
-    Slices that passed share a line; the JSON has them all.
+    """Returns the table of the checks; slices that passed share a line. Then why any was skipped.
 
     Args:
       verdict: content of `verdict.json`.
@@ -44,12 +42,12 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
 def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
     if not found.get("prefixes"):
         return []
-    shown = [f"{name} {number(figure['value'])}" for name, figure in found.items() if "@" in name]
+    shown = [f"{name} {number(found[name]['value'])}" for name in found if "@" in name]
     return [f"Recommendations for {found['prefixes']:,} prefixes: {', '.join(shown)}"]
 
 
 def is_quiet(row: Mapping[str, Any]) -> bool:
-    """Tells which checks nobody needs to see: slices that did not get worse."""
+    """Returns whether a check needs no line: a slice that did not get worse."""
     return bool(row["kind"] == SLICE_CHANGE and row["passed"])
 
 
@@ -68,7 +66,7 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def number(value: float | None) -> str:
-    """Formats a share with four digits, a count in full, nothing as a dash."""
+    """Formats a share with four digits, a count in full, None as a dash."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.4f}"

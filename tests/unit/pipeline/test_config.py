@@ -211,7 +211,7 @@ def test_a_value_that_is_no_yaml(folder: Path) -> None:
     [
         ("known/all/recal@20", "did you mean known/all/recall@20?"),
         ("know/last/mrr@5", "did you mean known/last/mrr@5?"),
-        ("quality", "a metric is called like known/all/recall@20"),
+        ("quality", "a metric is named like known/all/recall@20"),
     ],
 )
 @pytest.mark.parametrize(("field", "value"), [("thresholds", 0.1), ("change_thresholds", -0.1)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.index_builder.checks import judge, measure, recall
+from components.index_builder.checks import check_index, measure, recall
 from components.index_builder.node import _summary
 from modules.config.index import IndexOptions
 
@@ -30,7 +30,7 @@ def _answers(**changes: Any) -> dict[str, Any]:
 
 def _failed(answers: dict[str, Any], **options: Any) -> dict[str, str]:
     chosen = dataclasses.replace(IndexOptions(min_recall=0.7), **options)
-    checks = judge(answers, measure(answers), chosen)
+    checks = check_index(answers, measure(answers), chosen)
     return {check.name: check.reason for check in checks if not check.passed}
 
 
@@ -92,7 +92,7 @@ def test_an_index_that_answers_badly_fails(changes: dict[str, Any], check: str) 
 def test_the_line_of_the_log_names_figures_and_faults() -> None:
     answers = _answers()
     figures = measure(answers)
-    checks = judge(answers, figures, IndexOptions())
+    checks = check_index(answers, figures, IndexOptions())
     verdict = {"passed": False, "figures": figures, "checks": [check.as_json() for check in checks]}
     line = _summary(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line

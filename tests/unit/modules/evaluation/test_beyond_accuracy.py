@@ -10,17 +10,17 @@ from modules.evaluation.item_history import item_history
 from tests.rank_tables import ids
 
 
-def test_figures_beyond_accuracy_by_hand() -> None:
+def test_metrics_beyond_accuracy_by_hand() -> None:
     # a 4 events, b 2, c 1, d 1 of 8 in training.
     history = item_history(
         [(ids("a", "a", "b", "c"), np.arange(4)), (ids("a", "d", "b", "a"), np.arange(4))]
     )
-    tally = RecommendationStats(history)
+    stats = RecommendationStats(history)
     recommended = np.stack([ids("a", "b"), ids("a", "c")])
     scores = np.array([[2.0, 1.0], [2.0, np.nan]])
-    tally.add(np.array([0, 1]), [[b"b"], [b"d", b"c"]], ids("b", "new"), recommended, scores)
-    assert tally.coverage == 3 / 4
-    assert tally.ratios() == pytest.approx(
+    stats.add(np.array([0, 1]), [[b"b"], [b"d", b"c"]], ids("b", "new"), recommended, scores)
+    assert stats.coverage == 3 / 4
+    assert stats.ratios() == pytest.approx(
         {
             "average_popularity@20": (4 + 2 + 4 + 1) / 4,
             "target_popularity": 2.0,  # the new target has no popularity to compare with
@@ -29,11 +29,11 @@ def test_figures_beyond_accuracy_by_hand() -> None:
             "repeats@20": 2 / 4,
         }
     )
-    assert (tally.prefixes, tally.not_finite) == (2, 1)
-    figures = tally.figures(resamples=200, seed=0, confidence=0.95)
-    assert figures["prefixes"] == figures["sessions"] == 2
-    assert figures["novelty@20"]["interval"] == [1.5, 2.0]
-    assert figures["coverage@20"] == {"value": 0.75, "interval": None}
+    assert (stats.prefixes, stats.not_finite) == (2, 1)
+    values = stats.metrics(resamples=200, seed=0, confidence=0.95)
+    assert values["prefixes"] == values["sessions"] == 2
+    assert values["novelty@20"]["interval"] == [1.5, 2.0]
+    assert values["coverage@20"] == {"value": 0.75, "interval": None}
 
 
 def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
@@ -47,12 +47,12 @@ def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
     assert short.coverage == full.coverage == 2 / 3
 
 
-def test_figures_beyond_accuracy_by_slice() -> None:
+def test_metrics_beyond_accuracy_by_slice() -> None:
     history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
-    tally = RecommendationStats(history, ["short", "long", "none"])
+    stats = RecommendationStats(history, ["short", "long", "none"])
     recommended = np.stack([ids("a", "b"), ids("a", "b"), ids("c", "a")])
     in_slices = np.array([[True, True, False], [False, False, True], [False] * 3])
-    tally.add(
+    stats.add(
         np.array([0, 0, 1]),
         [[b"a"], [b"a", b"b"], [b"z"]],
         ids("b", "a", "a"),
@@ -60,7 +60,7 @@ def test_figures_beyond_accuracy_by_slice() -> None:
         np.ones((3, 2)),
         in_slices,
     )
-    found = tally.figures(resamples=200, seed=0, confidence=0.95)
+    found = stats.metrics(resamples=200, seed=0, confidence=0.95)
     assert found["prefixes"] == 3 and found["coverage@20"]["value"] == 1.0
     slices = found["slices"]
     assert list(slices) == ["short", "long"]  # one without a prefix says nothing
@@ -72,8 +72,8 @@ def test_figures_beyond_accuracy_by_slice() -> None:
     assert slices["long"]["novelty@20"] == {"value": 1.5, "interval": [1.5, 1.5]}
 
 
-def test_no_recommendation_gives_no_figure() -> None:
-    found = RecommendationStats(item_history([])).figures(resamples=100, seed=0, confidence=0.95)
+def test_no_recommendation_gives_no_metric() -> None:
+    found = RecommendationStats(item_history([])).metrics(resamples=100, seed=0, confidence=0.95)
     assert found["prefixes"] == 0
     assert {entry["value"] for name, entry in found.items() if "@" in name} == {None}
 

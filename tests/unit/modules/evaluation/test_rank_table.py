@@ -81,7 +81,7 @@ def test_only_tables_of_the_same_steps_are_joined() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 99])
-def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int) -> None:
+def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_metric(size: int) -> None:
     random = np.random.default_rng(size)
     lost = UNRANKED
     columns = {
@@ -93,7 +93,7 @@ def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int
     }
     table = make_table(**columns)
     names = [f"honest/all/{metric}@{k}" for metric in metrics.PER_STEP for k in metrics.K_VALUES]
-    figures = MetricEstimates(table, names, BOUNDS, 100, seed=0)
+    estimates = MetricEstimates(table, names, BOUNDS, 100, seed=0)
     for column, rows in columns.items():
         ranks = [rank for row in rows for rank in row]
         found = all_metrics(table, column)
@@ -104,4 +104,4 @@ def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_figure(size: int
             )
             hits = [gain(rank) for rank in ranks if rank != lost and rank <= int(k)]
             assert found[name] == pytest.approx(sum(hits) / len(ranks)), name
-            assert figures.value(name, column) == pytest.approx(sum(hits) / len(ranks)), name
+            assert estimates.value(name, column) == pytest.approx(sum(hits) / len(ranks)), name

@@ -15,14 +15,14 @@ from modules.gate.agreement_checks import agreement_check, items_check, steps_ch
 from tests.rank_tables import RECALL, make_table
 
 
-def test_the_evaluators_figures_must_be_those_of_the_ranks() -> None:
+def test_the_ranks_must_give_the_evaluators_metrics() -> None:
     table = make_table(candidate=[[1, 30], [2]])
     evaluation: dict[str, float | int | None] = dict(all_metrics(table, CANDIDATE))
     assert agreement_check(table, evaluation).passed
     wrong = {**evaluation, RECALL: 2 / 3 + 2e-6}
     check = agreement_check(table, wrong)
     assert not check.passed
-    assert "in 1 metrics: honest/all/recall@20 is 0.6666667 here and" in check.reason
+    assert "in 1 metrics: honest/all/recall@20 is 0.6666667 by the ranks and" in check.reason
     assert not agreement_check(table, {}).passed
     assert agreement_check(empty_table([CANDIDATE]), {}).passed
 
@@ -54,7 +54,7 @@ def test_model_and_baselines_must_know_the_same_steps() -> None:
     assert "differs in 2 of 6 steps: 6 and 3 steps are known to the model and 4 and 2" in (
         check.reason
     )
-    assert "the first that differs is step 0 of session 's1'," in check.reason
+    assert "the first one is step 0 of session 's1'," in check.reason
     long = dataclasses.replace(table, session_ids=np.array([b"x" * 1000] * 3, object))
     assert len(steps_check(long, dataclasses.replace(same, known=known)).reason) < 600
     shorter = dataclasses.replace(same, context_length=same.context_length - 1)

@@ -22,18 +22,22 @@ from modules.gate.checks import (
 from tests.rank_tables import RECALL
 
 
-def figure(value: float, low: float, high: float) -> MetricEstimate:
+def estimate(value: float, low: float, high: float) -> MetricEstimate:
     return MetricEstimate(value, None if math.isnan(value) else (low, high), 100)
 
 
 @pytest.mark.parametrize(
     ("found", "verdict_", "words"),
     [
-        (figure(0.1, 0.02, 0.2), "passed", "beats stan by +0.1000 [+0.0200, +0.2000], above 0.01"),
-        (figure(0.1, 0.01, 0.2), "failed", "does not beat stan beyond noise"),
-        (figure(-0.1, -0.2, -0.02), "failed", "is worse than stan"),
-        (figure(0.0, 0.0, 0.0), "failed", "is worse than stan"),
-        (figure(math.nan, 0, 0), "failed", "nothing to measure"),
+        (
+            estimate(0.1, 0.02, 0.2),
+            "passed",
+            "beats stan by +0.1000 [+0.0200, +0.2000], above 0.01",
+        ),
+        (estimate(0.1, 0.01, 0.2), "failed", "does not beat stan beyond noise"),
+        (estimate(-0.1, -0.2, -0.02), "failed", "is worse than stan"),
+        (estimate(0.0, 0.0, 0.0), "failed", "is worse than stan"),
+        (estimate(math.nan, 0, 0), "failed", "nothing to measure"),
     ],
 )
 def test_beating_a_baseline(found: MetricEstimate, verdict_: str, words: str) -> None:
@@ -45,11 +49,11 @@ def test_beating_a_baseline(found: MetricEstimate, verdict_: str, words: str) ->
 @pytest.mark.parametrize(
     ("found", "verdict_", "words"),
     [
-        (figure(0.0, 0.0, 0.0), "passed", "+0.0000 [+0.0000, +0.0000] is not below the limit"),
-        (figure(-0.005, -0.008, -0.002), "passed", "is not below the limit -0.01"),
-        (figure(-0.02, -0.05, 0.01), "passed", "but noise can explain it"),
-        (figure(-0.02, -0.03, -0.001), "failed", "is below the limit -0.01, beyond noise"),
-        (figure(math.nan, 0, 0), "failed", "nothing to measure"),
+        (estimate(0.0, 0.0, 0.0), "passed", "+0.0000 [+0.0000, +0.0000] is not below the limit"),
+        (estimate(-0.005, -0.008, -0.002), "passed", "is not below the limit -0.01"),
+        (estimate(-0.02, -0.05, 0.01), "passed", "but noise can explain it"),
+        (estimate(-0.02, -0.03, -0.001), "failed", "is below the limit -0.01, beyond noise"),
+        (estimate(math.nan, 0, 0), "failed", "nothing to measure"),
     ],
 )
 def test_falling_behind_the_last_blessed_model(
@@ -61,7 +65,7 @@ def test_falling_behind_the_last_blessed_model(
 
 
 def test_a_slice_without_steps_is_skipped_and_blocks_nobody() -> None:
-    check = change_check(figure(math.nan, 0, 0), RECALL, -0.01, SLICE_CHANGE)
+    check = change_check(estimate(math.nan, 0, 0), RECALL, -0.01, SLICE_CHANGE)
     assert (check.verdict, check.passed) == ("skipped", True)
 
 

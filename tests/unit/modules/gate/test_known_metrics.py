@@ -23,7 +23,7 @@ def test_every_unknown_metric_is_named_with_the_nearest_known_one() -> None:
     first, second = unknown_metrics(EvaluationOptions(), options)
     assert first.startswith("thresholds.honest/all/mrr@21 is not a known metric, got 0.1: did you")
     assert second == (
-        "beat_metrics must be known metrics, got nonsense: a metric is called like "
+        "beat_metrics must be known metrics, got nonsense: a metric is named like "
         "known/all/recall@20"
     )
 

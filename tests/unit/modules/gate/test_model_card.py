@@ -33,7 +33,7 @@ def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]])
             candidate={"id": 7, "uri": "/m"},
             last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},
             training_data=verdict.training_data(history, ["train"]),
-            beyond_accuracy=RecommendationStats(history).figures(100, 0, 0.95),
+            beyond_accuracy=RecommendationStats(history).metrics(100, 0, 0.95),
         )
     )
     for heading in ("## Intended use", "## Data", "## Metrics", "## Limits"):
@@ -42,7 +42,7 @@ def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]])
     assert "cannot be loaded: OSError" in card
     if rows:
         assert "**blessed**" in card
-        assert "Judged on 3 steps of 2 sessions (split test), 1 of them (33%) towards" in card
+        assert "Evaluated on 3 steps of 2 sessions (split test), 1 of them (33%) towards" in card
         assert "| honest/all/recall@20 | 0.6667 [0.5000, 1" in card
     else:
         assert "**not blessed**" in card and "honest/all/n: 0 is below the threshold 1" in card

@@ -57,7 +57,7 @@ def test_intervals_of_slices_are_wider_together() -> None:
     comparison = verdict.Comparison(make_table(**rows), options, BOUNDS)
     checks = {check.name: check for check in comparison.checks()}
     of_slice = checks["honest/all/recall@20/context_length=3..5"]
-    alone = comparison.figures.difference(of_slice.name, CANDIDATE, LAST_BLESSED, 0.95)
+    alone = comparison.estimates.difference(of_slice.name, CANDIDATE, LAST_BLESSED, 0.95)
     assert of_slice.interval and alone.interval
     together = of_slice.interval[1] - of_slice.interval[0]
     assert together > 1.2 * (alone.interval[1] - alone.interval[0])

@@ -10,7 +10,7 @@ from components.report.sections.metrics import metric_charts, metric_groups
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def _figure(value: float | None) -> dict[str, Any]:
+def _estimate(value: float | None) -> dict[str, Any]:
     return {"value": value, "interval": None if value is None else [value - 0.1, value + 0.1]}
 
 
@@ -28,10 +28,10 @@ def _texts(drawn: str) -> list[str]:
 def test_bars_stand_in_order_with_values_and_say_so_to_those_who_do_not_see() -> None:
     verdict = {
         "headlines": {
-            "popularity": {"honest/all/recall@20": _figure(0.1)},
-            "stan": {"honest/all/recall@20": _figure(0.3)},
-            "candidate": {"honest/all/recall@20": _figure(0.2)},
-            "last_blessed": {"honest/all/recall@20": _figure(None)},
+            "popularity": {"honest/all/recall@20": _estimate(0.1)},
+            "stan": {"honest/all/recall@20": _estimate(0.3)},
+            "candidate": {"honest/all/recall@20": _estimate(0.2)},
+            "last_blessed": {"honest/all/recall@20": _estimate(None)},
         }
     }
     (drawn,) = metric_charts(verdict)

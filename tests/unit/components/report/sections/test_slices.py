@@ -8,22 +8,22 @@ from components.report import page
 from components.report.sections import slices
 
 
-def _figure(value: float | None) -> dict[str, Any]:
+def _estimate(value: float | None) -> dict[str, Any]:
     return {"value": value, "interval": None if value is None else [value - 0.1, value + 0.1]}
 
 
 SLICES = {
     "context_length=0..1": {
         "n": 5,
-        "honest/all/recall@20": {"candidate": _figure(0.4), "popularity": _figure(0.2)},
+        "honest/all/recall@20": {"candidate": _estimate(0.4), "popularity": _estimate(0.2)},
     },
     "context_length=2..": {
         "n": 4,
-        "honest/all/recall@20": {"candidate": _figure(0.6), "popularity": _figure(0.8)},
+        "honest/all/recall@20": {"candidate": _estimate(0.6), "popularity": _estimate(0.8)},
     },
     "item_age=new": {
         "n": 0,
-        "honest/all/recall@20": {"candidate": _figure(None), "popularity": _figure(0.0)},
+        "honest/all/recall@20": {"candidate": _estimate(None), "popularity": _estimate(0.0)},
     },
 }
 
@@ -41,7 +41,7 @@ def test_heat_tables_mark_the_best_of_a_row_and_name_slices_in_words() -> None:
     assert age[0].cells == [(None, 0.0, False), (0.0, 0.0, False)]
 
 
-def test_figures_beyond_accuracy_by_slice_have_a_scale_per_column() -> None:
+def test_metrics_beyond_accuracy_by_slice_have_a_scale_per_column() -> None:
     parts = {
         "session_length=2": {
             "prefixes": 3,

@@ -10,7 +10,7 @@ CURVES = {
 }
 
 
-def test_training_curves_have_a_panel_per_figure_and_a_line_per_fit() -> None:
+def test_training_curves_have_a_panel_per_metric_and_a_line_per_training_run() -> None:
     panels = training.panels(CURVES)
     assert [panel.title for panel in panels] == ["mean loss", "recall@20 on eval"]
     assert [line.label for line in panels[0].lines] == ["choose", "refit"]
