@@ -111,7 +111,7 @@ def evaluation_stage(
     baseline_evaluator = BaselineEvaluator(
         examples=data.examples,
         fit_splits=json.dumps(learned_splits(config)),
-        judged_split=config.evaluation.split,
+        split=config.evaluation.split,
         options=_as_json(config.baselines),
         source_digest=code_digest(BaselineEvaluator),
     )

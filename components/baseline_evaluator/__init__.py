@@ -1,1 +1,1 @@
-"""The TFX node that fits the baselines and ranks the judged split's targets with each of them."""
+"""The node that fits the baselines and ranks the evaluation split's targets with each of them."""

@@ -21,8 +21,6 @@ from modules.evaluation import metrics
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.sessions.examples import read_batches
 
-METRICS_NAME = "metrics.json"
-
 _SHOWN = metrics.headline_names(["known"], ["all"])
 
 
@@ -31,7 +29,7 @@ def BaselineEvaluator(
     examples: InputArtifact[standard_artifacts.Examples],
     baseline_ranks: OutputArtifact[simple_artifacts.Metrics],
     fit_splits: Parameter[str],
-    judged_split: Parameter[str],
+    split: Parameter[str],
     options: Parameter[str],
     source_digest: Parameter[str] = "",
 ) -> None:
@@ -40,8 +38,8 @@ def BaselineEvaluator(
     Args:
       examples: one tf.Example per session, as SessionExampleGen writes them.
       baseline_ranks: output; gets `ranks.parquet` and `metrics.json`, see README.md.
-      fit_splits: JSON list of the splits that the model, and so each baseline, learns from.
-      judged_split: the split whose steps are ranked.
+      fit_splits: JSON list of the splits that model and baselines learn from.
+      split: the evaluation split, whose steps are ranked.
       options: `BaselineOptions` as JSON.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
 
@@ -50,7 +48,7 @@ def BaselineEvaluator(
     """
     found = evaluate(
         _read_sorted(examples, json.loads(fit_splits)),
-        _read_sorted(examples, [judged_split]),
+        _read_sorted(examples, [split]),
         from_json(BaselineOptions, json.loads(options)),
     )
     _write(baseline_ranks.uri, found)
@@ -61,8 +59,8 @@ class SessionRow(NamedTuple):
 
     Attributes:
       session_id: id from the data.
-      start_time: when it began, in ms.
-      item_ids: raw ids of its items, in time order.
+      start_time: time of the first event, ms.
+      item_ids: raw item ids, in time order.
     """
 
     session_id: bytes
@@ -80,7 +78,7 @@ class Evaluation(NamedTuple):
 def evaluate(
     fitted_on: Sequence[SessionRow], evaluated: Sequence[SessionRow], options: BaselineOptions
 ) -> Evaluation:
-    """Fits every baseline of the options and ranks all steps with it; prints a line for each."""
+    """Fits all baselines of the options and ranks all steps with them; prints a line for each."""
     steps = IndexedSplits.of(
         [session.item_ids for session in fitted_on],
         [session.item_ids for session in evaluated],
@@ -136,11 +134,9 @@ def _write(uri: str, found: Evaluation) -> None:
     fileio.makedirs(uri)
     with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
         file.write(to_parquet(found.ranks))
-    content = {name: _without_nan(values) for name, values in found.metrics.items()}
-    with fileio.open(os.path.join(uri, METRICS_NAME), "w") as file:
+    content = {
+        baseline: {name: metrics.none_for_nan(value) for name, value in values.items()}
+        for baseline, values in found.metrics.items()
+    }
+    with fileio.open(os.path.join(uri, "metrics.json"), "w") as file:
         file.write(json.dumps(content, indent=2))
-
-
-def _without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN; a mean over nothing is null, as in the run's summary."""
-    return {name: None if math.isnan(value) else value for name, value in values.items()}

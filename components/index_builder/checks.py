@@ -1,4 +1,4 @@
-"""What an approximate index must be like to be pushed; plain Python."""
+"""The checks that an approximate index must pass to be pushed; plain Python."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 
 from modules.config.index import IndexOptions
-from modules.gate.check import FAILED, PASSED, Check, outcome
+from modules.gate.check import Check, outcome
 from modules.serving.answer_checks import FOREIGN, loads_alone, well_formed
 from modules.serving.latency import percentiles
 
 CUTOFFS = (20, 100)
 EXACT, APPROXIMATE = "exact", "approximate"
-# Unlike the exact model, the index is asked by this project's own code.
+# Unlike the exact model, the index is called by this project's own code.
 _FOREIGN = tuple(name for name in FOREIGN if name != "modules")
 _NEEDED = "TensorFlow, faiss and modules.ann.recommender load"
 
 
 def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the figures that the gate judges.
+    """Returns the measurements that are checked.
 
     Args:
-      answers: what `components.index_builder.latency_probe.compare` returned.
+      answers: output of `components.index_builder.latency_probe.compare`.
 
     Returns:
-      `recall@20` and `recall@100` of the exact answers, `sessions`, and for `exact` and
-      `approximate` each `p50_ms` and `p99_ms` of one session.
+      `recall@20` and `recall@100` of the exact answers, `sessions`, and for each of `exact` and
+      `approximate` the `p50_ms` and `p99_ms` of one session.
     """
     exact, found = (answers[name]["item_ids"] for name in (EXACT, APPROXIMATE))
     latency = {name: percentiles(answers["milliseconds"][name]) for name in (EXACT, APPROXIMATE)}
@@ -39,9 +39,10 @@ def measure(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recall(exact: Sequence[Sequence[str]], found: Sequence[Sequence[str]], cutoff: int) -> float:
-    """Returns the mean share of the exact index's best items among the same number of found ones.
+    """Returns the mean share of the exact index's best items among as many found ones.
 
-    The id '', which fills rows where fewer items are on offer, is no item. NaN without any item.
+    The id '', which fills rows where fewer items are recommendable, does not count. NaN without any
+    item.
 
     >>> recall([["a", "b", "c"], ["a", "", ""]], [["b", "d", "a"], ["a", "", ""]], cutoff=2)
     0.75
@@ -55,9 +56,9 @@ def recall(exact: Sequence[Sequence[str]], found: Sequence[Sequence[str]], cutof
 
 
 def check_index(
-    answers: Mapping[str, Any], figures: Mapping[str, Any], options: IndexOptions
+    answers: Mapping[str, Any], measured: Mapping[str, Any], options: IndexOptions
 ) -> list[Check]:
-    """Judges an index by what it answered and by its figures; see `measure`."""
+    """Returns the checks of an index by its answers and measurements; see `measure`."""
     by_ids, by_examples = answers[APPROXIMATE], answers["as_examples"]
     same = by_ids["item_ids"] == by_examples["item_ids"]
     text = "sessions get the same answer as ids and as tf.Examples"
@@ -65,22 +66,9 @@ def check_index(
         loads_alone(answers["modules"], _FOREIGN, _NEEDED),
         well_formed(by_ids, answers["fallback"]),
         Check("examples", outcome(same), text if same else f"not all {text}"),
-        _recall(figures, options),
+        _recall(measured["recall@100"], options.min_recall),
     ]
-    return checks + _slowness(figures, options)
-
-
-def _recall(figures: Mapping[str, Any], options: IndexOptions) -> Check:
-    value = figures["recall@100"]
-    text = f"{value:.4f} of the exact answers are found, at least {options.min_recall:g}"
-    if value >= options.min_recall:
-        return Check("recall@100", PASSED, text)
-    return Check("recall@100", FAILED, f"{text}; raise index.rerank_depth")
-
-
-def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
-    p99, exact = figures[APPROXIMATE]["p99_ms"], figures[EXACT]["p99_ms"]
-    checks = []
+    p99, exact = (measured[name]["p99_ms"] for name in (APPROXIMATE, EXACT))
     if options.max_p99_ms is not None:
         text = f"{p99:.2f} ms for one session, at most {options.max_p99_ms:g}"
         checks.append(Check("p99 latency", outcome(p99 <= options.max_p99_ms), text))
@@ -90,6 +78,12 @@ def _slowness(figures: Mapping[str, Any], options: IndexOptions) -> list[Check]:
             f"{p99:.2f} ms for one session, at most {options.max_p99_ratio:g} times the exact "
             f"index's {exact:.2f} ms"
         )
-        way_out = "" if passed else "; a catalogue of this size may need no approximate index"
-        checks.append(Check("p99 ratio", outcome(passed), text + way_out))
+        advice = "" if passed else "; a catalogue of this size may need no approximate index"
+        checks.append(Check("p99 ratio", outcome(passed), text + advice))
     return checks
+
+
+def _recall(value: float, least: float) -> Check:
+    text = f"{value:.4f} of the exact answers are found, at least {least:g}"
+    advice = "" if value >= least else "; raise index.rerank_depth"
+    return Check("recall@100", outcome(value >= least), text + advice)

@@ -1,42 +1,39 @@
-"""Asks an exact model and one with an approximate index, in turns.
+"""Calls an exact model and one with an approximate index, in turns.
 
-    python -m components.index_builder.latency_probe MODEL REQUESTS.json ANSWERS.json
-    APPROXIMATE_MODEL
+    python -m components.index_builder.latency_probe MODEL REQUESTS.json ANSWERS.json APPROXIMATE
 
-A process of its own, with no more than asking needs: TensorFlow, faiss, and the modules that load
-the index. REQUESTS has `real`, sessions of item ids as
-`modules.serving.isolated_probe` takes them. ANSWERS has what both models said to each,
-how long single requests took, and which modules were loaded.
+A process of its own, with no more than serving needs: TensorFlow, faiss, and the modules that load
+the index. REQUESTS has `real`, sessions of item ids as `modules.serving.isolated_probe` takes them.
+ANSWERS has both models' answers, the times of single requests, and the modules that were loaded.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from modules.ann.recommender import ApproximateRecommender
-from modules.serving.isolated_probe import Sessions, padded, plain, serialized
+from modules.serving.isolated_probe import Sessions, main, padded, plain, serialized
 
-TIMED_REQUESTS = 1_000  # a 99th percentile of fewer is little more than the slowest
+TIMED_REQUESTS = 1_000  # a 99th percentile of fewer is little more than the maximum
 
 
-def compare(folder: str, index: str, requests: Mapping[str, Sessions]) -> dict[str, Any]:
+def compare(requests: Mapping[str, Sessions], folder: str, index: str) -> dict[str, Any]:
     """Loads both models and sends each request to one and then to the other.
 
     Args:
-      folder: of the exact model.
-      index: folder of the one with an approximate index.
-      requests: `real`, sessions of item ids.
+      requests: sessions of item ids as `real`.
+      folder: folder of the exact model.
+      index: folder of the model with an approximate index.
 
     Returns:
       `exact` and `approximate`, the answers to all sessions; `as_examples`, those of the second
-      model to tf.Examples; `fallback`, to sessions without a known item; `milliseconds` of single
-      requests by model; `modules`, the packages that were loaded.
+      model to tf.Examples; `fallback`, those to sessions without a known item; `milliseconds` of
+      single requests by model; `modules`, the packages that were loaded.
     """
     models = {"exact": tf.saved_model.load(folder), "approximate": ApproximateRecommender(index)}
     recommend = {name: model.signatures["recommend"] for name, model in models.items()}
@@ -61,14 +58,5 @@ def compare(folder: str, index: str, requests: Mapping[str, Sessions]) -> dict[s
     }
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Reads the requests and writes the answers."""
-    folder, requests, answers, index = arguments
-    with open(requests, encoding="utf-8") as file:
-        sessions = json.load(file)
-    with open(answers, "w", encoding="utf-8") as file:
-        json.dump(compare(folder, index, sessions), file)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(compare)

@@ -1,4 +1,4 @@
-"""Builds the approximate index, measures it against the exact one, and blesses it or not."""
+"""The node that builds the approximate index, compares it with the exact one, and blesses it."""
 
 import dataclasses
 import hashlib
@@ -30,7 +30,7 @@ from modules.files.model_metadata import learned_from, write_manifest
 from modules.gate.check import FAILED, Check, outcome, refusals
 from modules.gate.report_files import INDEX_VERDICT
 from modules.serving.infra_blessing import bless, is_blessed
-from modules.serving.probe import ModelFailedError, ask_process
+from modules.serving.probe import ModelFailedError, call_in_process
 from modules.sessions.examples import read_sessions
 
 # The folder that holds the packages `components` and `modules`.
@@ -42,7 +42,7 @@ def IndexBuilder(
     model: InputArtifact[standard_artifacts.Model],
     examples: InputArtifact[standard_artifacts.Examples],
     index: OutputArtifact[standard_artifacts.Model],
-    # No ModelBlessing: the model gate's is the only one, by which the last blessed model is found.
+    # Not a ModelBlessing: the last blessed model is found by those of the model gate alone.
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
     index_verdict: OutputArtifact[simple_artifacts.Metrics],
     split: Parameter[str],
@@ -63,7 +63,7 @@ def IndexBuilder(
       index_verdict: output; gets the checks and measurements.
       split: the split whose sessions are sent.
       options: `IndexOptions` as JSON.
-      infra_blessing: the one of the model itself, which must be good too; may be left out.
+      infra_blessing: InfraBlessing of the exact model, which must be blessed too; may be left out.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     wanted = from_json(IndexOptions, json.loads(options))
@@ -71,59 +71,59 @@ def IndexBuilder(
     approximate = path_utils.serving_model_path(index.uri)
     records = read_sessions(artifact_utils.get_split_uri([examples], split))
     sessions = list(itertools.islice(records, wanted.sessions))
-    checks, figures = build(exact, approximate, sessions, wanted)
+    checks, measured = build(exact, approximate, sessions, wanted)
     if fileio.exists(approximate):
-        made_of = (learned_from(exact), wanted, source_digest)
-        write_manifest(approximate, hashlib.sha256(repr(made_of).encode()).hexdigest())
+        origin = (learned_from(exact), wanted, source_digest)
+        write_manifest(approximate, hashlib.sha256(repr(origin).encode()).hexdigest())
     if infra_blessing is not None:
         checks.append(_served_model(infra_blessing))
     verdict = {
         "passed": all(check.passed for check in checks),
         "checks": [check.as_json() for check in checks],
-        "figures": figures,
+        "figures": measured,
         "options": dataclasses.asdict(wanted),
     }
     text = json.dumps(verdict, indent=2)
     io_utils.write_string_file(os.path.join(index_verdict.uri, INDEX_VERDICT), text)
     bless(blessing, bool(verdict["passed"]))
-    print(_summary(verdict), flush=True)
+    print(summary(verdict), flush=True)
 
 
 def build(
     exact: str, approximate: str, sessions: Sequence[Sequence[str]], options: IndexOptions
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Makes the model with the index, and asks both models in a process of their own.
+    """Builds the model with the index, and calls both models in a process of their own.
 
     Args:
       exact: folder of the SavedModel that Trainer exported.
       approximate: folder of the new model.
       sessions: item ids in time order.
-      options: of the index and its gate.
+      options: options of the index and limits of its checks.
 
     Returns:
-      The checks, and the figures: see `checks.measure`; also `items`, `rescored`, `build_seconds`
-      and, for `exact` and `approximate`, `megabytes`.
+      The checks, and the measurements: those of `checks.measure`, `items`, `rescored`,
+      `build_seconds` and, for `exact` and `approximate`, `megabytes`.
     """
     if not sessions:
-        return [Check("sessions", FAILED, "there is none to measure the index with")], {}
+        return [Check("sessions", FAILED, "no session to measure the index with")], {}
     began = time.monotonic()
     try:
         index = _export(exact, approximate, options)
         build_seconds = time.monotonic() - began
         command, requests = ["-m", latency_probe.__name__], {"real": list(sessions)}
-        answers = ask_process(command, requests, exact, approximate, cwd=_SOURCES)
+        answers = call_in_process(command, requests, exact, approximate, cwd=_SOURCES)
     except (FaissMissingError, OldModelError, ModelFailedError) as error:
         return [Check("loads", FAILED, str(error))], {}
-    figures = measure(answers)
+    measured = measure(answers)
     for name, folder in ((EXACT, exact), (APPROXIMATE, approximate)):
-        figures[name]["megabytes"] = _megabytes(folder)
-    checks = check_index(answers, figures, options)
+        measured[name]["megabytes"] = _megabytes(folder)
+    checks = check_index(answers, measured, options)
     of_build = {"items": index.items, "rescored": index.rescored, "build_seconds": build_seconds}
-    return checks, {**figures, **of_build}
+    return checks, {**measured, **of_build}
 
 
 def _export(exact: str, approximate: str, options: IndexOptions) -> PQIndex:
-    """Writes the model, by way of this machine where the folder is elsewhere."""
+    """Writes the model to this machine first, since the folder may be elsewhere."""
     with tempfile.TemporaryDirectory() as scratch:
         made = os.path.join(scratch, "index")
         index = export(exact, made, CodeOptions(options.dimensions_per_code, options.rerank_depth))
@@ -144,19 +144,14 @@ def _served_model(blessing: types.Artifact) -> Check:
     return Check("model", outcome(passed), text)
 
 
-def _summary(verdict: Mapping[str, Any]) -> str:
-    """Says in a few words what came of it, and why nothing is pushed if so."""
-    word = "passed" if verdict["passed"] else "failed, it is not pushed"
-    told = f"; {_told(verdict['figures'])}" if verdict["figures"] else ""
-    return "\n  ".join([f"Approximate index: {word}{told}", *refusals(verdict["checks"])])
-
-
-def _told(figures: Mapping[str, Any]) -> str:
-    latencies = (
-        f"{name} {figures[name]['p50_ms']:.2f} / {figures[name]['p99_ms']:.2f} ms"
-        for name in (EXACT, APPROXIMATE)
-    )
-    return (
-        f"recall@100 {figures['recall@100']:.4f} over {figures['sessions']} sessions, "
-        f"p50 / p99 {', '.join(latencies)}"
-    )
+def summary(verdict: Mapping[str, Any]) -> str:
+    """Returns the result in a line, then a line per reason why the index is not pushed."""
+    text = f"Approximate index: {'passed' if verdict['passed'] else 'failed, it is not pushed'}"
+    if measured := verdict["figures"]:
+        latencies = (
+            f"{name} {measured[name]['p50_ms']:.2f} / {measured[name]['p99_ms']:.2f} ms"
+            for name in (EXACT, APPROXIMATE)
+        )
+        text += f"; recall@100 {measured['recall@100']:.4f} over {measured['sessions']} sessions"
+        text += f", p50 / p99 {', '.join(latencies)}"
+    return "\n  ".join([text, *refusals(verdict["checks"])])

@@ -1,1 +1,1 @@
-"""The last check before a model is pushed: it is loaded and asked as a server would."""
+"""The last check before a model is pushed: loads and calls it as a server would."""

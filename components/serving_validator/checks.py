@@ -1,7 +1,8 @@
-"""What the answers of a loaded model must be like; plain Python."""
+"""The checks of a loaded model's answers; plain Python."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,43 +11,42 @@ from modules.gate.check import Check, outcome
 from modules.serving.answer_checks import Answers, answer_rows, loads_alone, well_formed
 from modules.serving.latency import PERCENTILES, percentiles
 
-SIGNATURES = (
-    "serving_default",
-    "recommend",
-    "recommend_filtered",
-    "embed_query",
-    "embed_items",
-)
-# Scores that differ by less are the same number, summed in another order.
+SIGNATURES = ("serving_default", "recommend", "recommend_filtered", "embed_query", "embed_items")
+# Scores that differ by less are equal but for the order of summation.
 TOLERANCE = 1e-3
 
 
 def check_answers(answers: Answers, expected: Answers, options: ServingOptions) -> list[Check]:
-    """Checks what the model answered.
+    """Returns the checks of a model's answers.
 
     Args:
-      answers: what `client.ask` returned.
+      answers: output of `modules.serving.isolated_probe.call_model`.
       expected: the trainer's answers to the sessions `known`: `item_ids` and `scores`.
-      options: the limits.
+      options: limits of the latency.
     """
     return [
         _signatures(answers["signatures"]),
         loads_alone(answers["modules"]),
-        _as_trained(answers["known"], expected),
+        _same_answers("answers", answers["known"], expected, "are answered as by the trainer"),
         well_formed(answers["real"], answers["fallback"]),
-        _same_both_ways(answers["real"], answers["real_as_examples"]),
-        *_latency(answers["milliseconds"], options),
+        _same_answers(
+            "examples",
+            answers["real"],
+            answers["real_as_examples"],
+            "get the same answer as ids and as tf.Examples",
+        ),
+        *latency_checks(answers["milliseconds"], options),
     ]
 
 
 def _signatures(found: Sequence[str]) -> Check:
     missing = [name for name in SIGNATURES if name not in found]
-    text = f"{', '.join(missing)} missing" if missing else f"all {len(SIGNATURES)} are there"
+    text = f"{', '.join(missing)} missing" if missing else f"has all {len(SIGNATURES)}"
     return Check("signatures", outcome(not missing), text)
 
 
 def agrees(found: Mapping[str, float], expected: Mapping[str, float]) -> bool:
-    """Tells whether two answers to a session are the same but for items that tie.
+    """Returns whether two answers to a session are the same but for items that tie.
 
     Args:
       found: score by item id.
@@ -57,49 +57,33 @@ def agrees(found: Mapping[str, float], expected: Mapping[str, float]) -> bool:
     >>> agrees({"a": 2.0, "b": 1.0}, {"a": 2.0, "c": 1.5})
     False
     """
-    if len(found) != len(expected):
-        return False
     lowest = min(expected.values(), default=0.0)
-    return all(
-        math.isclose(score, expected.get(item, lowest), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        for item, score in found.items()
-    ) and all(
-        math.isclose(score, found.get(item, lowest), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        for item, score in expected.items()
+    close = functools.partial(math.isclose, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return len(found) == len(expected) and all(
+        close(found.get(item, lowest), expected.get(item, lowest)) for item in {*found, *expected}
     )
 
 
-def _as_trained(found: Answers, expected: Answers) -> Check:
-    sessions = len(expected["item_ids"])
-    same = sum(
-        agrees(dict(zip(*one, strict=True)), dict(zip(*other, strict=True)))
-        for one, other in zip(answer_rows(found), answer_rows(expected), strict=True)
-    )
-    text = f"{same} of {sessions} sessions are answered as by the trainer"
-    return Check("answers", outcome(same == sessions), text)
-
-
-def _same_both_ways(by_ids: Answers, by_examples: Answers) -> Check:
-    rows = list(zip(answer_rows(by_ids), answer_rows(by_examples), strict=True))
+def _same_answers(name: str, found: Answers, expected: Answers, sentence: str) -> Check:
+    rows = list(zip(answer_rows(found), answer_rows(expected), strict=True))
     same = sum(
         agrees(dict(zip(*one, strict=True)), dict(zip(*other, strict=True))) for one, other in rows
     )
-    text = f"{same} of {len(rows)} sessions get the same answer as ids and as tf.Examples"
-    return Check("examples", outcome(same == len(rows)), text)
+    return Check(name, outcome(same == len(rows)), f"{same} of {len(rows)} sessions {sentence}")
 
 
-def _latency(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
+def latency_checks(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
+    """Returns a check per percentile of the times of single requests; no time meets no limit."""
     checks = []
     found = percentiles(milliseconds) if milliseconds else {}
-    for figure in PERCENTILES:
-        took = found.get(figure)
-        limit = getattr(options, f"max_{figure}")
-        # What was not measured does not keep a limit.
+    for name in PERCENTILES:
+        took = found.get(name)
+        limit = getattr(options, f"max_{name}")
         passed = limit is None or (took is not None and took <= limit)
         text = "no session to time" if took is None else f"{took:.2f} ms for one session"
         if limit is not None:
             text += f", at most {limit:g}"
             if took is None:
-                text += f": give the evaluation split sessions, or set serving.max_{figure}=null"
-        checks.append(Check(f"{figure.removesuffix('_ms')} latency", outcome(passed), text))
+                text += f": give the evaluation split sessions, or set serving.max_{name}=null"
+        checks.append(Check(f"{name.removesuffix('_ms')} latency", outcome(passed), text))
     return checks

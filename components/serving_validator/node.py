@@ -21,7 +21,7 @@ from modules.gate.check import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles
-from modules.serving.probe import ModelFailedError, ask_alone
+from modules.serving.probe import ModelFailedError, call_isolated
 from modules.sessions.examples import read_sessions
 
 _NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
@@ -40,30 +40,31 @@ def ServingValidator(
 ) -> None:
     """Loads the exported model as a server would, calls it, and blesses it for Pusher or not.
 
-    The process is fresh and has nothing but TensorFlow. The model must answer as the trainer did,
-    in good form, equally for raw ids and tf.Examples, and fast enough.
+    The new process has nothing but TensorFlow. The model must answer as the trainer did, in good
+    form, equally for raw ids and tf.Examples, and fast enough.
 
     Args:
       model: as Trainer exported it.
       examples: as SessionExampleGen writes them.
-      blessing: output; Pusher's InfraBlessing.
+      blessing: output; the InfraBlessing for Pusher.
       report: output; gets the checks and measurements.
       split: the split whose sessions are sent.
       options: `ServingOptions` as JSON.
-      infra_blessing: the one of TFX's InfraValidator, which must be good too; may be left out.
+      infra_blessing: output of TFX's InfraValidator, which must bless the model too; may be left
+        out.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     wanted = from_json(ServingOptions, json.loads(options))
     folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     records = read_sessions(artifact_utils.get_split_uri([examples], split))
     sessions = list(itertools.islice(records, wanted.sessions))
-    checks, figures = validate(folder, sessions, wanted)
+    checks, measured = validate(folder, sessions, wanted)
     if infra_blessing is not None:
         checks.append(_infra_validator(infra_blessing))
     results = [check.as_json() for check in checks]
     io_utils.write_string_file(
         os.path.join(report.uri, SERVING_REPORT),
-        json.dumps({"checks": results, "figures": figures}, indent=2),
+        json.dumps({"checks": results, "figures": measured}, indent=2),
     )
     bless(blessing, all(check.passed for check in checks))
     print(_summary(results), flush=True)
@@ -72,21 +73,21 @@ def ServingValidator(
 def validate(
     folder: str, sessions: Sequence[Sequence[str]], options: ServingOptions
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Loads a SavedModel in a fresh process and asks it.
+    """Loads a SavedModel in a new process and calls it.
 
     Args:
-      folder: of the SavedModel; one that is not on this machine is copied first.
+      folder: folder of the SavedModel; copied first if it is not on this machine.
       sessions: item ids in time order.
-      options: the limits.
+      options: limits.
 
     Returns:
-      The checks, and the figures that were taken: `load_seconds`, `p50_ms` and `p99_ms` (None
-      without a session), `sessions`.
+      The checks, and the measurements: `load_seconds`, `p50_ms` and `p99_ms` (None without a
+      session), `sessions`.
     """
     expected = read_json(folder, REFERENCE_PREDICTIONS)
     requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
     try:
-        answers = ask_alone(requests, folder)
+        answers = call_isolated(requests, folder)
     except ModelFailedError as error:
         return [Check("loads", FAILED, str(error))], {}
     checks = check_answers(answers, expected or _NO_ANSWERS, options)
@@ -94,12 +95,12 @@ def validate(
         text = "the trainer left no answers to compare with"
         checks = [Check("answers", FAILED, text) if c.name == "answers" else c for c in checks]
     milliseconds = answers["milliseconds"]
-    figures = {
+    measured = {
         "load_seconds": answers["load_seconds"],
         **(percentiles(milliseconds) if milliseconds else dict.fromkeys(PERCENTILES)),
         "sessions": len(sessions),
     }
-    return checks, figures
+    return checks, measured
 
 
 def _infra_validator(blessing: types.Artifact) -> Check:
@@ -112,5 +113,5 @@ def _summary(checks: Sequence[Mapping[str, Any]]) -> str:
     failed = refusals(checks)
     if failed:
         return "\n  ".join(["Serving check: failed, nothing is pushed", *failed])
-    told = [check["reason"] for check in checks if check["name"] in ("answers", "p50 latency")]
-    return f"Serving check: passed, {len(checks)} checks; {'; '.join(told)}"
+    shown = [check["reason"] for check in checks if check["name"] in ("answers", "p50 latency")]
+    return f"Serving check: passed, {len(checks)} checks; {'; '.join(shown)}"

@@ -1,6 +1,6 @@
-"""Makes a model with an approximate index of one that `modules.serving.recommender` exported.
+"""Exports a model with an approximate index from one of `modules.serving.recommender`.
 
-It shares the towers and id tables, and has not what needs the scores of all items.
+It keeps the query tower and id tables, and leaves out what needs the scores of all items.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _ITEMS_PER_REQUEST = 65_536
 
 
 class OldModelError(Exception):
-    """The SavedModel has not the parts that an index is made of; the message says what to do."""
+    """The SavedModel lacks parts that an index needs; the message says how to fix it."""
 
 
 class SessionStates(tf.Module):
-    """What an index has to know of sessions, of a loaded SavedModel without its exact index."""
+    """The part of a SavedModel that an index needs: all but its exact index."""
 
     def __init__(self, model: Any) -> None:
-        """Takes over the parts of a SavedModel that `serving.export` wrote.
+        """Takes the parts of a loaded SavedModel from `modules.serving.recommender.export`.
 
         Raises:
           OldModelError: the model was exported by an older version of this package.
@@ -39,17 +39,17 @@ class SessionStates(tf.Module):
         self._items = model._items
         self.catalogue_ids = model._items._catalogue_ids
         self._session_state = model.session_state
-        # Tracked, since the function reads it; the scorer itself holds the exact index too.
+        # Tracked, since the function reads it; the scorer would track the exact index too.
         self._served_tower = model._scorer._served_tower
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
     def state(self, item_ids: tf.Tensor) -> Answer:
-        """Gives `SessionScorer.state` of sessions of raw ids; '' is padding."""
+        """Returns `SessionScorer.state` of sessions of raw ids; '' is padding."""
         return self._session_state(item_ids)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def state_of_examples(self, examples: tf.Tensor) -> Answer:
-        """Gives the same of serialized tf.Examples, string `[batch]`."""
+        """Returns `state` of serialized tf.Examples, string `[batch]`."""
         return self._session_state(parse_sessions(examples).to_tensor(""))
 
 
@@ -57,12 +57,9 @@ def export(model_folder: str, folder: str, options: CodeOptions) -> PQIndex:
     """Writes the model with an approximate index, for `ApproximateRecommender` to load.
 
     Args:
-      model_folder: SavedModel as Trainer exported it, with all of its catalogue on offer.
-      folder: where the new one goes, on this machine.
-      options: of the index.
-
-    Returns:
-      The index.
+      model_folder: SavedModel as Trainer exported it, with its whole catalogue recommendable.
+      folder: folder of the new model, on this machine.
+      options: options of the index.
 
     Raises:
       FaissMissingError: faiss is not installed.

@@ -1,10 +1,10 @@
-"""An approximate index: short codes of all items are scanned, the best items scored exactly.
+"""An approximate index: scans short codes of all items and scores the best ones exactly.
 
 Product quantization (Jégou et al., 2011, "Product quantization for nearest neighbor search") with
 4-bit codes, whose scores are looked up in registers (André et al., 2015, "Cache locality is not
-enough"; `IndexPQFastScan` of faiss). The scan reads a sixteenth of what the vectors take, and
-leaves no part of the catalogue out. What codes tell badly is fixed by scoring many more items
-exactly than are answered. Needs NumPy, and faiss, which the extra `ann` holds.
+enough"; `IndexPQFastScan` of faiss). The scan reads a sixteenth of the vectors' size and covers the
+whole catalogue. To make up for the codes' errors, many more items are scored exactly than are
+recommended. Needs faiss, from the extra `ann`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from modules.files.patterns import is_file
 
 # In a model's folder: TensorFlow reserves `assets.extra` for files that it does not read itself.
 INDEX_FOLDER = os.path.join("assets.extra", "index")
-_BITS = 4  # what fast scan can do
+_BITS = 4  # all that fast scan supports
 _LEAST_RESCORED = 700
 _CODES, _VECTORS, _SETTINGS = "codes.faiss", "vectors.npy", "index.json"
 
@@ -34,12 +34,12 @@ class FaissMissingError(Exception):
 
 
 class CodeOptions(NamedTuple):
-    """How the catalogue is coded, and how much the codes are trusted.
+    """How the catalogue is coded, and how many items are scored exactly.
 
     Attributes:
       dimensions_per_code: dimensions of a vector that share a code of 4 bits.
-      rescored: items, the best by their codes, that are scored exactly; None for twice the square
-        root of the catalogue, at least 700.
+      rescored: number of items, the best by their codes, to score exactly; None for twice the
+        square root of the catalogue, at least 700.
     """
 
     dimensions_per_code: int
@@ -52,10 +52,10 @@ class CodeOptions(NamedTuple):
 
 
 def require_faiss() -> None:
-    """Does nothing where faiss is installed; takes no time.
+    """Checks, without importing it, that faiss is installed.
 
     Raises:
-      FaissMissingError: it is not.
+      FaissMissingError: faiss is not installed.
     """
     if importlib.util.find_spec("faiss") is None:
         raise FaissMissingError(
@@ -65,20 +65,20 @@ def require_faiss() -> None:
 
 
 class PQIndex:
-    """Candidate vectors, and their codes where there are more items than are scored exactly.
+    """Candidate vectors, and their codes if there are more items than are scored exactly.
 
     Attributes:
-      items: of the catalogue.
-      rescored: items that are scored exactly for each query.
+      items: size of the catalogue.
+      rescored: number of items that are scored exactly for each query.
     """
 
     def __init__(self, vectors: Float32Array, codes: Any | None, options: CodeOptions) -> None:
-        """Takes what `build` or `load` made.
+        """Takes the parts of an index; use `build` or `load`.
 
         Args:
           vectors: float32 `[catalogue, dim]`, in the order that breaks ties.
-          codes: faiss index of the same items; None scores all items exactly.
-          options: that the codes were made with.
+          codes: faiss index of the same items; None to score all items exactly.
+          options: options of the codes.
         """
         self._vectors = vectors
         self._codes = codes
@@ -87,7 +87,7 @@ class PQIndex:
 
     @classmethod
     def build(cls, vectors: Float32Array, options: CodeOptions) -> PQIndex:
-        """Learns codes of the vectors, float32 `[catalogue, dim]`; the same at every call.
+        """Learns codes of the vectors, float32 `[catalogue, dim]`; deterministic.
 
         Raises:
           FaissMissingError: faiss is not installed.
@@ -108,7 +108,7 @@ class PQIndex:
         return cls(vectors, codes, options)
 
     def save(self, folder: str) -> None:
-        """Writes the index into a folder of this machine, which is made if need be."""
+        """Writes the index into a folder of this machine, created if missing."""
         os.makedirs(folder, exist_ok=True)
         np.save(os.path.join(folder, _VECTORS), self._vectors)
         if self._codes is not None:
@@ -120,9 +120,9 @@ class PQIndex:
 
     @classmethod
     def load(cls, folder: str) -> PQIndex:
-        """Reads what `save` wrote, on this machine or at a URI.
+        """Reads an index that `save` wrote, from this machine or a URI.
 
-        Processes of one machine share the memory of vectors that are there.
+        Processes share the memory of vectors that are files of their machine.
 
         Raises:
           FaissMissingError: faiss is not installed.
@@ -142,17 +142,17 @@ class PQIndex:
     def top(
         self, queries: Float32Array, positions: IntArray, bonus: Float32Array, k: int
     ) -> tuple[Float32Array, IntArray]:
-        """Finds the best items; of equal ones among those scored, the lowest positions.
+        """Returns the best items; of equal ones among those scored, the lowest positions.
 
         Args:
           queries: float32 `[batch, dim]`.
-          positions: of items that are scored exactly in any case, int64 `[batch, any]`, also
-            repeatedly; -1 for none.
-          bonus: what is added to their scores, float32 of that shape, the same for the same item.
-          k: how many, at most `rescored` and the catalogue's size.
+          positions: positions of items to score exactly in any case, int64 `[batch, any]`, possibly
+            repeated; -1 for none.
+          bonus: added to their scores, float32 of that shape, the same for the same item.
+          k: number of items, at most `rescored` and the catalogue's size.
 
         Returns:
-          scores, float32 `[batch, k]`, best first, and positions, int64 of that shape.
+          Scores, float32 `[batch, k]`, best first, and positions, int64 of that shape.
         """
         scores = np.empty([len(queries), k], np.float32)
         found = np.empty([len(queries), k], np.int64)
@@ -178,7 +178,7 @@ class PQIndex:
 
 
 def _best(values: Float32Array, k: int) -> IntArray:
-    """Returns the places of the k largest of at least k values, of equal ones the first."""
+    """Returns the indices of the k largest values, of equal ones the first."""
     least = np.partition(values, len(values) - k)[len(values) - k]
     places = np.flatnonzero(values >= least)
     best: IntArray = places[np.argsort(-values[places], kind="stable")[:k]]
@@ -186,12 +186,12 @@ def _best(values: Float32Array, k: int) -> IntArray:
 
 
 def holds_index(model_folder: str) -> bool:
-    """Tells whether a model's folder, here or at a URI, has an approximate index in it."""
+    """Returns whether a model's folder, here or at a URI, holds an approximate index."""
     return is_file(os.path.join(model_folder, INDEX_FOLDER, _SETTINGS))
 
 
 def _padded(vectors: Float32Array, options: CodeOptions) -> Float32Array:
-    """Fills dimensions up with zeros, so that all codes stand for equally many."""
+    """Pads dimensions with zeros, so that all codes have equally many."""
     missing = -vectors.shape[1] % options.dimensions_per_code
     filled = np.pad(vectors, [(0, 0), (0, missing)]) if missing else vectors
     return np.ascontiguousarray(filled, np.float32)

@@ -1,8 +1,8 @@
-"""Loads and asks a model with an approximate index; see `modules.ann.export`.
+"""Loads and calls a model with an approximate index; see `modules.ann.export`.
 
 The folder is a SavedModel of the query tower and the id tables, with the index among the files
-that TensorFlow itself does not read. Whoever knows how to ask a loaded SavedModel for `recommend`
-can ask this as well.
+that TensorFlow itself does not read. It has the signatures `recommend` and `serving_default` of an
+exact model.
 """
 
 from __future__ import annotations
@@ -17,34 +17,33 @@ import tensorflow as tf
 from modules.ann.pq_index import INDEX_FOLDER, PQIndex, holds_index, require_faiss
 
 STATE, STATE_OF_EXAMPLES = "session_state", "session_state_of_examples"
-TOP_K = 100  # as `serving.Recommender` answers
+TOP_K = 100  # as in `modules.serving.recommender`
 
 Answer = dict[str, tf.Tensor]
 
 
 class Signature:
-    """A function that is called as a signature of a loaded SavedModel is."""
+    """A function with the interface of a loaded SavedModel's signature."""
 
-    def __init__(self, spec: tf.TensorSpec, ask: Callable[[tf.Tensor], Answer]) -> None:
-        """Takes the only input's specification, and what answers it."""
+    def __init__(self, spec: tf.TensorSpec, function: Callable[[tf.Tensor], Answer]) -> None:
+        """Takes the specification of the only input, and the function of it."""
         self.structured_input_signature = ((), {spec.name: spec})
-        self._name, self._ask = spec.name, ask
+        self._name, self._function = spec.name, function
 
     def __call__(self, **inputs: Any) -> Answer:
-        """Answers the input, given by name."""
-        return self._ask(tf.convert_to_tensor(inputs[self._name]))
+        """Calls the function with the input, given by name."""
+        return self._function(tf.convert_to_tensor(inputs[self._name]))
 
 
 class ApproximateRecommender:
-    """Answers sessions as `serving.Recommender` does, with most of the best items.
+    """Recommends most of the items that the exact model does.
 
     Attributes:
-      signatures: `recommend` and `serving_default`, which take and give what those of the exact
-        model do.
+      signatures: `recommend` and `serving_default`, with the inputs and outputs of the exact model.
     """
 
     def __init__(self, folder: str) -> None:
-        """Loads what `approximate_export.export` wrote into a folder of this machine.
+        """Loads the output of `modules.ann.export` from a folder of this machine.
 
         Raises:
           FaissMissingError: faiss is not installed.
@@ -62,7 +61,7 @@ class ApproximateRecommender:
         return Signature(spec, lambda sessions: self._answer(function(**{spec.name: sessions})))
 
     def _answer(self, state: Answer) -> Answer:
-        """Answers sessions by what `SessionScorer.state` tells of them."""
+        """Answers sessions from their `SessionScorer.state`."""
         positions = state["positions"].numpy()
         k = min(TOP_K, len(self._ids))
         scores, top = self._index.top(state["query"].numpy(), positions, state["bonus"].numpy(), k)
@@ -73,11 +72,7 @@ class ApproximateRecommender:
 
 
 def catalogue_size(model: Any) -> int:
-    """Returns how many items a loaded model can recommend, 0 if it does not say.
-
-    Args:
-      model: from `load_recommender`.
-    """
+    """Returns the size of the catalogue of a model from `load_recommender`, 0 if unknown."""
     if isinstance(model, ApproximateRecommender):
         return len(model._ids)
     ids = getattr(getattr(model, "_items", None), "_catalogue_ids", None)
@@ -85,9 +80,9 @@ def catalogue_size(model: Any) -> int:
 
 
 def load_recommender(folder: str) -> Any:
-    """Loads a SavedModel, or a model with an approximate index, which is asked alike.
+    """Loads a SavedModel, or a model with an approximate index, which has the same interface.
 
     Raises:
-      FaissMissingError: it has an approximate index, and faiss is not installed.
+      FaissMissingError: the model has an approximate index, and faiss is not installed.
     """
     return ApproximateRecommender(folder) if holds_index(folder) else tf.saved_model.load(folder)

@@ -1,1 +1,1 @@
-"""Recommenders without a neural network that a model has to beat."""
+"""Recommenders without a neural network, which a model has to beat."""

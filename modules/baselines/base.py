@@ -1,7 +1,7 @@
-"""What a baseline is, and ranks over a catalogue of which only few items have a score.
+"""The interface of baselines, and ranks where only few items of the catalogue have a score.
 
-Everything works on the arrays of `modules.evaluation.prediction_steps`; what grows with the
-catalogue is sparse. A test holds the ranks equal to `modules.evaluation.ranks`, where all items
+All work on the arrays of `modules.evaluation.prediction_steps`; whatever grows with the catalogue
+is sparse. A test holds the ranks equal to `modules.evaluation.ranks`, where all items
 have a score.
 """
 
@@ -19,17 +19,17 @@ from modules.evaluation.ranks import UNRANKED
 
 
 class Baseline(Protocol):
-    """What every baseline can do."""
+    """The interface of a baseline."""
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
-        """Learns from training sessions over a catalogue of so many items, all of them known."""
+        """Learns from training sessions over a catalogue of `items` items, all of them known."""
 
     def ranks(self, steps: Steps) -> IntArray:
         """Returns the target's conservative rank at each step, int64 `[steps]`."""
 
 
 class SparseBaseline(ABC):
-    """A baseline that scores few items at each step, and recommends no other."""
+    """A baseline that scores few items at each step and recommends no others."""
 
     items = 0
 
@@ -39,10 +39,10 @@ class SparseBaseline(ABC):
 
     @abstractmethod
     def scores(self, steps: Steps) -> sparse.csr_matrix:
-        """Returns the scored items of each step, `[steps, items]`; what is stored is scored."""
+        """Returns the scores at each step, `[steps, items]`; only stored items have one."""
 
     def cost(self, steps: Steps) -> IntArray:
-        """Returns about how many entries in memory each step needs, int64 `[steps]`."""
+        """Returns about how many entries in memory each step takes, int64 `[steps]`."""
         return steps.end - steps.first
 
     def ranks(self, steps: Steps) -> IntArray:

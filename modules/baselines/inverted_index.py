@@ -1,8 +1,8 @@
-"""An inverted index of training sessions: which of them share items with a prefix.
+"""An inverted index of training sessions: finds those that share items with a prefix.
 
-Sessions are numbered by recency, 0 is the newest. Of each item only the newest sessions are kept,
-as many as can be asked for: a session that is among the newest n of all that share any item with a
-prefix is among the newest n of each item that it shares. So memory is bounded by the training
+Sessions are numbered by recency, 0 is the newest. Only the n newest sessions of each item are kept,
+where n is how many a query may return: a session among the n newest that share any item with a
+prefix is among the n newest of each item that it shares. So memory is bounded by the training
 events, and work by the size of the sample, whatever the popularity of an item.
 """
 
@@ -25,7 +25,7 @@ class Matches(NamedTuple):
       step: int64 `[pairs]`, row of the step.
       session: int64 `[pairs]`, number of the session.
       similarity: float64 `[pairs]`, sum of the weights of the shared items.
-      age: int64 `[pairs]`, events since the youngest shared item in the prefix; 0 is the current.
+      age: int64 `[pairs]`, events since the newest shared item in the prefix; 0 is the current one.
       position: int64 `[pairs]`, last position of any shared item in the session, from 0.
     """
 
@@ -42,14 +42,14 @@ class Matches(NamedTuple):
 
 @dataclass(frozen=True)
 class SessionIndex:
-    """Training sessions, by session and by item.
+    """Training sessions by session and by item.
 
     Attributes:
       positions: sparse int64 `[sessions, items]`, newest session first: 1 + the last position of
         an item in a session.
-      postings: sparse int64 `[items, sessions]`, the same, but the newest sessions of each item.
+      postings: sparse int64 `[items, sessions]`, the same for the newest sessions of each item.
       start_time: int64 `[sessions]`, ms.
-      recent: how many sessions of a prefix are looked at.
+      recent: maximum number of sessions per prefix, the newest ones.
     """
 
     positions: sparse.csr_matrix
@@ -62,16 +62,16 @@ class SessionIndex:
         """Indexes training sessions.
 
         Args:
-          sessions: with start times; sessions of one time keep their order.
+          sessions: sessions with start times; those of equal times keep their order.
           items: size of the catalogue.
-          recent: how many sessions of a prefix are looked at, the newest.
+          recent: maximum number of sessions per prefix, the newest ones.
 
         Raises:
           ValueError: there are no start times.
         """
         if sessions.start_times is None:
             raise ValueError(
-                "sessions have no start_times: neighbors are looked for among the newest"
+                "sessions have no start_times: neighbors are searched among the newest"
             )
         newest_first = np.argsort(-sessions.start_times, kind="stable")
         number = np.empty_like(newest_first)
@@ -85,7 +85,7 @@ class SessionIndex:
         )
 
     def cost(self, steps: Steps) -> IntArray:
-        """Returns at most how many postings the prefix of each step has, int64 `[steps]`."""
+        """Returns an upper bound of the postings of each step's prefix, int64 `[steps]`."""
         postings = np.diff(self.postings.indptr).astype(np.int64)[steps.items]
         before = np.concatenate([[0], np.cumsum(postings)])
         cost: IntArray = before[steps.end] - before[steps.first]
@@ -96,8 +96,8 @@ class SessionIndex:
 
         Args:
           steps: the prefixes.
-          visits: their distinct items, as `last_visits` lists them.
-          weight: float64 `[visits]`, what an item adds to the similarity of a session that has it.
+          visits: their distinct items, from `last_visits`.
+          weight: float64 `[visits]`, what an item adds to the similarity of sessions with it.
         """
         entry, begin = _ranges(self.postings.indptr, visits.item)
         session = self.postings.indices[entry].astype(np.int64)
@@ -145,7 +145,7 @@ def place_in_group(group: IntArray) -> IntArray:
 
 
 def _ranges(indptr: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns the places of all entries of sparse rows, and where each row's begin among them."""
+    """Returns the places of all entries of sparse rows, and where each row begins among them."""
     lengths = (indptr[rows + 1] - indptr[rows]).astype(np.int64)
     begin = np.cumsum(lengths) - lengths
     places = np.arange(int(lengths.sum())) + np.repeat(indptr[rows] - begin, lengths)
@@ -153,7 +153,7 @@ def _ranges(indptr: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _reduce(by: np.ufunc, values: Any, first: IntArray) -> Any:
-    """Reduces runs of values that begin at `first`; there may be none."""
+    """Reduces runs of values that begin at `first`, if there are any."""
     return by.reduceat(values, first) if len(first) else values[:0]
 
 

@@ -1,4 +1,4 @@
-"""Baselines that need counts of items and of pairs of items alone."""
+"""Baselines from counts of items and of pairs of items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_vis
 
 
 class Popularity:
-    """Recommends the items with most training events, whatever the session holds."""
+    """Recommends the items with most training events, whatever the session."""
 
     def __init__(self) -> None:
         """Makes an unfitted baseline."""
@@ -71,11 +71,11 @@ class ItemCooccurrence(SparseBaseline):
     """Recommends the items that share most training sessions with the current item.
 
     An item scores (sessions with both) / (sessions with it + regularization) ** damping: the
-    item-to-item similarity of Linden et al. (2003) and of Hidasi et al. (2016), in which the
-    current item's own count is the same for all and left out. The current item has no score.
+    item-to-item similarity of Linden et al. (2003) and of Hidasi et al. (2016), without the current
+    item's own count, which is the same for all. The current item has no score.
 
     Attributes:
-      damping: how much popular items are held back; 0 counts sessions, 0.5 is the cosine.
+      damping: penalty of popular items; 0 counts sessions, 0.5 is the cosine.
       regularization: added to an item's sessions, so that rare items do not win by chance.
     """
 
@@ -122,7 +122,7 @@ class ItemCooccurrence(SparseBaseline):
 
 @dataclass
 class SequentialRules(SparseBaseline):
-    """Counts which items come after the current one, and remembers what the session has seen.
+    """Recommends the items that follow the current one, and those that the session has seen.
 
     A pair of items `gap` events apart in a training session (gap 1 to `window`) adds 1 / gap to the
     rule from the first to the second (Kamehkhosh et al., 2017; Ludewig and Jannach, 2018). An item
@@ -133,8 +133,8 @@ class SequentialRules(SparseBaseline):
       window: largest gap of a rule.
       seen_bonus: score of an item just seen; 0 switches the memory off.
       seen_decay: factor per event of age.
-      repeats: whether the current item itself may be recommended: rules from an item to itself, and
-        the bonus at age 0. Without it a repeated click is always a miss.
+      repeats: whether the current item itself may be recommended, by rules from an item to itself
+        and the bonus at age 0. Without it a repeated click is always a miss.
     """
 
     window: int = BaselineOptions.rules_window
@@ -149,7 +149,7 @@ class SequentialRules(SparseBaseline):
         Raises:
           ValueError: the window is not between 1 and 20.
         """
-        if not 1 <= self.window <= 20:  # beyond, the common denominator leaves int64
+        if not 1 <= self.window <= 20:  # above, the common denominator exceeds int64
             raise ValueError(f"window must be between 1 and 20, got {self.window}")
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
@@ -170,7 +170,7 @@ class SequentialRules(SparseBaseline):
         self._rules = rules.astype(np.float64) / denominator
 
     def scores(self, steps: Steps) -> sparse.csr_matrix:
-        """Returns rules of the current item plus the bonus of the items seen."""
+        """Returns the rules of the current item plus the bonus of items seen."""
         has_prefix = np.flatnonzero(steps.end > steps.first)
         current = steps.items[steps.end[has_prefix] - 1]
         pick = sparse.csr_matrix(

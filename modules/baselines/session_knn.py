@@ -1,8 +1,8 @@
-"""Baselines that recommend what similar training sessions hold: V-SkNN and STAN.
+"""Baselines that recommend the items of similar training sessions: V-SkNN and STAN.
 
-Both look at the newest training sessions that share an item with the prefix, keep the most similar
-ones, the neighbors, and add up what these say about each of their items. They differ in weights.
-Of neighbors that are equally similar the newer ones are kept.
+Both take the newest training sessions that share an item with the prefix, keep the most similar
+ones, the neighbors, and add up their weights for each of their items. They differ in the weights.
+Of equally similar neighbors the newer ones are kept.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from modules.array_types import FloatArray, IntArray
 from modules.baselines.base import Baseline, SparseBaseline
 from modules.baselines.inverted_index import Matches, SessionIndex, place_in_group
 from modules.config.baselines import BaselineOptions
+from modules.evaluation.item_history import MS_PER_DAY
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
-_MS_PER_DAY = 86_400_000
-# Sums of the same terms in another order differ in the last of 53 bits; what is equal must tie.
+# Sums of the same terms in another order differ in the last of 53 bits; equal sums must tie.
 _KEPT_BITS = 40
 
 
@@ -30,8 +30,8 @@ class SessionNeighbors(SparseBaseline):
     """What V-SkNN and STAN share.
 
     Attributes:
-      neighbors: how many of the most similar sessions are asked.
-      recent: how many of the newest sessions that share an item they are chosen among.
+      neighbors: number of neighbors, the most similar sessions.
+      recent: number of the newest sessions that share an item, which neighbors are chosen from.
     """
 
     neighbors: int
@@ -58,20 +58,20 @@ class SessionNeighbors(SparseBaseline):
         self._index = SessionIndex.build(sessions, items, self.recent)
 
     def cost(self, steps: Steps) -> IntArray:
-        """Returns at most how many sessions share an item, and about what neighbors hold."""
+        """Returns about how many sessions share an item, plus the items of the neighbors."""
         shared = self._index.cost(steps)
         sessions, _ = self._index.positions.shape
         mean_length = int(np.ceil(self._index.positions.nnz / max(sessions, 1)))
         return shared + np.minimum(shared, self.neighbors) * mean_length
 
     def scores(self, steps: Steps) -> sparse.csr_matrix:
-        """Returns the items of the neighbors, with the sums of what these give to them."""
+        """Returns the neighbors' items with the sums of what each neighbor adds."""
         visits = last_visits(steps, self.items)
         lengths = (steps.end - steps.first)[visits.step]
         found = self._index.matches(steps, visits, self._visit_weight(visits.age, lengths))
         nearest = self._nearest(self._similar(found))
         pair, item, position = self._index.items_of(nearest.session)
-        value = self._given(nearest, pair, item, position)
+        value = self._added(nearest, pair, item, position)
         shape = (len(steps), self.items)
         scores = sparse.csr_matrix((value, (nearest.step[pair], item)), shape=shape)
         scores.data = _rounded(scores.data)
@@ -84,17 +84,17 @@ class SessionNeighbors(SparseBaseline):
 
     @abstractmethod
     def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
-        """Returns what sharing an item of this age adds in a prefix of this length."""
+        """Returns the similarity from sharing an item of this age, in a prefix of this length."""
 
     def _similar(self, found: Matches) -> Matches:
         """Returns the matches with their final similarity."""
         return found
 
     @abstractmethod
-    def _given(
+    def _added(
         self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
     ) -> FloatArray:
-        """Returns what a neighbor gives to an item that it has at a position."""
+        """Returns what a neighbor adds to the score of its item at a position."""
 
     def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
         """Returns the final scores."""
@@ -106,12 +106,12 @@ class VSkNN(SessionNeighbors):
     """Session neighbors, late events weighing most (Ludewig and Jannach, 2018; `div`, `div`).
 
     A session's similarity is the sum, over the distinct items that it shares with the prefix, of
-    their last place in the prefix / length of the prefix. It gives similarity / n to each of its
-    items, where the youngest item shared is the n-th event from the prefix's end. An item's sum is
+    their last place in the prefix / length of the prefix. It adds similarity / n to each of its
+    items, where the newest item shared is the n-th event from the prefix's end. An item's sum is
     multiplied by 1 + idf_weight * log(sessions / events of the item).
 
     Attributes:
-      idf_weight: how much rare items are preferred; 0 switches that off.
+      idf_weight: preference of rare items; 0 switches it off.
     """
 
     neighbors: int = BaselineOptions.v_sknn_neighbors
@@ -129,11 +129,11 @@ class VSkNN(SessionNeighbors):
     def _visit_weight(self, age: IntArray, length: IntArray) -> FloatArray:
         return (length - age) / length
 
-    def _given(
+    def _added(
         self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
     ) -> FloatArray:
-        given: FloatArray = nearest.similarity / (nearest.age + 1)
-        return given[pair]
+        added: FloatArray = nearest.similarity / (nearest.age + 1)
+        return added[pair]
 
     def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
         scores.data *= self._item_weight[scores.indices]
@@ -147,15 +147,15 @@ class STAN(SessionNeighbors):
     An item of the prefix whose last visit is `age` events before the current one weighs
     exp(-age / prefix_decay). A session's similarity is the sum of the weights of the distinct items
     shared / sqrt(distinct items of the session), times exp(-days before the newest session /
-    decay_days). It gives similarity * exp(-distance / position_decay) to each of its items, where
+    decay_days). It adds similarity * exp(-distance / position_decay) to each of its items, where
     the distance is from the item's last place in it to the last place of any shared item.
 
     Attributes:
       prefix_decay: lambda 1, in events.
       decay_days: lambda 2, in days.
       position_decay: lambda 3, in events.
-      current_item_factor: what the current item's sum is multiplied by; 1 leaves it as it is, a
-        little above 0 puts it behind most other items.
+      current_item_factor: factor of the current item's sum; 1 leaves it unchanged, a value just
+        above 0 puts it behind most other items.
     """
 
     neighbors: int = BaselineOptions.stan_neighbors
@@ -172,16 +172,16 @@ class STAN(SessionNeighbors):
     def _similar(self, found: Matches) -> Matches:
         index = self._index
         length = np.diff(index.positions.indptr)[found.session]
-        days = (index.start_time[:1] - index.start_time[found.session]) / _MS_PER_DAY
+        days = (index.start_time[:1] - index.start_time[found.session]) / MS_PER_DAY
         decay = np.exp(-days / self.decay_days)
         return found._replace(similarity=found.similarity * decay / np.sqrt(length))
 
-    def _given(
+    def _added(
         self, nearest: Matches, pair: IntArray, item: IntArray, position: IntArray
     ) -> FloatArray:
         distance = np.abs(position - nearest.position[pair])
-        given: FloatArray = nearest.similarity[pair] * np.exp(-distance / self.position_decay)
-        return given
+        added: FloatArray = nearest.similarity[pair] * np.exp(-distance / self.position_decay)
+        return added
 
     def _adjusted(self, scores: sparse.csr_matrix, steps: Steps) -> sparse.csr_matrix:
         row = np.repeat(np.arange(len(steps)), np.diff(scores.indptr))

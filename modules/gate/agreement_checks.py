@@ -54,10 +54,10 @@ def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
     first = int(np.argmax(differs))
     session_id = table.session_ids[table.session[first]]
     reason = (
-        f"model and baselines do not know the same items; their view differs in {differs.sum():,} of "
-        f"{len(differs):,} steps: {_known(table)} steps are known to the model and "
-        f"{_known(baselines)} to the baselines (known/all/n, known/last/n); the first one "
-        f"is step {table.step[first]} of session {quote(session_id)}, counted from 0"
+        f"model and baselines do not know the same items; their view differs in "
+        f"{differs.sum():,} of {len(differs):,} steps: {_known(table)} steps are known to the "
+        f"model and {_known(baselines)} to the baselines (known/all/n, known/last/n); the first "
+        f"one is step {table.step[first]} of session {quote(session_id)}, counted from 0"
     )
     return _agreement(STEPS_AGREE, FAILED, reason)
 

@@ -1,4 +1,4 @@
-"""What answers of any loaded model must be like; plain Python."""
+"""The checks of any loaded model's answers; plain Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from modules.gate.check import Check, outcome
 
-# What only training needs; a server does not have it.
+# Packages that only training needs; a server does not have them.
 FOREIGN = ("apache_beam", "modules", "tensorflow_recommenders", "tensorflow_transform", "tfx")
 
 Answers = Mapping[str, Any]
@@ -18,7 +18,7 @@ Answers = Mapping[str, Any]
 def loads_alone(
     modules: Sequence[str], foreign: Sequence[str] = FOREIGN, needed: str = "TensorFlow alone loads"
 ) -> Check:
-    """Passes a process that loaded none of the `foreign` modules."""
+    """Passes if the process loaded none of the `foreign` packages."""
     found = [name for name in foreign if name in modules]
     text = f"loads {', '.join(found)}" if found else f"{needed} it"
     return Check("loads", outcome(not found), text)
@@ -30,16 +30,16 @@ def answer_rows(answers: Answers) -> list[tuple[list[str], list[float]]]:
 
 
 def well_formed(*answers: Answers) -> Check:
-    """Checks the form of answers: `item_ids` and `scores`, a row for each session."""
+    """Checks the form of answers: `item_ids` and `scores`, a row per session."""
     rows = [row for answer in answers for row in answer_rows(answer)]
     widths = {len(items) for items, _ in rows}
-    faults = {
+    problems = {
         "not all equally long": len(widths) > 1,
         "empty": 0 in widths,
         "with an item twice": any(len(set(items)) < len(items) for items, _ in rows),
         "not sorted": any((np.diff(scores) > 0).any() for _, scores in rows),
         "not finite": any(not np.isfinite(scores).all() for _, scores in rows),
     }
-    found = [fault for fault, there in faults.items() if there]
+    found = [problem for problem, is_found in problems.items() if is_found]
     text = f"{len(rows)} answers, {', '.join(found) or 'sorted, finite and equally long'}"
     return Check("form", outcome(not found), text)

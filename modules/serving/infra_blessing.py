@@ -1,4 +1,4 @@
-"""InfraBlessings, as TFX's InfraValidator writes and Pusher reads them."""
+"""InfraBlessings as TFX's InfraValidator writes and Pusher reads them."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def bless(blessing: types.Artifact, passed: bool) -> None:
 
 
 def is_blessed(blessing: types.Artifact) -> bool:
-    """Tells whether an InfraBlessing blesses its model."""
+    """Returns whether an InfraBlessing blesses its model."""
     return bool(blessing.get_int_custom_property(_BLESSED))

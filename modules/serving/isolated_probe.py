@@ -1,10 +1,10 @@
-"""Loads a SavedModel in a process with nothing but TensorFlow, and asks it.
+"""Loads a SavedModel in a process with nothing but TensorFlow, and calls it.
 
-    python client.py MODEL_FOLDER REQUESTS.json ANSWERS.json
+    python isolated_probe.py MODEL_FOLDER REQUESTS.json ANSWERS.json
 
 REQUESTS has `known`, sessions that the trainer answered, and `real`, any sessions; item ids are
-str, bytes that are no UTF-8 as surrogates. ANSWERS has what the model said to each, how long single
-requests took, and which modules were loaded.
+str, with surrogates for bytes that are not valid UTF-8. ANSWERS has the model's answers, the times
+of single requests, and the modules that were loaded.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ def plain(answer: Mapping[str, tf.Tensor]) -> dict[str, Any]:
     return {"item_ids": ids, "scores": answer["scores"].numpy().tolist()}
 
 
-def timed(ask: Callable[[tf.Tensor], Any], requests: Sequence[tf.Tensor]) -> list[float]:
-    """Returns the milliseconds that each request took, after a few that do not count."""
+def timed(call: Callable[[tf.Tensor], Any], requests: Sequence[tf.Tensor]) -> list[float]:
+    """Returns the milliseconds of each request, after a few that warm up."""
     for request in requests[:WARM_UP]:
-        ask(request)
+        call(request)
     took = []
     for request in requests:
         began = time.perf_counter()
-        ask(request)
+        call(request)
         took.append(1e3 * (time.perf_counter() - began))
     return took
 
 
-def ask(folder: str, requests: Mapping[str, Sessions]) -> dict[str, Any]:
+def call_model(requests: Mapping[str, Sessions], folder: str) -> dict[str, Any]:
     """Loads the model and sends all requests."""
     began = time.perf_counter()
     model = tf.saved_model.load(folder)
@@ -86,14 +86,14 @@ def ask(folder: str, requests: Mapping[str, Sessions]) -> dict[str, Any]:
     }
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Reads the requests and writes the answers."""
-    folder, requests, answers = arguments
+def main(call: Callable[..., dict[str, Any]]) -> None:
+    """Reads the requests, calls the models of the command line, and writes the answers."""
+    folder, requests, answers, *other_folders = sys.argv[1:]
     with open(requests, encoding="utf-8") as file:
         sessions = json.load(file)
     with open(answers, "w", encoding="utf-8") as file:
-        json.dump(ask(folder, sessions), file)
+        json.dump(call(sessions, folder, *other_folders), file)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(call_model)

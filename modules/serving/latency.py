@@ -1,4 +1,4 @@
-"""Percentiles of how long requests took: the one rule that all figures of latency go by."""
+"""Percentiles of request times: the one rule for all latencies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks models in processes of their own, as a server would, so that nothing of ours is loaded."""
+"""Calls models in processes of their own, as a server would, without this project's code."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ _LONGEST_SECONDS = 1800
 
 
 class ModelFailedError(Exception):
-    """The model could not be loaded, or raised an error; the message is its last words."""
+    """The model could not be loaded, or raised an error; the message is the end of its output."""
 
 
-def ask_alone(requests: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Asks a SavedModel in a process with nothing but TensorFlow.
+def call_isolated(requests: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Calls a SavedModel in a process with nothing but TensorFlow.
 
     Args:
-      requests: see `modules.serving.isolated_probe`.
-      folder: of the SavedModel.
+      requests: sessions, see `modules.serving.isolated_probe`.
+      folder: folder of the SavedModel.
 
     Raises:
       ModelFailedError: the process failed.
     """
     # -I: neither the working directory nor PYTHONPATH, where this project may be found.
-    return ask_process(["-I", isolated_probe.__file__], requests, folder)
+    return call_in_process(["-I", isolated_probe.__file__], requests, folder)
 
 
-def ask_process(
-    client_arguments: Sequence[str],
+def call_in_process(
+    probe_arguments: Sequence[str],
     requests: dict[str, Any],
     folder: str,
     *others: str,
     cwd: str = "",
 ) -> dict[str, Any]:
-    """Asks models in a process of its own.
+    """Calls models in a process of its own.
 
     Args:
-      client_arguments: what Python runs; it is given a model, files of requests and answers, and
-        the other models.
-      requests: that the client understands.
-      folder: of the first model; one that is not on this machine is copied first.
+      probe_arguments: arguments of Python, which name the probe; it is given the folder of a model,
+        files of requests and answers, and the folders of the other models.
+      requests: requests that the probe understands.
+      folder: folder of the first model; models that are not on this machine are copied first.
       *others: folders of the other models.
-      cwd: where the process works; by default a folder of its own.
+      cwd: working directory of the process; by default a temporary one.
 
     Raises:
       ModelFailedError: the process failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         first, *rest = (local_copy(path, scratch) for path in (folder, *others))
-        asked, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
-        asked.write_text(json.dumps(requests), encoding="utf-8")
-        command = [sys.executable, *client_arguments, first, str(asked), str(answered), *rest]
+        sent, answered = Path(scratch, "requests.json"), Path(scratch, "answers.json")
+        sent.write_text(json.dumps(requests), encoding="utf-8")
+        command = [sys.executable, *probe_arguments, first, str(sent), str(answered), *rest]
         try:
             done = subprocess.run(
                 command,
@@ -72,7 +72,7 @@ def ask_process(
         except subprocess.TimeoutExpired as error:
             raise ModelFailedError(f"gave no answer in {_LONGEST_SECONDS} s") from error
         if done.returncode < 0:
-            # What libraries wrote before has nothing to do with it.
+            # What libraries wrote before it was killed is unrelated.
             raise ModelFailedError(f"the process that loads it {describe_exit(done.returncode)}")
         if done.returncode:
             raise ModelFailedError("\n".join(done.stderr.strip().splitlines()[-3:]))

@@ -19,13 +19,14 @@ from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator.node import BaselineEvaluator
 from components.session_example_gen.node import SessionExampleGen
-from modules.baselines.registry import evaluate_baseline, make_baseline
+from modules.baselines.registry import make_baseline
 from modules.config.baselines import BASELINE_NAMES, BaselineOptions
 from modules.config.sessions import SessionOptions
 from modules.evaluation.metrics import metrics_from_rank_histograms, rank_histograms
 from modules.evaluation.ranks import UNRANKED
 from pipeline.config import LOCAL_BEAM
 from pipeline.sample.generate import generate_sessions, write_sample
+from tests.baseline_ranks import evaluate_baseline
 
 SESSIONS = 1_500
 COLUMNS = {
@@ -50,7 +51,7 @@ def _run(folder: Path) -> None:
     node = BaselineEvaluator(
         examples=example_gen.outputs["examples"],
         fit_splits='["train", "eval"]',
-        judged_split="test",
+        split="test",
         options=json.dumps(dataclasses.asdict(BaselineOptions())),
     )
     connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
@@ -173,7 +174,7 @@ def _do(examples: Path, output: Path, fit_splits: list[str]) -> None:
         examples=artifact,
         baseline_ranks=ranks,
         fit_splits=json.dumps(fit_splits),
-        judged_split="test",
+        split="test",
         options=json.dumps({"names": ["popularity", "sequential_rules"]}),
     )
 

@@ -136,7 +136,7 @@ class World:
             examples=self.examples,
             baseline_ranks=output,
             fit_splits='["train"]',
-            judged_split=split,
+            split=split,
             options=json.dumps(dataclasses.asdict(options)),
         )
         return output

@@ -13,13 +13,13 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
 from modules.baselines.item_based import Popularity, SequentialRules
-from modules.baselines.registry import evaluate_baseline
 from modules.config.features import FeatureOptions
 from modules.config.model import ModelOptions
 from modules.config.trainer import TrainerOptions
 from modules.evaluation import metrics
 from modules.sessions.examples import ExampleEncoder
 from pipeline.sample.generate import generate_sessions
+from tests.baseline_ranks import evaluate_baseline
 
 PRESET = yaml.safe_load(
     (Path(__file__).resolve().parents[2] / "pipeline" / "presets" / "sample.yaml").read_text()

@@ -115,7 +115,7 @@ class World:
             examples=self.inputs["examples"],
             baseline_ranks=ranks,
             fit_splits='["train", "eval"]',
-            judged_split="test",
+            split="test",
             options=json.dumps(dataclasses.asdict(BaselineOptions(names=names))),
         )
         return ranks

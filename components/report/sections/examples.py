@@ -61,7 +61,7 @@ def answered(
     """
     if not facts.examples:
         return []
-    ranks = _last_ranks(verdict) if verdict else {}
+    ranks = last_ranks(verdict) if verdict else {}
     catalogue = set(words.item_ids[: words.catalogue_size].tolist())
     ids, _ = Model(model).recommend([each.prefix for each in facts.examples], RECOMMENDED)
     return [
@@ -76,7 +76,7 @@ def answered(
     ]
 
 
-def _last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
+def last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
     """Returns the candidate's rank of every session's last step, where it has one."""
     with fileio.open(os.path.join(verdict.uri, rank_table.FILE_NAME), "rb") as file:
         table = rank_table.from_parquet(file.read())

@@ -49,7 +49,7 @@ def test_baselines_learn_from_what_the_model_learns_from(
     vocabulary = json.loads(_node(pipeline, "Transform").exec_properties["splits_config"])
 
     assert json.loads(properties["fit_splits"]) == vocabulary["analyze"] == splits
-    assert properties["judged_split"] == "test"
+    assert properties["split"] == "test"
     assert json.loads(properties["options"])["names"] == list(BASELINES)
     assert len(properties["source_digest"]) == 64
 

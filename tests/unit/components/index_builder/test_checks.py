@@ -1,15 +1,17 @@
-"""The gate of the approximate index, from figures to words."""
+"""The checks of the approximate index, from measurements to words."""
 
 from __future__ import annotations
 
 import dataclasses
+import doctest
 from typing import Any
 
 import numpy as np
 import pytest
 
+from components.index_builder import checks as index_checks
 from components.index_builder.checks import check_index, measure, recall
-from components.index_builder.node import _summary
+from components.index_builder.node import summary
 from modules.config.index import IndexOptions
 
 EXACT = {"item_ids": [["a", "b"], ["c", "d"]], "scores": [[2.0, 1.0], [2.0, 1.0]]}
@@ -34,22 +36,27 @@ def _failed(answers: dict[str, Any], **options: Any) -> dict[str, str]:
     return {check.name: check.reason for check in checks if not check.passed}
 
 
+def test_examples_in_docstrings() -> None:
+    result = doctest.testmod(index_checks)
+    assert result.attempted and not result.failed
+
+
 def test_recall_counts_items_whatever_their_order() -> None:
     assert recall([["a", "b"], ["c", "d"]], [["b", "a"], ["c", "x"]], 100) == 0.75
 
 
 def test_recall_of_a_catalogue_smaller_than_the_cutoff() -> None:
-    """Rows are filled up with empty ids where fewer items are on offer: they are no items."""
+    """Empty ids fill rows where fewer items are recommendable; they do not count."""
     assert recall([["a", "b", "", ""]], [["b", "a", "", ""]], 100) == 1.0
     assert recall([["a", "b", "", ""]], [["b", "", "", ""]], 100) == 0.5
     assert np.isnan(recall([[""]], [[""]], 100))
 
 
-def test_figures_of_both_indexes() -> None:
-    figures = measure(_answers())
-    assert figures["recall@100"] == 0.75 and figures["sessions"] == 2
-    assert figures["exact"] == {"p50_ms": 4.0, "p99_ms": 4.0}
-    assert figures["approximate"] == {"p50_ms": 1.0, "p99_ms": 1.0}
+def test_measurements_of_both_indexes() -> None:
+    measured = measure(_answers())
+    assert measured["recall@100"] == 0.75 and measured["sessions"] == 2
+    assert measured["exact"] == {"p50_ms": 4.0, "p99_ms": 4.0}
+    assert measured["approximate"] == {"p50_ms": 1.0, "p99_ms": 1.0}
 
 
 def test_a_good_index_passes() -> None:
@@ -89,12 +96,16 @@ def test_an_index_that_answers_badly_fails(changes: dict[str, Any], check: str) 
     assert list(_failed(_answers(**changes))) == [check]
 
 
-def test_the_line_of_the_log_names_figures_and_faults() -> None:
+def test_the_log_names_measurements_and_failed_checks() -> None:
     answers = _answers()
-    figures = measure(answers)
-    checks = check_index(answers, figures, IndexOptions())
-    verdict = {"passed": False, "figures": figures, "checks": [check.as_json() for check in checks]}
-    line = _summary(verdict)
+    measured = measure(answers)
+    checks = check_index(answers, measured, IndexOptions())
+    verdict = {
+        "passed": False,
+        "figures": measured,
+        "checks": [check.as_json() for check in checks],
+    }
+    line = summary(verdict)
     assert "it is not pushed; recall@100 0.7500 over 2 sessions" in line
     assert "exact 4.00 / 4.00 ms, approximate 1.00 / 1.00 ms" in line
     assert "\n  recall@100: 0.7500" in line and "raise index.rerank_depth" in line

@@ -15,18 +15,17 @@ from modules.serving import latency
 
 
 def _latency(milliseconds: Sequence[float], **limits: float) -> list[checks.Check]:
-    return checks._latency(milliseconds, ServingOptions(**{"max_p50_ms": None, **limits}))
+    return checks.latency_checks(milliseconds, ServingOptions(**{"max_p50_ms": None, **limits}))
 
 
 def test_examples_in_docstrings() -> None:
-    for module in (latency, index_checks):
-        result = doctest.testmod(module)
-        assert result.attempted and not result.failed
+    result = doctest.testmod(checks)
+    assert result.attempted and not result.failed
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 50, 99, 100, 1000])
 def test_every_node_gives_one_latency_for_the_same_times(count: int) -> None:
-    """Two rules gave two figures: of [1, 2, 3, 5] a median of 3 and one of 2.5."""
+    """Two rules gave two medians of [1, 2, 3, 5], 3 and 2.5."""
     took = np.random.default_rng(count).gamma(2.0, 3.0, count).tolist()
     found = latency.percentiles(took)
 
@@ -41,7 +40,7 @@ def test_every_node_gives_one_latency_for_the_same_times(count: int) -> None:
     assert list(found.values()) == np.percentile(took, [50, 99], method="linear").tolist()
 
 
-def test_a_limit_is_compared_with_the_figure_that_is_reported() -> None:
+def test_a_limit_is_compared_with_the_latency_that_is_reported() -> None:
     took = [1.0, 2.0, 3.0, 5.0]
     p50, p99 = latency.percentiles(took).values()
     assert all(check.passed for check in _latency(took, max_p50_ms=p50, max_p99_ms=p99))
@@ -49,7 +48,7 @@ def test_a_limit_is_compared_with_the_figure_that_is_reported() -> None:
     assert failed == [False, True]
 
 
-def test_nothing_timed_keeps_no_limit() -> None:
+def test_no_timed_session_meets_no_limit() -> None:
     first, second = _latency([], max_p50_ms=25.0)
     assert not first.passed
     assert first.reason == (

@@ -13,9 +13,9 @@ from modules.baselines.item_based import (
     SequentialRules,
     SessionPopularity,
 )
-from modules.baselines.registry import step_ranks
 from modules.evaluation import prediction_steps
 from modules.evaluation.ranks import UNRANKED, conservative_rank
+from tests.baseline_ranks import step_ranks
 
 
 def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:

@@ -9,7 +9,8 @@ import pytest
 
 from modules.baselines import registry
 from modules.baselines.item_based import Popularity, SequentialRules
-from modules.baselines.registry import BASELINES, evaluate_baseline, make_baseline, step_ranks
+from modules.baselines.registry import BASELINES, make_baseline
+from tests.baseline_ranks import evaluate_baseline, step_ranks
 
 
 def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:

@@ -11,11 +11,11 @@ import pytest
 
 from modules.baselines import session_knn
 from modules.baselines.base import SparseBaseline
-from modules.baselines.registry import step_ranks
 from modules.baselines.session_knn import STAN, VSkNN
 from modules.evaluation import prediction_steps
 from modules.evaluation.prediction_steps import all_steps, index_sessions
 from modules.evaluation.ranks import UNRANKED, conservative_rank
+from tests.baseline_ranks import step_ranks
 
 DAY = 86_400_000
 CATALOGUE = {"a": 0, "b": 1, "c": 2, "d": 3}

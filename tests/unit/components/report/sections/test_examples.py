@@ -23,4 +23,4 @@ def test_a_target_that_cannot_be_recommended_is_shown_without_a_rank(tmp_path: P
         ranks={rank_table.CANDIDATE: np.array([4, UNRANKED, 2])},
     )
     (tmp_path / rank_table.FILE_NAME).write_bytes(rank_table.to_parquet(table))
-    assert examples._last_ranks(SimpleNamespace(uri=str(tmp_path))) == {b"b": 2}
+    assert examples.last_ranks(SimpleNamespace(uri=str(tmp_path))) == {b"b": 2}
