@@ -2,8 +2,8 @@
 
 Steps of one session depend on each other, so whole sessions are drawn (a cluster bootstrap; Davison
 and Hinkley 1997, section 3.8). A metric is a ratio of two sums over sessions, of values and of
-counts, both of which are drawn anew. All figures of one `Draws` come from the same draws: the
-difference of two models is paired, session by session.
+counts, both of which are resampled. All metrics come from the same draws: the difference of two
+models is paired, session by session.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from modules.array_types import FloatArray, IntArray
 
 Interval = tuple[float, float]
 
-# More sessions than this are dealt at random into so many groups, which are drawn as one: equally
-# good intervals (groups are as independent as sessions), at a cost that no longer grows.
+# More sessions than this are split at random into this many groups, each drawn as one: equally good
+# intervals (groups are as independent as sessions), at a bounded cost.
 MAX_UNITS = 10_000
 _DRAWS_PER_BLOCK = 64
 
 
 def sampling_units(sessions: int, seed: int, max_units: int = MAX_UNITS) -> IntArray:
-    """Returns the unit of each session, int64 `[sessions]`: its own, or a group it is dealt to.
+    """Returns the unit of each session, int64 `[sessions]`: the session itself, or its group.
 
     >>> sampling_units(3, seed=0).tolist(), np.bincount(sampling_units(7, 0, 3)).tolist()
     ([0, 1, 2], [3, 2, 2])
@@ -36,15 +36,15 @@ def sampling_units(sessions: int, seed: int, max_units: int = MAX_UNITS) -> IntA
 
 
 def resampled_sums(per_unit: FloatArray, resamples: int, seed: int) -> FloatArray:
-    """Draws units with replacement and adds up their rows.
+    """Draws units with replacement and sums their rows.
 
     Args:
       per_unit: float `[units, columns]`.
-      resamples: number of draws of as many units as there are.
-      seed: the same seed and number of units give the same draws.
+      resamples: number of draws, each of as many units as there are.
+      seed: seed; draws depend on it and the number of units alone.
 
     Returns:
-      float `[resamples, columns]`; zeros where there is no unit.
+      float `[resamples, columns]`; zeros without any unit.
 
     >>> resampled_sums(np.ones((4, 1)), resamples=3, seed=0).ravel().tolist()
     [4.0, 4.0, 4.0]
@@ -78,9 +78,7 @@ def ratios(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
 
 
 def percentile_interval(values: FloatArray, confidence: float) -> Interval | None:
-    """Returns the two-sided percentile interval of resampled figures, NaN left out.
-
-    None without any figure.
+    """Returns the two-sided percentile interval of finite resampled values, None without any.
 
     >>> percentile_interval(np.arange(101.0), 0.5)
     (25.0, 75.0)

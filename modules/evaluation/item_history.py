@@ -1,4 +1,4 @@
-"""What the training data say of each item: how often it was seen, and since when; NumPy only."""
+"""The history of each item in the training data: its events and its age; NumPy only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class ItemHistory:
     """Items of the training data.
 
     Attributes:
-      positions: of each raw item id in the arrays.
+      positions: position in the arrays by raw item id.
       counts: training events, int64 `[items]`.
       first_seen: time of the first training event, ms, int64 `[items]`.
-      last_event: time of the last event of all, ms; None without any.
+      last_event: time of the last event of all items, ms; None without any.
     """
 
     positions: Mapping[bytes, int]
@@ -37,7 +37,7 @@ class ItemHistory:
         return len(self.counts)
 
     def lookup(self, item_ids: ItemIds) -> IntArray:
-        """Returns positions of raw ids, `UNKNOWN` for others, of the same shape."""
+        """Returns the positions of raw ids, in the same shape; `UNKNOWN` for others."""
         flat = item_ids.ravel()
         found = (self.positions.get(item_id, UNKNOWN) for item_id in flat)
         return np.fromiter(found, np.int64, len(flat)).reshape(item_ids.shape)
@@ -49,13 +49,13 @@ class ItemHistory:
     def age_days(self, positions: IntArray, times: IntArray) -> IntArray:
         """Returns whole days from an item's first training event to a time; -1 if unknown.
 
-        An event before the first one (training data that are not the past) has age 0.
+        The age is 0 before the first event, as when training data are not older.
         """
         since = times - np.append(self.first_seen, 0)[positions]
         return np.where(positions >= 0, np.maximum(since, 0) // MS_PER_DAY, -1)
 
     def self_information(self, positions: IntArray) -> FloatArray:
-        """Returns -log2 of each item's share of all training events; of an unknown one, of half.
+        """Returns -log2 of each item's share of training events; half an event if unknown.
 
         The self-information of Zhou et al. (2010), "Solving the apparent diversity-accuracy
         dilemma of recommender systems", with shares of events as in Castells, Hurley and Vargas
@@ -66,7 +66,7 @@ class ItemHistory:
 
 
 def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
-    """Counts the events of batches of (raw item ids `[events]`, times in ms `[events]`).
+    """Collects the history from batches of (raw item ids `[events]`, times in ms `[events]`).
 
     >>> ids = np.array([b"a", b"b", b"a"], object)
     >>> history = item_history([(ids, np.array([5, 7, 3]))])

@@ -21,7 +21,7 @@ def slice_names(bounds: Bounds) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class MetricName:
-    """Parts of a metric's name.
+    """The parts of a metric's full name.
 
     Attributes:
       view: `honest` or `known`.
@@ -39,7 +39,7 @@ class MetricName:
 
     @classmethod
     def parse(cls, name: str) -> MetricName:
-        """Reads `honest/all/recall@20` or `honest/all/recall@20/context_length=1`.
+        """Parses `honest/all/recall@20` or `honest/all/recall@20/context_length=1`.
 
         >>> MetricName.parse("known/all/mrr@5/target_count=0").slice_name
         'target_count=0'

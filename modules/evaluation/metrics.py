@@ -1,7 +1,7 @@
 """The arithmetic of the evaluation protocol, in NumPy: its single source of truth.
 
-A *step* of a session predicts the next item (the target) after a prefix. All metrics are a function
-of the target's rank among the whole catalogue, 1 being best:
+A *step* of a session predicts the next item (the target) after a prefix. Every metric is a
+function of the target's rank among the whole catalogue, 1 being best:
 
 * views: `honest` counts every step; `known` counts the steps whose target is known and that have a
   known item before them, as the literature does by dropping unknown items first;
@@ -9,10 +9,10 @@ of the target's rank among the whole catalogue, 1 being best:
 * metrics: Recall@K, MRR@K and NDCG@K, for every K of `K_VALUES`.
 
 They are named `{view}/{steps}/{metric}@{K}`, and `{view}/{steps}/n` is the number of steps behind
-them. Values are per step; the mean is the last thing done. A mean over nothing is NaN, which no
-threshold accepts. Since ranks beyond the largest K are all the same miss, a histogram of 101 counts
-holds every mean: that is what a distributed evaluator adds up. A target that cannot be recommended
-is such a miss too, however small the catalogue: its rank is `ranks.UNRANKED`.
+them. Values are per step, and the mean comes last. A mean over nothing is NaN, which no threshold
+accepts. Since all ranks beyond the largest K are misses, a histogram of 101 counts determines every
+mean: that is what a distributed evaluator adds up. A target that cannot be recommended is a miss
+too, however small the catalogue: its rank is `ranks.UNRANKED`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ BINS = MAX_K + 1  # counts of rank 1 to MAX_K, then of all larger ranks
 VIEWS = ("honest", "known")
 STEPS = ("all", "last")
 HEADLINE_METRICS = ("recall@20", "mrr@20")
-"""What is shown of every model and of every slice: by gate, report, model card and summary."""
+"""The metrics that gate, report, model card and summary show of every model and slice."""
 
 
 def metric_name(view: str, steps: str, metric: str, k: int) -> str:
-    """Returns the name that a metric has everywhere.
+    """Returns the full name of a metric.
 
     Raises:
       ValueError: a part of the name is not one of `VIEWS`, `STEPS`, `METRICS`, `K_VALUES`.
@@ -62,7 +62,7 @@ def count_name(view: str, steps: str) -> str:
 
 
 def all_metric_names() -> list[str]:
-    """Returns the names of all metrics, in a fixed order, without the counts of steps.
+    """Returns the names of all metrics in a fixed order, without the counts of steps.
 
     >>> names = all_metric_names()
     >>> len(names), names[0], names[-1]
@@ -128,10 +128,10 @@ METRICS = tuple(PER_STEP)
 
 
 def counted_steps(rank: npt.ArrayLike, known: npt.ArrayLike) -> BoolArray:
-    """Tells which steps count in which view.
+    """Returns which steps count in which view.
 
     Args:
-      rank: int `[..., steps]`, 0 where a session has no such step (right or left padding alike).
+      rank: int `[..., steps]`, 0 where a session has no such step (right or left padding).
       known: int or bool, same shape: 1 where a step counts in the known view.
 
     Returns:
@@ -156,7 +156,7 @@ def counted_steps(rank: npt.ArrayLike, known: npt.ArrayLike) -> BoolArray:
 
 
 def rank_histogram(rank: npt.ArrayLike) -> IntArray:
-    """Counts ranks: of rank 1 to 100, then of all larger ones; int64 `[BINS]`.
+    """Counts the ranks from 1 to 100, then all larger ones; int64 `[BINS]`.
 
     >>> counts = rank_histogram([1, 3, 3, 100, 101, 37_000])
     >>> counts[[0, 2, 99, 100]].tolist(), int(counts.sum())
@@ -167,9 +167,9 @@ def rank_histogram(rank: npt.ArrayLike) -> IntArray:
 
 
 def rank_histograms(rank: npt.ArrayLike, known: npt.ArrayLike) -> IntArray:
-    """Counts the ranks of one session, or of many, as the `evaluate` signature returns them.
+    """Counts the ranks of one or more sessions, as the `evaluate` signature returns them.
 
-    Histograms of different sessions add up to the histograms of them all.
+    The histograms of several sessions are the sums of their histograms.
 
     Args:
       rank: int `[..., steps]`, 0 where a session has no such step.
@@ -209,7 +209,7 @@ def metrics_from_rank_histograms(histograms: npt.ArrayLike) -> dict[str, float]:
     """Returns every metric and every count of steps, by full name.
 
     Args:
-      histograms: int `[views, 2, BINS]`, sums of what `rank_histograms` returns.
+      histograms: int `[views, 2, BINS]`, a sum of `rank_histograms`.
 
     Raises:
       ValueError: another shape.
@@ -230,7 +230,7 @@ def metrics_from_rank_histograms(histograms: npt.ArrayLike) -> dict[str, float]:
 
 
 def metrics_from_ranks(rank: npt.ArrayLike, known: npt.ArrayLike) -> dict[str, float]:
-    """Returns what `metrics_from_rank_histograms` does, straight from the steps' own values.
+    """Returns the same as `metrics_from_rank_histograms`, from the means over the steps themselves.
 
     Args:
       rank: int `[..., steps]`, 0 where a session has no such step.
@@ -243,17 +243,13 @@ def metrics_from_ranks(rank: npt.ArrayLike, known: npt.ArrayLike) -> dict[str, f
     values: dict[str, float] = {}
     for view, of_view in zip(VIEWS, counted_steps(rank, known), strict=True):
         for steps, counted in zip(STEPS, of_view, strict=True):
-            of_steps = rank[counted]
+            n = float(counted.sum())
             for metric, per_step in PER_STEP.items():
                 for k in K_VALUES:
-                    name = metric_name(view, steps, metric, k)
-                    values[name] = _mean(per_step(of_steps, k))
-            values[count_name(view, steps)] = float(len(of_steps))
+                    total = float(per_step(rank[counted], k).sum())
+                    values[metric_name(view, steps, metric, k)] = total / n if n else float("nan")
+            values[count_name(view, steps)] = n
     return values
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def none_for_nan(value: float) -> float | None:

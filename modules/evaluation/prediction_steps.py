@@ -1,9 +1,8 @@
-"""Sessions as arrays, and the steps that they ask a baseline: no Python loop over events.
+"""Sessions as arrays, and their prediction steps: no Python loop over events.
 
-A step asks for the next item after a prefix. Prefixes are not copied: a step is a range of one long
-array of items. Unknown items (outside the training sessions) are left out of prefixes, for the
-model ignores them too, but a step towards an unknown item stays a step: in the honest view it
-counts as a miss.
+A step predicts the next item after a prefix. Prefixes are not copied: a step is a range of one long
+array of items. Unknown items (outside the training sessions) are left out of prefixes, since the
+model ignores them too, but a step whose target is unknown remains: it is a miss in the honest view.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from modules.evaluation import metrics
 
 UNKNOWN = -1
 
-# Steps ranked in one go: bounds the memory by steps and by the entries that they need.
+# Bounds of the steps ranked at a time, and of the entries in memory that they need.
 _STEPS_PER_BLOCK = 1_024
 _COST_PER_BLOCK = 1_000_000
 
@@ -30,12 +29,11 @@ class ScoredSteps(NamedTuple):
     """Scores of a block of steps.
 
     Attributes:
-      scores: float32 `[steps, catalogue]`; -inf for candidates that take no part, which are never
-        recommended.
+      scores: float32 `[steps, catalogue]`; -inf for candidates that are never recommended.
       context: positions in the catalogue, int `[steps, length]`, right-padded with -1; no row is
         empty.
       target: position, int `[steps]`.
-      popularity: what the popularity weight multiplies, float32 `[catalogue]`.
+      popularity: factor of the popularity weight, float32 `[catalogue]`.
     """
 
     scores: Float32Array
@@ -61,7 +59,7 @@ class IndexedSessions:
 
 @dataclass(frozen=True)
 class Steps:
-    """Questions to a baseline: what comes after `items[first[i]:end[i]]`?
+    """Queries to a baseline: what comes after `items[first[i]:end[i]]`?
 
     Attributes:
       items: int64, known items only, session after session.
@@ -84,7 +82,7 @@ class Steps:
         return Steps(self.items, self.first[chosen], self.end[chosen], self.target[chosen])
 
     def blocks(self, cost: IntArray) -> Iterator[Steps]:
-        """Yields the steps in order, in blocks of bounded cost (one dear step may exceed it).
+        """Yields the steps in order, in blocks of bounded cost; a single step may exceed it.
 
         Args:
           cost: int64 `[steps]`, entries that a step needs in memory.
@@ -100,7 +98,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class StepRanks:
-    """Ranks of every step of the test sessions, in their order: what all comparisons start from.
+    """Ranks of every step of the test sessions, in their order.
 
     Attributes:
       rank: int64 `[steps]`; `ranks.UNRANKED` for a target that cannot be recommended.
@@ -140,7 +138,7 @@ def index_sessions(
     Args:
       sessions: raw item ids of each session, in time order.
       positions: position of every item of the catalogue.
-      start_times: when each session began, in ms.
+      start_times: start of each session, ms.
 
     >>> index_sessions([["a", "b"], ["c"]], {"a": 0, "b": 1}).items
     array([ 0,  1, -1])
@@ -154,7 +152,7 @@ def index_sessions(
 
 
 def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
-    """Lists every step of every session; prefixes hold known items only, targets may be unknown.
+    """Returns all steps of all sessions; prefixes hold known items only, targets may be unknown.
 
     Returns:
       (steps, offsets int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`).
@@ -174,7 +172,7 @@ def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
 
 
 def prefix_items(steps: Steps) -> tuple[IntArray, IntArray, IntArray]:
-    """Lists the items of all prefixes, newest first within each.
+    """Returns the items of all prefixes, newest first within each.
 
     Returns:
       (step, item, age), int64 `[sum of prefix lengths]` each; the current item has age 0.
@@ -202,12 +200,7 @@ class Visits(NamedTuple):
 
 
 def last_visits(steps: Steps, items: int) -> Visits:
-    """Lists the distinct items of all prefixes, newest first within each.
-
-    Args:
-      steps: their prefixes hold `items` different items at most.
-      items: size of the catalogue.
-    """
+    """Returns the distinct items of all prefixes, newest first, of a catalogue of `items`."""
     step, item, age = prefix_items(steps)
     _, first, times = np.unique(step * items + item, return_index=True, return_counts=True)
     order = np.argsort(first)

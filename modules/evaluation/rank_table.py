@@ -1,7 +1,7 @@
 """The rank table: one row per step of the evaluated sessions, a column of ranks per model.
 
-All that is compared is read from it: candidate, last blessed model and baselines stand side by
-side, step by step, so that every comparison is paired. Its Parquet file has the columns
+Every comparison reads it: candidate, last blessed model and baselines stand side by side, step by
+step, so that comparisons are paired. Its Parquet file has the columns
 
 | column | type | value |
 |---|---|---|
@@ -27,7 +27,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# Importing it is what keeps PyArrow 10 from running code that a Parquet file brings.
+# Importing it keeps PyArrow 10 from running code in a Parquet file.
 import pyarrow_hotfix  # noqa: F401
 
 from modules.array_types import BoolArray, IntArray
@@ -43,7 +43,7 @@ _STEP_COLUMNS = ("known", "context_length", "target_count", "item_age", "last_bl
 
 
 class TablesDifferError(ValueError):
-    """Two rank tables that should hold the same steps do not."""
+    """Two rank tables do not hold the same steps."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +55,11 @@ class RankTable:
       offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
       known: bool `[steps]`, whether a step counts in the known view of the candidate.
       context_length: int64 `[steps]`, known items in the prefix.
-      target_count: int64 `[steps]`, training events of the target; 0 of an unknown one.
-      ranks: by model or baseline, int64 `[steps]` each, 1 is best.
-      item_age: int64 `[steps]`, days from the target's first training event to this one; -1 of an
-        item that training has not seen; None where nobody counted them.
-      last_blessed_known: `known` as the last blessed model sees it, None without one.
+      target_count: int64 `[steps]`, training events of the target; 0 for an unknown one.
+      ranks: int64 `[steps]` by model or baseline, 1 is best.
+      item_age: int64 `[steps]`, days from the target's first training event to this step; -1 for an
+        item that training has not seen; None if unknown.
+      last_blessed_known: `known` of the last blessed model, None without one.
     """
 
     session_ids: npt.NDArray[np.object_]
@@ -78,7 +78,7 @@ class RankTable:
 
     @property
     def step(self) -> IntArray:
-        """Place of each step in its session, from 0, int64 `[steps]`."""
+        """Position of each step in its session, from 0, int64 `[steps]`."""
         return np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
     @property
@@ -88,11 +88,11 @@ class RankTable:
         return np.repeat(steps + 1, steps)
 
     def rows(self, session_ids: npt.NDArray[np.object_], step: IntArray) -> IntArray:
-        """Returns the rows of steps of sessions that the table holds, int64 `[steps]`."""
+        """Returns the rows of steps, int64 `[steps]`; the table must hold their sessions."""
         return self.offsets[np.searchsorted(self.session_ids, session_ids)] + step
 
     def counted(self, view: str, steps: str, known: BoolArray | None = None) -> BoolArray:
-        """Tells which steps count, bool `[steps]`; `known` replaces the candidate's own."""
+        """Returns which steps count, bool `[steps]`; `known` defaults to the candidate's."""
         known = self.known if known is None else known
         of_view = known if view == "known" else np.ones(len(self.known), bool)
         if steps == "all":
@@ -104,7 +104,7 @@ class RankTable:
         return last
 
     def in_slice(self, name: str, bounds: Bounds) -> BoolArray:
-        """Tells which steps belong to a slice, bool `[steps]`.
+        """Returns which steps belong to a slice, bool `[steps]`.
 
         Raises:
           ValueError: no slice has this name.
@@ -114,7 +114,7 @@ class RankTable:
         feature = name.partition("=")[0]
         names = bucket_names(feature, bounds[feature]) if feature in bounds else []
         if name not in names:
-            raise ValueError(f"no slice is called {name!r}: they are {slice_names(bounds)}")
+            raise ValueError(f"no slice is named {name!r}: they are {slice_names(bounds)}")
         values = self._feature(feature)
         bucket = np.searchsorted(bounds[feature], values, side="left")
         return (bucket == names.index(name)) & (values >= 0)
@@ -122,18 +122,17 @@ class RankTable:
     def _feature(self, name: str) -> IntArray:
         values: IntArray | None = getattr(self, name)
         if values is None:
-            raise ValueError(f"the rank table has no column {name}, which cuts the slices")
+            raise ValueError(f"the rank table has no column {name}, which its slices need")
         return values
 
-    def joined(self, other: RankTable, names: Sequence[str] | None = None) -> RankTable:
-        """Adds the rank columns of a table of the same steps.
+    def joined(self, other: RankTable) -> RankTable:
+        """Returns the table with the rank columns of another table of the same steps.
 
         Raises:
           TablesDifferError: a step is in only one of the tables.
         """
         _check_same_steps(self, other)
-        wanted = other.ranks if names is None else {name: other.ranks[name] for name in names}
-        return dataclasses.replace(self, ranks={**self.ranks, **wanted})
+        return dataclasses.replace(self, ranks={**self.ranks, **other.ranks})
 
 
 def _check_same_steps(table: RankTable, other: RankTable) -> None:
@@ -152,22 +151,19 @@ def _check_same_steps(table: RankTable, other: RankTable) -> None:
 def all_metrics(table: RankTable, column: str) -> dict[str, float]:
     """Returns all metrics of a column and the counts of steps, by name; NaN over no step.
 
-    The last blessed model is measured in its own known view.
+    The last blessed model is evaluated in its own known view.
     """
     rank = table.ranks[column]
     known = table.last_blessed_known if column == LAST_BLESSED else None
-    values: dict[str, float] = {}
-    for view in metrics.VIEWS:
-        for steps in metrics.STEPS:
-            counts = metrics.rank_histogram(rank[table.counted(view, steps, known)])
-            means = metrics.metrics_from_rank_histogram(counts)
-            values |= {f"{view}/{steps}/{name}": mean for name, mean in means.items()}
-            values[metrics.count_name(view, steps)] = float(counts.sum())
-    return values
+    histograms = [
+        [metrics.rank_histogram(rank[table.counted(view, steps, known)]) for steps in metrics.STEPS]
+        for view in metrics.VIEWS
+    ]
+    return metrics.metrics_from_rank_histograms(histograms)
 
 
 def to_parquet(table: RankTable) -> bytes:
-    """Returns a table as the content of a Parquet file."""
+    """Returns the content of a Parquet file."""
     session_ids = pa.array(table.session_ids.tolist(), pa.binary())
     columns: dict[str, pa.Array] = {
         "session_id": session_ids.take(pa.array(table.session)),
@@ -223,7 +219,7 @@ def from_parquet(content: bytes) -> RankTable:
 
 
 def empty_table(columns: Sequence[str]) -> RankTable:
-    """Returns a table without a step."""
+    """Returns a table without steps."""
     none = np.zeros(0, np.int64)
     return RankTable(
         session_ids=np.zeros(0, object),

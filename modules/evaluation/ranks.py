@@ -1,4 +1,4 @@
-"""The rank of a target by everybody's scores, in NumPy: the rule itself.
+"""The rank of a target among the scores of all items, in NumPy: the rule itself.
 
 Where speed needs another form, tests hold it equal to this one: in graphs
 (`modules.evaluation.tf_ranks`), where few items have a score (`modules.baselines.base`), and under
@@ -12,26 +12,25 @@ import numpy.typing as npt
 
 from modules.array_types import IntArray
 
-# The rank of a target that cannot be recommended. It must be beyond every K, which the size of a
-# catalogue is not; tables hold ranks as int32, so it is the largest of these.
+# The rank of a target that cannot be recommended: beyond every K, unlike the size of a small
+# catalogue, and the largest int32, since tables hold ranks as int32.
 UNRANKED = int(np.iinfo(np.int32).max)
 
 
 def conservative_rank(scores: npt.ArrayLike, target_position: npt.ArrayLike) -> IntArray:
     """Ranks each target: the number of items, itself included, not scored below it.
 
-    Ties count against the model. NaN never wins: one among the others counts against the target.
+    Ties count against the model, and so do other items scored NaN.
 
     Args:
       scores: float `[n, items]`; an item scored NaN or -inf is not recommended.
-      target_position: positions among the items, int `[n]`; a negative one is a target outside the
-        catalogue.
+      target_position: positions among the items, int `[n]`; negative outside the catalogue.
 
     Returns:
       int64 `[n]`, 1 is best; `UNRANKED` for a target that is not recommended.
 
     Raises:
-      ValueError: the shapes do not belong together.
+      ValueError: the shapes do not match.
       IndexError: a position is not below the number of items.
 
     >>> conservative_rank([[0.1, 0.7, 0.7, 0.2]] * 2, [1, 3])

@@ -1,4 +1,4 @@
-"""Metrics per step slice beside those over all steps; NumPy only.
+"""Metrics by step slice and over all steps; NumPy only.
 
 Names of the results:
 
@@ -18,11 +18,11 @@ import numpy as np
 from modules.array_types import BoolArray, IntArray
 from modules.evaluation import metrics
 
-# What the `evaluate` signature returns, int64 `[batch, steps]` each.
+# Outputs of the `evaluate` signature, int64 `[batch, steps]` each.
 STEP_OUTPUTS = ("rank", "known", "context_length", "target_count")
 SLICED_OUTPUTS = ("context_length", "target_count")
 
-# Events of a session; of the Evaluator's session slices and of the gate's.
+# Events of a session: the session slices of Evaluator and gate.
 SESSION_LENGTH_BOUNDS = (1, 2, 3, 5, 10)
 
 Bounds = Mapping[str, Sequence[int]]
@@ -31,7 +31,7 @@ Histograms = tuple[IntArray, IntArray]
 
 
 def bucket_names(feature: str, bounds: Sequence[int]) -> list[str]:
-    """Returns the names of the step slices that inclusive upper `bounds` cut.
+    """Returns the names of the step slices with inclusive upper `bounds`.
 
     Raises:
       ValueError: the bounds do not rise from 0 or more.
@@ -45,7 +45,7 @@ def bucket_names(feature: str, bounds: Sequence[int]) -> list[str]:
 
 
 def range_names(bounds: Sequence[int]) -> list[str]:
-    """Returns the names of the ranges from 0 on that inclusive upper `bounds` cut.
+    """Returns the names of the ranges from 0 with inclusive upper `bounds`.
 
     >>> range_names((1, 2, 5))
     ['0..1', '2', '3..5', '6..']
@@ -74,7 +74,7 @@ def step_slice_metric_names(bounds: Bounds) -> list[str]:
 
 
 def metric_names(bounds: Bounds) -> list[str]:
-    """Returns the names of all that `SessionRankMetrics` computes."""
+    """Returns the names of all metrics of `SessionRankMetrics`."""
     counts = [metrics.count_name(view, steps) for view in metrics.VIEWS for steps in metrics.STEPS]
     return [*metrics.all_metric_names(), *counts, *step_slice_metric_names(bounds)]
 

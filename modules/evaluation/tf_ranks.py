@@ -24,15 +24,15 @@ def conservative_rank(
 ) -> tf.Tensor:
     """Ranks each query's target: the number of candidates whose score is not below the target's.
 
-    Ties count against the model and NaN never wins: one among the others counts against the target.
+    Ties count against the model, and so do other candidates scored NaN.
 
     Args:
       queries: float `[queries, dim]`.
       candidates: float `[catalogue, dim]`.
-      target: positions in the catalogue, int `[queries]`; a negative one is a target outside it.
-      allowed: bool `[catalogue]`; candidates that take part, all by default.
+      target: positions in the catalogue, int `[queries]`; negative outside of it.
+      allowed: candidates that take part, bool `[catalogue]`; all by default.
       adjust: maps scores `[rows, catalogue]` and the rows' places among the queries, int `[rows]`,
-        to the scores that are compared; of the same shape.
+        to the scores to compare, of the same shape.
 
     Returns:
       int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: one outside

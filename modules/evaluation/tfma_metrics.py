@@ -1,4 +1,4 @@
-"""TFMA's view of a model: metrics over the ranks of every step, overall and by slice.
+"""Metrics for TFMA over the ranks of every step, overall and by slice.
 
 The `evaluate` signature of the SavedModel returns int64 arrays `[batch, steps]`: `rank`, `known`,
 `context_length`, `target_count`. One `SessionRankMetrics` turns them into all metrics of
@@ -7,8 +7,7 @@ the number of sessions.
 
 The results have the names of `modules.evaluation.metrics` and `modules.evaluation.slices`. Session
 slices are TFMA's own: feature `session_length_bucket` of the `eval_features` signature. A metric
-over no step is NaN. There are no thresholds: whether a model is blessed is for
-`components/model_gate` to say.
+over no step is NaN. There are no thresholds: `components/model_gate` decides.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ FEATURES_SIGNATURE = "eval_features"
 LABEL_KEY = "label"
 SESSION_SLICES = ("session_length_bucket",)
 
-# Rows whose arrays wait to be counted together: one NumPy pass instead of one per session.
+# Sessions whose ranks are counted in one NumPy pass.
 _ROWS_PER_PASS = 512
 
 Accumulator = tuple[Histograms, Rows]
@@ -60,9 +59,8 @@ class SessionRankMetrics(tfma.metrics.Metric):
         Args:
           context_length_buckets: inclusive upper bounds of the context length slices.
           target_count_buckets: inclusive upper bounds of the target popularity slices.
-          source_digest: digest of the evaluation code; changes nothing but the configuration, so
-            that TFX's cache sees an edit of the code.
-          name: TFMA's name of the whole; results carry their own names.
+          source_digest: digest of the evaluation code, so that TFX's cache sees an edit.
+          name: name of the metric in TFMA; results have their own names.
         """
         super().__init__(
             _computations,
@@ -105,12 +103,12 @@ class RankHistogramCombiner(beam.CombineFn):
     """
 
     def __init__(self, model_name: str, bounds: Bounds):
-        """Sets whose predictions are counted, and the step slices' upper bounds by output."""
+        """Takes the name of the model, and the step slices' upper bounds by output."""
         self._model_name = model_name
         self._bounds = bounds
 
     def create_accumulator(self) -> Accumulator:
-        """Returns the accumulator of no session."""
+        """Returns an empty accumulator."""
         return count_steps([], self._bounds), []
 
     def add_input(
@@ -121,7 +119,7 @@ class RankHistogramCombiner(beam.CombineFn):
         return self.compact(accumulator) if len(accumulator[1]) >= _ROWS_PER_PASS else accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Accumulator]) -> Accumulator:
-        """Adds accumulators up."""
+        """Sums accumulators."""
         counted = [self.compact(accumulator)[0] for accumulator in accumulators]
         return _sum([count_steps([], self._bounds), *counted]), []
 
@@ -152,12 +150,7 @@ def _row(outputs: Mapping[str, IntArray]) -> IntArray:
 
 
 def eval_config(options: EvaluationOptions, source_digest: str = "") -> config_pb2.EvalConfig:
-    """Returns the configuration of Evaluator: model, metrics and slices.
-
-    Args:
-      options: step slices.
-      source_digest: digest of the code that evaluates, for TFX's cache.
-    """
+    """Returns the configuration of Evaluator: model, metrics and slices."""
     metric = config_pb2.MetricConfig(
         class_name=SessionRankMetrics.__name__,
         module=__name__,

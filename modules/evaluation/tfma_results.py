@@ -1,4 +1,4 @@
-"""What the Evaluator found: metrics of the model, overall and by slice."""
+"""The Evaluator's results: metrics of the model, overall and by slice."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_nam
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationRecord:
-    """An evaluation artifact.
+    """The content of an evaluation artifact.
 
     Attributes:
-      metrics: of the model over all sessions, by name; NaN is None.
+      metrics: metrics over all sessions by name; None for NaN.
       slices: metrics by slice, then by name.
     """
 
@@ -52,14 +52,14 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def plain_value(name: str, value: float) -> float | int | None:
-    """Returns a metric as JSON can hold it: None for NaN, an integer for a count."""
+    """Returns a metric as a plain value for JSON: None for NaN, an integer for a count."""
     if not math.isfinite(value):
         return None
     return int(value) if name.endswith("/n") else value
 
 
 def in_order(values: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
-    """Sorts metrics as they are listed everywhere; others, if any, come last."""
+    """Sorts metrics by the order of `all_metric_names`; others, if any, come last."""
     order = [*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)]
     names = [*(name for name in order if name in values), *sorted(values.keys() - set(order))]
     return {name: values[name] for name in names}
@@ -70,7 +70,7 @@ def _slices(
 ) -> dict[str, dict[str, float | int | None]]:
     slices: dict[str, dict[str, float | int | None]] = {}
     for part, name, value in values:
-        # A step slice of a session slice says little and is much.
+        # Step slices of session slices are many and say little.
         if part and "," not in part:
             slices.setdefault(part, {})[name] = value
     return {part: in_order(slices[part]) for part in sorted(slices)}

@@ -48,7 +48,7 @@ def test_every_step_is_in_one_slice_of_each_feature() -> None:
     assert np.flatnonzero(table.in_slice("item_age=2..3", BOUNDS)).tolist() == [3, 4]
     assert np.flatnonzero(table.in_slice("session_length=3", BOUNDS)).tolist() == [27, 28]
     assert table.rows(ids("s2", "s0"), np.array([1, 0])).tolist() == [28, 0]
-    with pytest.raises(ValueError, match="no slice is called 'item_age=5'"):
+    with pytest.raises(ValueError, match="no slice is named 'item_age=5'"):
         table.in_slice("item_age=5", BOUNDS)
     with pytest.raises(ValueError, match="no column item_age"):
         dataclasses.replace(table, item_age=None).in_slice("item_age=new", BOUNDS)
