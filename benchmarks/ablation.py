@@ -22,7 +22,7 @@ from benchmarks.quality import COLUMNS, run_preset  # noqa: E402
 ON_EVAL = ("evaluation.split=eval", "trainer.refit=false")
 SWITCHES: dict[str, tuple[str, ...]] = {
     "as shipped": (),
-    "no serving scalars": (
+    "no score adjustments": (
         "trainer.current_item_penalty=0",
         "trainer.earlier_item_boost=0",
         "trainer.popularity_weight=0",

@@ -77,9 +77,9 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(config.features, config.model, trainer, "", folder, folder)
         parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_JUDGED_WINDOWS]))
-        keeper = BestEpochCheckpoint(f"{folder}/keeper", 2, None, epoch_eval_fn(run, parts))
-        fit(run, "fit", parts, keeper)
-    return keeper.history[-1]["targets_per_second"]
+        checkpoint = BestEpochCheckpoint(f"{folder}/checkpoint", 2, None, epoch_eval_fn(run, parts))
+        fit(run, "fit", parts, checkpoint)
+    return checkpoint.history[-1]["targets_per_second"]
 
 
 def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:

@@ -36,14 +36,14 @@ def run_fn(fn_args: FnArgs) -> None:
     known_items = transform_output.vocabulary_file_by_name(VOCABULARY_NAME)
     vocabulary = read_vocabulary(known_items, run.features)
     fitted = select_and_refit(run, vocabulary, train_files, eval_files)
-    model, seen = fitted.model.for_serving(), fitted.scalars.seen
+    model, seen = fitted.model.for_serving(), fitted.adjustments.seen
     folder = fn_args.serving_model_dir
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
         recommender.export(
             model, vocabulary, run.features.max_context, vocabulary_file, folder, seen
         )
-    write_selection(folder, fitted.epochs, fitted.scalars, fitted.recall, fitted.mrr)
+    write_selection(folder, fitted.epochs, fitted.adjustments, fitted.recall, fitted.mrr)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
         contexts, _ = batching.cut_steps(windows, run.features.targets)
         write_reference_predictions(

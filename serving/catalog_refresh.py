@@ -29,7 +29,7 @@ from modules.files.model_metadata import (
 )
 from modules.files.text_file import TextFileError, read_ids
 from modules.messages.quoting import quote
-from modules.serving.exact_index import offer_in, with_offer
+from modules.serving.exact_index import recommendable_in, with_recommendable
 from serving.pushed_models import SIGNATURE, NoModelError, load_model
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -154,8 +154,8 @@ def _change(
 ) -> npt.NDArray[np.bool_]:
     """Changes the two variables; returns which items were recommendable before."""
     columns, popular = (_key(variables, end, folder) for end in (_COLUMNS, _POPULAR))
-    was = offer_in(variables[columns], len(offered))
-    variables[columns] = with_offer(variables[columns], offered)
+    was = recommendable_in(variables[columns], len(offered))
+    variables[columns] = with_recommendable(variables[columns], offered)
     # The catalogue is in the order of popularity.
     best = np.flatnonzero(offered)[: len(variables[popular])].astype(np.int32)
     missing = len(variables[popular]) - len(best)

@@ -1,1 +1,1 @@
-"""The GRU two-tower model and how it learns."""
+"""The GRU two-tower model and its training."""

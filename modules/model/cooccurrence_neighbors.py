@@ -1,7 +1,7 @@
-"""Which items occur together: the graph that item vectors are smoothed over; NumPy and SciPy only.
+"""The graph of items that occur together, for smoothing item vectors; NumPy and SciPy only.
 
-Most items of a shop have a handful of events, too few to place a vector by. An item's neighbors
-lend it theirs (neighborhood aggregation: Hamilton et al., 2017; He et al., 2020, keep only the
+Most items of a shop have a handful of events, too few to learn a vector from. The vectors of their
+neighbors help (neighborhood aggregation: Hamilton et al., 2017; He et al., 2020, keep only the
 mean): +.02 Recall@20 on RetailRocket's weeks.
 """
 
@@ -24,7 +24,7 @@ class ItemNeighbors(NamedTuple):
 
     Attributes:
       items: item indices, int32 `[item_indices, k]`; 0 where there are fewer.
-      weight: float32 `[item_indices, k]`, of sum 1 for an item that has a neighbor, else all 0.
+      weight: float32 `[item_indices, k]`, with sum 1 for an item that has a neighbor, else all 0.
     """
 
     items: npt.NDArray[np.int32]
@@ -34,14 +34,14 @@ class ItemNeighbors(NamedTuple):
 def cooccurrences(
     windows: Iterable[npt.NDArray[np.integer[Any]]], item_indices: int
 ) -> sparse.csr_matrix:
-    """Adds up how closely items occur together.
+    """Sums how closely items occur together.
 
     Args:
       windows: item indices in time order, int `[windows, length]` each, right-padded with 0.
       item_indices: number of item indices, reserved ones included.
 
     Returns:
-      Symmetric `[item_indices, item_indices]`; an item has no entry with itself.
+      Symmetric matrix `[item_indices, item_indices]`, without entries on the diagonal.
     """
     total = sparse.csr_matrix((item_indices, item_indices), dtype=np.float64)
     for items in windows:
@@ -55,12 +55,12 @@ def cooccurrences(
 
 
 def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:
-    """Takes each item's k nearest by the cosine-like weight of graph convolutions.
+    """Returns each item's k nearest neighbors by the normalized weight of graph convolutions.
 
     Args:
-      together: what `cooccurrences` returns; an entry is divided by the root of both items' sums
+      together: output of `cooccurrences`; an entry is divided by the root of both items' sums
         (Kipf and Welling, 2017).
-      k: most neighbors of an item; of equally near ones those with the smaller index.
+      k: maximum number of neighbors; of equally near ones, those with the smallest indices.
     """
     item_indices = together.shape[0]
     pairs = together.tocoo()

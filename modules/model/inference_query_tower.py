@@ -1,10 +1,10 @@
-"""The query tower as it is served: all members in one loop over the session, in a few ops a step.
+"""The query tower for serving: one loop over the session for all members, with few ops per step.
 
-Keras's GRU layer brings, for each member, a loop of its own with more ops a step, a version for
-GPUs and the gradients' functions: time of each answer, export and load. The numbers are the same as
-those of `modules.model.towers`, to float32's precision; a test holds all three forms equal. A
-single session takes as long as its ops are many, so members share one product with zeros between
-them rather than having several, and the latest step has ops of its own.
+Keras's GRU layer adds, for each member, a loop with more ops per step, a version for GPUs and the
+functions of the gradients, which slow down each answer, export and load. The results are those of
+`modules.model.towers`, to float32's precision; a test holds all three forms equal. The latency of a
+single session is proportional to its ops, so members share one product with zeros between them, and
+the latest step has ops of its own.
 """
 
 from __future__ import annotations
@@ -18,30 +18,26 @@ from modules.array_types import Float32Array
 from modules.data.vocabulary import PADDING
 from modules.model.towers import QueryTower, joined, lag_matrix, with_popularity
 
-# Input of a gate at which the sigmoid is 0, whatever is added to it.
+# Input of a gate that makes the sigmoid 0, whatever is added to it.
 _SHUT = -1e4
 
 
 class InferenceQueryTower(tf.Module):
-    """Gives the query vectors of a trained `QueryTower`, whose weights it copies but for the table.
+    """Computes the query vectors of a trained `QueryTower`; copies all its weights but the table.
 
-    Members stand side by side in the last axis of states; weights of theirs are blocks on the
-    diagonal of one matrix.
+    The members' states are concatenated in the last axis; their weights are blocks on the diagonal
+    of one matrix.
     """
 
     def __init__(self, tower: QueryTower) -> None:
-        """Takes a tower over.
-
-        Args:
-          tower: trained, all of float32; its table stays the tower's own.
-        """
+        """Takes the weights of a trained float32 tower and shares its table."""
         super().__init__(name="served_query_tower")
-        tower(tf.constant([[PADDING]]))  # has its weights from now on, if it had none
+        tower(tf.constant([[PADDING]]))  # builds the weights, if they are not
         self._options = tower.options
         self._units = tower.options.ensemble_size * tower.options.gru_units
         self._of_candidates = tower.candidate_tower.from_table
-        # In functions: a tracked Keras layer would save functions of its own. What the tables
-        # read is tracked.
+        # In functions: a tracked Keras layer would save functions of its own. The variables of the
+        # tables are tracked.
         table, of_candidates = tower.table, tower.candidate_tower.table
         self._vectors = lambda context: table(context)
         self._table_variables = list(table.variables)
@@ -60,14 +56,14 @@ class InferenceQueryTower(tf.Module):
         self._copy_weights = self._temperature = None
         if self._options.copy_lags:
             by_lag = np.stack([m.copy_weights.numpy() for m in members], axis=1)
-            # One lag more, without weight, for padding and for what is too long ago.
+            # One lag more, of weight 0, for padding and for items beyond the last lag.
             self._copy_weights = _variable(np.pad(by_lag, [(0, 1), (0, 0)]))
         if self._options.normalize:
             logarithms = np.stack([m.log_temperature.numpy() for m in members])
             self._temperature = _variable(np.exp(logarithms)[:, None])
 
     def __call__(self, context: tf.Tensor) -> tf.Tensor:
-        """Maps contexts to query vectors as `QueryTower` does without training.
+        """Maps contexts to query vectors as `QueryTower` does outside of training.
 
         Args:
           context: item indices, int `[batch, steps]`, right-padded with 0; at least one step.
@@ -91,13 +87,12 @@ class InferenceQueryTower(tf.Module):
         return tf.transpose(tf.reshape(query, [steps, -1, query.shape[-1]]), [1, 0, 2])
 
     def latest(self, context: tf.Tensor) -> tf.Tensor:
-        """Gives the query vectors after the whole contexts.
+        """Returns the query vectors after the whole contexts, float32 `[batch, dim]`.
+
+        Equal to `__call__` at the last step that is not padding; arbitrary for a row without items.
 
         Args:
-          context: as in `__call__`. What a row without items gets is no answer.
-
-        Returns:
-          float32 `[batch, dim]`: what `__call__` gives at the last step that is not padding.
+          context: as in `__call__`.
         """
         items = tf.transpose(context)
         vectors = self._vectors(items)
@@ -116,24 +111,24 @@ class InferenceQueryTower(tf.Module):
         return self._query(parts)
 
     def _take_gru(self, layers: Sequence[tf.keras.layers.GRU]) -> None:
-        """Copies the members' GRUs; all gates of one kind stand side by side."""
+        """Copies the members' GRUs, with all gates of one kind side by side."""
         kernels, recurrent_kernels, biases = zip(
             *(gru.get_weights() for gru in layers), strict=True
         )
         kernel = _by_gate(_on_diagonal(kernels), len(layers))
         recurrent_kernel = _by_gate(_on_diagonal(recurrent_kernels), len(layers))
         bias, recurrent_bias = _by_gate(np.concatenate(biases, axis=1), len(layers))
-        # That of the gates is added to the inputs once, that of the candidate state is gated.
+        # The gates' recurrent bias is added to the inputs once; the candidate state's is gated.
         gates = 2 * self._units
         bias[:gates] += recurrent_bias[:gates]
-        # The update gate is turned round: a shut one leaves the state as it is, to the last bit.
+        # The update gate is inverted: a shut one keeps the state unchanged, to the last bit.
         for weights in (kernel, recurrent_kernel, bias):
             weights[..., : self._units] *= -1.0
         self._kernel, self._recurrent_kernel = _variable(kernel), _variable(recurrent_kernel)
         self._bias, self._candidate_bias = _variable(bias), _variable(recurrent_bias[gates:])
 
     def _inputs(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Returns what vectors `[steps, batch, members, dim]` add to gates and candidate states.
+        """Returns the inputs of gates and candidate states from `[steps, batch, members, dim]`.
 
         Returns:
           float32 `[steps, batch, 3 * units of all members]`: 1 - update, reset, candidate state.
@@ -143,12 +138,12 @@ class InferenceQueryTower(tf.Module):
         return tf.reshape(inputs, [tf.shape(vectors)[0], -1, self._kernel.shape[1]])
 
     def _next_state(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """Makes a step of all members' GRUs: that of Keras's GRUCell with `reset_after`.
+        """Returns the next state of all members, as Keras's GRUCell with `reset_after`.
 
-        (Cho et al., 2014, as cuDNN has it.)
+        (Cho et al., 2014, in the variant of cuDNN.)
 
         Args:
-          inputs: of the step, from `_inputs`, `[batch, 3 * units of all members]`.
+          inputs: output of `_inputs` for the step, `[batch, 3 * units of all members]`.
           state: `[batch, units of all members]`.
         """
         parts = [2 * self._units, self._units]
@@ -160,7 +155,7 @@ class InferenceQueryTower(tf.Module):
         return state + new_share * (candidate - state)
 
     def _all_states(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Runs the GRUs, `[steps, batch, members, dim]` to `[steps * batch, members, dim]`."""
+        """Maps `[steps, batch, members, dim]` to all states, `[steps * batch, members, dim]`."""
         inputs = self._inputs(vectors)
         first = self._first_state(inputs)
         states = tf.TensorArray(tf.float32, tf.shape(inputs)[0], element_shape=first.shape)
@@ -177,11 +172,9 @@ class InferenceQueryTower(tf.Module):
         return self._projected(states.concat())
 
     def _latest_state(self, vectors: tf.Tensor, is_padding: tf.Tensor) -> tf.Tensor:
-        """Runs the GRUs over `[steps, batch, members, dim]`, gives `[batch, members, dim]`.
+        """Maps `[steps, batch, members, dim]` to the last state, `[batch, members, dim]`.
 
-        Args:
-          vectors: of the context.
-          is_padding: bool `[steps, batch]`; the state stays as it is there.
+        Padding, bool `[steps, batch]`, leaves the state unchanged.
         """
         inputs = self._inputs(vectors)
         shut = tf.where(is_padding, _SHUT, 0.0)[..., None]
@@ -203,7 +196,7 @@ class InferenceQueryTower(tf.Module):
         return self._rows(states)
 
     def _candidates(self, items: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        """Returns the candidate vectors of items, whose context vectors are given."""
+        """Returns the candidate vectors of items with given context vectors."""
         others = vectors if self._other_vectors is None else self._other_vectors(items)
         return self._of_candidates(others)
 
@@ -212,7 +205,7 @@ class InferenceQueryTower(tf.Module):
         return tf.reshape(values, [-1, self._options.ensemble_size, self._options.embedding_dim])
 
     def _query(self, parts: list[tf.Tensor]) -> tf.Tensor:
-        """Makes query vectors `[rows, dim]` of the sum of terms `[rows, members, dim]`."""
+        """Returns query vectors `[rows, dim]` from the sum of terms `[rows, members, dim]`."""
         query = tf.add_n(parts)
         if self._temperature is not None:
             query = tf.math.l2_normalize(query, axis=-1) / self._temperature
@@ -220,7 +213,7 @@ class InferenceQueryTower(tf.Module):
 
 
 def _on_diagonal(blocks: Sequence[Float32Array]) -> Float32Array:
-    """Puts members' matrices of one shape on the diagonal of a matrix of zeros."""
+    """Returns a block diagonal matrix of the members' matrices, which have one shape."""
     members, (rows, columns) = len(blocks), blocks[0].shape
     matrix = np.zeros([members, rows, members, columns], np.float32)
     matrix[np.arange(members), :, np.arange(members)] = blocks

@@ -1,4 +1,4 @@
-"""What is learned of items: the table that both towers look vectors up in."""
+"""The embedding table of items, which both towers look vectors up in."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ITEMS_PER_BLOCK = 65_536
 
 
 class ItemEmbedding(tf.keras.layers.Layer):
-    """A learned vector of each member for every item, to which its neighbors add a share of theirs.
+    """A learned vector per item and member, plus a share of the vectors of the item's neighbors.
 
-    A vector is a row of its own, so that one member's training leaves the others' alone.
+    Each vector is a row of its own, so that training one member leaves the others' rows alone.
     """
 
     def __init__(
@@ -28,9 +28,9 @@ class ItemEmbedding(tf.keras.layers.Layer):
 
         Args:
           item_indices: number of item indices, reserved ones included.
-          members: how many vectors each has.
+          members: number of vectors per item.
           dim: length of a vector.
-          neighbors: of each item; None for none.
+          neighbors: neighbors of each item; None for none.
           precision: Keras mixed precision policy.
         """
         super().__init__(name="item_vectors", dtype=precision)
@@ -53,9 +53,7 @@ class ItemEmbedding(tf.keras.layers.Layer):
     def of_member(self, item_index: tf.Tensor, member: int | tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to a member's vectors, `[..., dim]`.
 
-        Args:
-          item_index: int.
-          member: number, or several in a shape that broadcasts with the indices.
+        Several members must have a shape that broadcasts with the indices.
         """
         member = tf.cast(member, item_index.dtype)
         vectors = self.embedding(item_index * self._members + member)
@@ -71,12 +69,12 @@ class ItemEmbedding(tf.keras.layers.Layer):
         return tf.concat([self(indices) for indices in self.blocks()], axis=0)
 
     def blocks(self, first: int = 0) -> list[tf.Tensor]:
-        """Returns all item indices from `first` on, in pieces of moderate size."""
+        """Returns all item indices from `first`, in blocks of bounded size."""
         ends = range(first, self.item_indices, _ITEMS_PER_BLOCK)
         return [tf.range(at, min(at + _ITEMS_PER_BLOCK, self.item_indices)) for at in ends]
 
     def mix_in_neighbors(self) -> None:
-        """Writes the sums into the table, for a model that is not trained any more."""
+        """Writes the sums into the table, once training is done."""
         if self._neighbors is not None:
             table = self.embedding.embeddings
             table.assign(tf.reshape(tf.cast(self.all_vectors(), table.dtype), table.shape))

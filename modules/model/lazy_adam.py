@@ -1,4 +1,4 @@
-"""Adam that leaves table rows alone which a batch did not touch, and averages weights as lazily."""
+"""Adam that updates only the table rows of a batch, with an equally lazy average of weights."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import tensorflow as tf
 
-# The least that lags are multiplied by: their stored values stay below a million changes.
+# Lower bound of the factor of the lags: stored values stay below a million changes.
 _LEAST_SCALE = 1e-6
 
 
 class LazyAdam(tf.keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015) whose moments of a table row change only when the row is used.
 
-    Keras's Adam passes over all rows of both moments and of the table in every step, which is most
-    of a step's time where the catalogue is large and a batch touches a few thousand rows. The name
-    and the rule are those of TensorFlow Addons' optimizer, which is not maintained any more. With
-    several devices gradients of tables arrive dense, and this is plain Adam.
+    Keras's Adam passes over all rows of both moments and of the table in every step, which takes
+    most of a step's time if the catalogue is large and a batch uses a few thousand rows. The name
+    and the rule are those of TensorFlow Addons' optimizer, which is no longer maintained. With
+    several devices gradients of tables are dense, and this is plain Adam.
 
-    `use_ema` averages weights as Keras's optimizers do, to rounding errors, but in no more rows
-    than a batch touches. For each weight it keeps by how much the average lags behind: a change of
-    the weight adds to the lag, and every step multiplies it by `ema_momentum`. That factor is the
-    same for all rows, so it is not written to them, but divides what is added.
+    `use_ema` averages weights as Keras's optimizers do, to rounding errors, but only in the rows of
+    a batch. For each weight it keeps how far the average lags behind: a change of the weight adds
+    to the lag, and every step multiplies the lag by `ema_momentum`. That factor is the same for all
+    rows, so it is not written to them, but divides what is added.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class LazyAdam(tf.keras.optimizers.Adam):
         """Makes the optimizer.
 
         Args:
-          learning_rate: of Adam.
-          use_ema: whether `finalize_variable_values` turns weights into their averages.
-          ema_momentum: what an average keeps of itself in a step, between 0 and 1, both excluded.
-          **options: of Keras's Adam.
+          learning_rate: learning rate of Adam.
+          use_ema: whether `finalize_variable_values` replaces weights by their averages.
+          ema_momentum: share of an average that a step keeps, between 0 and 1, both excluded.
+          **options: further arguments of Keras's Adam.
         """
         super().__init__(learning_rate, **options)
         self._decay = ema_momentum if use_ema else 0.0  # 0 for no averages
         if use_ema:
-            # Steps until the factor is so small that it must be written to all rows after all.
+            # Steps until the factor gets so small that it must be written to all rows.
             self._period = max(1, int(math.log(_LEAST_SCALE) / math.log(ema_momentum)))
 
     def build(self, var_list: list[tf.Variable]) -> None:
@@ -58,8 +58,8 @@ class LazyAdam(tf.keras.optimizers.Adam):
         """Updates one variable.
 
         Args:
-          gradient: dense, or of some rows, each once (Keras adds up duplicates before).
-          variable: a weight that `build` was called with.
+          gradient: dense, or of some rows, each once (Keras sums duplicates before).
+          variable: one of the weights that `build` was called with.
         """
         if isinstance(gradient, tf.IndexedSlices):
             change = self._change_of_rows(gradient, variable)
@@ -72,7 +72,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
             self._fall_behind(change, self._lags[self._place(variable)])
 
     def finalize_variable_values(self, var_list: Iterable[tf.Variable]) -> None:
-        """Turns the weights into their averages, if it has averages."""
+        """Replaces the weights by their averages, if there are any."""
         if not self._decay:
             return
         scale = self._scale(self.iterations - 1) * self._decay
@@ -100,7 +100,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
         return tf.IndexedSlices(change, gradient.indices)
 
     def _fall_behind(self, change: tf.Tensor | tf.IndexedSlices, lag: tf.Variable) -> None:
-        """Adds what was subtracted from a weight to the lag of its average."""
+        """Adds the change of a weight to the lag of its average."""
         begins = tf.equal(self.iterations % self._period, 0)
 
         def write_factor() -> tf.Tensor:
@@ -115,12 +115,12 @@ class LazyAdam(tf.keras.optimizers.Adam):
             lag.assign_add(change / scale)
 
     def _scale(self, steps: tf.Tensor) -> tf.Tensor:
-        """Returns what stored lags must be multiplied by after some steps, float32 scalar."""
+        """Returns the factor of the stored lags after some steps, float32 scalar."""
         return tf.constant(self._decay) ** tf.cast(steps % self._period, tf.float32)
 
     @staticmethod
     def _blend(moment: tf.Variable, decay: float, news: tf.IndexedSlices) -> tf.Tensor:
-        """Moves the touched rows of a moment towards the news; returns these rows."""
+        """Updates the rows of a moment that have new values, and returns them."""
         rows = decay * tf.gather(moment, news.indices) + (1 - decay) * news.values
         moment.scatter_update(tf.IndexedSlices(rows, news.indices))
         return rows

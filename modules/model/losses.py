@@ -16,12 +16,12 @@ CandidateVectors = Callable[[tf.Tensor], tf.Tensor]
 
 
 class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
-    """Loss of a batch of queries and targets, as `TrainerOptions.loss` says.
+    """The loss of a batch of queries and targets by `TrainerOptions.loss`.
 
-    In-batch softmax is `tfrs.tasks.Retrieval`. Sampled and full softmax have code of their own:
-    the same numbers by Retrieval (candidates = targets and negatives, with a score mask) need many
-    more passes over `[targets, negatives]` and made a training step of 512 targets and 2,048
-    negatives take about twice the CPU time.
+    In-batch softmax is `tfrs.tasks.Retrieval`. Sampled and full softmax are implemented here: with
+    Retrieval (candidates = targets and negatives, with a score mask) the same values take many more
+    passes over `[targets, negatives]`, about twice the CPU time of a training step of 512 targets
+    and 2,048 negatives.
     """
 
     def __init__(self, item_counts: npt.NDArray[np.int64], options: TrainerOptions) -> None:
@@ -29,8 +29,8 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
 
         Args:
           item_counts: training events by item_index, `[item_indices]`; 0 for the reserved ones
-            and for items this fit must not see.
-          options: `loss`, `reduction` and what belongs to negatives are used.
+            and for items that the model must not know.
+          options: `loss`, `reduction` and the options of negatives are used.
 
         Raises:
           ValueError: no item has an event.
@@ -39,21 +39,23 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         self._options = options
         items = np.flatnonzero(item_counts)
         if items.size == 0:
-            raise ValueError("no training window holds an item of the catalogue: nothing to learn")
-        # In-batch negatives are drawn as items occur, whatever the power of sampled ones.
+            raise ValueError(
+                "no training window holds an item of the catalogue: nothing to train on"
+            )
+        # In-batch negatives occur as often as their items, whatever the power of sampled ones.
         power = 1.0 if options.loss == "in_batch" else options.negatives_power
         weights = item_counts[items].astype(np.float64) ** power
         self._items = tf.constant(items, tf.int32)
-        # float64: a million steps of 1e-6 would not be told apart in float32. The last one must be
-        # 1 to the bit (a sum in another order is not), or a draw above it would be no item.
+        # float64, since float32 cannot distinguish a million steps of 1e-6. The last one must be 1
+        # to the bit (a sum in another order is not), or a draw above it would not be an item.
         cumulative = np.cumsum(weights)
         self._cumulative = tf.constant(cumulative / cumulative[-1])
-        # Up to a constant factor, which the softmax does not see, and at most 1, since TFRS (of
-        # in-batch negatives) clips probabilities at 1e-6.
+        # Up to a constant factor, which cancels in the softmax, and at most 1, since TFRS clips
+        # probabilities of in-batch negatives at 1e-6.
         relative = np.zeros(len(item_counts), np.float32)
         relative[items] = weights / weights.max()
         self._relative_probability = tf.constant(relative)
-        # Keras refuses to average under a tf.distribute strategy: `_reduced` does it.
+        # Keras does not average under a tf.distribute strategy: `_reduced` does.
         no_reduction = tf.keras.losses.Reduction.NONE
         self._softmax_loss = tf.keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction=no_reduction
@@ -72,13 +74,14 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         """Computes the loss.
 
         Args:
-          queries: of each member, float32 `[its targets, dim]`.
+          queries: queries of each member, float32 `[its targets, dim]`.
           target: item indices of each member, int32 `[its targets]`.
-          candidate_vectors: of each member, maps item indices `[n]` to vectors, float32 `[n, dim]`.
+          candidate_vectors: map of each member from item indices `[n]` to vectors, float32
+            `[n, dim]`.
 
         Returns:
-          Scalar, in nats; mean or sum over all members' targets. Of several replicas each returns
-          its share: the sum of them is the loss of the global batch.
+          Scalar, in nats: mean or sum over all members' targets. Each of several replicas returns
+          its share of the global batch's loss.
         """
         losses = {
             "in_batch": self._in_batch_losses,
@@ -95,7 +98,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
     def _in_batch_losses(
         self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
     ) -> tf.Tensor:
-        """Returns a member's loss of each of its targets, `[targets]`."""
+        """Returns the loss of each target of a member, `[targets]`."""
         return self._in_batch(
             queries,
             candidate_vectors(target),
@@ -107,14 +110,14 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
     def _full_losses(
         self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
     ) -> tf.Tensor:
-        """Does the same with the softmax over all items."""
+        """Returns the same by the softmax over all items."""
         scores = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
         return self._softmax_loss(tf.searchsorted(self._items, target), scores)
 
     def _sampled_losses(
         self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
     ) -> tf.Tensor:
-        """Does the same with the softmax over each target and negatives that all of them share."""
+        """Returns the same by the softmax over each target and negatives that all targets share."""
         uniform = tf.random.uniform([self._options.num_negatives], dtype=tf.float64)
         negatives = tf.gather(self._items, tf.searchsorted(self._cumulative, uniform, side="right"))
         vectors = candidate_vectors(tf.concat([target, negatives], 0))
@@ -133,7 +136,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
             return total
         targets = tf.cast(tf.size(loss_of_targets), total.dtype)
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            # Replicas get equally many windows, not targets: a mean of means would be another loss.
+            # Replicas get equally many windows, not targets: a mean of means would differ.
             replica = tf.distribute.get_replica_context()
             targets = replica.all_reduce(tf.distribute.ReduceOp.SUM, targets)
         return tf.math.divide_no_nan(total, targets)
@@ -151,17 +154,17 @@ def _sampled_loss(
     biases: tuple[tf.Tensor, tf.Tensor],
     hits: tf.Tensor | None,
 ) -> tf.Tensor:
-    """Returns minus the log probability of each target among itself and the negatives.
+    """Returns the negative log probability of each target among itself and the negatives.
 
-    The gradient is written out: Keras's loss passes over `[targets, negatives]` twice as often, and
-    that is where most of a training step's time goes.
+    The gradient is written out: Keras's loss passes over `[targets, negatives]` twice as often,
+    which takes most of a training step's time.
 
     Args:
       queries: float32 `[targets, dim]`.
       positive: candidate vector of each target, float32 `[targets, dim]`.
-      negative: of the negatives, float32 `[negatives, dim]`.
+      negative: candidate vectors of the negatives, float32 `[negatives, dim]`.
       biases: added to the score of each target, `[targets]`, and of each negative, `[negatives]`.
-      hits: negatives that are a row's own target and do not count, int64 `[n, 2]`; None for none.
+      hits: cells of negatives that equal a row's target, to mask, int64 `[n, 2]`; None for none.
     """
     positive_bias, negative_bias = biases
 

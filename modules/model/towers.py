@@ -10,23 +10,23 @@ from modules.config.model import ModelOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.model.item_embedding import ItemEmbedding
 
-# The last value of every query. As long as the rest of a query at the first temperature, so that to
-# an approximate index this dimension is like the others and does not drown them.
+# The last value of every query: as large as the norm of the rest at the initial temperature, so
+# that this dimension does not dominate the others in an approximate index.
 POPULARITY_QUERY = 10.0
 
 
 class CandidateTower(tf.keras.layers.Layer):
-    """Gives every item its vector: those of all members in a row, then what popularity adds.
+    """Maps items to vectors: those of all members in a row, then what popularity adds.
 
-    That is the logarithm of an item's events times a weight, which is chosen after training and is
-    0 before. Vectors of length one cannot tell a popular item from another one beside it.
+    That is the logarithm of an item's events times a weight, which is selected after training and 0
+    before. Vectors of length one cannot distinguish a popular item from a rare one close by.
     """
 
     def __init__(self, table: ItemEmbedding, item_counts: tf.Tensor, options: ModelOptions) -> None:
         """Makes the tower.
 
         Args:
-          table: of the items.
+          table: embedding table of the items.
           item_counts: training events by item_index, int64 `[item_indices]`.
           options: `normalize` is used.
         """
@@ -39,11 +39,7 @@ class CandidateTower(tf.keras.layers.Layer):
         )
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
-        """Maps item indices of any shape to vectors.
-
-        Returns:
-          float32 `[..., members * embedding_dim + 1]`.
-        """
+        """Maps item indices of any shape to float32 `[..., members * embedding_dim + 1]`."""
         added = self.popularity_weight * tf.gather(self.log_counts, item_index)[..., None]
         vectors = joined(self.from_table(self.table(item_index)))
         return tf.concat([vectors, added / POPULARITY_QUERY], axis=-1)
@@ -54,7 +50,7 @@ class CandidateTower(tf.keras.layers.Layer):
 
     def from_table(self, vectors: tf.Tensor) -> tf.Tensor:
         """Maps members' vectors of the table to candidate vectors, float32 of the same shape."""
-        # Mixed precision ends here: scores of a large catalogue tie in 16 bits.
+        # Not in mixed precision: scores of a large catalogue would tie in 16 bits.
         vectors = tf.cast(vectors, tf.float32)
         return tf.math.l2_normalize(vectors, axis=-1) if self._normalize else vectors
 
@@ -67,10 +63,10 @@ class CandidateTower(tf.keras.layers.Layer):
 class QueryMember(tf.keras.layers.Layer):
     """One member's query vector at every step of a session.
 
-    The GRU's state after each item, plus a learned weight for each of the latest lags times that
-    item's candidate vector (the copy term: which items come next is mostly a matter of which were
-    just seen). Contexts are right-padded and every step sees only items up to its own, so padding
-    needs no mask, and the GRU runs in one cuDNN kernel on a GPU.
+    The GRU's state after each item, plus the candidate vectors of the latest items by a learned
+    weight per lag (the copy term: the next items mostly depend on those just seen). Contexts are
+    right-padded and every step sees only items up to its own, so padding needs no mask, and the GRU
+    runs in one cuDNN kernel on a GPU.
     """
 
     def __init__(self, options: ModelOptions, precision: str, name: str) -> None:
@@ -79,7 +75,7 @@ class QueryMember(tf.keras.layers.Layer):
         Args:
           options: shape of the member.
           precision: Keras mixed precision policy of the layers; the sum of both terms is float32.
-          name: of the layer.
+          name: name of the layer.
         """
         super().__init__(name=name)
         self._options = options
@@ -113,12 +109,12 @@ class QueryMember(tf.keras.layers.Layer):
         """Maps the vectors of a context to query vectors.
 
         Args:
-          vectors: of the member's part of the table, `[batch, steps, embedding_dim]`.
+          vectors: the member's vectors of the context items, `[batch, steps, embedding_dim]`.
           candidates: the same items' candidate vectors, 0 at padding, float32 of the same shape.
           training: switches dropout on.
 
         Returns:
-          float32 `[batch, steps, embedding_dim]`; the temperature is already in it.
+          float32 `[batch, steps, embedding_dim]`, divided by the temperature.
         """
         parts = []
         if self.gru is not None:
@@ -134,16 +130,16 @@ class QueryMember(tf.keras.layers.Layer):
         return query
 
     def _copy_term(self, candidates: tf.Tensor) -> tf.Tensor:
-        """Sums the latest items' vectors by learned lag weights, `[batch, steps, dim]`."""
+        """Returns the sums of the latest items' vectors by lag weight, `[batch, steps, dim]`."""
         weights = lag_matrix(self.copy_weights, tf.shape(candidates)[1])
         return tf.einsum("ji,bid->bjd", weights, candidates)
 
 
 class QueryTower(tf.keras.layers.Layer):
-    """Reads a session and gives a query vector at every step: those of all members in a row.
+    """Maps sessions to a query vector at every step: those of all members in a row.
 
-    Members differ in their initial weights and in the order in which they learn from sessions. A
-    candidate's score is the mean of what they give it, which ranks better than one member of the
+    Members differ in their initial weights and in the order of their training sessions. A
+    candidate's score is the mean of the members' scores, which ranks better than one member of the
     same length, plus what popularity adds.
     """
 
@@ -157,8 +153,8 @@ class QueryTower(tf.keras.layers.Layer):
         """Makes the members.
 
         Args:
-          table: of the context items; the candidate tower's own, or another.
-          candidate_tower: gives the copy terms' vectors.
+          table: embedding table of the context items; the candidate tower's or another.
+          candidate_tower: candidate tower, for the vectors of the copy terms.
           options: shape of the tower.
           precision: Keras mixed precision policy of the layers; the tower itself is float32.
         """
@@ -173,7 +169,7 @@ class QueryTower(tf.keras.layers.Layer):
 
     @property
     def temperature(self) -> float | None:
-        """Mean of the members' learned temperatures; None where there are none."""
+        """Mean of the members' learned temperatures; None without any."""
         if not self.options.normalize:
             return None
         temperatures = [float(tf.exp(member.log_temperature)) for member in self.members]
@@ -187,8 +183,7 @@ class QueryTower(tf.keras.layers.Layer):
           training: switches dropout on.
 
         Returns:
-          float32, of the candidate vectors' length. A candidate's score is its dot product with the
-          query.
+          float32 `[batch, steps, dim]`; its dot product with a candidate vector is the score.
         """
         numbers = range(len(self.members))
         queries = joined(tf.stack([self.of_member(context, n, training) for n in numbers], axis=2))
@@ -206,17 +201,17 @@ class QueryTower(tf.keras.layers.Layer):
 
 
 def with_popularity(queries: tf.Tensor) -> tf.Tensor:
-    """Appends what popularity is multiplied by to query vectors `[..., dim]`."""
+    """Appends the factor of popularity to query vectors `[..., dim]`."""
     before = [[0, 0]] * (len(queries.shape) - 1)
     return tf.pad(queries, [*before, [0, 1]], constant_values=POPULARITY_QUERY)
 
 
 def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-    """Returns what each step takes of each earlier one and itself, float32 `[..., steps, steps]`.
+    """Returns the weight at each step of itself and earlier ones, float32 `[..., steps, steps]`.
 
     Args:
-      copy_weights: by lag, `[..., lags]`.
-      steps: how many, int scalar.
+      copy_weights: weight by lag, `[..., lags]`.
+      steps: number of steps, int scalar.
     """
     step = tf.range(steps)
     lag = step[:, None] - step[None, :]
@@ -227,7 +222,7 @@ def lag_matrix(copy_weights: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 
 
 def joined(parts: tf.Tensor) -> tf.Tensor:
-    """Joins members' vectors so that a dot product of two is the mean of the members'."""
+    """Concatenates members' vectors so that their dot product is the mean of the members'."""
     *before, members, dim = parts.shape
     shape = [-1, members * dim]  # in fewer ops, for one axis before
     if len(before) != 1:

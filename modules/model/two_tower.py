@@ -1,4 +1,4 @@
-"""The GRU two-tower model: how both towers are trained, and judged while they are."""
+"""The GRU two-tower model: training of both towers, and evaluation during training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCORES_PER_BLOCK = 8_000_000
 
 
 class TwoTower(tfrs.Model):
-    """Trains both towers with TFRS's retrieval task and judges them on the whole catalogue."""
+    """Trains both towers with TFRS's retrieval task and evaluates them on the whole catalogue."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class TwoTower(tfrs.Model):
         """Makes the towers and the task.
 
         Args:
-          item_counts: training events by item_index, int64 `[item_indices]`; items with none take
-            no part, neither as negatives nor as candidates of `evaluate`.
+          item_counts: training events by item_index, int64 `[item_indices]`; items with none are
+            neither negatives nor candidates of `evaluate`.
           model_options: shape of the towers.
-          trainer_options: the loss, and the precision of the towers' layers. It is not Keras's
-            global policy, since TFRS's Retrieval fails under mixed ones and other nodes share the
+          trainer_options: the loss, and the precision of the towers' layers. Keras's global policy
+            is unused, since TFRS's Retrieval fails under mixed ones and other nodes share the
             process.
-          neighbors: of the items in the training data; None to give every item a vector of its own.
+          neighbors: neighbors of the items in the training data; None for none.
         """
         super().__init__()
         in_float32 = dataclasses.replace(trainer_options, precision="float32")
@@ -68,7 +68,7 @@ class TwoTower(tfrs.Model):
     ) -> tf.Tensor:
         """Computes the softmax loss over all targets of a batch.
 
-        Members learn apart: each from its share of the batch's windows, another one in every epoch.
+        Each member learns from its own share of the windows, a different one in every epoch.
 
         Args:
           inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count.
@@ -92,20 +92,20 @@ class TwoTower(tfrs.Model):
     def train_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Takes one step of the optimizer.
 
-        Unlike TFRS's own step this one scales the loss where the optimizer asks for it (float16
-        gradients would vanish), and reports no metric that only `evaluate` updates.
+        Unlike TFRS's own step it scales the loss if the optimizer requires it (float16 gradients
+        would vanish), and reports no metrics that only `evaluate` updates.
         """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(inputs, training=True)
         step = self.optimizer.compute_gradients(loss, self.trainable_variables, tape)
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            # Those of tables are sparse, of another length in each replica: not to be gathered.
+            # Those of tables are sparse, of different lengths in each replica: not to be gathered.
             step = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in step]
         self.optimizer.apply_gradients(step)
         return {metric.name: metric.result() for metric in (self.mean_loss, self.targets)}
 
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds a batch to Recall@20 and MRR@20 over the full catalogue, all its targets."""
+        """Adds all targets of a batch to Recall@20 and MRR@20 over the full catalogue."""
         queries, target = self._queries_and_targets(inputs)
         rank = conservative_rank(
             queries, self.candidate_tower.catalogue(), target - FIRST_ITEM, self._takes_part
@@ -116,9 +116,9 @@ class TwoTower(tfrs.Model):
         return {metric.name: metric.result() for metric in (self.recall, self.mrr)}
 
     def for_serving(self) -> TwoTower:
-        """Returns the model as it is served: float32 all through, its tables simple lookups.
+        """Returns the model for serving: all in float32, with simple lookups as tables.
 
-        It is this model itself, changed for good, where the layers are float32 already.
+        If the layers are float32 already, it is this model itself, changed in place.
         """
         served = self
         if self._precision != "float32":
@@ -139,7 +139,7 @@ class TwoTower(tfrs.Model):
           batches: dataset of (context, target), int32 `[batch, steps]`.
 
         Yields:
-          Blocks of steps; candidates that take no part score -inf.
+          Blocks of steps; items without training events score -inf.
         """
         candidates = self.candidate_tower.catalogue()
         log_counts = self.candidate_tower.log_counts[FIRST_ITEM:].numpy()
@@ -173,12 +173,9 @@ class TwoTower(tfrs.Model):
     def _shares(
         self, inputs: tuple[tf.Tensor, tf.Tensor]
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-        """Deals the windows of a batch out to the members.
+        """Yields each member's share of a batch's windows, as `_checked` returns it.
 
-        Of fewer windows than members each member has all, and their targets count once for each.
-
-        Yields:
-          As `_checked` returns them.
+        If there are fewer windows than members, each member gets all of them.
         """
         members = self.query_tower.options.ensemble_size
         windows = tf.shape(inputs[0])[0]
@@ -196,7 +193,7 @@ class TwoTower(tfrs.Model):
 
 
 def _checked(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns contexts, the targets in a row, and the place of each, `[targets, 2]`."""
+    """Returns contexts, targets `[targets]`, and the cell of each target, `[targets, 2]`."""
     context, target = inputs
     tf.debugging.assert_shapes(
         [(context, ("batch", "steps")), (target, ("batch", "steps"))],

@@ -1,1 +1,1 @@
-"""The exported model: what it computes, and what its files hold."""
+"""The exported model: what it computes, and the content of its files."""

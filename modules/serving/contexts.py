@@ -1,4 +1,4 @@
-"""What the query tower sees of a session: its latest catalogue items, right-padded."""
+"""The context of the query tower: a session's latest catalogue items, right-padded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from modules.data.vocabulary import NO_ITEM
 
 
 def latest_right_padded(positions: tf.RaggedTensor, max_context: int) -> tf.Tensor:
-    """Cuts sessions to their latest items and pads them on the right.
+    """Truncates sessions to their latest items and pads them on the right.
 
     Args:
       positions: int64 `[batch, (length)]`.
-      max_context: most items kept.
+      max_context: maximum number of items.
 
     Returns:
       int64 `[batch, longest]`, right-padded with -1; longest is at least 1 and at most
@@ -26,15 +26,15 @@ def latest_right_padded(positions: tf.RaggedTensor, max_context: int) -> tf.Tens
 
 
 def latest_kept(positions: tf.Tensor, keep: tf.Tensor, max_context: int) -> tf.Tensor:
-    """Drops items, cuts sessions to their latest ones and pads them on the right.
+    """Drops items, truncates sessions to their latest ones and pads them on the right.
 
-    The same as `latest_right_padded` of the items that are kept, with a third of the operations:
-    at serving time a single session takes as long as its operations are many.
+    Equal to `latest_right_padded` of the kept items, with a third of the operations: their number
+    determines the latency of a single session.
 
     Args:
       positions: int64 `[batch, length]`.
       keep: bool of the same shape.
-      max_context: most items kept.
+      max_context: maximum number of items.
 
     Returns:
       As `latest_right_padded`.

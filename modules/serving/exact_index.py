@@ -2,8 +2,8 @@
 
 `tf.math.top_k` looks at one score at a time, and takes twice as long as the matrix product as soon
 as there are several queries. Here it sees the maxima of blocks of items first, and then only the
-blocks that can hold one of the k best. Adjusted scores are found without a changed copy; a test
-holds the answers equal to a full sort by `modules.serving.score_adjustments`.
+blocks that can hold one of the k best. Scores are adjusted without copying them all; a test holds
+the answers equal to a full sort by `modules.serving.score_adjustments`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tensorflow as tf
 from modules.array_types import BoolArray, Float32Array
 from modules.serving.scatter import batch_scatter_update
 
-# About the square root of catalogue / k, where both looks of top_k take the same time.
+# About the square root of catalogue / k, for which both calls of top_k take the same time.
 BLOCK = 32
 
 
@@ -25,26 +25,22 @@ class ExactIndex(tf.Module):
     batch of matrices, or with rows for items.
 
     Attributes:
-      size: of the catalogue.
+      size: size of the catalogue.
       dim: length of a vector.
-      width: scores that a query has, those of all items and what fills the last block.
+      width: number of scores per query: one per item, and the padding of the last block.
     """
 
     def __init__(self, candidates: tf.Tensor) -> None:
-        """Lays the vectors out.
-
-        Args:
-          candidates: float32 `[catalogue, dim]`, in the order that breaks ties.
-        """
+        """Takes candidate vectors, float32 `[catalogue, dim]`, in the order that breaks ties."""
         super().__init__(name="exact_index")
         vectors = np.asarray(candidates, np.float32)
         self.size, self.dim = vectors.shape
         self.width = -(-self.size // BLOCK) * BLOCK
         filled = np.pad(vectors, [(0, self.width - self.size), (0, 0)])
-        # The last row is added to each score: 0 for items on offer, -inf for withdrawn ones, and
-        # for columns without an item. Renewing an index changes that row and nothing else.
-        offer = _offer_row(np.ones(self.size, bool), self.width)
-        self._columns = tf.Variable(np.vstack([filled.T, offer]), trainable=False)
+        # The last row is added to each score: 0 for recommendable items, -inf for withdrawn ones
+        # and for columns without an item. Refreshing an index changes that row alone.
+        mask = _mask_row(np.ones(self.size, bool), self.width)
+        self._columns = tf.Variable(np.vstack([filled.T, mask]), trainable=False)
 
     def vectors(self) -> tf.Tensor:
         """Returns all vectors in the order of positions, float32 `[catalogue, dim]`."""
@@ -52,8 +48,8 @@ class ExactIndex(tf.Module):
 
     def vectors_at(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of positions, int64 `[n]`, as float32 `[n, dim]`."""
-        # Gathered from the value: gathering from the variable itself would switch it, for good, to
-        # copying at each read, after which one query of a million items takes ten times as long.
+        # Gathering from the variable itself would make TensorFlow copy it at every later read: one
+        # query of a million items would take ten times as long.
         values = tf.convert_to_tensor(self._columns)
         return tf.transpose(tf.gather(values, positions, axis=1))[:, : self.dim]
 
@@ -70,12 +66,12 @@ class ExactIndex(tf.Module):
         queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
         return tf.linalg.matmul(queries, self._columns)
 
-    def on_offer(self, scores: tf.Tensor) -> tf.Tensor:
-        """Puts -inf on withdrawn items, in scores of any origin, float32 `[..., width]`."""
+    def mask_withdrawn(self, scores: tf.Tensor) -> tf.Tensor:
+        """Sets scores of withdrawn items to -inf, float32 `[..., width]`."""
         return scores + self._columns[self.dim]
 
-    def offered(self) -> tf.Tensor:
-        """Returns which items are on offer, bool `[catalogue]`."""
+    def recommendable(self) -> tf.Tensor:
+        """Returns which items are recommendable, bool `[catalogue]`."""
         return self._columns[self.dim, : self.size] == 0.0
 
     def top(
@@ -87,21 +83,20 @@ class ExactIndex(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds the best items; of equal ones, those with the lowest position.
 
-        An item that is not in one of the k blocks with the highest maxima is beaten, or equalled by
-        items before it, by k items: one in each of those blocks. Blocks of changed items are looked
-        at besides the k, so that the scores need no changed copy.
+        An item outside the k blocks with the highest maxima ranks behind k items, one in each of
+        those blocks. Blocks of changed items are searched as well, so that no scores are copied.
 
         Args:
           scores: float32 `[batch, width]`.
-          k: how many, at most the catalogue's size.
-          changed: positions of items whose scores are to be changed, int32 `[batch, any]`, also
-            repeatedly; None for none.
-          bonus: what is added to their scores, float32 of that shape, the same for the same item;
-            given with `changed`.
+          k: number of items, at most the catalogue's size.
+          changed: positions of items whose scores change, int32 `[batch, any]`, possibly repeated;
+            None for none.
+          bonus: added to their scores, float32 of that shape, the same for the same item; required
+            with `changed`.
 
         Returns:
-          scores, float32 `[batch, k]`, best first, and positions, int32 of the same shape. Where
-          the score is -inf, there was nothing left to find, and the position means nothing.
+          Scores, float32 `[batch, k]`, best first, and positions, int32 of the same shape. Where
+          the score is -inf, no item was left and the position is arbitrary.
         """
         by_block = tf.reshape(scores, [-1, self.width // BLOCK, BLOCK])
         best = tf.reduce_max(by_block, axis=2)
@@ -129,22 +124,22 @@ class ExactIndex(tf.Module):
         return top_scores, tf.minimum(block * BLOCK + place % BLOCK, self.size - 1)
 
 
-def with_offer(matrix: Float32Array, offered: BoolArray) -> Float32Array:
-    """Returns the value of an index's variable with another offer.
+def with_recommendable(matrix: Float32Array, recommendable: BoolArray) -> Float32Array:
+    """Returns the value of an index's variable with other recommendable items.
 
     Args:
-      matrix: the variable's value, float32 `[dim + 1, width]`.
-      offered: which items are on offer, bool `[catalogue]`.
+      matrix: value of the variable, float32 `[dim + 1, width]`.
+      recommendable: which items are recommendable, bool `[catalogue]`.
     """
-    return np.vstack([matrix[:-1], _offer_row(offered, matrix.shape[1])])
+    return np.vstack([matrix[:-1], _mask_row(recommendable, matrix.shape[1])])
 
 
-def offer_in(matrix: Float32Array, size: int) -> BoolArray:
-    """Returns which items are on offer by the value of an index's variable, bool `[catalogue]`."""
+def recommendable_in(matrix: Float32Array, size: int) -> BoolArray:
+    """Returns which items a variable's value holds as recommendable, bool `[catalogue]`."""
     return np.asarray(matrix[-1, :size] == 0)
 
 
-def _offer_row(offered: BoolArray, width: int) -> Float32Array:
+def _mask_row(recommendable: BoolArray, width: int) -> Float32Array:
     """Returns the last row of the matrix, float32 `[1, width]`."""
-    is_offered = np.pad(offered, (0, width - len(offered)))
-    return np.where(is_offered, np.float32(0), np.float32(-np.inf))[None]
+    padded = np.pad(recommendable, (0, width - len(recommendable)))
+    return np.where(padded, np.float32(0), np.float32(-np.inf))[None]

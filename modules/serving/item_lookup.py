@@ -1,4 +1,4 @@
-"""Raw item ids in TensorFlow: where an item stands in the vocabulary, and what stands there."""
+"""The vocabulary in TensorFlow: from raw item ids to positions and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLANKS_AROUND = rf"\A{_BLANK}|{_BLANK}\z"  # as RE2 writes the start and the en
 class ItemLookup(tf.Module):
     """Maps raw item ids to positions and back; position 0 is the most frequent item.
 
-    The catalogue is a prefix of the known items. Ids are bytes, in whatever encoding.
+    The catalogue is a prefix of the known items. Ids are bytes of any encoding.
     """
 
     def __init__(self, vocabulary: Vocabulary, vocabulary_file: str) -> None:
@@ -22,7 +22,7 @@ class ItemLookup(tf.Module):
 
         Args:
           vocabulary: all known items.
-          vocabulary_file: where to write the item ids, one a line.
+          vocabulary_file: file to write the item ids to, one a line.
         """
         super().__init__(name="item_table")
         self.catalogue_size = vocabulary.catalogue_size
@@ -44,9 +44,9 @@ class ItemLookup(tf.Module):
     def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """Returns the position of each id, int64 of the same shape; -1 for an unknown one.
 
-        Blanks around an id are no part of it, as in the log that the model learned from.
+        Whitespace around an id is ignored, as in the training data.
         """
-        # tf.strings.strip knows ASCII's blanks alone, and takes as long.
+        # tf.strings.strip removes only ASCII whitespace, and takes as long.
         bare = tf.strings.regex_replace(item_ids, _BLANKS_AROUND, "")
         return self._positions.lookup(bare)
 

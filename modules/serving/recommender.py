@@ -1,7 +1,7 @@
-"""The exported model: raw item ids in, ranked item ids out, and its own judge's signature.
+"""The exported model: raw item ids in, ranked item ids out, and a signature for its evaluation.
 
-Everything a session goes through is shared by all signatures, so that `evaluate` judges what
-`recommend` answers. No op is custom: a stock TensorFlow Serving loads the model.
+All signatures share the code, so that `evaluate` evaluates what `recommend` returns. There are no
+custom ops: a stock TensorFlow Serving loads the model.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Answer = dict[str, tf.Tensor]
 
 
 class Recommender(tf.Module):
-    """Answers sessions with the exact top items of the catalogue.
+    """Recommends the exact top items of the catalogue for sessions.
 
-    Items that the training data did not hold, or too seldom, are ignored in a session. A session
-    with no item left is answered with the most popular items, scored by minus their position.
+    Items that training did not see, or too rarely, are ignored in a session. For a session without
+    any other item, the most popular items are recommended, scored by minus their position.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Recommender(tf.Module):
         """Freezes the candidate vectors of a trained model.
 
         Args:
-          model: its query tower is exported with it.
+          model: trained model, whose query tower is exported too.
           vocabulary: all known items; the first `catalogue_size` can be recommended.
-          max_context: items of a session that the query tower sees, the latest ones.
-          vocabulary_file: where to write the item ids, one a line; becomes an asset.
-          seen: what is added to the scores of items that the query tower sees.
+          max_context: number of items of a session that the query tower sees, the latest ones.
+          vocabulary_file: file to write item ids to, one a line; becomes an asset.
+          seen: score adjustments of the items that the query tower sees.
         """
         super().__init__(name="recommender")
         self._items = ItemLookup(vocabulary, vocabulary_file)
         self._index = ExactIndex(model.candidate_tower.catalogue())
         self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
-        # Positions of the most popular items on offer, -1 where there are no more.
+        # Positions of the most popular recommendable items, -1 where there are no more.
         self._popular = tf.Variable(tf.range(min(TOP_K, self._index.size)), trainable=False)
 
     def signatures(self) -> dict[str, Callable[..., Answer]]:
@@ -88,7 +88,7 @@ class Recommender(tf.Module):
         Returns:
           `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
           100, or the catalogue's size if that is less. Equal scores are ordered by popularity. If
-          fewer items are on offer, a row ends with the id '' and the score -inf.
+          fewer items are recommendable, rows end with the id '' and the score -inf.
         """
         return self._recommend(item_ids)
 
@@ -106,24 +106,24 @@ class Recommender(tf.Module):
         allow: tf.Tensor,
         session_items: tf.Tensor,
     ) -> Answer:
-        """Recommends items under the rules of the request, all of which are given.
+        """Recommends items under the filters of a request.
 
         Args:
           item_ids: string `[batch, length]` in time order, '' is padding.
-          k: how many items, int32 scalar, at least 1; more than the catalogue holds means all.
-          exclude: ids that are not answered, string `[batch, any]`, '' is padding.
-          allow: ids that alone may be answered, string `[batch, any]`, '' is padding; a row without
-            any id allows the whole catalogue.
+          k: number of items, int32 scalar, at least 1; limited to the catalogue's size.
+          exclude: ids not to recommend, string `[batch, any]`, '' is padding.
+          allow: the only ids to recommend, string `[batch, any]`, '' is padding; a row without any
+            id allows the whole catalogue.
           session_items: string scalar: `keep` scores items of the session as `recommend` does,
-            `demote` puts them behind all others, `drop` does not answer them. Unlike the query
-            tower, this rule sees the whole session.
+            `demote` ranks them behind all others, `drop` does not recommend them. Unlike the query
+            tower, this filter sees the whole session.
 
         Returns:
-          As `recommend`. A row that the rules leave with fewer than k items ends with the id '' and
-          the score -inf. The score of a demoted item is below all others', and no more.
+          As `recommend`. A row with fewer than k items left ends with the id '' and the score -inf.
+          Scores of demoted items are meaningful only for their order.
 
         Raises:
-          InvalidArgumentError: `k` or `session_items` means nothing.
+          InvalidArgumentError: `k` or `session_items` is invalid.
         """
         with tf.control_dependencies(check_request(k, session_items)):
             session = self._items.catalogue_positions(item_ids)
@@ -132,7 +132,7 @@ class Recommender(tf.Module):
         scores = tf.where(
             _has_items(contexts)[:, None],
             self._scorer.scores(contexts),
-            self._index.on_offer(popularity),
+            self._index.mask_withdrawn(popularity),
         )
         scores = apply_rules(
             scores,
@@ -147,15 +147,15 @@ class Recommender(tf.Module):
 
     @tf.function
     def embed_query(self, item_ids: tf.Tensor) -> Answer:
-        """Gives the vectors of sessions of raw ids, to search a vector store with.
+        """Returns the vectors of sessions of raw ids, to search a vector store with.
 
         Args:
           item_ids: string `[batch, length]` in time order, '' is padding.
 
         Returns:
-          `embedding`, float32 `[batch, dim]`, whose dot product with an item's embedding is the
-          score that `recommend` gives to an item outside the session, and `context_length`, int64
-          `[batch]`, the catalogue items in the session. Where that is 0, the vector is zero.
+          `embedding`, float32 `[batch, dim]`, whose dot product with the embedding of an item
+          outside the session is its score in `recommend`, and `context_length`, int64 `[batch]`,
+          the number of catalogue items in the session. If that is 0, the vector is zero.
         """
         positions = self._items.catalogue_positions(item_ids)
         contexts = self._scorer.contexts(positions)
@@ -167,15 +167,15 @@ class Recommender(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])
     def session_state(self, item_ids: tf.Tensor) -> Answer:
-        """Gives what another index needs of sessions, `[batch, length]`; see `SessionScorer.state`.
+        """Returns `SessionScorer.state` of sessions, `[batch, length]`, for another index.
 
-        No signature: `modules.ann.export` takes it from the loaded model.
+        Not a signature: `modules.ann.export` takes it from the loaded model.
         """
         return self._scorer.state(self._scorer.contexts(self._items.positions(item_ids)))
 
     @tf.function
     def embed_items(self, item_ids: tf.Tensor) -> Answer:
-        """Gives the vectors of items, to fill a vector store with.
+        """Returns the vectors of items, to fill a vector store with.
 
         Args:
           item_ids: string `[items]`.
@@ -194,15 +194,15 @@ class Recommender(tf.Module):
 
     @tf.function
     def evaluate(self, examples: tf.Tensor) -> Answer:
-        """Judges every step of a session as `recommend` answers that prefix.
+        """Evaluates every step of a session by what `recommend` returns for its prefix.
 
         Args:
           examples: serialized tf.Examples, string `[batch]`.
 
         Returns:
-          int64 `[batch, steps]` each; step j has the items 0..j as prefix and item j + 1 as target:
+          int64 `[batch, steps]` each; step j has items 0 to j as prefix and item j + 1 as target:
           `rank`, conservative, `ranks.UNRANKED` for a target that cannot be recommended, 0 where
-          there is no such step; `known`, 1 where target and an item before it are known;
+          there is no such step; `known`, 1 where the target and an item before it are known;
           `context_length`, known items in the prefix; `target_count`, training events of the
           target.
         """
@@ -222,7 +222,7 @@ class Recommender(tf.Module):
 
     @tf.function
     def eval_features(self, examples: tf.Tensor) -> Answer:
-        """Returns what the Evaluator slices sessions by, and the label that TFMA insists on.
+        """Returns the Evaluator's session slice, and the label that TFMA requires.
 
         Args:
           examples: serialized tf.Examples, string `[batch]`.
@@ -240,11 +240,11 @@ class Recommender(tf.Module):
         }
 
     def _recommend(self, sessions: tf.Tensor) -> Answer:
-        """Answers sessions of raw ids, string `[batch, length]`."""
+        """Recommends items for sessions of raw ids, string `[batch, length]`."""
         k = min(TOP_K, self._index.size)
         contexts = self._scorer.contexts(self._items.positions(sessions))
         scores, top = self._scorer.top(contexts, k)
-        # A session without items is answered by popularity, which is the catalogue's order.
+        # Without items, items rank by popularity, which is the catalogue's order.
         has_items = _has_items(contexts)[:, None]
         popular = self._popular.read_value()
         by_popularity = tf.where(popular >= 0, -tf.cast(popular, tf.float32), -float("inf"))
@@ -253,7 +253,7 @@ class Recommender(tf.Module):
         return self._answer(top, scores)
 
     def _answer(self, positions: tf.Tensor, scores: tf.Tensor) -> Answer:
-        """Names items, both `[batch, k]`; where the score is -inf, there is none."""
+        """Returns ids and scores, both `[batch, k]`; the id is '' where the score is -inf."""
         item_ids = tf.where(scores > -float("inf"), self._items.item_ids(positions), "")
         return {"item_ids": item_ids, "scores": scores}
 
@@ -269,17 +269,17 @@ def export(
     """Writes the SavedModel with the signatures of `Recommender`.
 
     Args:
-      model: trained towers.
+      model: trained model.
       vocabulary: all known items.
-      max_context: items of a session that the query tower sees.
+      max_context: number of items of a session that the query tower sees.
       vocabulary_file: scratch file for the item ids, copied into the SavedModel as an asset.
-      folder: where the SavedModel goes.
-      seen: the scalars of the items that the query tower sees.
+      folder: folder of the SavedModel.
+      seen: score adjustments of the items that the query tower sees.
     """
     module = Recommender(model, vocabulary, max_context, vocabulary_file, seen)
     tf.saved_model.save(module, folder, signatures=module.signatures())
 
 
 def _has_items(contexts: tf.Tensor) -> tf.Tensor:
-    """Tells which contexts hold an item, bool `[batch]`."""
+    """Returns which contexts hold an item, bool `[batch]`."""
     return contexts[:, 0] != NO_ITEM

@@ -1,7 +1,7 @@
-"""The training model's own answers to some sessions, kept beside the SavedModel.
+"""Predictions of the trained model for some sessions, kept with the SavedModel.
 
-They are worked out from the towers, not with the exported graph, so that whoever loads the
-SavedModel, in whatever process, can tell that it answers as the model that was trained.
+They are computed by the towers and not by the exported graph, so that any process can check that a
+loaded SavedModel recommends the same as the model that was trained.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Contexts = npt.NDArray[np.integer[Any]]
 def answer(
     scores: tf.Tensor, contexts: Contexts, seen: SessionAdjustments
 ) -> tuple[IntArray, Float32Array]:
-    """Finds the best items by a full sort.
+    """Returns the best items by a full sort.
 
     Args:
-      scores: the catalogue's after each context, float32 `[sessions, catalogue]`.
+      scores: scores of the catalogue after each context, float32 `[sessions, catalogue]`.
       contexts: positions, int `[sessions, length]`, right-padded with -1; no row is empty.
-      seen: the scalars of session items.
+      seen: score adjustments of session items.
 
     Returns:
-      catalogue positions, int64 `[sessions, k]`, best first, and scores, float32 of that shape.
+      Catalogue positions, int64 `[sessions, k]`, best first, and scores, float32 of that shape.
     """
     adjusted = adjust_scores(scores, tf.constant(contexts), seen).numpy()
     positions = np.argsort(-adjusted, axis=1, kind="stable")[:, :TOP_K]
@@ -49,16 +49,16 @@ def write_reference_predictions(
     seen: SessionAdjustments,
     folder: str,
 ) -> None:
-    """Writes sessions and the trainer's answers to them into a SavedModel's folder.
+    """Writes sessions and their predictions into a SavedModel's folder.
 
     Args:
-      score: maps contexts to the catalogue's scores, `TwoTower.catalogue_scores`.
+      score: maps contexts to the catalogue's scores, as `TwoTower.catalogue_scores`.
       vocabulary: all known items.
-      contexts: item indices, int `[sessions, length]`, right-padded with 0; the first 50 rows that
-        hold an item are taken. They must be as short as serving cuts them.
-      seen: the scalars of session items.
-      folder: of the SavedModel. Ids that are not valid UTF-8 hold surrogates there, as
-        `os.fsdecode` makes them.
+      contexts: item indices, int `[sessions, length]`, right-padded with 0, at most as long as
+        serving truncates them; the first 50 rows with an item are used.
+      seen: score adjustments of session items.
+      folder: folder of the SavedModel. Bytes of ids that are not valid UTF-8 become surrogates in
+        it, as in `os.fsdecode`.
     """
     contexts = contexts[contexts[:, 0] != PADDING][:SESSIONS]
     sessions = np.where(contexts == PADDING, NO_ITEM, contexts - FIRST_ITEM)

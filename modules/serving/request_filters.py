@@ -1,7 +1,7 @@
-"""What a single request may ask of its answer: items it excludes or allows, items of the session.
+"""The filters of a single request: excluded and allowed items, and items of the session.
 
-Rules change the scores of some items before the best are found, so an answer is as long as the
-catalogue allows, whatever was excluded.
+They change scores before the best items are selected, so excluding items shortens no answer while
+the catalogue has others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SESSION_ITEMS = (KEEP, DEMOTE, DROP)
 
 
 def check_request(k: tf.Tensor, session_items: tf.Tensor) -> list[tf.Operation]:
-    """Returns assertions that fail, inside the graph, on a request that means nothing.
+    """Returns assertions for the graph that fail on an invalid request.
 
     Args:
       k: int32 scalar, at least 1.
@@ -37,16 +37,16 @@ def apply_rules(
     allow_given: tf.Tensor,
     session_items: tf.Tensor,
 ) -> tf.Tensor:
-    """Puts -inf on items that must not be answered, and demotes items of the session if asked to.
+    """Sets scores of filtered items to -inf, and demotes items of the session on request.
 
     Args:
       scores: float32 `[batch, positions]`.
       session: positions of the session's items, int64 `[batch, length]`, -1 for none.
-      exclude: positions that are never answered, int64 `[batch, any]`, -1 for none.
-      allow: positions that alone may be answered, int64 `[batch, any]`, -1 for none.
-      allow_given: bool `[batch]`; where it is False, `allow` is not looked at.
-      session_items: string scalar. `keep` leaves the session's items as they are, `demote` puts
-        them behind all others in their own order, `drop` excludes them.
+      exclude: positions to exclude, int64 `[batch, any]`, -1 for none.
+      allow: positions to allow, int64 `[batch, any]`, -1 for none.
+      allow_given: whether to apply `allow`, bool `[batch]`.
+      session_items: string scalar. `keep` leaves the session's items unchanged, `demote` ranks them
+        behind all others in their own order, `drop` excludes them.
 
     Returns:
       float32 of the shape of `scores`.
@@ -63,7 +63,7 @@ def apply_rules(
 
 
 def _marked(positions: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """Marks items of each row, bool of the shape of `scores`; position -1 marks none."""
+    """Returns which items a row holds, bool of the shape of `scores`; -1 is none."""
     is_item = tf.where(positions >= 0)
     cells = tf.stack([is_item[:, 0], tf.gather_nd(positions, is_item)], axis=1)
     ones = tf.ones([tf.shape(cells)[0]], tf.int32)

@@ -1,4 +1,4 @@
-"""Writing into single cells of rows."""
+"""Updates single cells of rows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import tensorflow as tf
 
 
 def batch_scatter_update(values: tf.Tensor, columns: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
-    """Returns values of which some are replaced.
+    """Returns values with some cells of each row replaced.
 
     Args:
       values: `[rows, all]`.
-      columns: where cells go in their row, int `[rows, any]`; where one occurs twice, the same cell
-        must be given.
-      cells: `[rows, any]`, of the values' type.
+      columns: columns of the cells, int `[rows, any]`; repeated ones must have equal cells.
+      cells: new values, `[rows, any]`, of the same type.
     """
     rows = tf.range(tf.shape(columns)[0], dtype=columns.dtype)[:, None]
     places = tf.stack([tf.broadcast_to(rows, tf.shape(columns)), columns], axis=2)

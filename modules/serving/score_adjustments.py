@@ -1,13 +1,13 @@
-"""Two serving scalars: what the current item loses, and what items seen before it gain.
+"""The score adjustments of session items: a penalty of the current one, a boost of earlier ones.
 
 `adjust_scores` is the rule. Two forms of it are faster, and tests hold them equal to it:
-`exact_index.ExactIndex.top` changes no copy of the scores, and
-`modules.training.score_adjustment_search` ranks under a grid of values.
+`exact_index.ExactIndex.top` copies no scores, and `modules.training.score_adjustment_search` ranks
+under a grid of values.
 
-The query tower learns that shoppers return to what they saw, but in a dot product the item on the
-screen and those before it look much alike. Two numbers that are added to the scores of session
-items, chosen on split eval, tell them apart: +.05 MRR@20 on RetailRocket, where the current item is
-seldom the answer. On Yoochoose, where it often is, it is boosted.
+The query tower learns that shoppers return to what they saw, but a dot product hardly distinguishes
+the current item from earlier ones. Two numbers, selected on split eval and added to the scores of
+session items, do: +.05 MRR@20 on RetailRocket, where the current item is rarely the target. On
+Yoochoose, where it often is, it is boosted.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class SessionAdjustments(NamedTuple):
     """What is added to the scores of items in the context.
 
     Attributes:
-      current_item_penalty: subtracted from the score of the latest item; below 0 it is boosted.
-      earlier_item_boost: added to every other item's score, once however often it occurs.
+      current_item_penalty: subtracted from the score of the latest item; a boost if below 0.
+      earlier_item_boost: added to the score of each other item, once however often it occurs.
     """
 
     current_item_penalty: float = 0.0
@@ -36,16 +36,13 @@ NO_CHANGE = SessionAdjustments()
 
 
 def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SessionAdjustments) -> tf.Tensor:
-    """Puts the scalars on the scores of context items.
+    """Returns the adjusted scores, float32 of the same shape.
 
     Args:
       scores: float32 `[rows, positions]`.
-      context: positions, int `[rows, length]`, right-padded with -1. Of a row without any item the
+      context: positions, int `[rows, length]`, right-padded with -1. In a row without any item, the
         first candidate's score may change.
-      seen: the scalars.
-
-    Returns:
-      float32 of the shape of `scores`.
+      seen: the adjustments.
     """
     if seen == NO_CHANGE:
         return scores
@@ -56,16 +53,16 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SessionAdjustment
 
 
 def seen_bonus(context: tf.Tensor, seen: SessionAdjustments) -> tuple[tf.Tensor, tf.Tensor]:
-    """Tells what is added to the score of which items.
+    """Returns the items whose scores are adjusted, and the numbers to add.
 
     Args:
       context: positions, int `[rows, length]`, right-padded with -1.
-      seen: the scalars.
+      seen: the adjustments.
 
     Returns:
-      Positions of context's shape and type, in which the current item stands in place of padding
-      (writing the same score twice changes nothing); -1 in a row without any item. And what is
-      added to each, float32 of the same shape.
+      Positions of context's shape and type, with the current item in place of padding (updating a
+      score twice to the same value is harmless); -1 in a row without any item. And the numbers to
+      add, float32 of the same shape.
     """
     last = tf.math.count_nonzero(context != NO_ITEM, axis=1, dtype=tf.int32) - 1
     current = tf.gather(context, tf.maximum(last, 0), axis=1, batch_dims=1)[:, None]

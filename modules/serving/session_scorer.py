@@ -1,4 +1,4 @@
-"""Scores of the catalogue after a session, and the ranks of all its steps by the same scores."""
+"""The catalogue's scores after a session, and the ranks of all its steps by the same scores."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from modules.serving.score_adjustments import (
 
 
 class SessionScorer(tf.Module):
-    """Applies the query tower, the index and the scalars of session items to sessions of positions.
+    """Applies query tower, index and score adjustments to sessions of catalogue positions.
 
-    Items outside the catalogue are left out of a session before it is cut and padded, as in
-    training. All but the tower, which was trained on item indices, works with positions.
+    Items outside the catalogue are dropped from a session before it is truncated and padded, as in
+    training. The tower alone works with item indices, which it was trained on.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class SessionScorer(tf.Module):
         """Takes the trained parts.
 
         Args:
-          query_tower: trained; gives the query vectors.
-          index: holds the candidate vectors.
-          max_context: items of a session that the query tower sees, the latest ones.
-          seen: what is added to the scores of items that the query tower sees.
+          query_tower: trained query tower.
+          index: index of the candidate vectors.
+          max_context: number of items of a session that the query tower sees, the latest ones.
+          seen: score adjustments of the items that the query tower sees.
         """
         super().__init__(name="session_scorer")
         self._served_tower = tower = InferenceQueryTower(query_tower)
@@ -52,10 +52,10 @@ class SessionScorer(tf.Module):
         self._seen = seen
 
     def contexts(self, positions: tf.Tensor) -> tf.Tensor:
-        """Returns what the query tower sees of each session.
+        """Returns the items of each session that the query tower sees.
 
         Args:
-          positions: int64 `[batch, length]` in time order; -1 for what is not known.
+          positions: int64 `[batch, length]` in time order; -1 for unknown items.
 
         Returns:
           Positions, int64 `[batch, longest]`, right-padded with -1; longest is at least 1.
@@ -66,7 +66,7 @@ class SessionScorer(tf.Module):
         """Returns the query vector after each session, float32 `[batch, dim]`.
 
         Args:
-          contexts: from `contexts`. What an empty one gets is no answer.
+          contexts: output of `contexts`; the result of an empty one is arbitrary.
         """
         return self._latest_queries(contexts)
 
@@ -74,19 +74,16 @@ class SessionScorer(tf.Module):
         """Returns the scores after each session, float32 `[batch, index.width]`, by position.
 
         Args:
-          contexts: from `contexts`. What an empty one gets is no answer.
+          contexts: output of `contexts`; the result of an empty one is arbitrary.
         """
         return adjust_scores(self.index.scores(self.queries(contexts)), contexts, self._seen)
 
     def top(self, contexts: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds the best items after each session by `scores`, without changing a copy of them.
+        """Returns the best items after each session by `scores`, as `ExactIndex.top` does.
 
         Args:
-          contexts: from `contexts`. What an empty one gets is no answer.
-          k: how many, at most the catalogue's size.
-
-        Returns:
-          As `ExactIndex.top`.
+          contexts: output of `contexts`; the result of an empty one is arbitrary.
+          k: number of items, at most the catalogue's size.
         """
         scores = self.index.scores(self.queries(contexts))
         if self._seen == NO_CHANGE:
@@ -95,31 +92,31 @@ class SessionScorer(tf.Module):
         return self.index.top(scores, k, tf.cast(tf.maximum(positions, 0), tf.int32), bonus)
 
     def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns all that the scores after each session depend on, but the candidate vectors.
+        """Returns all that the scores after each session depend on but the candidate vectors.
 
         Args:
-          contexts: from `contexts`.
+          contexts: output of `contexts`.
 
         Returns:
-          `query`, float32 `[batch, dim]`; `positions`, int64 `[batch, length]`, of the session's
-          items, -1 for none, and `bonus`, float32 of that shape, what is added to their scores.
+          `query`, float32 `[batch, dim]`; `positions` of the session's items, int64 `[batch,
+          length]`, -1 for none; `bonus`, which is added to their scores, float32 of that shape.
         """
         positions, bonus = seen_bonus(contexts, self._seen)
         return {"query": self.queries(contexts), "positions": positions, "bonus": bonus}
 
     def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Ranks the target of every step as `scores` ranks it after that prefix.
+        """Ranks the target of every step by the `scores` after its prefix.
 
-        A prefix with p catalogue items has the query vector that the tower gives after its latest
-        `max_context` ones: up to that length all prefixes of a session share one row of the tower,
-        beyond it each prefix needs a row of its own.
+        The query vector of a prefix is the tower's after its latest `max_context` catalogue items:
+        up to that length all prefixes of a session share one row of the tower, beyond it each
+        prefix needs a row of its own.
 
         Args:
-          positions: int64 `[batch, (length)]`, of known items; -1 for an unknown one.
+          positions: positions of known items, int64 `[batch, (length)]`; -1 for an unknown one.
 
         Returns:
-          int64 `[batch, (length - 1)]`, conservative ranks; `UNRANKED` for a target that cannot be
-          recommended. After a prefix without any item items rank by popularity, those on offer.
+          Conservative ranks, int64 `[batch, (length - 1)]`; `UNRANKED` for a target that cannot be
+          recommended. After a prefix without any item, recommendable items rank by popularity.
         """
         in_catalogue = self._in_catalogue(positions)
         items = tf.ragged.boolean_mask(positions, in_catalogue)
@@ -134,7 +131,7 @@ class SessionScorer(tf.Module):
             queries,
             self.index.vectors(),
             target,
-            self.index.offered(),
+            self.index.recommendable(),
             adjust=lambda scores, rows: adjust_scores(
                 scores, tf.gather(contexts, rows), self._seen
             ),
@@ -143,30 +140,26 @@ class SessionScorer(tf.Module):
         return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
 
     def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:
-        """Ranks positions, int64 `[targets]`, as the answer to an empty session does."""
-        offered = tf.pad(self.index.offered(), [[0, 1]])  # position -1 is not on offer
-        place = tf.cumsum(tf.cast(offered, tf.int64))
+        """Ranks positions, int64 `[targets]`, as for an empty session."""
+        allowed = tf.pad(self.index.recommendable(), [[0, 1]])  # position -1 is not recommendable
+        place = tf.cumsum(tf.cast(allowed, tf.int64))
         at = tf.where(target >= 0, target, self.index.size)
-        return tf.where(tf.gather(offered, at), tf.gather(place, at), UNRANKED)
+        return tf.where(tf.gather(allowed, at), tf.gather(place, at), UNRANKED)
 
     def _in_catalogue(self, positions: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Tells which positions can be recommended, bool of the same shape."""
+        """Returns which positions are in the catalogue, bool of the same shape."""
         return (positions >= 0) & (positions < self.index.size)
 
     def _prefix_contexts(
         self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
     ) -> tf.Tensor:
-        """Returns what the tower sees of each (session, number of its items seen).
-
-        Returns:
-          Positions, int64 `[steps, max_context]`, right-padded with -1.
-        """
+        """Returns the context of each step, positions `[steps, max_context]`, right-padded."""
         columns = tf.range(self._max_context, dtype=tf.int64)
         length = tf.minimum(items_seen, self._max_context)
         start = tf.gather(items.row_starts(), session) + items_seen - length
         is_item = columns < length[:, None]
         places = tf.where(is_item, start[:, None] + columns, 0)
-        # One item more, so that a batch without any item has something to look up.
+        # One item more, so that a batch without any item has a value to look up.
         values = tf.pad(items.flat_values, [[0, 1]])
         return tf.where(is_item, tf.gather(values, places), NO_ITEM)
 
@@ -188,12 +181,12 @@ class SessionScorer(tf.Module):
 
 
 def _item_index(contexts: tf.Tensor) -> tf.Tensor:
-    """Returns what the tower was trained on, int64 of the shape of positions: 0 is padding."""
+    """Returns the item indices of positions, int64 of the same shape: 0 is padding."""
     return tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, PADDING)
 
 
 def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Counts, at each place, the flags set up to and including it, int64 of the same shape."""
+    """Returns the running count of set flags in each row, int64 of the same shape."""
     running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
     before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
     return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))

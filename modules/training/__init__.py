@@ -1,1 +1,1 @@
-"""Fits: epochs, checkpoints, and what is selected on split eval."""
+"""Training runs: epochs, checkpoints, and model selection on split eval."""

@@ -1,4 +1,4 @@
-"""What a fit remembers from epoch to epoch, also across a kill: progress, best epoch, weights."""
+"""The state of a training run across epochs and interruptions: progress, best epoch, weights."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from modules.model.two_tower import TwoTower
 
 _HISTORY = "history.json"
 
-# Tells what a model reaches on split eval: Recall@20 and MRR@20.
+# Returns Recall@20 and MRR@20 of a model on split eval.
 EvalFn = Callable[[TwoTower], tuple[float, float]]
 
 
 class BestEpochCheckpoint(tf.keras.callbacks.Callback):
-    """Judges epochs, prints a line for each, stops early, keeps the best, and survives a kill.
+    """Evaluates and prints each epoch, stops early, keeps the best, and resumes after a kill.
 
-    Use `callbacks()`, which also has Keras's own that saves weights and epoch number and restores
-    them; the history that early stopping goes by is restored here. What is judged and kept are the
-    averaged weights, where the optimizer averages them.
+    Use `callbacks()`, which also has Keras's own callback that saves and restores weights and epoch
+    number; the history for early stopping is restored here. If the optimizer averages weights, the
+    averages are evaluated and kept.
     """
 
     def __init__(
-        self, folder: str, epochs: int, patience: int | None, judge: EvalFn | None = None
+        self, folder: str, epochs: int, patience: int | None, evaluate: EvalFn | None = None
     ) -> None:
-        """Reads the history of a killed fit, if there is one.
+        """Reads the history of an interrupted training run, if there is one.
 
         Args:
-          folder: for this fit alone, of any file system that TensorFlow knows; created when
-            first needed.
-          epochs: most epochs.
-          patience: epochs without a better `selection_score` before the fit ends; None
-            never stops early, and the last epoch is the best.
-          judge: of each epoch; needed with patience.
+          folder: folder of this training run alone, on any file system that TensorFlow knows;
+            created when first needed.
+          epochs: maximum number of epochs.
+          patience: epochs without a better `selection_score` before training stops; None never
+            stops early, and the last epoch is the best.
+          evaluate: evaluates each epoch; required with patience.
         """
         super().__init__()
         self.epochs = epochs
         self._folder = folder
         self._patience = patience
-        self._judge = judge
-        self.history: list[dict[str, float]] = []  # what TensorBoard shows, an entry per epoch
+        self._evaluate = evaluate
+        self.history: list[dict[str, float]] = []  # the logs of each epoch
         self._started = 0.0
         path = os.path.join(folder, _HISTORY)
         if tf.io.gfile.exists(path):
@@ -56,7 +56,7 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
                 self.history = _read_history(path)
             except ValueError as error:
                 self._start_afresh(error)
-        elif tf.io.gfile.exists(folder):  # weights of epochs that nobody knows how good they were
+        elif tf.io.gfile.exists(folder):  # weights without the metrics of their epochs
             tf.io.gfile.rmtree(folder)
         self._resumed = bool(self.history)
 
@@ -70,25 +70,25 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
 
     @property
     def finished(self) -> bool:
-        """Whether the fit came to its end: all epochs ran, or it stopped early."""
+        """Whether the training run is complete: all epochs ran, or it stopped early."""
         return len(self.history) >= self.epochs or self._out_of_patience
 
     @property
     def end(self) -> int:
-        """The epoch to fit to; nothing is left to do where a killed run's fit was finished."""
+        """The epoch to train to; the last one of the history if the run is complete."""
         return len(self.history) if self.finished else self.epochs
 
     def fit(self, train: Callable[[], TwoTower]) -> TwoTower:
         """Trains a model and loads the weights of its best epoch.
 
         Args:
-          train: makes a model and trains it up to epoch `end` with `callbacks()`; called again
-            where what an interrupted fit left turns out to be damaged.
+          train: builds a model and trains it up to epoch `end` with `callbacks()`; called again if
+            the files of an interrupted run turn out to be damaged.
         """
         try:
             model = train()
             self.restore_best(model)
-        except Exception as error:  # Damaged files raise many kinds, TensorFlow's and Python's.
+        except Exception as error:  # Damaged files raise many types, of TensorFlow and Python.
             if not self._may_be_damaged:
                 raise
             self._start_afresh(error)
@@ -97,11 +97,11 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
 
     @property
     def _may_be_damaged(self) -> bool:
-        """Whether an interrupted fit's files are read now: before the first epoch or at the end."""
+        """Whether an interrupted run's files are read now: before the first epoch or at the end."""
         return self._resumed and (not self._started or self.finished)
 
     def _start_afresh(self, error: Exception) -> None:
-        """Forgets all epochs, since what an interrupted fit left of them cannot be used."""
+        """Discards all epochs, since the files of an interrupted run cannot be used."""
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(
             f"    what an interrupted run left in {self._folder} is damaged, training starts "
@@ -113,10 +113,10 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
         self.history, self._started, self._resumed = [], 0.0, False
 
     def callbacks(self) -> list[tf.keras.callbacks.Callback]:
-        """Returns this keeper and the callback that saves and restores weights, in due order.
+        """Returns this callback and the one that saves and restores weights, in this order.
 
-        After a kill between the two there is one epoch too much in the history, which is run
-        again; the other way round one would be missing, and all later ones misnumbered.
+        A kill between the two leaves an epoch too many in the history, which runs again; in the
+        other order an epoch would be missing, and all later ones misnumbered.
         """
         folder = os.path.join(self._folder, "backup")
         return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
@@ -127,30 +127,32 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
             model.load_weights(self._weights(self.best_epoch)).expect_partial()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock; forgets epochs that are run again, and weights no longer the best."""
+        """Starts the clock; discards epochs that run again, and weights no longer the best."""
         if epoch and not self._started:
             print(f"    resumed after epoch {epoch}", flush=True)
         elif self._resumed and not self._started:
-            print("    an interrupted fit's weights are gone, training starts again", flush=True)
+            print(
+                "    weights of the interrupted run are missing, training starts again", flush=True
+            )
         del self.history[epoch:]
         if self._patience is not None and self.history:
-            # Only now: until this epoch's predecessor was backed up, it could have to run again.
+            # Not earlier: until the previous epoch was backed up, it might have had to run again.
             outdated = set(tf.io.gfile.glob(self._weights("*") + ".*"))
             for path in outdated - set(tf.io.gfile.glob(self._weights(self.best_epoch) + ".*")):
                 tf.io.gfile.remove(path)
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judges, keeps and prints the epoch; adds to `logs` what TensorBoard is to show too."""
+        """Evaluates, keeps and prints the epoch; adds its metrics to `logs` for TensorBoard."""
         assert logs is not None
         logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
-        judge = self._judge
-        with _averaged_weights(self.model) if judge else contextlib.nullcontext():
+        evaluate = self._evaluate
+        with _averaged_weights(self.model) if evaluate else contextlib.nullcontext():
             temperature = self.model.query_tower.temperature
             if temperature is not None:
                 logs["temperature"] = temperature
-            if judge:
-                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = judge(self.model)
+            if evaluate:
+                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = evaluate(self.model)
             self.history.append({name: float(value) for name, value in logs.items()})
             tf.io.gfile.makedirs(self._folder)
             if self._patience is not None and self.best_epoch == epoch + 1:
@@ -186,11 +188,7 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
 
 
 def _read_history(path: str) -> list[dict[str, float]]:
-    """Reads what `_write_history` wrote.
-
-    Raises:
-      ValueError: the file is not as it was written.
-    """
+    """Reads the file of `_write_history`; raises ValueError if it is damaged."""
     with tf.io.gfile.GFile(path, "rb") as file:
         checksum, _, text = file.read().decode("utf-8", "replace").partition(" ")
     if checksum != _checksum(text):
@@ -200,15 +198,15 @@ def _read_history(path: str) -> list[dict[str, float]]:
 
 
 def _checksum(text: str) -> str:
-    """One changed digit would make another epoch the best one."""
+    """Returns a checksum, since one changed digit could make another epoch the best."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextlib.contextmanager
 def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
-    """Puts the optimizer's averages, if it has any, in the place of the weights for a while.
+    """Replaces the weights by the optimizer's averages, if any, within the context.
 
-    At the end of a fit Keras itself leaves the averages in the weights.
+    At the end of training Keras itself leaves the averages in the weights.
     """
     weights = model.trainable_variables
     trained = [weight.numpy() for weight in weights]

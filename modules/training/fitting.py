@@ -1,4 +1,4 @@
-"""Fits of the model: one that selects on `eval`, and one that learns from all there is."""
+"""Training runs of the model: one that selects on split eval, and one on all the data."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from modules.training.epoch_callbacks import BestEpochCheckpoint, EvalFn
 from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid, ScoreAdjustments
 from modules.training.training_run import TrainingRun
 
-# Targets judged at a time; each batch computes the vectors of the whole catalogue.
-_JUDGED_TARGETS = 4096
+# Targets evaluated at a time; each batch computes the vectors of the whole catalogue.
+_EVALUATED_TARGETS = 4096
 
 
 class TrainingData(NamedTuple):
-    """What a fit learns from and is judged by.
+    """The data of a training run.
 
     Attributes:
       train: dataset of chunks of windows, see `modules.data.batching`.
-      item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the fit
+      item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the model
         must not know.
-      evaluation: likewise of split eval, or a sample of it, without items that have no training
-        event; None where no epoch is judged.
+      evaluation: windows of split eval, or a sample of them, without items that have no training
+        event; None without evaluation.
     """
 
     train: tf.data.Dataset
@@ -42,20 +42,20 @@ class TrainingData(NamedTuple):
 
 
 class FitResult(NamedTuple):
-    """A fitted model, what was chosen on split eval, and what that reached there.
+    """A trained model, and what was selected on split eval.
 
     Attributes:
-      model: with the weights of the best epoch, or fitted anew for as many.
+      model: the model of the best epoch, or one trained on all the data for as many epochs.
       epochs: number of the best epoch.
-      scalars: for serving.
-      recall: Recall@20 over the steps of split eval, `enough_steps` of them, with the scalars, of
-        the fit that chose; NaN if nothing was judged.
+      adjustments: score adjustments for serving.
+      recall: Recall@20 of the selecting training run with the adjustments, over `enough_steps` of
+        split eval; NaN without evaluation.
       mrr: likewise MRR@20.
     """
 
     model: TwoTower
     epochs: int
-    scalars: ScoreAdjustments
+    adjustments: ScoreAdjustments
     recall: float
     mrr: float
 
@@ -63,9 +63,9 @@ class FitResult(NamedTuple):
 def select_and_refit(
     run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
 ) -> FitResult:
-    """Returns the model to export, fitted on train, or on train and eval with `refit`.
+    """Trains the model to export, on train, or on train and eval with `refit`.
 
-    The weight of popularity is in its vectors.
+    Its vectors include the weight of popularity.
 
     Args:
       run: options and folders.
@@ -74,34 +74,32 @@ def select_and_refit(
       eval_files: likewise of split eval.
     """
     options = run.trainer
-    epochs, scalars = options.max_epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
+    epochs, adjustments = options.max_epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
     recall = mrr = np.nan
     if options.needs_model_selection or not options.refit:
         windows = selection_data(run, vocabulary, train_files, eval_files)
-        model, epochs, scalars, recall, mrr = select(run, "choose", windows)
+        model, epochs, adjustments, recall, mrr = select(run, "choose", windows)
     if options.refit:
         both = TrainingData(_windows(run, [*train_files, *eval_files]), _item_counts(vocabulary))
         model = fit(
             run, "refit", both, BestEpochCheckpoint(_checkpoints(run, "refit"), epochs, None)
         )
-    model.candidate_tower.popularity_weight.assign(scalars.popularity_weight)
-    return FitResult(model, epochs, scalars, recall, mrr)
+    model.candidate_tower.popularity_weight.assign(adjustments.popularity_weight)
+    return FitResult(model, epochs, adjustments, recall, mrr)
 
 
 def selection_data(
     run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
 ) -> TrainingData:
-    """Reads what the fit that selects learns from and is judged by.
-
-    Arguments are those of `select_and_refit`.
+    """Reads the data of the selecting training run; arguments are those of `select_and_refit`.
 
     Raises:
-      ValueError: early stopping is on and there is nothing to judge by.
+      ValueError: early stopping is on and split eval holds no step to evaluate.
     """
     train, evaluation = _windows(run, train_files), _windows(run, eval_files)
     counts = _item_counts(vocabulary)
     if run.trainer.refit:
-        # The vocabulary holds eval's items too; the fit that selects must not know them.
+        # The vocabulary holds eval's items too, which the selecting training run must not know.
         counts = batching.item_counts(train, len(counts))
     evaluation = evaluation.map(lambda windows: batching.keep_items(windows, counts > 0))
     steps = score_adjustment_search.enough_steps(int(counts.shape[0]))
@@ -112,42 +110,40 @@ def selection_data(
 
 
 def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
-    """Fits a model, and chooses the number of epochs and the serving scalars on split eval.
-
-    Arguments are those of `fit`.
-    """
+    """Trains a model and selects epochs and score adjustments on split eval; see `fit`."""
     options = run.trainer
-    judge = epoch_eval_fn(run, windows)
-    patience = options.early_stopping_patience
-    keeper = BestEpochCheckpoint(_checkpoints(run, name), options.max_epochs, patience, judge)
-    model = fit(run, name, windows, keeper)
-    scalars, recall, mrr = score_adjustment_search.search(
+    evaluate, patience = epoch_eval_fn(run, windows), options.early_stopping_patience
+    checkpoint = BestEpochCheckpoint(
+        _checkpoints(run, name), options.max_epochs, patience, evaluate
+    )
+    model = fit(run, name, windows, checkpoint)
+    adjustments, recall, mrr = score_adjustment_search.search(
         model.scored_steps(_evaluation_batches(run, windows)),
         AdjustmentGrid().with_fixed(options),
     )
-    selected = ", ".join(f"{name} {value:g}" for name, value in scalars.by_option().items())
+    selected = ", ".join(f"{name} {value:g}" for name, value in adjustments.by_option().items())
     print(f"    {selected}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}", flush=True)
-    return FitResult(model, keeper.best_epoch, scalars, recall, mrr)
+    return FitResult(model, checkpoint.best_epoch, adjustments, recall, mrr)
 
 
 def fit(
-    run: TrainingRun, name: str, windows: TrainingData, keeper: BestEpochCheckpoint
+    run: TrainingRun, name: str, windows: TrainingData, checkpoint: BestEpochCheckpoint
 ) -> TwoTower:
-    """Returns a new model with the weights of its best epoch.
+    """Trains a new model and loads the weights of its best epoch.
 
-    Picks up where a killed run of the same data, options and code stopped.
+    Resumes an interrupted run of the same data, options and code.
 
     Args:
       run: options and folders.
-      name: of the fit, also of its folder for TensorBoard.
-      windows: to learn from.
-      keeper: of this fit; judges its epochs, or not.
+      name: name of the training run and of its folder for TensorBoard.
+      windows: data to train on.
+      checkpoint: checkpoint of this training run.
     """
-    return keeper.fit(lambda: _train(run, name, windows, keeper))
+    return checkpoint.fit(lambda: _train(run, name, windows, checkpoint))
 
 
 def _train(
-    run: TrainingRun, name: str, windows: TrainingData, keeper: BestEpochCheckpoint
+    run: TrainingRun, name: str, windows: TrainingData, checkpoint: BestEpochCheckpoint
 ) -> TwoTower:
     options = run.trainer
     tf.keras.utils.set_random_seed(options.seed)
@@ -155,7 +151,7 @@ def _train(
     with _strategy().scope():
         model = TwoTower(windows.item_counts, run.model, options, neighbors)
         model.compile(optimizer=_optimizer(options))
-        # A fit that was finished before it was killed takes no step, but averages its weights.
+        # A run that was interrupted after its last epoch takes no step, but averages its weights.
         model.query_tower(tf.constant([[FIRST_ITEM]]))
         model.candidate_tower(tf.constant([FIRST_ITEM]))
         model.optimizer.build(model.trainable_variables)
@@ -169,29 +165,25 @@ def _train(
     board = tf.keras.callbacks.TensorBoard(
         os.path.join(run.logs, name), write_graph=False, profile_batch=0
     )
-    model.fit(batches, epochs=keeper.end, callbacks=[*keeper.callbacks(), board], verbose=0)
+    model.fit(batches, epochs=checkpoint.end, callbacks=[*checkpoint.callbacks(), board], verbose=0)
     return model
 
 
 def epoch_eval_fn(run: TrainingRun, windows: TrainingData) -> EvalFn:
-    """Returns what judges an epoch: by split eval, its session items' scalars roughly chosen.
+    """Returns the evaluation of an epoch on split eval, with roughly selected score adjustments.
 
-    Without them RetailRocket's best epoch seems to be one that is much too early: learning goes on
-    where the current item, which serving demotes, is in the way. Popularity counts only where the
-    options fix its weight.
-
-    Args:
-      run: scalars that its options fix are not chosen.
-      windows: whose `evaluation` to judge by.
+    Without them RetailRocket's best epoch comes out much too early: the model keeps improving
+    behind the current item, which serving demotes. Popularity counts only if the options fix its
+    weight.
     """
     grid = ROUGH_GRID.with_fixed(run.trainer)
 
-    def judge(model: TwoTower) -> tuple[float, float]:
+    def evaluate(model: TwoTower) -> tuple[float, float]:
         steps = model.scored_steps(_evaluation_batches(run, windows))
         _, recall, mrr = score_adjustment_search.search(steps, grid)
         return recall, mrr
 
-    return judge
+    return evaluate
 
 
 def _checkpoints(run: TrainingRun, name: str) -> str:
@@ -204,7 +196,7 @@ def _windows(run: TrainingRun, files: Sequence[str]) -> tf.data.Dataset:
 
 
 def _evaluation_batches(run: TrainingRun, windows: TrainingData) -> tf.data.Dataset:
-    return batching.evaluation_batches(windows.evaluation, _JUDGED_TARGETS, run.features.targets)
+    return batching.evaluation_batches(windows.evaluation, _EVALUATED_TARGETS, run.features.targets)
 
 
 def _neighbors(
@@ -218,15 +210,11 @@ def _neighbors(
 
 
 def _check_evaluation(evaluation: tf.data.Dataset) -> None:
-    """Checks that there is something to choose epochs by.
-
-    Raises:
-      ValueError: there is nothing.
-    """
+    """Raises ValueError if split eval holds no step to select epochs by."""
     if not any(int(tf.size(windows)) for windows in evaluation):
         raise ValueError(
-            "early stopping judges by split eval, but none of its sessions has two items that the "
-            "training sessions hold too. Make eval longer (sessions.eval_fraction), or set "
+            "early stopping evaluates on split eval, but none of its sessions has two items that "
+            "the training sessions hold too. Make eval longer (sessions.eval_fraction), or set "
             "trainer.early_stopping_patience=null to train all epochs."
         )
 
@@ -237,23 +225,23 @@ def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
 
 
 def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
-    # On GPUs Keras compiles by XLA, which would do it anew for every number of rows touched.
-    further: dict[str, Any] = {"jit_compile": False}
+    # On GPUs Keras compiles by XLA, which would recompile for every number of rows touched.
+    keywords: dict[str, Any] = {"jit_compile": False}
     if options.weight_averaging:
-        further |= {"use_ema": True, "ema_momentum": options.weight_averaging}
+        keywords |= {"use_ema": True, "ema_momentum": options.weight_averaging}
     optimizer = {
         "lazy_adam": LazyAdam,
         "adam": tf.keras.optimizers.Adam,
         "adamw": tf.keras.optimizers.AdamW,
         "adagrad": tf.keras.optimizers.Adagrad,
-    }[options.optimizer](options.learning_rate, **further)
+    }[options.optimizer](options.learning_rate, **keywords)
     if options.precision == "mixed_float16":
         return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
 
 
 def _strategy() -> tf.distribute.Strategy:
-    """Chooses by the devices found: several GPUs train in step, one or none needs no strategy."""
+    """Returns a mirrored strategy for several GPUs, else the default one."""
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

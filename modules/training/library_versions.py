@@ -1,4 +1,4 @@
-"""Versions of what decides what a run computes; nothing is imported to find them."""
+"""Versions of the libraries that affect a run's results, found without importing them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that decide what a run computes."""
+    """Returns the versions of Python and of the packages that affect a run's results."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

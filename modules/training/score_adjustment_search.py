@@ -1,7 +1,7 @@
-"""The serving scalars, and how they are chosen on split eval: by ranking under a grid of them.
+"""Selects the score adjustments on split eval, by ranking under a grid of them.
 
 Two are for items of the session (`modules.serving.score_adjustments`), one is for all items: what
-popularity adds to a score. Scores are not adjusted for every choice, and ranked again: only the
+popularity adds to a score. Scores are not adjusted and ranked again for every choice: only the
 ranks of session items change. A test holds the ranks equal to `modules.evaluation.ranks` of
 adjusted scores.
 """
@@ -31,20 +31,20 @@ class ScoreAdjustments(NamedTuple):
     """What is added to scores.
 
     Attributes:
-      seen: to those of the session's items.
-      popularity_weight: to each item's: this, times the logarithm of its training events.
+      seen: adjustments of the session's items.
+      popularity_weight: factor of the logarithm of each item's training events.
     """
 
     seen: SessionAdjustments
     popularity_weight: float
 
     def by_option(self) -> dict[str, float]:
-        """Returns the scalars by the names that TrainerOptions gives them."""
+        """Returns the adjustments by their names in TrainerOptions."""
         return {**self.seen._asdict(), "popularity_weight": self.popularity_weight}
 
 
 class AdjustmentGrid(NamedTuple):
-    """Values to try for each scalar of TrainerOptions; of equally good ones the first is taken."""
+    """Values to try for each score adjustment; of equally good ones the first is selected."""
 
     current_item_penalty: Sequence[float] = (
         *(0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0),
@@ -56,22 +56,22 @@ class AdjustmentGrid(NamedTuple):
     popularity_weight: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
     def with_fixed(self, options: TrainerOptions) -> AdjustmentGrid:
-        """Returns the grid with nothing but the fixed value of each scalar that the options fix."""
+        """Returns the grid with only the fixed value of each adjustment that the options fix."""
         fixed = {name: getattr(options, name) for name in self._fields}
         return self._replace(
             **{name: (value,) for name, value in fixed.items() if value is not None}
         )
 
     def at(self, weight: int, penalty: int, boost: int) -> ScoreAdjustments:
-        """Returns the scalars at a place of the grid."""
+        """Returns the adjustments at a point of the grid."""
         seen = SessionAdjustments(
             self.current_item_penalty[penalty], self.earlier_item_boost[boost]
         )
         return ScoreAdjustments(seen, self.popularity_weight[weight])
 
 
-# For judging epochs: ranks under it take as long as the scores themselves, a fifth of the whole
-# grid's time. Popularity would double that, and adds about the same in every epoch.
+# For evaluating epochs: its ranks take as long as the scores themselves, a fifth of the time of the
+# whole grid. Popularity would double that, and adds about the same in every epoch.
 ROUGH_GRID = AdjustmentGrid(
     current_item_penalty=(-2.0, 0.0, 2.0),
     earlier_item_boost=(0.0, 2.0, 8.0),
@@ -82,15 +82,14 @@ ROUGH_GRID = AdjustmentGrid(
 def search(
     blocks: Iterable[ScoredSteps], grid: AdjustmentGrid
 ) -> tuple[ScoreAdjustments, float, float]:
-    """Chooses the scalars by `selection_score`; of equal ones, those that come first.
+    """Selects the adjustments by `selection_score`; of equal ones, the first.
 
     Args:
-      blocks: steps to judge by; `enough_steps` of them are enough.
+      blocks: steps to evaluate on; `enough_steps` of them suffice.
       grid: values to try.
 
     Returns:
-      The scalars, and Recall@20 and MRR@20 that they reach: the first values and NaN without any
-      step.
+      The adjustments with their Recall@20 and MRR@20: the first values and NaN without any step.
     """
     gains: list[FloatArray] = []
     steps = 0
@@ -107,16 +106,15 @@ def search(
 
 
 def enough_steps(catalogue: int) -> int:
-    """Returns how many steps to judge by: 20,000, fewer of a catalogue above 100,000 items."""
+    """Returns how many steps to evaluate on: 20,000, fewer for more than 100,000 items."""
     return min(_ENOUGH_STEPS, _ENOUGH_SCORES // catalogue)
 
 
 def grid_ranks(steps: ScoredSteps, grid: AdjustmentGrid) -> IntArray:
-    """Ranks each target under every choice of scalars, without scoring the catalogue again.
+    """Ranks each target under every choice of adjustments, without scoring the catalogue again.
 
     Returns:
-      int64 `[popularity weights, penalties, boosts, steps]`, conservative ranks as in
-      `modules.evaluation.metrics`.
+      int64 `[popularity weights, penalties, boosts, steps]`, conservative ranks.
     """
     ranks = []
     for weight in grid.popularity_weight:

@@ -1,4 +1,4 @@
-"""What one run of Trainer or Tuner works with, read from TFX's arguments."""
+"""Options and folders of one run of Trainer or Tuner, read from TFX's arguments."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SEARCHED_SECTIONS = ("model", "trainer")
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRun:
-    """What one Trainer run works with.
+    """Options and folders of one run.
 
     Attributes:
       features: options of Transform.
       model: options of the towers.
-      trainer: options of the fit.
-      digest: of data, options and code.
-      checkpoints: folder that outlives a killed run; it belongs to the digest.
+      trainer: options of the training.
+      digest: digest of data, options and code.
+      checkpoints: folder for resuming an interrupted run, named by the digest.
       logs: folder for TensorBoard.
     """
 
@@ -42,7 +42,7 @@ class TrainingRun:
     logs: str
 
     def forget_progress(self) -> None:
-        """Removes what a killed run would have gone on from."""
+        """Removes the checkpoints."""
         if tf.io.gfile.exists(self.checkpoints):
             tf.io.gfile.rmtree(self.checkpoints)
 
@@ -53,21 +53,20 @@ def input_files(patterns: Sequence[str]) -> list[str]:
 
 
 def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
-    """Reads what a component's run was given.
+    """Reads the options and folders of a run.
 
     Args:
-      fn_args: of Trainer or Tuner. `custom_config` has the option classes' fields under `features`,
-        `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder` and the
-        `source_digest` of the code; values in `hyperparameters`, named `section.field`, win over
-        them.
-      *splits: files of windows that the fits depend on, those of each split.
+      fn_args: arguments of Trainer or Tuner. `custom_config` has the fields of the option classes
+        under `features`, `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder`
+        and the `source_digest` of the code; values in `hyperparameters`, named `section.field`,
+        override them.
+      *splits: files of windows that training depends on, for each split.
     """
     config = fn_args.custom_config
     sections = {name: dict(config[name]) for name in ("features", *SEARCHED_SECTIONS)}
-    found = (fn_args.hyperparameters or {}).get("values", {})
-    sections = overlay(sections, found)
-    read = {**sections, "tuner": config.get("tuner")}
-    digest = hashlib.sha256(json.dumps(read, sort_keys=True).encode())
+    sections = overlay(sections, (fn_args.hyperparameters or {}).get("values", {}))
+    options = {**sections, "tuner": config.get("tuner")}
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     digest.update(config["source_digest"].encode())
     features = from_json(FeatureOptions, sections["features"])
     for of_split in splits:
@@ -97,7 +96,7 @@ def with_hyperparameters(run: TrainingRun, values: Mapping[str, Any]) -> Trainin
 def overlay(
     sections: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Puts values named `section.field` over those of sections.
+    """Returns sections whose values are overridden by those named `section.field`.
 
     >>> overlay({"model": {"gru_units": 64, "copy_lags": 10}}, {"model.gru_units": 32})
     {'model': {'gru_units': 32, 'copy_lags': 10}}

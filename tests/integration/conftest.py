@@ -159,7 +159,7 @@ class Trained:
     Attributes:
       folder: of the execution; `model` in it is the SavedModel, `checkpoints` lies beside it.
       model: the training model as it was when it was exported.
-      seen: the scalars of session items that it was exported with.
+      seen: the adjustments of session items that it was exported with.
     """
 
     folder: Path

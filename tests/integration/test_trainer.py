@@ -216,9 +216,9 @@ class TestRefit:
         """What `fit` was called with, by name of the fit."""
         fit, seen = fitting.fit, {}
 
-        def watched(run, name, windows, keeper):
-            seen[name] = {"windows": windows, "keeper": keeper}
-            return fit(run, name, windows, keeper)
+        def watched(run, name, windows, checkpoint):
+            seen[name] = {"windows": windows, "checkpoint": checkpoint}
+            return fit(run, name, windows, checkpoint)
 
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:
@@ -228,7 +228,7 @@ class TestRefit:
         return seen
 
     def test_trains_as_many_epochs_as_were_best(self, seen) -> None:
-        choosing, refitting = seen["choose"]["keeper"], seen["refit"]["keeper"]
+        choosing, refitting = seen["choose"]["checkpoint"], seen["refit"]["checkpoint"]
         names = ("val_recall@20", "val_mrr@20")
         reached = [[epoch[name] for epoch in choosing.history] for name in names]
         assert len(refitting.history) == 1 + selection_score(*reached).argmax()
@@ -243,7 +243,7 @@ class TestRefit:
         np.testing.assert_allclose(vectors[:, -1] * query.numpy()[0, -1], expected, atol=1e-5)
 
     def test_trains_on_eval_too(self, seen) -> None:
-        targets = [seen[name]["keeper"].history[0]["targets"] for name in ("choose", "refit")]
+        targets = [seen[name]["checkpoint"].history[0]["targets"] for name in ("choose", "refit")]
         assert targets[0] < targets[1]
         assert (seen["refit"]["windows"].item_counts[FIRST_ITEM:].numpy() > 0).all()
 
@@ -385,7 +385,7 @@ def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> N
     assert "eval recall" in refitting[1]
 
     last = Child(fn_args(sample, tmp_path / "4", **options)).finish()
-    # The epochs were chosen; the scalars are found again with the weights that were best.
+    # The epochs were chosen; the adjustments are found again with the weights that were best.
     assert re.match(r" +current_item_penalty \S+, .* eval recall", last[0])
     assert last[0] in refitting
     assert re.search(r"resumed after epoch [123456789]\b", last[1])

@@ -329,5 +329,5 @@ def test_shapes_that_do_not_belong_together_are_refused(
 
 
 def test_a_fit_without_items_says_so() -> None:
-    with pytest.raises(ValueError, match="nothing to learn"):
+    with pytest.raises(ValueError, match="nothing to train on"):
         RetrievalLoss(np.zeros(4, np.int64), TrainerOptions())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.serving.exact_index import BLOCK, ExactIndex, with_offer
+from modules.serving.exact_index import BLOCK, ExactIndex, with_recommendable
 
 
 def _index(items: int, seed: int = 0) -> tuple[ExactIndex, np.ndarray]:
@@ -84,7 +84,7 @@ def test_changed_items_are_ranked_by_their_changed_scores(
     index = ExactIndex(tf.constant(drawn.T))
     is_offered = draw.random(items) < offered
     (variable,) = index.variables
-    variable.assign(with_offer(variable.numpy(), is_offered))
+    variable.assign(with_recommendable(variable.numpy(), is_offered))
     best, worst = np.argmax(drawn, axis=1), np.argmin(drawn, axis=1)
     one, another = draw.integers(0, items, (2, 3))
     changed = np.stack([best, one, worst, another, one, best], axis=1).astype(np.int32)
@@ -141,7 +141,7 @@ def test_withdrawn_items_are_not_found() -> None:
     index, vectors = _index(300)
     offered = np.random.default_rng(2).random(300) < 0.4
     (variable,) = index.variables
-    variable.assign(with_offer(variable.numpy(), offered))
+    variable.assign(with_recommendable(variable.numpy(), offered))
     queries = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
 
     found, positions = index.top(index.scores(tf.constant(queries)), 150)
@@ -150,5 +150,5 @@ def test_withdrawn_items_are_not_found() -> None:
     expected = np.where(offered, queries @ vectors.T, -np.inf)
     np.testing.assert_array_equal(positions[:, :left], _sorted(expected, left))
     assert np.all(found.numpy()[:, left:] == -np.inf)
-    np.testing.assert_array_equal(index.offered(), offered)
+    np.testing.assert_array_equal(index.recommendable(), offered)
     np.testing.assert_array_equal(index.vectors(), vectors)

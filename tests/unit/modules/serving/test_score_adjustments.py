@@ -1,4 +1,4 @@
-"""What the serving scalars of session items do to scores."""
+"""What the score adjustments of session items do to scores."""
 
 from __future__ import annotations
 

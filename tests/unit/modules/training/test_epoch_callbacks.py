@@ -60,8 +60,8 @@ def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:
 def test_a_finished_fit_is_not_begun_again(
     tmp_path: Path, recalls: tuple[float, ...], epochs: int, finished: bool, end: int
 ) -> None:
-    keeper = BestEpochCheckpoint(str(_history(tmp_path, *recalls)), epochs, 2)
-    assert (keeper.finished, keeper.end) == (finished, end)
+    checkpoint = BestEpochCheckpoint(str(_history(tmp_path, *recalls)), epochs, 2)
+    assert (checkpoint.finished, checkpoint.end) == (finished, end)
 
 
 class _Kill(tf.keras.callbacks.Callback):
@@ -111,14 +111,16 @@ class Fit:
         patience: int | None = None,
         kill: tuple[int, str, int] | None = None,
     ) -> None:
-        """Fits; `kill` is (place among the keeper's callbacks, batch or epoch, number)."""
+        """Fits; `kill` is (place among the checkpoint's callbacks, batch or epoch, number)."""
 
-        def judge(model: tf.keras.Model) -> tuple[float, float]:
-            return recalls[len(self.keeper.history)], 0.1
+        def evaluate(model: tf.keras.Model) -> tuple[float, float]:
+            return recalls[len(self.checkpoint.history)], 0.1
 
-        self.keeper = BestEpochCheckpoint(str(folder), epochs, patience, judge if recalls else None)
+        self.checkpoint = BestEpochCheckpoint(
+            str(folder), epochs, patience, evaluate if recalls else None
+        )
         try:
-            self.keeper.fit(lambda: self._train(kill))
+            self.checkpoint.fit(lambda: self._train(kill))
         except KeyboardInterrupt:
             assert kill
         else:
@@ -129,11 +131,11 @@ class Fit:
         self.model = Model()
         # Eagerly: compiling the step would take longer than all its steps.
         self.model.compile(optimizer=tf.keras.optimizers.Adam(0.1), run_eagerly=True)
-        callbacks = self.keeper.callbacks()
+        callbacks = self.checkpoint.callbacks()
         if kill:
             callbacks.insert(kill[0], _Kill(*kill[1:]))
         batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
-        self.model.fit(batches, epochs=self.keeper.end, callbacks=callbacks, verbose=0)
+        self.model.fit(batches, epochs=self.checkpoint.end, callbacks=callbacks, verbose=0)
         return self.model
 
     def answers(self) -> np.ndarray:
@@ -173,7 +175,7 @@ def test_a_killed_fit_goes_on_and_ends_where_one_in_one_go_ends(
     output = capsys.readouterr().out
     assert f"resumed after epoch {resumed_after}\n" in output
     assert _epochs_printed(output) == [f"{n}/4" for n in range(resumed_after + 1, 5)]
-    assert resumed.keeper.best_epoch == 4
+    assert resumed.checkpoint.best_epoch == 4
     # Weights, optimizer and order of steps are those of an uninterrupted fit.
     np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
 
@@ -234,7 +236,7 @@ def test_what_a_killed_fit_left_may_be_damaged(
 
     output = capsys.readouterr().out
     assert _epochs_printed(output)[-1] == "4/4"
-    assert again.keeper.best_epoch == 4
+    assert again.checkpoint.best_epoch == 4
     np.testing.assert_allclose(again.answers(), whole.answers(), atol=1e-6)
     assert _epochs_printed(output)[0] == first
     assert ("training starts again" in output) == (first == "1/4")
@@ -259,14 +261,14 @@ def test_a_finished_fit_whose_best_weights_are_damaged_is_made_again(
 
 def test_an_error_of_the_training_itself_is_not_taken_for_damage(tmp_path: Path) -> None:
     Fit(tmp_path, kill=(2, "batch", 3))
-    keeper = BestEpochCheckpoint(str(tmp_path), 4, None)
+    checkpoint = BestEpochCheckpoint(str(tmp_path), 4, None)
 
     def train() -> Any:
-        keeper.on_epoch_begin(3)
+        checkpoint.on_epoch_begin(3)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        keeper.fit(train)
+        checkpoint.fit(train)
 
 
 def test_a_fit_whose_history_is_lost_begins_anew(
@@ -297,13 +299,13 @@ def test_stops_when_patience_is_at_its_end(
     fit = Fit(tmp_path, (0.1, 0.4, 0.4, 0.3, 0.9), epochs=5, patience=2)
 
     assert _epochs_printed(capsys.readouterr().out) == ["1/5", "2/5", "3/5", "4/5"]
-    assert fit.keeper.best_epoch == 2
+    assert fit.checkpoint.best_epoch == 2
 
 
 def test_trains_on_while_it_gets_better(tmp_path: Path) -> None:
     fit = Fit(tmp_path, (0.1, 0.2, 0.1, 0.3), patience=2)
 
-    assert fit.keeper.best_epoch == 4
+    assert fit.checkpoint.best_epoch == 4
 
 
 def test_the_weights_of_the_best_epoch_are_restored(tmp_path: Path, whole: Fit) -> None:
@@ -327,8 +329,8 @@ def test_patience_counts_epochs_before_and_after_a_kill(tmp_path: Path) -> None:
 
     resumed = Fit(tmp_path, recalls, patience=2)
 
-    assert resumed.keeper.best_epoch == 1
-    assert resumed.keeper.end == 3
+    assert resumed.checkpoint.best_epoch == 1
+    assert resumed.checkpoint.end == 3
 
 
 @pytest.mark.parametrize("patience", [2, None])
@@ -338,14 +340,14 @@ def test_a_finished_fit_is_restored_without_a_step(
     """Killed after its last epoch, while the model was exported."""
     recalls = (0.4, 0.3, 0.2, 0.9)
     first = Fit(tmp_path, recalls, patience=patience)
-    first.keeper.restore_best(first.model)
+    first.checkpoint.restore_best(first.model)
     capsys.readouterr()
 
     second = Fit(tmp_path, recalls, patience=patience)
-    second.keeper.restore_best(second.model)
+    second.checkpoint.restore_best(second.model)
 
     assert _epochs_printed(capsys.readouterr().out) == []
-    assert second.keeper.best_epoch == first.keeper.best_epoch
+    assert second.checkpoint.best_epoch == first.checkpoint.best_epoch
     np.testing.assert_allclose(second.answers(), first.answers(), atol=1e-6)
 
 
@@ -372,21 +374,21 @@ def test_averages_are_judged_and_training_goes_on_without_them(
 ) -> None:
     judged = []
 
-    def judge(model: tf.keras.Model) -> tuple[float, float]:
+    def evaluate(model: tf.keras.Model) -> tuple[float, float]:
         judged.append(model.query_tower.get_weights())
         return 0.1, 0.1
 
     model = Model()
     optimizer = optimizer_class(0.1, use_ema=True, ema_momentum=0.5)
     model.compile(optimizer=optimizer, run_eagerly=True)
-    keeper = BestEpochCheckpoint(str(tmp_path), 1, None, judge)
+    checkpoint = BestEpochCheckpoint(str(tmp_path), 1, None, evaluate)
     before_judging, after = [], []
     watch = tf.keras.callbacks.LambdaCallback(
         on_batch_end=lambda batch, logs: before_judging.append(model.query_tower.get_weights()),
         on_epoch_end=lambda epoch, logs: after.append(model.query_tower.get_weights()),
     )
     batches = tf.data.Dataset.from_tensors([[1.0, 2.0], [3.0, -1.0]]).repeat(2)
-    model.fit(batches, epochs=1, callbacks=[*keeper.callbacks(), watch], verbose=0)
+    model.fit(batches, epochs=1, callbacks=[*checkpoint.callbacks(), watch], verbose=0)
 
     # Keras itself leaves the averages in the weights when a fit is over.
     averages = model.query_tower.get_weights()
@@ -399,16 +401,16 @@ def test_averages_are_judged_and_training_goes_on_without_them(
 
 
 def test_throughput_is_of_training_alone(tmp_path: Path) -> None:
-    def judge(model: tf.keras.Model) -> tuple[float, float]:
+    def evaluate(model: tf.keras.Model) -> tuple[float, float]:
         time.sleep(0.2)
         return 0.1, 0.1
 
     model = Model()
     model.compile(optimizer=tf.keras.optimizers.Adam(0.1))
-    keeper = BestEpochCheckpoint(str(tmp_path), 1, None, judge)
-    keeper.set_model(model)
+    checkpoint = BestEpochCheckpoint(str(tmp_path), 1, None, evaluate)
+    checkpoint.set_model(model)
     logs = {"targets": 1e6, "mean_loss": 1.0}
-    keeper.on_epoch_begin(0)
-    keeper.on_epoch_end(0, logs)
+    checkpoint.on_epoch_begin(0)
+    checkpoint.on_epoch_end(0, logs)
 
     assert logs["targets_per_second"] > 1e6 / 0.1

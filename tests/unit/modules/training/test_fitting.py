@@ -34,6 +34,6 @@ def test_an_epoch_is_judged_as_it_would_be_served(penalty: float | None, mrr: fl
     windows = tf.data.Dataset.from_tensors(tf.constant([[2, 3]]))
     options = TrainerOptions(current_item_penalty=penalty)
     run = TrainingRun(FeatureOptions(), ModelOptions(), options, "", "", "")
-    judge = epoch_eval_fn(run, TrainingData(windows, tf.ones([32], tf.int64), windows))
+    evaluate = epoch_eval_fn(run, TrainingData(windows, tf.ones([32], tf.int64), windows))
 
-    assert judge(Model()) == (1.0, mrr)
+    assert evaluate(Model()) == (1.0, mrr)

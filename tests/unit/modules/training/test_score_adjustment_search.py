@@ -1,4 +1,4 @@
-"""Choosing the serving scalars: the grid ranks as the exported graph, and the best is taken."""
+"""Choosing the score adjustments: the grid ranks as the exported graph, and the best is taken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _random_steps(ties: bool) -> ScoredSteps:
     rows, catalogue, length = 300, 12, 6
     scores = random.normal(size=(rows, catalogue)).astype(np.float32) * 3
     popularity = random.normal(size=catalogue).astype(np.float32)
-    if ties:  # multiples of .5, as the scalars are
+    if ties:  # multiples of .5, as the adjustments are
         scores, popularity = np.round(scores * 2) / 2, np.round(popularity)
     scores[:, 7] = -np.inf  # takes no part
     context = random.integers(0, catalogue, (rows, length))
@@ -86,11 +86,13 @@ def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
 def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> None:
     steps = _random_steps(ties=False)
     options = TrainerOptions(current_item_penalty=0.7, popularity_weight=0.25)
-    scalars, *_ = score_adjustment_search.search([steps], AdjustmentGrid().with_fixed(options))
-    assert (scalars.seen.current_item_penalty, scalars.popularity_weight) == (0.7, 0.25)
+    adjustments, *_ = score_adjustment_search.search([steps], AdjustmentGrid().with_fixed(options))
+    assert (adjustments.seen.current_item_penalty, adjustments.popularity_weight) == (0.7, 0.25)
     rough = ROUGH_GRID.with_fixed(options)
     assert rough == AdjustmentGrid((0.7,), ROUGH_GRID.earlier_item_boost, (0.25,))
     options = TrainerOptions(earlier_item_boost=0.3)
-    scalars, recall, _ = score_adjustment_search.search([], AdjustmentGrid().with_fixed(options))
-    assert scalars == ScoreAdjustments(SessionAdjustments(0.0, 0.3), 0.0)
+    adjustments, recall, _ = score_adjustment_search.search(
+        [], AdjustmentGrid().with_fixed(options)
+    )
+    assert adjustments == ScoreAdjustments(SessionAdjustments(0.0, 0.3), 0.0)
     assert np.isnan(recall)
