@@ -45,15 +45,7 @@ from modules.sessions.examples import SessionBatch, read_batches
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """Artifacts that the gate reads.
-
-    Attributes:
-      examples: all splits.
-      evaluation: the Evaluator's result for the candidate.
-      model: the candidate.
-      baseline_ranks: the baselines' rank table; None without that node.
-      last_blessed: the last blessed model; None before the first blessing.
-    """
+    """Artifacts that the gate reads; `model` is the candidate."""
 
     examples: types.Artifact
     evaluation: types.Artifact

@@ -24,7 +24,7 @@ from modules.serving.latency import PERCENTILES, percentiles
 from modules.serving.probe import ModelFailedError, call_isolated
 from modules.sessions.examples import read_sessions
 
-_NO_ANSWERS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
+_NO_PREDICTIONS: dict[str, list[Any]] = {"sessions": [], "item_ids": [], "scores": []}
 
 
 @component
@@ -84,14 +84,14 @@ def validate(
       The checks, and the measurements: `load_seconds`, `p50_ms` and `p99_ms` (None without a
       session), `sessions`.
     """
-    expected = read_json(folder, REFERENCE_PREDICTIONS)
-    requests = {"known": (expected or _NO_ANSWERS)["sessions"], "real": sessions}
+    found = read_json(folder, REFERENCE_PREDICTIONS)
+    expected = found or _NO_PREDICTIONS
     try:
-        answers = call_isolated(requests, folder)
+        answers = call_isolated({"known": expected["sessions"], "real": sessions}, folder)
     except ModelFailedError as error:
         return [Check("loads", FAILED, str(error))], {}
-    checks = check_answers(answers, expected or _NO_ANSWERS, options)
-    if expected is None:
+    checks = check_answers(answers, expected, options)
+    if found is None:
         text = "the trainer left no answers to compare with"
         checks = [Check("answers", FAILED, text) if c.name == "answers" else c for c in checks]
     milliseconds = answers["milliseconds"]

@@ -99,9 +99,8 @@ class SessionIndex:
           visits: their distinct items, from `last_visits`.
           weight: float64 `[visits]`, what an item adds to the similarity of sessions with it.
         """
-        entry, begin = _ranges(self.postings.indptr, visits.item)
+        entry, visit = _entries(self.postings.indptr, visits.item)
         session = self.postings.indices[entry].astype(np.int64)
-        visit = np.repeat(np.arange(len(visits.item)), np.diff(np.append(begin, len(entry))))
         sessions = len(self.start_time)
         pair = visits.step[visit] * sessions + session
         order = np.argsort(pair, kind="stable")
@@ -127,8 +126,7 @@ class SessionIndex:
         Returns:
           (row of `session`, item, last position from 0), int64 `[items of all]` each.
         """
-        entry, begin = _ranges(self.positions.indptr, session)
-        row = np.repeat(np.arange(len(session)), np.diff(np.append(begin, len(entry))))
+        entry, row = _entries(self.positions.indptr, session)
         item = self.positions.indices[entry].astype(np.int64)
         return row, item, self.positions.data[entry] - 1
 
@@ -144,12 +142,12 @@ def place_in_group(group: IntArray) -> IntArray:
     return np.arange(len(group)) - np.repeat(starts, lengths)
 
 
-def _ranges(indptr: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns the places of all entries of sparse rows, and where each row begins among them."""
+def _entries(indptr: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Returns the places of all entries of sparse rows, and which of `rows` each is of."""
     lengths = (indptr[rows + 1] - indptr[rows]).astype(np.int64)
     begin = np.cumsum(lengths) - lengths
     places = np.arange(int(lengths.sum())) + np.repeat(indptr[rows] - begin, lengths)
-    return places, begin
+    return places, np.repeat(np.arange(len(rows)), lengths)
 
 
 def _reduce(by: np.ufunc, values: Any, first: IntArray) -> Any:

@@ -15,12 +15,11 @@ from modules.config.baselines import BaselineOptions
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
 
+@dataclass
 class Popularity:
     """Recommends the items with most training events, whatever the session."""
 
-    def __init__(self) -> None:
-        """Makes an unfitted baseline."""
-        self._rank = np.empty(0, dtype=np.int64)
+    _rank: IntArray = field(init=False, repr=False)
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
         """Counts the events of each item."""
@@ -32,6 +31,7 @@ class Popularity:
         return self._rank[steps.target]
 
 
+@dataclass
 class SessionPopularity:
     """Recommends the items that the session holds most often, then the most popular ones.
 
@@ -39,10 +39,8 @@ class SessionPopularity:
     visits decide and training events break ties (S-POP of Hidasi et al., 2016).
     """
 
-    def __init__(self) -> None:
-        """Makes an unfitted baseline."""
-        self._events = np.empty(0, dtype=np.int64)
-        self._popularity = Popularity()
+    _events: IntArray = field(init=False, repr=False)
+    _popularity: Popularity = field(init=False, default_factory=Popularity)
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
         """Counts the events of each item."""

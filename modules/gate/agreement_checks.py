@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 
@@ -18,8 +19,7 @@ RANKS_AGREE, STEPS_AGREE = "ranks = Evaluator", "steps = baselines"
 ITEMS_AGREE = "items = vocabulary"
 
 
-def _agreement(name: str, verdict: str, reason: str, n: int | None = None) -> MetricCheck:
-    return MetricCheck(name, verdict, reason, AGREEMENT, n=n)
+_agreement = functools.partial(MetricCheck, kind=AGREEMENT)
 
 
 def agreement_check(table: RankTable, evaluation: Mapping[str, float | int | None]) -> MetricCheck:
@@ -50,7 +50,7 @@ def steps_check(table: RankTable, baselines: RankTable) -> MetricCheck:
         differs |= getattr(table, column) != getattr(baselines, column)
     if not differs.any():
         reason = f"the baselines have the same {len(differs):,} steps, {table.known.sum():,} known"
-        return _agreement(STEPS_AGREE, PASSED, reason, len(differs))
+        return _agreement(STEPS_AGREE, PASSED, reason, n=len(differs))
     first = int(np.argmax(differs))
     session_id = table.session_ids[table.session[first]]
     reason = (
@@ -79,7 +79,7 @@ def items_check(
     lost, added = sorted(set(items) - known), sorted(known - set(items))
     if not lost and not added:
         reason = f"the model knows all {len(items):,} items of {named}"
-        return _agreement(ITEMS_AGREE, PASSED, reason, len(items))
+        return _agreement(ITEMS_AGREE, PASSED, reason, n=len(items))
     parts = [
         f"{len(ids):,} {what}, such as {', '.join(map(quote, ids[:3]))}"
         for ids, what in ((lost, "are missing"), (added, "are not in the data"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 from modules.config.evaluation import EvaluationOptions
 from modules.config.gate import GateOptions
@@ -55,22 +56,11 @@ def unknown_metrics(evaluation: EvaluationOptions, options: GateOptions) -> list
     return problems
 
 
-def _named_metrics(options: GateOptions) -> list[tuple[str, str]]:
-    """Returns (what the option says, metric) for every metric that the options name."""
-    mappings = {"thresholds": options.thresholds, "change_thresholds": options.change_thresholds}
-    lists = {
-        "beat_metrics": options.beat_metrics,
-        "slice_change_metrics": options.slice_change_metrics,
-    }
-    return [
-        *(
-            (f"{field}.{shorten(name)} is not a known metric, got {value}", name)
-            for field, values in mappings.items()
-            for name, value in values.items()
-        ),
-        *(
-            (f"{field} must be known metrics, got {shorten(name)}", name)
-            for field, names in lists.items()
-            for name in names
-        ),
-    ]
+def _named_metrics(options: GateOptions) -> Iterator[tuple[str, str]]:
+    """Yields (the mistake, if it is one, metric) for every metric that the options name."""
+    for field in ("thresholds", "change_thresholds"):
+        for name, value in getattr(options, field).items():
+            yield f"{field}.{shorten(name)} is not a known metric, got {value}", name
+    for field in ("beat_metrics", "slice_change_metrics"):
+        for name in getattr(options, field):
+            yield f"{field} must be known metrics, got {shorten(name)}", name

@@ -23,7 +23,8 @@ class SessionScorer(tf.Module):
     """Applies query tower, index and score adjustments to sessions of catalogue positions.
 
     Items outside the catalogue are dropped from a session before it is truncated and padded, as in
-    training. The tower alone works with item indices, which it was trained on.
+    training. The tower alone works with item indices, which it was trained on. Methods take the
+    output of `contexts`; the result of an empty context is arbitrary.
     """
 
     def __init__(
@@ -63,28 +64,15 @@ class SessionScorer(tf.Module):
         return latest_kept(positions, self._in_catalogue(positions), self._max_context)
 
     def queries(self, contexts: tf.Tensor) -> tf.Tensor:
-        """Returns the query vector after each session, float32 `[batch, dim]`.
-
-        Args:
-          contexts: output of `contexts`; the result of an empty one is arbitrary.
-        """
+        """Returns the query vector after each session, float32 `[batch, dim]`."""
         return self._latest_queries(contexts)
 
     def scores(self, contexts: tf.Tensor) -> tf.Tensor:
-        """Returns the scores after each session, float32 `[batch, index.width]`, by position.
-
-        Args:
-          contexts: output of `contexts`; the result of an empty one is arbitrary.
-        """
+        """Returns the scores after each session, float32 `[batch, index.width]`, by position."""
         return adjust_scores(self.index.scores(self.queries(contexts)), contexts, self._seen)
 
     def top(self, contexts: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the best items after each session by `scores`, as `ExactIndex.top` does.
-
-        Args:
-          contexts: output of `contexts`; the result of an empty one is arbitrary.
-          k: number of items, at most the catalogue's size.
-        """
+        """Returns the k best items after each session by `scores`, as `ExactIndex.top` does."""
         scores = self.index.scores(self.queries(contexts))
         if self._seen == NO_CHANGE:
             return self.index.top(scores, k)
@@ -93,9 +81,6 @@ class SessionScorer(tf.Module):
 
     def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns all that the scores after each session depend on but the candidate vectors.
-
-        Args:
-          contexts: output of `contexts`.
 
         Returns:
           `query`, float32 `[batch, dim]`; `positions` of the session's items, int64 `[batch,

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 
 PACKAGES = (
-    "tfx",
-    "tensorflow",
-    "tf-keras",
-    "tensorflow-recommenders",
-    "tensorflow-transform",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-    "ml-metadata",
-    "numpy",
-    "scipy",
-    "pyarrow",
+    *("tfx", "tensorflow", "tf-keras", "tensorflow-recommenders", "tensorflow-transform"),
+    *("tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam", "ml-metadata"),
+    *("numpy", "scipy", "pyarrow"),
 )
 
 
@@ -25,8 +17,6 @@ def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that affect a run's results."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found

@@ -60,7 +60,7 @@ def data_counts(counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _cell(name: str, count: int | None) -> int | str | None:
-    """Writes times of sessions as people read them.
+    """Writes times of sessions as text.
 
     >>> _cell("first_start", 1442004589439), _cell("sessions", 5)
     ('2015-09-11 20:49:49.439 UTC', 5)
@@ -74,7 +74,6 @@ def _cell(name: str, count: int | None) -> int | str | None:
 
 def _order(name: str) -> tuple[int, str]:
     heads = ("rows_read", "rows_rejected", "rows_", "sessions_", "rows_kept", "sessions", "items")
-    exact = {"files": -1, "rows_read": 0, "rows_kept": 4, "sessions": 5, "items": 6}
-    if name in exact:
-        return exact[name], name
-    return next((place for place, head in enumerate(heads) if name.startswith(head)), 9), name
+    exact = {"files": -1, "rows_kept": 4}
+    place = next((place for place, head in enumerate(heads) if name.startswith(head)), 9)
+    return exact.get(name, place), name

@@ -39,14 +39,13 @@ def metric_groups(metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
     for name in metrics.get(CANDIDATE, {}):
         if name.count("/") == 2 and not name.endswith("/n"):
             groups.setdefault(name.rpartition("/")[0], []).append(name)
-    columns = list(metrics)
     return [
         {
             "name": group,
             "n": metrics[CANDIDATE].get(f"{group}/n"),
-            "columns": columns,
+            "columns": list(metrics),
             "rows": [
-                (name.rpartition("/")[2], [metrics[column].get(name) for column in columns])
+                (name.rpartition("/")[2], [values.get(name) for values in metrics.values()])
                 for name in members
             ],
         }

@@ -35,20 +35,13 @@ def vocabulary_facts(vocabulary: Vocabulary) -> list[tuple[str, str]]:
 
 def unknown_rates(facts: Mapping[str, SplitFacts]) -> list[tuple[str, list[str]]]:
     """Returns a row per split: what was read, and how much of it the vocabulary does not hold."""
-    return [
-        (
-            split,
-            [
-                f"{found.sessions:,}",
-                f"{found.events:,}",
-                f"{found.items:,}",
-                _share(found.unknown_items, found.items),
-                _share(found.unknown_events, found.events),
-                _share(found.uncatalogued_events, found.events),
-            ],
-        )
-        for split, found in facts.items()
-    ]
+    rows = []
+    for split, found in facts.items():
+        counts = [f"{count:,}" for count in (found.sessions, found.events, found.items)]
+        unknown = _share(found.unknown_items, found.items)
+        events = (found.unknown_events, found.uncatalogued_events)
+        rows.append((split, [*counts, unknown, *(_share(part, found.events) for part in events)]))
+    return rows
 
 
 def _share(part: int, whole: int) -> str:
