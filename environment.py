@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Make the project's Python environment, keep it true to its lock, and run commands in it.
+"""Makes the project's Python environment, keeps it in line with its lock, and runs commands in it.
 
-`make` calls this file, with any Python from 3.9 on and nothing but the standard library:
+`make` calls this file, with any Python from 3.9 on and only the standard library:
 
     environment.py setup [--extra NAME]...                 make or check the environment
     environment.py run [--extra NAME]... COMMAND [ARGS]    the same, then run COMMAND in it
-    environment.py lock [UV OPTIONS]                       write requirements/*.txt anew
-    environment.py stacks                                  name the stacks this machine can run
+    environment.py lock [UV OPTIONS]                       resolve requirements/*.txt again
+    environment.py stacks                                  list the stacks this machine can run
 
-Of two stacks, each with its own environment in `.venv/`, it takes *current* where the C library
-is new enough and Python 3.11 to 3.13 can be had, else *legacy*. `STACK=legacy` or `STACK=current`
+Of two stacks, each with its own environment in `.venv/`, it uses *current* if the C library is new
+enough and Python 3.11 to 3.13 is available, else *legacy*. `STACK=legacy` or `STACK=current`
 in the process environment overrides the choice, `GPU=no` keeps NVIDIA's libraries out.
 
-An environment holds what `requirements/STACK.txt` pins, checked against its hashes; which of those
-packages, the requirements in setup.py and the extras asked for decide. The last thing written is a
-stamp, so a set-up killed half-way is never taken for a whole one.
+An environment has the packages that setup.py and the given extras require, in the versions of
+`requirements/STACK.txt`, checked against its hashes. A stamp is written last, so that a set-up
+which was killed is never taken for a complete one.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ from bootstrap.stacks import (
 )
 from bootstrap.uv import install_uv, say
 
-# The stack that was chosen when none was named, so that the search is made once.
+# The stack that was selected when none was named, so that the search is made once.
 CHOSEN = VENVS / "stack"
 REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(\[[^]]*\])?[^;]*(?:;(.*))?")
 LOCKED = re.compile(r"^([\w.-]+)==([^\s;\\]+)(?: ; ([^\\\n]+?))? \\$", re.MULTILINE)
 
-# What is there ------------------------------------------------------------------------------------
+# Present state ------------------------------------------------------------------------------------
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+    """Returns the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_stamp(stack: Stack) -> dict[str, Any]:
-    """Return what a whole environment was made of; {} if it is not whole or no longer works.
+    """Returns the stamp of an environment; {} if it is not complete or no longer works.
 
-    It no longer works when the checkout was moved (scripts name their interpreter by full path) or
-    when the Python it was made with is gone or another one.
+    It no longer works if the checkout was moved (scripts name their interpreter by full path) or if
+    its Python was removed or replaced.
     """
     with contextlib.suppress(OSError, ValueError, KeyError):
         stamp: dict[str, Any] = json.loads(stack.stamp.read_text("utf-8"))
@@ -74,7 +74,7 @@ def read_stamp(stack: Stack) -> dict[str, Any]:
 
 
 def up_to_date(stack: Stack, extras: set[str]) -> bool:
-    """Tell whether the environment is whole, true to lock and setup.py, and has the extras."""
+    """Returns whether the environment is complete, matches lock and setup.py and has the extras."""
     stamp = read_stamp(stack)
     return (
         bool(stamp)
@@ -85,7 +85,7 @@ def up_to_date(stack: Stack, extras: set[str]) -> bool:
 
 
 def nvidia_driver_found() -> bool:
-    """Tell whether an NVIDIA driver can be loaded (holds under WSL and in GPU containers too)."""
+    """Returns whether an NVIDIA driver can be loaded (also under WSL and in GPU containers)."""
     with contextlib.suppress(OSError):
         return bool(ctypes.CDLL("libcuda.so.1"))
     return False
@@ -95,11 +95,10 @@ def nvidia_driver_found() -> bool:
 
 
 def pins(requirements: Iterable[str], lock: str) -> list[str]:
-    """Return the lock's exact version for each requirement, extras and markers kept.
+    """Returns the lock's exact version for each requirement, extras and markers kept.
 
-    uv wants exact versions for what it is asked to install when it checks hashes; everything below
-    comes from the lock as constraints. A name that the lock lacks stays as it is: uv refuses it
-    where its marker holds.
+    With hashes, uv needs exact versions of what it installs; their dependencies come from the lock
+    as constraints. A name that the lock lacks is kept: uv refuses it if its marker applies.
     """
     locked: dict[str, list[tuple[str, str]]] = {}
     for name, version, marker in LOCKED.findall(lock):
@@ -117,7 +116,7 @@ def pins(requirements: Iterable[str], lock: str) -> list[str]:
 
 
 def install(stack: Stack, python: list[str], extras: set[str]) -> None:
-    """Bring the stack's environment to what its lock, setup.py and the extras say."""
+    """Makes or updates the stack's environment from its lock, setup.py and the extras."""
     if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
         raise SetupError("no C++ compiler was found, and one package needs it: `apt install g++`.")
     uv, before = install_uv(stack), read_stamp(stack)
@@ -129,7 +128,7 @@ def install(stack: Stack, python: list[str], extras: set[str]) -> None:
         say(f"Making {where}: once, 1 to 5 minutes, most of it downloads ...")
         uv.call("venv", "--quiet", "--clear", *python, str(stack.folder), what="uv venv")
     setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
-    # What was there stays: `make run` must not take away what `make test` put in.
+    # Extras stay: `make run` must not remove what `make test` installed.
     extras = extras | (set(before.get("extras", ())) & set(setup["EXTRAS_REQUIRE"]))
     wanted = ["pip", *setup["INSTALL_REQUIRES"]]
     for extra in sorted(extras):
@@ -145,7 +144,7 @@ def install(stack: Stack, python: list[str], extras: set[str]) -> None:
 
 
 def write_stamp(stack: Stack, extras: set[str]) -> None:
-    """Record, as the last step, what the environment was made of."""
+    """Writes, as the last step, from what the environment was made."""
     stamp = {
         "folder": str(stack.folder),
         "python": os.path.realpath(stack.python),
@@ -158,11 +157,11 @@ def write_stamp(stack: Stack, extras: set[str]) -> None:
     half.replace(stack.stamp)
 
 
-# Choosing -----------------------------------------------------------------------------------------
+# Selection ----------------------------------------------------------------------------------------
 
 
 def python_for(stack: Stack) -> list[str]:
-    """Return the `uv venv` options that name a Python for the stack; let uv fetch one if need be.
+    """Returns the `uv venv` options of a Python for the stack; lets uv fetch one if needed.
 
     Raises:
         SetupError: If there is none; says what was found instead and what to install.
@@ -174,7 +173,7 @@ def python_for(stack: Stack) -> list[str]:
     if found:
         return ["--python", found]
     version = stack.pythons[0]
-    say(f"No usable {stack.wanted_python} here; asking uv to fetch Python {version} (30 MB) ...")
+    say(f"No usable {stack.wanted_python} here; uv fetches Python {version} (30 MB) ...")
     problem = install_uv(stack).fetch_python(version)
     if not problem:
         return ["--managed-python", "--python", version]
@@ -184,7 +183,7 @@ def python_for(stack: Stack) -> list[str]:
 
 
 def choose(wanted: str) -> tuple[Stack, list[str]]:
-    """Return the stack to set up ("" for the newest that this machine can run) and its Python.
+    """Returns the stack to set up ("" for the newest that this machine can run) and its Python.
 
     Raises:
         SetupError: If there is none; says what each stack lacks and what to install.
@@ -200,21 +199,21 @@ def choose(wanted: str) -> tuple[Stack, list[str]]:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Hold the lock that keeps set-ups of one checkout apart; the system frees it at any end."""
-    import fcntl  # Not on Windows, where this must still get as far as saying so.
+    """Holds a lock, so that set-ups of one checkout do not run at once."""
+    import fcntl  # Windows has none, but must get as far as the message about it.
 
     VENVS.mkdir(exist_ok=True)
     with open(VENVS / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another set-up is at work in this checkout; waiting for it ...")
+            say("Another set-up is running in this checkout; waiting for it ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def ensure(extras: set[str]) -> Stack:
-    """Return the stack whose environment is up to date and has the extras; make it so first."""
+    """Returns the stack after making its environment up to date, with the extras."""
     wanted = os.environ.get("STACK", "")
     if wanted and wanted not in STACKS:
         raise SetupError(f"STACK={wanted} is not known: use {' or '.join(STACKS)}.")
@@ -225,7 +224,7 @@ def ensure(extras: set[str]) -> Stack:
         return STACKS[name]
     check_own(STACKS[name].folder if name in STACKS else VENVS)
     with one_at_a_time():
-        # A stack once chosen stays, as long as its environment works.
+        # A selected stack stays as long as its environment works.
         stack, python = choose(name if name in STACKS and read_stamp(STACKS[name]) else wanted)
         check_own(stack.folder)
         if not up_to_date(stack, extras):
@@ -239,7 +238,7 @@ def ensure(extras: set[str]) -> Stack:
 
 
 def run(stack: Stack, command: list[str]) -> NoReturn:
-    """Replace this process by a command run in the environment, as if that were activated."""
+    """Replaces this process by a command in the environment, as if that were activated."""
     environ = dict(os.environ, VIRTUAL_ENV=str(stack.folder))
     environ["PATH"] = os.pathsep.join([str(stack.folder / "bin"), os.environ.get("PATH", "")])
     environ.pop("PYTHONHOME", None)
@@ -247,7 +246,7 @@ def run(stack: Stack, command: list[str]) -> NoReturn:
 
 
 def write_locks(options: list[str]) -> None:
-    """Resolve setup.py, all its extras and requirements/*.in anew, for each stack."""
+    """Resolves setup.py, all its extras and requirements/*.in again, for each stack."""
     os.environ["UV_CUSTOM_COMPILE_COMMAND"] = "make lock"
     for stack in STACKS.values():
         say(f"Resolving the {stack.name} stack ...")
@@ -258,8 +257,10 @@ def write_locks(options: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Carry out one of the four commands of the module's docstring."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    """Runs one of the four commands of the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description="Make the project's Python environment, and run commands in it."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("setup", "run"):
         commands.add_parser(name).add_argument("--extra", action="append", default=[])
@@ -267,7 +268,7 @@ def main(arguments: list[str]) -> None:
     commands.add_parser("lock")
     commands.add_parser("stacks")
     given, options = parser.parse_known_args(arguments)
-    if options and given.command != "lock":  # Which hands them to uv.
+    if options and given.command != "lock":  # It passes them to uv.
         parser.error(f"unrecognized arguments: {' '.join(options)}")
     if given.command == "stacks":
         print(*(stack.name for stack in STACKS.values() if not unsupported(stack)))

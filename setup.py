@@ -1,11 +1,11 @@
-"""Hold the package's metadata: the one place for its name, version and requirements.
+"""The package's metadata: name, version and requirements.
 
-Three readers use it: `pip` and `uv` (editable installs, wheels), Apache Beam (`--setup_file`, which
+It has three readers: `pip` and `uv` (editable installs, wheels), Apache Beam (`--setup_file`, which
 runs `python setup.py sdist` for its workers) and `environment.py`, which reads the constants below
-without running `setup`. Exact versions live in `requirements/*.txt`.
+without running `setup`. Exact versions are in `requirements/*.txt`.
 
-Two stacks are served, told apart by the Python version alone: TFX 1.16 ends with Python 3.10,
-TFX 1.21 needs 3.11 at least.
+There are two stacks, selected by the Python version alone: TFX 1.16 ends with Python 3.10, TFX 1.21
+needs at least 3.11.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ INSTALL_REQUIRES = [
     "matplotlib",
     "numpy",
     "pyarrow",
-    # TFX 1.16 needs PyArrow 10, which runs code that a Parquet file brings (CVE-2023-47248).
+    # TFX 1.16 needs PyArrow 10, which runs code from Parquet files (CVE-2023-47248).
     "pyarrow-hotfix",
     "scipy",
     "pyyaml",
@@ -64,7 +64,7 @@ FAISS = "faiss-cpu>=1.11,<2"
 EXTRAS_REQUIRE = {
     # Not TFX's own `kfp` extra: that one drops out silently from Python 3.12 on.
     "kubeflow": ["kfp>=2.5,<2.17"],
-    # What builds and asks an approximate index, `index.kind=pq`.
+    # Builds and queries an approximate index, `index.kind=pq`.
     "ann": [FAISS],
     "gpu": [
         f"tensorflow[and-cuda]>=2.16,<2.17; {LEGACY}",
@@ -98,7 +98,7 @@ EXTRAS_REQUIRE = {
 
 
 def main() -> None:
-    """Run setuptools with the metadata above."""
+    """Runs setuptools with the metadata above."""
     from setuptools import find_packages, setup
 
     readme = Path(__file__).with_name("README.md")

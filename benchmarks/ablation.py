@@ -1,10 +1,10 @@
-"""Measures what each part of the model is worth: one switch at a time, judged on split eval.
+"""An ablation study: one option at a time, evaluated on split eval.
 
     python benchmarks/ablation.py retailrocket /folder/with/its/files
     python benchmarks/ablation.py yoochoose /folder/with/its/files --seeds 1 2 --only "no GRU"
 
-Every row is a whole run of the preset without refit, and its figures are the Evaluator's; all runs
-share one folder, so that only training and judging are run again. Split test takes no part.
+Every row is a whole run of the preset without refit, and its metrics are the Evaluator's; all runs
+share one folder, so that only training and evaluation run again. Split test is not used.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SWITCHES: dict[str, tuple[str, ...]] = {
         "trainer.popularity_weight=0",
     ),
     "no popularity weight": ("trainer.popularity_weight=0",),
-    "one member": ("model.ensemble_size=1",),
-    "two members": ("model.ensemble_size=2",),
+    "one ensemble member": ("model.ensemble_size=1",),
+    "two ensemble members": ("model.ensemble_size=2",),
     "two members of 32 dimensions": ("model.ensemble_size=2", "model.embedding_dim=32"),
     "GRUs of 64 units": ("model.gru_units=64",),
     "no neighbors": ("model.num_neighbors=0",),
@@ -50,7 +50,7 @@ SWITCHES: dict[str, tuple[str, ...]] = {
 
 
 def main() -> None:
-    """Runs every switch with every seed and prints a Markdown table."""
+    """Runs every option with every seed and prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("preset", help="name of a preset")
     parser.add_argument("data", type=Path, help="folder with the preset's files")

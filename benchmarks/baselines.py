@@ -1,4 +1,4 @@
-"""Measures the baselines: time to fit and to judge, CPU time, rates and peak memory.
+"""Measures the baselines: time to fit and to evaluate, CPU time, rates and peak memory.
 
     python benchmarks/baselines.py                                 # full RetailRocket's shape
     python benchmarks/baselines.py --sessions 20000                # a quick look
@@ -6,9 +6,9 @@
 
 Without files the sessions are made up: 187,000 training sessions of 672,000 events over 36,500
 items, and the 8,000 of a test week. Every baseline is measured in a process of its own, so that its
-peak memory is its own; the first row is the data alone. The peer is V-SkNN by dicts and sets, one
-step after the other, as published code does it; it answers only a sample of the steps. Ratios are
-of steps judged per second of CPU time, which a busy machine disturbs less than wall time.
+peak memory is its own; the first row is the data alone. The reference is V-SkNN by dicts and sets,
+step by step, as in published code; it ranks only a sample of the steps. Ratios are of steps per
+second of CPU time, which a busy machine disturbs less than wall time.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from modules.evaluation.metrics import metrics_from_rank_histograms  # noqa: E40
 from modules.evaluation.prediction_steps import IndexedSessions  # noqa: E402
 from modules.evaluation.ranks import UNRANKED  # noqa: E402
 
-DATA, PEER = "(data alone)", "plain V-SkNN"
+DATA, REFERENCE = "(data alone)", "plain V-SkNN"
 ITEMS_PER_SESSION = 36_600 / 187_000
-PEER_STEPS = 500
+REFERENCE_STEPS = 500
 _FIRST_MS, _DAY_MS = 1_430_000_000_000, 86_400_000
 
 
@@ -53,7 +53,7 @@ class Sessions(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """Seconds that went by, and those that this process computed."""
+    """Wall time and CPU time of this process, in seconds."""
 
     wall: float
     cpu: float
@@ -73,7 +73,7 @@ class Measurement(NamedTuple):
 
     name: str
     fit: Clock
-    judge: Clock
+    evaluate: Clock
     train_events: int
     steps: int
     peak_mib: float
@@ -128,7 +128,7 @@ class PlainVSkNN:
     """V-SkNN by dicts and sets; the same ranks, but for ties, as `session_knn.VSkNN`."""
 
     def __init__(self, settings: VSkNN) -> None:
-        """Takes the settings of the baseline that it is a peer of."""
+        """Takes the settings of the baseline with which it is compared."""
         self._settings = settings
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
@@ -168,40 +168,40 @@ class PlainVSkNN:
         return sum(score >= scores[target] for score in scores.values())
 
 
-def measure_one(name: str, judged: IndexedSplits) -> Measurement:
-    """Fits and judges one baseline, or the peer, in this process."""
+def measure_one(name: str, data: IndexedSplits) -> Measurement:
+    """Fits and evaluates one baseline, or the reference, in this process."""
     begin, recall, steps = Clock.now(), float("nan"), 0
     fitted = begin
-    if name == PEER:
-        steps, fitted, recall = _judge_peer(judged)
+    if name == REFERENCE:
+        steps, fitted, recall = _evaluate_reference(data)
     elif name != DATA:
         baseline = make_baseline(name)
-        baseline.fit(judged.train, judged.items)
+        baseline.fit(data.train, data.items)
         fitted = Clock.now()
-        ranks = judged.ranks(baseline)
-        steps = len(judged.steps)
+        ranks = data.ranks(baseline)
+        steps = len(data.steps)
         recall = metrics_from_rank_histograms(ranks.histograms())["known/all/recall@20"]
     return Measurement(
         name=name,
         fit=fitted.since(begin),
-        judge=Clock.now().since(fitted),
-        train_events=len(judged.train.items),
+        evaluate=Clock.now().since(fitted),
+        train_events=len(data.train.items),
         steps=steps,
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         recall=recall,
     )
 
 
-def _judge_peer(judged: IndexedSplits) -> tuple[int, Clock, float]:
-    peer = PlainVSkNN(VSkNN())
-    peer.fit(judged.train, judged.items)
+def _evaluate_reference(data: IndexedSplits) -> tuple[int, Clock, float]:
+    reference = PlainVSkNN(VSkNN())
+    reference.fit(data.train, data.items)
     fitted = Clock.now()
-    known = np.flatnonzero(judged.known)
-    chosen = known[np.linspace(0, len(known) - 1, min(PEER_STEPS, len(known))).astype(int)]
-    steps = judged.steps.take(chosen)
+    known = np.flatnonzero(data.known)
+    chosen = known[np.linspace(0, len(known) - 1, min(REFERENCE_STEPS, len(known))).astype(int)]
+    steps = data.steps.take(chosen)
     ranks: IntArray = np.array(
         [
-            peer.rank(steps.items[first:end].tolist(), int(target))
+            reference.rank(steps.items[first:end].tolist(), int(target))
             for first, end, target in zip(steps.first, steps.end, steps.target, strict=True)
         ]
     )
@@ -209,25 +209,29 @@ def _judge_peer(judged: IndexedSplits) -> tuple[int, Clock, float]:
 
 
 def report(measurements: Sequence[Measurement]) -> str:
-    """Formats the table and the ratios against the peer."""
+    """Formats the table and the ratios against the reference."""
     lines = [
-        f"{'baseline':<20}{'fit s':>8}{'judge s':>9}{'CPU s':>8}{'train events/s':>16}"
-        f"{'steps/s':>10}{'peak MiB':>10}{'recall@20':>11}{'of peer':>9}"
+        f"{'baseline':<20}{'fit s':>8}{'eval s':>9}{'CPU s':>8}{'train events/s':>16}"
+        f"{'steps/s':>10}{'peak MiB':>10}{'recall@20':>11}{'ratio':>9}"
     ]
-    rates = {m.name: m.steps / m.judge.cpu for m in measurements if m.steps}
+    rates = {m.name: m.steps / m.evaluate.cpu for m in measurements if m.steps}
     for m in measurements:
-        cells = [f"{m.fit.wall:.2f}", f"{m.judge.wall:.2f}", f"{m.fit.cpu + m.judge.cpu:.2f}"]
+        cells = [f"{m.fit.wall:.2f}", f"{m.evaluate.wall:.2f}", f"{m.fit.cpu + m.evaluate.cpu:.2f}"]
         if m.steps:
-            cells += [f"{m.train_events / m.fit.wall:,.0f}", f"{m.steps / m.judge.wall:,.0f}"]
-            cells += [f"{m.peak_mib:,.0f}", f"{m.recall:.4f}", f"{rates[m.name] / rates[PEER]:.1f}"]
+            cells += [f"{m.train_events / m.fit.wall:,.0f}", f"{m.steps / m.evaluate.wall:,.0f}"]
+            cells += [
+                f"{m.peak_mib:,.0f}",
+                f"{m.recall:.4f}",
+                f"{rates[m.name] / rates[REFERENCE]:.1f}",
+            ]
         else:
             cells += ["-", "-", f"{m.peak_mib:,.0f}", "-", "-"]
         widths = (8, 9, 8, 16, 10, 10, 11, 9)
         row = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         lines.append(f"{m.name:<20}{row}")
     own = [m for m in measurements if m.name in BASELINE_NAMES]
-    wall = sum(m.fit.wall + m.judge.wall for m in own)
-    cpu = sum(m.fit.cpu + m.judge.cpu for m in own)
+    wall = sum(m.fit.wall + m.evaluate.wall for m in own)
+    cpu = sum(m.fit.cpu + m.evaluate.cpu for m in own)
     lines.append(f"All baselines: {wall:.1f} s, {cpu:.1f} s of CPU time")
     return "\n".join(lines)
 
@@ -246,18 +250,18 @@ def main() -> None:
         print(json.dumps(measure_one(arguments.measure, load(arguments))._asdict()))
         return
     measurements = []
-    for name in (DATA, PEER, *BASELINE_NAMES):
+    for name in (DATA, REFERENCE, *BASELINE_NAMES):
         command = [sys.executable, __file__, *sys.argv[1:], "--measure", name]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{name} failed:\n{done.stderr[-3000:]}")
         found = json.loads(done.stdout.splitlines()[-1])
-        found |= {part: Clock(*found[part]) for part in ("fit", "judge")}
+        found |= {part: Clock(*found[part]) for part in ("fit", "evaluate")}
         measurements.append(Measurement(**found))
-    judged = load(arguments)
+    data = load(arguments)
     print(
-        f"{len(judged.train.offsets) - 1:,} training sessions, {len(judged.train.items):,} events, "
-        f"{judged.items:,} items; {len(judged.steps):,} steps of {len(judged.offsets) - 1:,} test "
+        f"{len(data.train.offsets) - 1:,} training sessions, {len(data.train.items):,} events, "
+        f"{data.items:,} items; {len(data.steps):,} steps of {len(data.offsets) - 1:,} test "
         f"sessions"
     )
     print(report(measurements))

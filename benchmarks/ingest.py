@@ -5,8 +5,8 @@
 
 Nodes are the pipeline's own: split eval is cut from the events, split test is a thousand more.
 Every measurement is a process of its own, so that its peak memory (imports included) is its own
-too; nodes upstream of the measured one come from TFX's cache. CPU seconds, imports not included,
-tell more than wall time on a machine that does other things. The last lines give the ratio of the
+too; nodes upstream of the measured one come from TFX's cache. CPU seconds, without imports,
+are more reliable than wall time on a busy machine. The last lines give the ratio of the
 CPU time per event at the largest size to that at the smallest: 1 is linear.
 """
 

@@ -36,7 +36,7 @@ _EPOCHS = {False: 2, True: 5}  # of a small and of a large catalogue
 
 
 class LearnedModel(NamedTuple):
-    """A trained model, as it was exported, and sessions to ask it about.
+    """A trained model, as it was exported, and sessions as inputs.
 
     Attributes:
       folder: SavedModel.

@@ -3,7 +3,7 @@
     python benchmarks/load.py                                  # a trained model of 37,000 items
     python benchmarks/load.py --model output/sample/pushed/1 --threads 8 --seconds 300
 
-A server of its own process (`session-retrieval serve`) is asked by threads of this one, each with
+A server of its own process (`session-retrieval serve`) is called by threads of this one, each with
 one request at a time. Prints requests per second, latency, failures, and the server's memory over
 time. The exit status is 1 if a request failed, the new version did not take over, or memory grew by
 more than 5 % in the second half of the time.
@@ -64,7 +64,7 @@ def known_file(model: Path) -> str:
     return file.name
 
 
-def ask(url: str, requests: Sequence[bytes], first: int, load: Load, end: threading.Event) -> None:
+def send(url: str, requests: Sequence[bytes], first: int, load: Load, end: threading.Event) -> None:
     """Sends requests one after the other until the end."""
     number = first
     while not end.is_set():
@@ -86,7 +86,7 @@ def resident_mb(process: int) -> float:
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1e3
-    raise ValueError(f"process {process} tells no VmRSS")
+    raise ValueError(f"process {process} reports no VmRSS")
 
 
 def growth(memory: Sequence[float]) -> float:
@@ -99,7 +99,7 @@ def run(url: str, process: int, model: Path, pushed: Path, options: argparse.Nam
     """Loads the server, pushes version 2 after a third of the time, and prints what came of it."""
     requests, load, end = bodies(model), Load([], [], []), threading.Event()
     threads = [
-        threading.Thread(target=ask, args=(url, requests, 37 * number, load, end))
+        threading.Thread(target=send, args=(url, requests, 37 * number, load, end))
         for number in range(options.threads)
     ]
     began, memory, pushed_yet = time.monotonic(), [], False

@@ -1,8 +1,8 @@
-"""The reference notebook's model and training, faults and all: the peer of `training.py`.
+"""The reference notebook's model and training with its bugs, as a reference of `training.py`.
 
 "Retrieval using a sequential model": two tables of 32 values, a GRU of 32 units, TFRS's in-batch
 softmax, Adagrad .1 and batches of 5,000 that are cached. Labels have its shape, [batch, 1], so that
-the softmax is taken over queries and not over candidates; preset `notebook` mends that and more.
+the softmax is over queries and not over candidates; preset `notebook` fixes that and more.
 """
 
 from __future__ import annotations

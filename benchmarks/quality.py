@@ -1,11 +1,11 @@
-"""Measures the model's quality: whole runs of a preset with several seeds, beside the peers.
+"""Measures the model's quality: whole runs of a preset with several seeds, beside baselines.
 
     python benchmarks/quality.py retailrocket /folder/with/its/files
     python benchmarks/quality.py yoochoose /folder/with/its/files --seeds 1 2 3
 
-Every figure is read from the `summary.json` of a run that this script starts, so that it is the
-Evaluator's on split test; the baselines are fitted and judged in the same runs. Rows are mean and
-range over the seeds. GRU4Rec is no part of the pipeline: its row is the official code
+All metrics are read from the `summary.json` of runs that this script starts, so they are the
+Evaluator's on split test; the baselines are fitted and evaluated in the same runs. Rows are mean
+and range over the seeds. GRU4Rec is not part of the pipeline: its row is the official code
 (https://github.com/hidasib/GRU4Rec_PyTorch_Official and the TensorFlow one), run once by the same
 protocol on the same files with its published parameters.
 """
@@ -46,8 +46,8 @@ def run_preset(preset: str, data: Path, seed: int, overrides: Sequence[str], out
 def table(preset: str, summaries: Sequence[Summary]) -> list[str]:
     """Returns the lines of a Markdown table."""
     lines = ["| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name, figures in summaries[0]["baselines"].items():
-        lines.append(_row(name, [f"{figures[column]:.3f}" for column in COLUMNS]))
+    for name, metrics in summaries[0]["baselines"].items():
+        lines.append(_row(name, [f"{metrics[column]:.3f}" for column in COLUMNS]))
     if preset in GRU4REC:
         lines.append(_row("GRU4Rec, official code", [f"{value:.3f}" for value in GRU4REC[preset]]))
     ours = []

@@ -5,7 +5,7 @@
     python benchmarks/serving.py --items 12668 --members 4 --embedding-dim 64    # as RetailRocket's
 
 All contenders run on one thread in one process and take turns of some requests, the first of which
-do not count, so that a noisy machine is noisy for all; ratios count. faiss and ScaNN take part
+do not count, so that a busy machine slows all alike; ratios count. faiss and ScaNN take part
 where they are installed. `empty` is a signature that returns its input: what calling TensorFlow
 from Python costs. `recommend` is the exported model, raw ids of 10-item sessions in, raw ids out,
 `recommend, pq index` the one that the node IndexBuilder makes of it, whose recall is that of the
@@ -50,23 +50,23 @@ Search = Callable[[Array], Array]
 
 
 class Contender(NamedTuple):
-    """A way to find items: `ask` maps a batch of requests to what it found, `[batch, k]`."""
+    """A way to find items: `search` maps a batch of requests to what it found, `[batch, k]`."""
 
     name: str
-    ask: Search
+    search: Search
     counts: bool = True  # whether it finds items, so that its recall means something
 
 
 def numpy_search(vectors: Array) -> Search:
     """Finds items with argpartition."""
 
-    def ask(queries: Array) -> Array:
+    def search(queries: Array) -> Array:
         scores = queries @ vectors.T
         found = np.argpartition(-scores, K, axis=1)[:, :K]
         order = np.argsort(-np.take_along_axis(scores, found, axis=1), axis=1)
         return np.take_along_axis(found, order, axis=1)
 
-    return ask
+    return search
 
 
 def index_search(vectors: Array) -> Search:
@@ -141,7 +141,7 @@ def scann_searches(vectors: Array) -> list[Contender]:
 
 
 def whole_models(folder: Path) -> list[Contender]:
-    """Asks the exported model, and the one with the approximate index that is made of it here."""
+    """Returns the exported model, and one with an approximate index that is built here."""
     exact = _whole("recommend", folder)
     made = folder.with_name(f"{folder.name}-pq")
     try:
@@ -155,11 +155,11 @@ def _whole(name: str, folder: Path) -> Contender:
     """Maps sessions of raw ids, string `[batch, length]`, to recommended ids."""
     model = load_recommender(str(folder))
 
-    def ask(sessions: Array) -> Array:
+    def search(sessions: Array) -> Array:
         found: Array = model.signatures["recommend"](item_ids=sessions)["item_ids"].numpy()
         return found
 
-    return Contender(name, ask)
+    return Contender(name, search)
 
 
 def take_turns(
@@ -172,7 +172,7 @@ def take_turns(
             for number in range(-WARM_UP, in_a_row):
                 batch = batches[(turn * in_a_row + number) % len(batches)]
                 began = time.perf_counter()
-                contender.ask(batch)
+                contender.search(batch)
                 if number >= 0:
                     took[contender.name].append(1e3 * (time.perf_counter() - began))
     return {name: np.array(values) for name, values in took.items()}
@@ -195,7 +195,7 @@ def row(
 ) -> tuple[str, ...]:
     """Returns the cells of a contender, with its recall of the exact answers to all requests."""
     p50, p99 = percentiles(took[contender.name]).values()
-    share = f"{recall(contender.ask(requests), exact):.4f}" if contender.counts else ""
+    share = f"{recall(contender.search(requests), exact):.4f}" if contender.counts else ""
     rate, ratio = f"{1e3 * size / p50:,.0f}", f"{base / p50:.2f}"
     return contender.name, f"{p50:.3f}", f"{p99:.3f}", rate, ratio, share
 
@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     whole = whole_models(learned.folder)
     requests = tf.constant(raw[:320])
-    recommended = whole[0].ask(requests)
+    recommended = whole[0].search(requests)
     exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :K]
     rounds = max(2, options.rounds // (5 if options.items > LARGE else 1))
     with threadpool_limits(1):

@@ -6,10 +6,10 @@
 
 Made-up sessions: 187,000 of 674,000 events over 36,600 items. Each configuration is fitted for two
 epochs by the code that the Trainer runs, and its second epoch is measured: the first one traces
-graphs. The peer is the reference notebook as it is. The input pipeline is measured alone, in memory
-and streamed from gzipped TFRecords, in real events (padding not counted). The first thousand
-windows are also judged on the whole catalogue after every epoch, so that the most memory that the
-process took is that of a whole fit.
+graphs. The reference is the published notebook as it is. The input pipeline is measured alone, in
+memory and streamed from gzipped TFRecords, in real events (padding not counted). The first thousand
+windows are also evaluated on the whole catalogue after every epoch, so that the peak memory is that
+of a whole training.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from modules.data.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "preset notebook, its faults mended": ("notebook", ()),
+    "preset notebook, with its bugs fixed": ("notebook", ()),
     "defaults": ("sample", ()),
     "weights not averaged": ("sample", ("trainer.weight_averaging=0",)),
-    "one member": ("sample", ("model.ensemble_size=1",)),
+    "one ensemble member": ("sample", ("model.ensemble_size=1",)),
     "presets retailrocket and yoochoose": ("retailrocket", ()),
 }
-PEER = "notebook as it is"
-_JUDGED_WINDOWS = 1_000
+REFERENCE = "notebook as it is"
+_EVAL_WINDOWS = 1_000
 
 
 def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:
@@ -76,15 +76,15 @@ def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) ->
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(config.features, config.model, trainer, "", folder, folder)
-        parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_JUDGED_WINDOWS]))
+        parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_EVAL_WINDOWS]))
         checkpoint = BestEpochCheckpoint(f"{folder}/checkpoint", 2, None, epoch_eval_fn(run, parts))
         fit(run, "fit", parts, checkpoint)
     return checkpoint.history[-1]["targets_per_second"]
 
 
 def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
-    """Returns the targets a second of the peer or of a configuration."""
-    if name != PEER:
+    """Returns the targets per second of the reference or of a configuration."""
+    if name != REFERENCE:
         return targets_per_second(load_without_files(*CONFIGURATIONS[name]), sessions, items)
     windows = make_windows(sessions, load_without_files("notebook", ()).features)
     return notebook.targets_per_second(windows, items + FIRST_ITEM)
@@ -124,7 +124,10 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=187_000)
     parser.add_argument("--items", type=int, default=36_600)
     parser.add_argument(
-        "--only", nargs="+", choices=[PEER, *CONFIGURATIONS], default=[PEER, *CONFIGURATIONS]
+        "--only",
+        nargs="+",
+        choices=[REFERENCE, *CONFIGURATIONS],
+        default=[REFERENCE, *CONFIGURATIONS],
     )
     arguments = parser.parse_args()
     exempt_keras_from_autograph()
@@ -132,10 +135,10 @@ def main() -> None:
     found: dict[str, float] = {}
     for name in arguments.only:
         found[name] = throughput(name, sessions, arguments.items)
-        ratio = f"{found[name] / found[PEER]:.1f} x" if PEER in found else ""
+        ratio = f"{found[name] / found[REFERENCE]:.1f} x" if REFERENCE in found else ""
         print(f"{name:<45}{found[name]:>10,.0f} targets/s  {ratio}", flush=True)
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{'most memory of the process':<45}{kibibytes / 2**20:>10.2f} GiB", flush=True)
+    print(f"{'peak memory of the process':<45}{kibibytes / 2**20:>10.2f} GiB", flush=True)
     windows = make_windows(sessions, FeatureOptions())
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/windows.gz"

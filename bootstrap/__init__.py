@@ -1,1 +1,1 @@
-"""What `environment.py` is made of; plain Python from 3.9 on, standard library only."""
+"""Parts of `environment.py`; Python 3.9 or later, standard library only."""

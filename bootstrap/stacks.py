@@ -1,4 +1,4 @@
-"""Describe the two stacks, and find a Python on this machine that can run one."""
+"""The two stacks, and the search for a Python on this machine that can run one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ print(os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")))""
 
 
 class SetupError(Exception):
-    """Tell why there is no environment, and what to do about it."""
+    """There is no environment; the message says why and how to fix it."""
 
 
 class Stack(NamedTuple):
-    """Describe one set of versions and what it needs of the machine."""
+    """A set of versions, and what it needs of the machine."""
 
     name: str
     tfx: str
@@ -40,27 +40,27 @@ class Stack(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Return the environment's folder."""
+        """Returns the environment's folder."""
         return VENVS / self.name
 
     @property
     def python(self) -> Path:
-        """Return the environment's interpreter."""
+        """Returns the environment's interpreter."""
         return self.folder / "bin" / "python"
 
     @property
     def stamp(self) -> Path:
-        """Return the file that is written when the environment is whole."""
+        """Returns the file that is written when the environment is whole."""
         return self.folder / STAMP
 
     @property
     def lock(self) -> Path:
-        """Return the file that pins every package of the stack."""
+        """Returns the file that pins every package of the stack."""
         return ROOT / "requirements" / f"{self.name}.txt"
 
     @property
     def wanted_python(self) -> str:
-        """Return the Python versions in words."""
+        """Returns the Python versions in words."""
         return "Python " + " or ".join(self.pythons)
 
 
@@ -85,7 +85,7 @@ STACKS = {
 
 
 def unsupported(stack: Stack) -> str:
-    """Return why this machine cannot run the stack, "" if it can."""
+    """Returns why this machine cannot run the stack, "" if it can."""
     here = f"{sys.platform} {platform.machine()}"
     if here != "linux x86_64":
         return f"its packages exist for Linux on x86-64 only, this is {here}: use a container"
@@ -95,25 +95,25 @@ def unsupported(stack: Stack) -> str:
         libc = "another C library"
     if tuple(int(part) for part in re.findall(r"\d+", libc)[:2]) < stack.glibc:
         need = ".".join(map(str, stack.glibc))
-        way_out = "`sh .ci/debian13.sh COMMAND` runs it here all the same, in a Debian 13 root"
-        return f"it needs glibc {need} or newer, this system has {libc} ({way_out})"
+        fix = "`sh .ci/debian13.sh COMMAND` runs it here in a Debian 13 root"
+        return f"it needs glibc {need} or newer, this system has {libc} ({fix})"
     return ""
 
 
 def check_own(folder: Path) -> None:
-    """Refuse to make or change VENVS, or a folder in it, where a link makes it another checkout's.
+    """Checks that neither VENVS nor a folder in it is a link to another checkout's environment.
 
-    The environment there runs that checkout's code, and rebuilding it here would take it away
-    there. A link to a folder of this checkout alone, such as one on another disk, is fine.
+    That environment runs the other checkout's code, and rebuilding it here would break it there. A
+    link to a folder of this checkout alone, such as one on another disk, is allowed.
 
     Raises:
-        SetupError: If it is another's, or nobody can tell whose; says how to fix it.
+        SetupError: If it is, or if its owner is unknown; says how to fix it.
     """
     places = (VENVS, folder)
     if in_the_way := [path for path in places if path.is_file() and not path.is_symlink()]:
         raise SetupError(
-            f"{in_the_way[0]} is a file, where a folder of environments would be made. Move it "
-            "away and run the same command."
+            f"{in_the_way[0]} is a file in the place of a folder of environments. Move it away and "
+            "run the same command."
         )
     links = [path for path in places if path.is_symlink()]
     if not links:
@@ -139,7 +139,7 @@ def _no_folder(real: Path) -> str:
 
 
 def _not_own(folder: Path, real: Path, is_link: bool) -> str:
-    """Return why a folder that is reached through a link is not this checkout's, "" if it is."""
+    """Returns why a folder that is reached through a link is not this checkout's, "" if it is."""
     for place in (*_targets(VENVS), *_targets(folder), real):
         checkouts = (path for path in place.parents if (path / "bootstrap/stacks.py").is_file())
         checkout = next(checkouts, ROOT)
@@ -153,12 +153,12 @@ def _not_own(folder: Path, real: Path, is_link: bool) -> str:
             if os.path.samefile(str(maker), folder):
                 return f"the environment of another checkout, made as {maker}"
     if maker is None and is_link and folder != VENVS and any(real.iterdir()):
-        return "which holds something else than an environment of this project"
+        return "which does not contain an environment of this project"
     return ""
 
 
 def _targets(path: Path) -> Iterator[Path]:
-    """Yield where a link points to, and where that one does, if it is a link too."""
+    """Yields the target of a link, and the target of that if it is a link too."""
     for _ in range(40):  # as deep as Linux follows
         if not path.is_symlink():
             return
@@ -167,7 +167,7 @@ def _targets(path: Path) -> Iterator[Path]:
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Yield where Python `version` ("3.10") may be: this one, on PATH, in pyenv's folder."""
+    """Yields where Python `version` ("3.10") may be: this one, on PATH, in pyenv's folder."""
     if Path(sys.executable).is_file():
         yield Path(sys.executable)
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
@@ -181,10 +181,10 @@ def candidates(version: str) -> Iterator[Path]:
 
 
 def examine(python: Path, version: str) -> tuple[str, str]:
-    """Run an interpreter; return its path, "" if it will not do, and what is wrong with it.
+    """Runs an interpreter; returns its path, "" if it is not usable, and what is wrong with it.
 
-    A file named python3.10 proves nothing: pyenv puts one on PATH for every version it has, and
-    those that are not switched on fail. That another version answers to "python3" is no fault.
+    A file named python3.10 proves nothing: pyenv has one on PATH for every version, and those of
+    versions that are not active fail. Another version behind "python3" is not an error.
     """
     try:
         done = subprocess.run(
@@ -204,7 +204,7 @@ def examine(python: Path, version: str) -> tuple[str, str]:
 
 
 def find_python(stack: Stack) -> tuple[str, list[str]]:
-    """Return the path of a Python for the stack ("" if none) and the unfit ones met on the way."""
+    """Returns the path of a Python for the stack ("" if none), and problems of those tried."""
     problems: list[str] = []
     for version in stack.pythons:
         for candidate in candidates(version):

@@ -1,4 +1,4 @@
-"""Install uv from the package index, and run it with the settings that the user made for pip."""
+"""Installs uv from the package index, and runs it with the user's settings for pip."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import NamedTuple
 from bootstrap.stacks import VENVS, SetupError, Stack, check_own
 
 FOLDER = VENVS / "uv"
-# Of what uv prints while it installs, what a person who waits has no use for: one line per package.
+# Lines of uv's output that are not shown: one per package.
 NOISE = re.compile(
     r" [-+~] |Using Python|\s+(Downloaded|Building|Built) |Downloading .*\((\d\.\dMiB|.*KiB)\)"
 )
 LOCKED = re.compile(r"^uv==(\S+)(?:.*\\\n)+.*\n", re.MULTILINE)
-# uv does not read pip's settings, and a company's package index is often named there alone.
+# uv does not read pip's settings, where a company's package index is often set.
 PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -33,21 +33,21 @@ PIP_TO_UV = {
 
 
 def say(text: str) -> None:
-    """Print a line about the set-up where it cannot mix with a command's own output."""
+    """Prints a line about the set-up to stderr, apart from a command's own output."""
     print(text, file=sys.stderr, flush=True)
 
 
 class Uv(NamedTuple):
-    """Hold the installed uv and the environment to run it in."""
+    """The installed uv, and the environment variables to run it with."""
 
     path: str
     environ: dict[str, str]
 
     def call(self, *arguments: str, what: str) -> None:
-        """Run a step and show its progress.
+        """Runs a step and shows its progress.
 
         Raises:
-            SetupError: If it fails; says that `what` failed. uv's own message was shown by then.
+            SetupError: If it fails; says that `what` failed, after uv's own message.
         """
         command = [self.path, *arguments]
         with subprocess.Popen(command, env=self.environ, stderr=subprocess.PIPE, text=True) as run:
@@ -58,7 +58,7 @@ class Uv(NamedTuple):
             raise SetupError(f"{what} failed (see above).")
 
     def fetch_python(self, version: str) -> str:
-        """Let uv install a Python of its own; return "", or why that failed."""
+        """Lets uv install a Python of its own; returns "", or why that failed."""
         command = [self.path, "python", "install", "--no-bin", version]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True)
         reasons = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
@@ -66,9 +66,9 @@ class Uv(NamedTuple):
 
 
 def settings_from_pip(listed: str) -> dict[str, str]:
-    """Turn what `pip config list` prints into uv's environment variables.
+    """Converts the output of `pip config list` to uv's environment variables.
 
-    Later lines win, as in pip, which lists its environment variables last.
+    Later lines take precedence, as in pip, which lists its environment variables last.
     """
     settings = {}
     for line in listed.splitlines():
@@ -84,13 +84,13 @@ def settings_from_pip(listed: str) -> dict[str, str]:
 
 
 def has_own_index() -> bool:
-    """Tell whether the user has told uv itself where packages come from."""
+    """Returns whether the user has set a package index for uv itself."""
     files = (os.environ.get("UV_CONFIG_FILE", ""), "/etc/uv/uv.toml", "~/.config/uv/uv.toml")
     return "UV_INDEX_URL" in os.environ or any(map(os.path.isfile, map(os.path.expanduser, files)))
 
 
 def ready(pip: list[str]) -> Uv:
-    """Return the installed uv, told what the user told uv or else pip."""
+    """Returns the installed uv with the user's settings of uv, or else of pip."""
     settings = {"UV_COMPILE_BYTECODE": "1", "UV_SYSTEM_CERTS": "1"}
     if not has_own_index():
         listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True)
@@ -99,7 +99,7 @@ def ready(pip: list[str]) -> Uv:
 
 
 def install_uv(stack: Stack) -> Uv:
-    """Return uv in the version that the stack's lock pins, installed with pip if it is not there.
+    """Returns uv in the version of the stack's lock, installed with pip if needed.
 
     Raises:
         SetupError: If this Python has no working `venv`, or pip cannot install.
@@ -118,7 +118,7 @@ def install_uv(stack: Stack) -> Uv:
     if made.returncode:
         raise SetupError(
             f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu, add that "
-            f"part of Python: `apt install python3-venv`. It said:\n{made.stdout}"
+            f"part of Python: `apt install python3-venv`. Its output:\n{made.stdout}"
         )
     (FOLDER / "uv.txt").write_text(pinned.group(0), "utf-8")
     install = [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", "uv.txt"]

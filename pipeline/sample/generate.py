@@ -1,18 +1,18 @@
-"""Generate the bundled sample: click sessions of RetailRocket's shape, the same on every machine.
+"""Generates the bundled sample: click sessions of RetailRocket's shape, the same on every machine.
 
 How the sessions are made
 -------------------------
-`sample_shop` makes the shop: families of like items, a dozen families to a category; few families,
+`shop.py` makes the shop: families of like items, a dozen families to a category; few families,
 and few items of each, draw most clicks (Zipf). Every item has a short list of *links*, the items
 visitors tend to open next: most in its family, some in its category, few anywhere, the first far
-likelier than the last. Families gain or lose favour from day to day, and two of five items enter
-the shop while the sample runs, so the test days hold items that training never saw.
+likelier than the last. Families gain or lose popularity from day to day, and two of five items
+enter the shop while the sample runs, so the test days have items that training never saw.
 
 A visitor opens an item by popularity. Each step then returns to an item of the session (mostly the
 one before the current one, and less readily just after a return), or opens another: by a link of
 the current item, by a link of the item before it, from the current family, from the category, or
 anywhere. A visitor is *focused* or *wandering* for the whole session; long sessions wander. Session
-lengths, pauses, hours and the ages of returns follow round figures measured on two RetailRocket
+lengths, pauses, hours and the ages of returns follow rounded measurements of two RetailRocket
 weeks. No item, session or time was copied.
 
 Why it is fair
@@ -27,8 +27,8 @@ the tests freezes it.
 
 Why it is the same everywhere
 -----------------------------
-All chance is the raw 64-bit stream of PCG64, which NumPy keeps across versions, and every choice is
-made in integers; the few numbers that need fractions use `* /` and `sqrt` alone, which IEEE 754
+All randomness is the raw 64-bit stream of PCG64, which NumPy keeps across versions, and all draws
+are integers; the few numbers that need fractions use `* /` and `sqrt` alone, which IEEE 754
 defines to the last bit. NumPy's `choice`, `shuffle` and distributions promise no fixed stream;
 `exp`, `log` and `pow` differ between processors.
 """
@@ -91,7 +91,7 @@ _TRIES = 3  # to find an item new to the session
 
 @dataclass(frozen=True)
 class Session:
-    """Hold one session: its id, its item ids in time order, and their times in ms since 1970."""
+    """One session: its id, its item ids in time order, and their times in ms since 1970."""
 
     session_id: str
     item_ids: list[str]
@@ -101,19 +101,19 @@ class Session:
 def generate_sessions(
     sessions: int = DEFAULT_SESSIONS, seed: int = DEFAULT_SEED
 ) -> tuple[list[Session], list[Session]]:
-    """Generate the training and the test sessions, each in the order of their ids (not of time).
+    """Generates the training and the test sessions, in the order of their ids (not of time).
 
     The last training event lies before the first test event.
 
     Args:
-        sessions: how many in all, at least 50; about 67 % of them are for training.
-        seed: of the random stream; another seed is another shop.
+        sessions: number of sessions, at least 50; about 67 % of them are for training.
+        seed: seed of the random stream; another seed makes another shop.
 
     Returns:
         (training sessions, test sessions); every session has 2 to 200 events.
 
     Raises:
-        ValueError: if fewer than 50 sessions are asked for.
+        ValueError: if `sessions` is below 50.
     """
     if sessions < _FEWEST_SESSIONS:
         raise ValueError(
@@ -133,17 +133,17 @@ def generate_sessions(
 
 
 def write_sample(folder: Path, sessions: int = DEFAULT_SESSIONS, seed: int = DEFAULT_SEED) -> None:
-    """Write `train.tsv` and `test.tsv` (SessionId, ItemId, Time in ms) into a folder.
+    """Writes `train.tsv` and `test.tsv` (SessionId, ItemId, Time in ms) into a folder.
 
     The same arguments give the same bytes on every machine and with every NumPy version.
 
     Args:
-        folder: made if needed; files of these names are replaced, each in one step.
-        sessions: see `generate_sessions`.
-        seed: see `generate_sessions`.
+        folder: created if needed; files of these names are replaced atomically.
+        sessions: number of sessions, at least 50.
+        seed: seed of the random stream.
 
     Raises:
-        ValueError: if fewer than 50 sessions are asked for.
+        ValueError: if `sessions` is below 50.
     """
     train, test = generate_sessions(sessions, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,9 +226,9 @@ def _event_times(draws: Draws, day: int, length: int) -> list[int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the sample into the folder named on the command line."""
+    """Writes the sample into the folder named on the command line."""
     parser = argparse.ArgumentParser(description="Write the bundled sample sessions as TSV files.")
-    parser.add_argument("folder", type=Path, help="gets train.tsv and test.tsv")
+    parser.add_argument("folder", type=Path, help="folder for train.tsv and test.tsv")
     parser.add_argument("--sessions", type=int, default=DEFAULT_SESSIONS)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     options = parser.parse_args(arguments)

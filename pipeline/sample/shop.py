@@ -1,6 +1,6 @@
-"""Make the shop of the bundled sample: families, categories, links, and each day's popularity.
+"""Makes the shop of the bundled sample: families, categories, links, and each day's popularity.
 
-`sample_data` tells how the sample is made, why it is fair, and why it is the same everywhere.
+`generate.py` says how the sample is made, why it is fair, and why it is the same everywhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TEST_DAYS = 4
 
 
 def running_totals(weights: Sequence[int]) -> list[int]:
-    """Return the running totals of some weights, the form that `Draws.position` draws from."""
+    """Returns the running totals of weights, as `Draws.position` takes them."""
     return list(accumulate(weights))
 
 
@@ -40,7 +40,7 @@ _LINK_TARGET_TOTALS = running_totals((700, 200, 100))
 
 @dataclass(frozen=True)
 class Shop:
-    """Hold the catalogue, numbered so that each family, and each category, is one range."""
+    """The catalogue, numbered so that each family, and each category, is a range."""
 
     item_ids: list[str]
     family: list[tuple[int, int]]  # per item: first item of its family, and the end
@@ -51,10 +51,10 @@ class Shop:
 
 
 class Draws:
-    """Draw integers from the raw PCG64 stream: all chance in this module comes from here."""
+    """Draws integers from the raw PCG64 stream, the only source of randomness."""
 
     def __init__(self, seed: int) -> None:
-        """Start the stream of a seed."""
+        """Starts the stream of a seed."""
         self._words = self._stream(np.random.PCG64(seed))
 
     @staticmethod
@@ -63,25 +63,25 @@ class Draws:
             yield from bits.random_raw(65_536).tolist()
 
     def below(self, bound: int) -> int:
-        """Return an integer in [0, bound)."""
+        """Returns an integer in [0, bound)."""
         return (next(self._words) >> 11) * bound >> 53
 
     def fraction(self) -> float:
-        """Return a number in (0, 1]."""
+        """Returns a number in (0, 1]."""
         return ((next(self._words) >> 11) + 1) * 2.0**-53
 
     def chance(self, per_thousand: int) -> bool:
-        """Return True in so many of 1,000 cases."""
+        """Returns True in `per_thousand` of 1,000 cases."""
         return self.below(1000) < per_thousand
 
     def position(self, totals: Sequence[int], first: int = 0, end: int | None = None) -> int:
-        """Return a position in [first, end), by the weights whose running totals are given."""
+        """Returns a position in [first, end), by the weights whose running totals are given."""
         end = len(totals) if end is None else end
         before = totals[first - 1] if first else 0
         return bisect_right(totals, before + self.below(totals[end - 1] - before), first, end)
 
     def permutation(self, size: int) -> list[int]:
-        """Return 0 to size - 1 in random order (Fisher and Yates)."""
+        """Returns 0 to size - 1 in random order (Fisher and Yates)."""
         order = list(range(size))
         for last in range(size - 1, 0, -1):
             other = self.below(last + 1)
@@ -90,7 +90,7 @@ class Draws:
 
 
 def build_shop(draws: Draws, sessions: int) -> Shop:
-    """Make the shop for so many sessions: about 1.05 items each, two of five of them late."""
+    """Makes the shop for a number of sessions: about 1.05 items each, two of five of them late."""
     ends = [0]
     while ends[-1] * 1000 < sessions * _ITEMS_PER_THOUSAND_SESSIONS:
         ends.append(ends[-1] + _FAMILY_SIZES[draws.below(len(_FAMILY_SIZES))])
@@ -114,7 +114,7 @@ def build_shop(draws: Draws, sessions: int) -> Shop:
 def _popularity(
     draws: Draws, families: Sequence[tuple[int, int]], entry_day: Sequence[int]
 ) -> list[list[int]]:
-    """Return per day the running totals of the items' weights.
+    """Returns per day the running totals of the items' weights.
 
     A weight is (family's rank + 10) ** -0.625 / (place in the family) x day's trend x novelty.
     """
@@ -122,13 +122,13 @@ def _popularity(
     ranks = draws.permutation(len(families))
     for (first, end), rank in zip(families, ranks, strict=True):
         root = sqrt(rank + _RANK_SHIFT)
-        favour = 1e6 / (root * sqrt(sqrt(root)))
+        appeal = 1e6 / (root * sqrt(sqrt(root)))
         early, late = 1 + draws.below(4), 1 + draws.below(4)
         for item, place in zip(range(first, end), draws.permutation(end - first), strict=True):
             for day in range(_DAYS):
                 trend = early * (_DAYS - 1 - day) + late * day
                 novelty = _novelty(day, entry_day[item])
-                weights[day].append(int(favour / (place + 1) * trend * novelty))
+                weights[day].append(int(appeal / (place + 1) * trend * novelty))
     return [running_totals(of_day) for of_day in weights]
 
 

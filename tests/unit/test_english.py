@@ -39,11 +39,9 @@ TEXTS = (
     *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md", "notebooks/*.py"),
     *("Makefile", "mkdocs.yml", "pipeline/presets/*.yaml"),
     *("modules/**/*.py", "components/**/*.py", "components/report/**/*.html"),
-)
-# Messages, docstrings and comments of these are still to be read: add their patterns to `TEXTS`.
-STILL_TO_BE_READ = (
-    *("pipeline/**/*.py", "serving/**/*.py"),
-    *("kubeflow/*.py", "bootstrap/*.py", "benchmarks/*.py", "*.py"),
+    *("pipeline/**/*.py", "serving/**/*.py", "serving/pages/*.html", "kubeflow/*.py"),
+    *("kubeflow/*.yaml", "kubeflow/beam/*.yaml", "kubeflow/Dockerfile", "bootstrap/*.py"),
+    *("benchmarks/*.py", "*.py", ".ci/*"),
 )
 WORDS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}  # what people read in Python code
 KEY = re.compile(r"""["'][\w.]+["']""")  # such as a key of a file that keeps its format
@@ -103,10 +101,6 @@ def files(patterns: tuple[str, ...]) -> list[Path]:
 @pytest.mark.parametrize("file", files(TEXTS), ids=lambda file: str(file.relative_to(PROJECT)))
 def test_texts_are_in_the_fields_words(file: Path) -> None:
     assert dialect(prose(file)) == []
-
-
-def test_code_that_is_still_to_be_read_is_there() -> None:
-    assert files(STILL_TO_BE_READ)
 
 
 def test_the_dialect_is_found_in_comments_and_strings_of_code(tmp_path: Path) -> None:

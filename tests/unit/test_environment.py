@@ -374,7 +374,7 @@ def test_a_link_that_two_checkouts_share_belongs_to_the_first(tmp_path: Path) ->
     ("target", "words"),
     [
         ("gone", "which does not exist"),
-        ("project", "which holds something else"),
+        ("project", "which does not contain an environment"),
         ("project/pyvenv.cfg", "which is not a folder"),
     ],
 )
@@ -423,7 +423,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, name: str) -
     done = set_up(here)
 
     assert done.returncode == 1
-    assert f"{here / name} is a file, where a folder of environments would be" in done.stderr
+    assert f"{here / name} is a file in the place of a folder of environments" in done.stderr
     assert "Traceback" not in done.stderr
 
 
