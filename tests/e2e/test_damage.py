@@ -235,7 +235,7 @@ def test_lost_metadata_push_no_copy_of_the_model(finished: Finished) -> None:
     ]
 
 
-def test_statistics_of_an_earlier_run_may_be_gone(finished: Finished) -> None:
+def test_statistics_of_an_earlier_run_may_be_missing(finished: Finished) -> None:
     finished.restore()
     for folder in (finished.folder / "out" / "artifacts" / "StatisticsGen").glob("statistics/*"):
         shutil.rmtree(folder)

@@ -95,7 +95,7 @@ def second(first: tuple[str, dict], folder: Path) -> str:
     return _typed(folder, PROJECT, **{"$PWD/output/sample": str(folder / "out")})
 
 
-def test_ends_with_a_pushed_model_and_its_figures(first: tuple[str, dict]) -> None:
+def test_ends_with_a_pushed_model_and_its_metrics(first: tuple[str, dict]) -> None:
     output, summary = first
     assert summary["blessed"], summary
     assert Path(summary["pushed_model"]).is_dir()
@@ -131,7 +131,7 @@ def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
     assert _blessings(folder / "out") == [1, 1]
 
 
-def test_a_failed_serving_check_is_told_and_made_again(
+def test_a_failed_serving_check_is_reported_and_repeated(
     first: tuple[str, dict], folder: Path
 ) -> None:
     for _ in range(2):

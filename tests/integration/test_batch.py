@@ -144,7 +144,7 @@ def test_a_job_that_failed_leaves_no_answers_but_the_bad_rows(
     assert "yesterday" in (tmp_path / "answers.rejects.jsonl").read_text()
 
 
-def test_a_run_whose_data_is_gone_still_says_how_rows_are_read(
+def test_a_run_whose_data_is_missing_still_says_how_rows_are_read(
     log: Path, trained: Any, tmp_path: Path, expected: dict[str, list[str]]
 ) -> None:
     shutil.copytree(trained.folder / "model", tmp_path / "out" / "pushed" / "1")

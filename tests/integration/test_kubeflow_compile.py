@@ -96,7 +96,7 @@ def test_one_file_is_enough_on_a_cluster() -> None:
     assert read_settings(properties).tail == TailOptions(test_days=2)
 
 
-def test_every_container_asks_for_its_resources_example_gen_too(compiled: dict[str, str]) -> None:
+def test_every_container_requests_its_resources_example_gen_too(compiled: dict[str, str]) -> None:
     deployment = load_deployment(HERE / "oss.yaml")
     for task in _view(compiled).tasks():
         wanted = deployment.resources_of(task.name)
@@ -168,7 +168,7 @@ def _compile(tmp_path: Path, text: str, *arguments: str) -> tuple[int, Path]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_approximate_index_is_built_judged_and_pushed_beside_the_models(
+def test_an_approximate_index_is_built_checked_and_pushed_beside_the_models(
     tmp_path: Path, target: str
 ) -> None:
     output = tmp_path / ("pipeline.json" if target == "vertex" else "pipeline.yaml")
@@ -248,7 +248,7 @@ def test_resources_of_no_node_are_refused_those_of_one_that_is_off_are_not(
     assert "resources.Trainr is not a node of the pipeline: there are" in capsys.readouterr().err
 
 
-def test_a_folder_nobody_mounts_is_found_at_once(
+def test_a_folder_without_a_mount_is_found_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "platform.yaml").write_text("all: {}\n", "utf-8")
@@ -269,7 +269,7 @@ def test_remote_beam_needs_a_bucket_that_workers_can_read(
     assert "Beam's workers of PortableRunner cannot see" in capsys.readouterr().out
 
 
-def test_bad_configuration_ends_before_tfx_is_asked(
+def test_bad_configuration_ends_before_tfx_is_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (HERE / "oss.yaml").read_text("utf-8")

@@ -134,7 +134,7 @@ def _log(pod: Path, message: dict[str, Any], backend: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("backend", LOGS)
 @pytest.mark.parametrize("executor", ["Recording", "Failing"])
-def test_a_nodes_log_is_no_output_of_its_and_stays_open(
+def test_a_nodes_log_is_not_its_output_and_stays_open(
     pod: Path, backend: str, executor: str
 ) -> None:
     _place(pod, INPUT).mkdir(parents=True)

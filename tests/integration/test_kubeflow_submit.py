@@ -268,7 +268,7 @@ def test_an_unreachable_host_is_one_sentence_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize("host", ["", "localhost:8080", "ftp://x"])
-def test_a_host_that_is_no_url_is_refused(host: str) -> None:
+def test_a_host_that_is_not_a_url_is_refused(host: str) -> None:
     with pytest.raises(submit.SubmitError, match="--host must be a URL such as"):
         submit.check_host(host, None, None)
 
@@ -341,7 +341,7 @@ def test_vertexs_own_sdk_takes_the_file_and_the_values_of_a_run() -> None:
         job(epoch=3)
 
 
-def test_a_server_that_answers_something_else_is_no_api(server: StubServer) -> None:
+def test_a_server_that_answers_something_else_is_refused(server: StubServer) -> None:
     server.health = ["fine"]
     with pytest.raises(submit.SubmitError, match="not an address of Kubeflow Pipelines' API"):
         submit.check_host(server.url, None, None)

@@ -111,7 +111,9 @@ def _filtered(**changes: Any) -> dict[str, Any]:
         (_filtered(k=3, session_items="x"), "session_items must be one of keep, demote, drop, got"),
     ],
 )
-def test_a_request_that_means_nothing_is_told_why(url: str, content: Any, words: str) -> None:
+def test_a_request_that_means_nothing_is_refused_with_a_reason(
+    url: str, content: Any, words: str
+) -> None:
     status, answer = _post(url + PREDICT, content)
     assert status == 400
     assert words in answer["error"]
@@ -141,7 +143,7 @@ def test_the_client_says_what_is_wrong(url: str, server: str, words: str) -> Non
         Client(server.format(url=url)).recommend([["a"]], 3)
 
 
-def test_recommend_asks_a_server_without_tensorflow(url: str, session: list[str]) -> None:
+def test_recommend_calls_a_server_without_tensorflow(url: str, session: list[str]) -> None:
     program = (
         "import sys, recommend\n"
         f"status = recommend.main(['--items', {','.join(session)!r}, '--server', {url!r}])\n"
@@ -205,7 +207,7 @@ def test_a_newer_model_takes_over_and_no_request_fails(
     assert list(dict.fromkeys(sorted(versions))) == ["1", "2", "3"]
 
 
-def test_a_broken_push_changes_nothing_and_a_whole_one_mends_it(
+def test_a_broken_push_changes_nothing_and_a_whole_one_fixes_it(
     trained: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = trained.folder / "model"

@@ -16,9 +16,8 @@ from pipeline.config import (
     load_config,
     write_config,
 )
-from pipeline.data_files import DataPaths, describe_tail
+from pipeline.data_files import DataPaths
 from pipeline.paths import PROJECT, Paths
-from tests import file_uris
 
 
 @pytest.fixture
@@ -201,7 +200,7 @@ def test_a_problem_names_key_value_and_way_out(folder: Path, override: str, prob
     assert found.startswith(problem)
 
 
-def test_a_value_that_is_no_yaml(folder: Path) -> None:
+def test_a_value_that_is_not_valid_yaml(folder: Path) -> None:
     (found,) = _problems("trainer.max_epochs=[1")
     assert found.startswith("trainer.max_epochs: the value '[1' is not valid YAML: line 1")
 
@@ -222,7 +221,7 @@ def test_a_threshold_of_an_unknown_metric(
     assert found == f"gate.{field}.{metric} is not a known metric, got {value}: {way_out}"
 
 
-def test_the_gate_compares_with_baselines_that_are_judged(folder: Path) -> None:
+def test_the_gate_compares_with_baselines_that_are_evaluated(folder: Path) -> None:
     (found,) = _problems("gate.beat_baselines=[popularity, oracle]")
     assert found.startswith("gate.beat_baselines: oracle is not among the baselines")
     assert found.endswith("add it to baselines.names")
@@ -265,57 +264,6 @@ def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
     assert load_config("my_shop 2.yaml").data.train == str(folder / "train.tsv")
 
 
-def test_data_folder_has_the_presets_file_names(folder: Path, tmp_path_factory) -> None:
-    other = tmp_path_factory.mktemp("data")
-    names = ("retailrocket_processed_view_train_valid.tsv", "retailrocket_processed_view_test.tsv")
-    for name in names:
-        (other / name).write_text("")
-    data = load_config("retailrocket", data=DataPaths(folder=str(other))).data
-    assert (data.train, data.test) == tuple(str(other / name) for name in names)
-
-
-def test_paths_replace_files_one_by_one_and_are_relative_to_the_working_directory(
-    folder: Path,
-) -> None:
-    (folder / "sub").mkdir()
-    (folder / "sub" / "test.tsv").write_text("")
-    data = load_config("custom", data=DataPaths(folder="sub", train="other.tsv")).data
-    assert data.train == str(folder / "other.tsv")
-    assert data.test == str(folder / "sub" / "test.tsv")
-
-
-def test_patterns_and_spans(folder: Path) -> None:
-    (folder / "day-17").mkdir()
-    (folder / "day-17" / "part-0.tsv").write_text("")
-    paths = DataPaths(train="day-{SPAN}/part-*.tsv", eval="**/part-0.tsv", test="t*t.tsv")
-    data = load_config("custom", data=paths).data
-    assert data.train == str(folder / "day-{SPAN}" / "part-*.tsv")
-    assert data.eval == str(folder / "**" / "part-0.tsv")
-    assert data.test == str(folder / "t*t.tsv")
-    (problem,) = _problems(data=DataPaths(train="hour-{SPAN:2}/part-*.tsv"))
-    assert problem.startswith(f"data.train: no file matches {folder}/hour-{{SPAN:2}}/part-*.tsv")
-
-
-def test_files_at_uris_are_looked_up(folder: Path) -> None:
-    bucket = file_uris.uri(folder / "bucket")
-    for name in ("a/train.tsv", "test.tsv", "other/t.tsv"):
-        file_uris.write(f"{bucket}/{name}", b"x")
-    paths = DataPaths(folder=bucket, train=f"{bucket}/**/train.tsv", test="sub/../test.tsv")
-    data = load_config("custom", data=paths).data
-    assert (data.train, data.test) == (f"{bucket}/**/train.tsv", str(folder / "test.tsv"))
-    assert load_config("custom", data=DataPaths(f"{bucket}/", str(folder / "test.tsv"))).data == (
-        DataOptions(str(folder / "test.tsv"), None, f"{bucket}/test.tsv", f"{bucket}/")
-    )
-    data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
-    assert _problems(data=data) == [
-        f"data.train: no file matches {bucket}/none.tsv: give TRAIN=path",
-        "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and local "
-        "paths can: copy the files, or mount their storage as a folder: give EVAL=path",
-        f"data.test: no file matches {bucket}/other, only the folder {bucket}/other: "
-        "give TEST=path",
-    ]
-
-
 def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
     written = _yaml(folder, "data: {train: 'gs://b/{SPAN}/t.tsv', test: none.tsv, folder: x}")
     assert load_config(written, data=None).data == DataOptions(
@@ -325,127 +273,10 @@ def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
         load_config(_yaml(folder, "data: {test: t.tsv}"), data=None)
 
 
-def test_a_folder_in_place_of_a_file_is_no_data(folder: Path) -> None:
-    (folder / "sub").mkdir()
-    (problem,) = _problems(data=DataPaths(test="sub"))
-    place = folder / "sub"
-    assert problem == f"data.test: no file matches {place}, only the folder {place}: give TEST=path"
-
-
 def test_splits_that_are_not_set(folder: Path) -> None:
     assert _problems(preset=_yaml(folder, "trainer: {seed: 1}")) == [
         "data.train is not set: give TRAIN=path (a file or a pattern)",
     ]
-
-
-def test_one_file_is_enough(folder: Path) -> None:
-    (folder / "test.tsv").unlink()
-    data = load_config("custom", data=DataPaths(train="other.tsv")).data
-    assert (data.train, data.eval, data.test) == (str(folder / "other.tsv"), None, None)
-    assert (data.test_days, data.test_fraction) == (None, 0.15)
-    own = load_config(_yaml(folder, "data: {train: train.tsv}")).data
-    assert own.test_fraction == 0.15
-    assert describe_tail(own) == (
-        f"Split test: the last 15 % of the sessions of {folder}/train.tsv, by start time "
-        "(data.test_fraction; or set data.test_days, or TEST=path)."
-    )
-
-
-def test_a_file_that_happens_to_have_a_presets_name_is_not_test(folder: Path) -> None:
-    for preset in ("custom", "sample"):
-        data = load_config(preset, data=DataPaths(train="other.tsv")).data
-        assert (data.test, data.test_fraction) == (None, 0.15)
-    mine = _yaml(folder, "data: {train: train.tsv, test: test.tsv}")
-    data = load_config(mine, data=DataPaths(train="other.tsv")).data
-    assert (data.test, data.test_fraction) == (str(folder / "test.tsv"), None)
-    assert describe_tail(data) == ""
-
-
-def test_how_much_becomes_test_can_be_said(folder: Path) -> None:
-    paths = DataPaths(train="other.tsv")
-    days = load_config("custom", ["data.test_days=2.5"], paths).data
-    assert (days.test_days, days.test_fraction) == (2.5, None)
-    assert "that start in the last 2.5 days (data.test_days)" in describe_tail(days)
-    assert load_config("custom", ["data.test_fraction=0.3"], paths).data.test_fraction == 0.3
-    assert _problems("data.test_fraction=1", "data.test_days=-1", data=paths) == [
-        "data.test_days must be above 0 and at most 40000, got -1.0",
-        "data.test_fraction must be above 0 and below 1, got 1.0",
-        "data.test_days (-1.0) and test_fraction (1.0) are both set: remove one of them",
-    ]
-
-
-def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
-    both = DataPaths(train="train.tsv", test="test.tsv")
-    assert _problems("data.test_days=2", data=both) == [
-        f"data.test_days is 2, which cuts split test from train, but data.test is "
-        f"{folder}/test.tsv: remove one of them (SET=data.test_days=null; or SET=data.test=null, "
-        "and no TEST=)"
-    ]
-    assert load_config("custom", ["data.test=null", "data.test_days=2"]).data.test is None
-    (problem,) = _problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
-    assert problem.startswith("data.test is not set, and cannot be cut from train since data.eval")
-    assert problem.endswith("Give TEST=path too, or leave EVAL out, so that both are cut")
-
-
-def test_a_missing_test_file_need_not_be_there(folder: Path) -> None:
-    (folder / "test.tsv").unlink()
-    given = DataPaths(folder=str(folder))
-    (problem,) = _problems(data=given)
-    assert problem.endswith("TEST=path or DATA=folder, or SET=data.test=null to cut it from train")
-    assert load_config("custom", ["data.test=null"], given).data.test_fraction == 0.15
-
-
-@pytest.mark.parametrize("written", [[], ["data.test_fraction=0.2"], ["data.test_days=3"]])
-def test_the_command_line_replaces_how_a_file_cuts_test(folder: Path, written: list[str]) -> None:
-    """A run writes its cut into `config.yaml`, also where nobody chose it."""
-    file = folder / "config.yaml"
-    write_config(load_config("custom", written, DataPaths(train="train.tsv")), file)
-    mine = str(folder / "test.tsv")
-
-    def cut(*overrides: str, **given: str) -> tuple[str | None, float | None, float | None]:
-        data = load_config(str(file), overrides, DataPaths(**given)).data
-        return data.test, data.test_days, data.test_fraction
-
-    assert cut(test="test.tsv") == cut("data.test=test.tsv") == (mine, None, None)
-    assert cut(test="test.tsv", eval="other.tsv") == (mine, None, None)
-    assert cut("data.test_days=7") == (None, 7, None)
-    assert cut("data.test_fraction=0.3") == (None, None, 0.3)
-    assert cut("data.test=null") == cut() != (None, None, None)
-    (both,) = _problems("data.test_days=7", preset=str(file), data=DataPaths(test="test.tsv"))
-    assert "data.test_days is 7" in both and "SET=data.test_days=null" in both
-
-
-def test_where_eval_is_evaluated_no_test_is_needed(folder: Path) -> None:
-    on_eval = ["evaluation.split=eval", "trainer.refit=false"]
-    (folder / "test.tsv").unlink()
-    for data in (
-        load_config("custom", on_eval, DataPaths(train="train.tsv")).data,
-        load_config("custom", on_eval, DataPaths(folder=str(folder))).data,
-        load_config("custom", on_eval, DataPaths(train="train.tsv", eval="other.tsv")).data,
-    ):
-        assert (data.test, data.test_days, data.test_fraction) == (None, None, None)
-    (problem,) = _problems(*on_eval, data=DataPaths(train="train.tsv", test="gone.tsv"))
-    assert "data.test: no file matches" in problem
-    cut = load_config("custom", [*on_eval, "data.test_fraction=0.2"], DataPaths(train="train.tsv"))
-    assert cut.data.test_fraction == 0.2
-
-
-def test_a_cut_reads_back_and_goes_to_a_cluster(folder: Path, tmp_path: Path) -> None:
-    config = load_config("custom", data=DataPaths(train="train.tsv"))
-    write_config(config, tmp_path / "config.yaml")
-    assert load_config(str(tmp_path / "config.yaml")) == config
-    elsewhere = load_config("custom", ["data.test=null"], None).data
-    assert (elsewhere.train, elsewhere.test, elsewhere.test_fraction) == ("train.tsv", None, 0.15)
-    assert load_config("custom", data=None).data.test_fraction is None
-
-
-def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> None:
-    data = load_config("sample").data
-    assert data.generate
-    assert data.train == str(PROJECT / "data" / "sample" / "train.tsv")
-    assert not load_config("sample", data=DataPaths(folder=str(folder))).data.generate
-    (problem,) = _problems(preset="sample", data=DataPaths(test="nowhere.tsv"))
-    assert "nowhere.tsv" in problem
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

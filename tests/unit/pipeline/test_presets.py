@@ -39,7 +39,7 @@ def test_is_usable(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_head_comment_tells_command_time_and_result(name: str) -> None:
+def test_head_comment_has_command_time_and_result(name: str) -> None:
     head = _head(name)
     for entry in ("command:", "run time:", "result:"):
         assert entry in head, f"{name}.yaml: its head comment lacks {entry!r}"
@@ -47,7 +47,7 @@ def test_head_comment_tells_command_time_and_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_preset_asks_for_more_than_popularity(name: str, tmp_path: Path) -> None:
+def test_every_preset_requires_more_than_popularity(name: str, tmp_path: Path) -> None:
     """One that asked for popularity alone blessed and pushed a model far below simple rules."""
     gate = _load(name, tmp_path).gate
     assert {"popularity", "sequential_rules"} <= set(gate.beat_baselines)

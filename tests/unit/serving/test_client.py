@@ -60,14 +60,14 @@ def _answers(url: str) -> bool:
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1", "127.9.8.7", "0.0.0.0"])
-def test_a_dead_proxy_keeps_nobody_from_this_machine(
+def test_a_dead_proxy_does_not_block_this_machine(
     server: Server, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert _answers(f"http://{host}:{server.server_port}")
 
 
-def test_other_hosts_are_asked_through_the_proxy(
+def test_other_hosts_are_called_through_the_proxy(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")

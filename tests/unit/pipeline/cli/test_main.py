@@ -115,7 +115,7 @@ def test_help_imports_nothing_slow(words: list[str]) -> None:
         (["submit", "run", "p.yaml", "--parameter", "epochs"], "must be NAME=VALUE, got 'epochs'"),
     ],
 )
-def test_a_command_line_that_is_not_usable_is_told_with_status_2(
+def test_a_command_line_that_is_not_usable_ends_with_status_2(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2

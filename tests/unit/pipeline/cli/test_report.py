@@ -99,7 +99,7 @@ def test_a_page_that_cannot_be_opened_is_named(
         (json.dumps({"format": 99}), "is damaged or of another version"),
     ],
 )
-def test_a_folder_without_a_summary_is_told_with_the_way_to_one(
+def test_a_folder_without_a_summary_is_refused_with_the_fix(
     content: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if content is not None:

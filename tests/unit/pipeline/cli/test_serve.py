@@ -48,7 +48,7 @@ def test_a_value_that_cannot_be_is_refused_with_what_it_must_be(
         assert f"got {value[:100]!r}"[:-1] in said
 
 
-def test_a_host_is_no_file(tmp_path: Path) -> None:
+def test_a_host_is_not_a_file(tmp_path: Path) -> None:
     """werkzeug removes what is there to make a socket of it."""
     file = tmp_path / "file"
     file.touch()

@@ -77,7 +77,7 @@ def test_an_artifact_whose_record_is_damaged_is_made_again(
     assert not found.folder.exists()
 
 
-def test_artifacts_that_are_gone_are_forgotten(outputs: Path, digests: ArtifactDigests) -> None:
+def test_missing_artifacts_are_forgotten(outputs: Path, digests: ArtifactDigests) -> None:
     folder = outputs / "artifacts" / "Graph" / "graph" / "2"
     (folder / "Split-train" / "data").unlink()
     (folder / "Split-train").rmdir()

@@ -58,7 +58,7 @@ def test_a_line_per_run_says_what_became_of_the_model(
     ]
 
 
-def test_a_verdict_that_is_gone_leaves_the_rest_of_the_line(
+def test_a_missing_verdict_leaves_the_rest_of_the_line(
     out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(out / "1")

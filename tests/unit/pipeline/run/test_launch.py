@@ -135,7 +135,7 @@ def test_a_process_that_says_nothing_leaves_the_end_of_its_log(
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "", "null", "{", '"text"', '{"pipeline_root": 1}'])
-def test_a_damaged_registration_is_made_again(tmp_path: Path, content: str) -> None:
+def test_a_damaged_registration_is_replaced(tmp_path: Path, content: str) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "pipeline_args.json").write_text(content)
     commands = launch.tfx_commands(Config(name="shop"), tmp_path / "out", tmp_path)

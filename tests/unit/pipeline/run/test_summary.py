@@ -123,7 +123,7 @@ def test_counts_of_rows_add_up_over_splits() -> None:
     assert counts["items"] == {"train": 90, "eval": 40, "test": 80}
 
 
-def test_counts_of_leaks_and_times_are_told_apart_by_split() -> None:
+def test_counts_of_leaks_and_times_are_kept_by_split() -> None:
     told = {
         "first_start": 1442004589439,
         "sessions_also_in.train": 3,
@@ -171,7 +171,7 @@ def test_every_key_is_documented() -> None:
         assert f"`{key}" in text, f"docs/summary.md does not tell what {key!r} is"
 
 
-def test_the_report_tells_all_a_person_asks() -> None:
+def test_the_report_has_all_parts() -> None:
     text = format_report(_summary())
     assert text.startswith("Pipeline shop finished in 12.3 s, 1 nodes from the cache.")
     for line in (

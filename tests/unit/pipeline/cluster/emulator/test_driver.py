@@ -13,16 +13,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.cluster.emulator import driver, executor_message
+from pipeline.cluster.emulator import driver
 from pipeline.cluster.emulator.executor_message import LOGS
 from pipeline.cluster.emulator.launcher import NodeFailedError
 from pipeline.cluster.emulator.object_store import (
     BackendError,
     Store,
-    merge_output,
-    metadata_after_a_round_trip,
 )
-from pipeline.cluster.lint_view import Task
 from pipeline.paths import PROJECT
 
 TYPE = {"artifactType": {"instanceSchema": "title: tfx.Examples\n"}}
@@ -230,7 +227,7 @@ def test_a_failing_node_is_named_with_its_last_words_and_leaves_its_log(tmp_path
     assert not (tmp_path / "logs" / "A-user.log").exists()
 
 
-def test_a_killed_node_is_told_from_a_failing_one(tmp_path: Path) -> None:
+def test_a_killed_node_is_distinguished_from_a_failing_one(tmp_path: Path) -> None:
     write = WRITE + f"\nos.kill(os.getpid(), {int(signal.SIGKILL)})"
     with pytest.raises(NodeFailedError, match="Gen was killed by SIGKILL \\(out of memory"):
         _run(_spec(write), tmp_path)
@@ -256,32 +253,6 @@ def test_null_metadata_is_refused(tmp_path: Path) -> None:
         _run(_spec(extra="{'rows': None}"), tmp_path)
 
 
-def test_metadata_come_back_as_kfp_stores_them() -> None:
-    before = {"text": "a", "number": 3, "yes": True, "list": [1], "mapping": {"a": 1}}
-    assert metadata_after_a_round_trip(before) == {
-        "text": "a",
-        "number": 3.0,
-        "yes": 1.0,
-        "list": {"list": [1]},
-        "mapping": {"struct": {"a": 1}},
-    }
-
-
-def test_a_written_artifact_adds_to_the_provisioned_one() -> None:
-    provisioned = {"uri": "s3://b/a", "type": TYPE, "metadata": {"a": 1}}
-    written = {"artifacts": [{"uri": "", "metadata": {"b": 2}}]}
-    assert merge_output(written, provisioned)["metadata"] == {"a": 1, "b": 2}
-    assert merge_output(written, provisioned)["uri"] == "s3://b/a"
-    assert merge_output(None, provisioned) == provisioned
-
-
-def test_a_prefix_that_holds_nothing_is_copied_without_a_word(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
-    store.download("minio://bucket/nothing", tmp_path / "pod")
-    store.upload("minio://bucket/nothing", tmp_path / "pod")
-    assert not (tmp_path / "pod").exists()
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -298,41 +269,6 @@ def test_parameters_are_checked_as_kfp_does(
 ) -> None:
     with pytest.raises(BackendError, match=message):
         _run(_spec(), tmp_path, **given)
-
-
-def _node(source: dict[str, Any], **definition: Any) -> Task:
-    return Task(
-        "Gen",
-        {"inputs": {"parameters": {"n": source}}},
-        {"inputDefinitions": {"parameters": {"n": definition}}},
-        {},
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(3, "3"), (3.0, "3"), (0.5, "0.5"), (True, "true"), ("3.0", "3.0")]
-)
-def test_a_value_for_a_text_parameter_becomes_text(value: Any, text: str) -> None:
-    node = _node({"runtimeValue": {"constant": value}}, parameterType="STRING")
-    assert executor_message.resolve_parameters(node, {}) == {"n": text}
-
-
-def test_a_parameter_that_is_unset_is_left_out_defaulted_or_refused() -> None:
-    source = {"componentInputParameter": "given"}
-    optional = _node(source, parameterType="STRING", isOptional=True)
-    assert executor_message.resolve_parameters(optional, {}) == {}
-    default = _node(source, parameterType="STRING", isOptional=True, defaultValue="a")
-    assert executor_message.resolve_parameters(default, {"given": None}) == {"n": "a"}
-    with pytest.raises(BackendError, match=r"Gen\.n: the pipeline's parameter given is unset"):
-        executor_message.resolve_parameters(_node(source, parameterType="STRING"), {})
-
-
-def test_numbers_travel_as_doubles_and_whole_ones_without_a_point() -> None:
-    sent = {"whole": 3.0, "large": 2**53 + 1, "part": 0.25, "yes": True, "list": [1.0, "1.0"]}
-    message = {"inputs": {"parameterValues": sent}, "outputs": {"outputFile": "/tmp/o.json"}}
-    written = json.dumps(executor_message.as_protojson(message), sort_keys=True)
-    assert '"large": 9007199254740992, "list": [1, "1.0"], "part": 0.25' in written
-    assert '"whole": 3, "yes": true' in written
 
 
 def test_a_resolver_is_refused_as_the_backend_does() -> None:
@@ -370,7 +306,7 @@ def test_the_command_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(("choice", "published"), [([], True), (["--publish-logs=false"], False)])
-def test_the_command_publishes_logs_unless_told_otherwise(
+def test_the_command_publishes_logs_by_default(
     tmp_path: Path, choice: list[str], published: bool
 ) -> None:
     file = tmp_path / "spec.json"
@@ -430,19 +366,3 @@ def test_a_driver_that_is_stopped_leaves_no_node_behind(
     if left_behind:
         os.kill(node, signal.SIGKILL)
     assert not left_behind
-
-
-@pytest.mark.parametrize(
-    ("root", "folder"),
-    [("minio://b/r", "minio/b/r"), ("s3://b/r", "s3/b/r"), ("gs://b/r", "gcs/b/r")],
-)
-def test_the_launchers_folders_hold_logs_and_messages_of_every_kind_of_root(
-    tmp_path: Path, root: str, folder: str
-) -> None:
-    node = Task("Gen", {}, {}, {})
-    outputs = executor_message.provision_outputs(node, root, tmp_path, True)
-    ((name, log),) = executor_message.artifacts_of(outputs)
-    assert name == LOGS
-    task = executor_message.local_path(log["uri"], tmp_path).parent
-    assert task.parent == tmp_path / folder / "Gen"
-    assert outputs["outputFile"] == str(task / "output_metadata.json")

@@ -135,7 +135,7 @@ def test_a_client_that_stops_sending_is_not_waited_for(
 
 
 @pytest.mark.parametrize("line", ["GET http://[ HTTP/1.1", "GET / / HTTP/1.1", "GET / HTTP/7.0"])
-def test_a_request_line_that_is_none_is_told_in_json(
+def test_an_invalid_request_line_is_reported_in_json(
     server: Any, line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """http.server answers with less than HTTP where it did not find a version."""
@@ -164,7 +164,3 @@ def test_a_place_that_cannot_be_listened_on_is_named(server: Any) -> None:
     store = cast(ModelStore, Store({}))
     with pytest.raises(OSError, match=f"localhost, port {server.server_port}: .*in use"):
         rest_server.start(store, "localhost", server.server_port)
-
-
-def test_a_folder_whose_name_is_a_digit_to_nobody_has_no_version() -> None:
-    assert ServedModel(Path("²"), {}, 0, (), frozenset(), None).version == 0
