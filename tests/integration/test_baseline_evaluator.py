@@ -91,7 +91,7 @@ def figures(folder: Path) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.parametrize("name", BASELINE_NAMES)
-def test_figures_are_those_of_plain_computation(figures: Any, name: str) -> None:
+def test_metrics_equal_a_plain_computation(figures: Any, name: str) -> None:
     train, test = generate_sessions(SESSIONS)
     expected = evaluate_baseline(
         make_baseline(name),
@@ -135,7 +135,7 @@ def test_a_row_tells_what_training_knew_of_its_step(table: pa.Table) -> None:
 
 
 @pytest.mark.parametrize("name", BASELINE_NAMES)
-def test_figures_follow_from_the_table(table: pa.Table, figures: Any, name: str) -> None:
+def test_metrics_follow_from_the_table(table: pa.Table, figures: Any, name: str) -> None:
     """By a loop over sessions, as the Evaluator counts a model's ranks."""
     sessions: dict[bytes, list[tuple[int, bool]]] = {}
     columns = [table[column].to_pylist() for column in ("session_id", name, "known")]
@@ -179,7 +179,7 @@ def _do(examples: Path, output: Path, fit_splits: list[str]) -> None:
     )
 
 
-def test_an_empty_judged_split_gives_a_table_without_rows(
+def test_an_empty_evaluation_split_gives_a_table_without_rows(
     empty_test_split: Path, tmp_path: Path, capsys: Any
 ) -> None:
     _do(empty_test_split, tmp_path / "out", ["train"])

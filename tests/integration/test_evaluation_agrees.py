@@ -1,7 +1,7 @@
-"""Evaluator's figures of a trained model equal NumPy's on the same scores.
+"""Evaluator's metrics of a trained model equal NumPy's on the same scores.
 
-Nothing of `evaluate` is used on NumPy's side: prefixes, windows, scores, ranks and views are made
-again, step by step, from raw ids and the model's vectors.
+Nothing of `evaluate` is used on NumPy's side: prefixes, windows, scores, ranks and views are
+computed again, step by step, from raw ids and the model's vectors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The real Evaluator on a small SavedModel whose scores are a matrix that NumPy knows too.
 
 What a trained model does not show is shown here: ties, slices, empty splits, TFX's cache. A trained
-model's own figures are in `test_evaluation_agrees.py`.
+model's own metrics are in `test_evaluation_agrees.py`.
 """
 
 import numpy as np
@@ -201,7 +201,7 @@ def world(tmp_path_factory):
     return world
 
 
-def test_figures_equal_plain_numpy_where_scores_tie(world):
+def test_metrics_equal_plain_numpy_where_scores_tie(world):
     expected = metrics.metrics_from_ranks(*plain_ranks(world.sessions, world.matrix))
     found = world.values("First")
     assert len(expected) == 64

@@ -94,7 +94,7 @@ def test_an_index_that_finds_enough_passes_and_says_what_it_is_worth(built: Buil
     assert built.verdict["options"]["kind"] == "pq"
 
 
-def test_an_index_that_passes_is_pushed_and_can_be_asked(built: Built, push) -> None:
+def test_an_index_that_passes_is_pushed_and_can_be_called(built: Built, push) -> None:
     (folder,) = push(built.index, built.blessing)
     assert len(recommend(load_model(folder), [["no such item"], []], 5)[0]) == 5
 
@@ -178,7 +178,7 @@ def _scores_of(answer: Any, session: Any) -> dict[bytes, float]:
     return {item: float(score) for item, score in found if item in wanted}
 
 
-def test_a_batch_job_and_the_predict_api_ask_it_too(built: Built, sample, tmp_path: Path) -> None:
+def test_a_batch_job_and_the_predict_api_call_it_too(built: Built, sample, tmp_path: Path) -> None:
     session = list(map(str, sample.sessions["test"][0]))
     expected = [item.item_id for item in recommend(load_model(built.folder), [session], 20)[0]]
 

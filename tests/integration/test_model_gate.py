@@ -158,7 +158,7 @@ class World:
         return artifact
 
     def evaluation(self, model: types.Artifact, split: str, off_by: float = 0.0) -> types.Artifact:
-        """Writes the figures of a model as TFMA does, one of them wrong by `off_by`."""
+        """Writes the metrics of a model as TFMA does, one of them wrong by `off_by`."""
         artifact = self._artifact(standard_artifacts.ModelEvaluation, "evaluation")
         evaluate = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures["evaluate"]
         files = [f"{self.examples.uri}/Split-{split}/data.gz"]
@@ -185,7 +185,7 @@ class World:
         evaluated: types.Artifact | None = None,
         **options: Any,
     ) -> Outcome:
-        """Runs the gate; `evaluated` is whom the Evaluator judged, if not the candidate."""
+        """Runs the gate; the Evaluator evaluated `evaluated`, if not the candidate."""
         blessing = self._artifact(standard_artifacts.ModelBlessing, "blessing")
         verdict = self._artifact(simple_artifacts.Metrics, "verdict")
         gate = GateOptions(**{"resamples": 400, **options})
@@ -227,7 +227,7 @@ class Outcome:
         """The verdict, of strict JSON."""
 
         def refuse(constant: str) -> None:
-            raise AssertionError(f"{constant} is no JSON")
+            raise AssertionError(f"{constant} is not valid JSON")
 
         text = (self.verdict / "verdict.json").read_text("utf-8")
         return json.loads(text, parse_constant=refuse)
@@ -316,7 +316,7 @@ def test_an_absolute_threshold(world, good) -> None:
     assert outcome.reasons.endswith("is below the threshold 0.9900")
 
 
-def test_the_same_model_again_is_blessed_without_being_judged_twice(world, good) -> None:
+def test_the_same_model_again_is_blessed_without_a_second_evaluation(world, good) -> None:
     outcome = world.judge(good, last_blessed=good)
     assert outcome.blessed
     assert outcome.content["last_blessed"]["status"] == "identical"

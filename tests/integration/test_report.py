@@ -92,7 +92,7 @@ class World:
         return report
 
     def _evaluation(self) -> Any:
-        """The model's figures in the form of TFMA's Evaluator."""
+        """The model's metrics in the form of TFMA's Evaluator."""
         evaluation = self._artifact(standard_artifacts.ModelEvaluation)
         files = tf.io.gfile.glob(f"{self.inputs['examples'].uri}/Split-test/*")
         records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
@@ -242,7 +242,7 @@ def test_writes_a_page_about_artifacts_that_cannot_be_read(world: World, tmp_pat
 
 
 @pytest.mark.parametrize("case", ["broken", "nan", "empty"])
-def test_shows_models_that_could_not_be_judged(
+def test_shows_models_that_could_not_be_evaluated(
     world: World, tmp_path_factory: pytest.TempPathFactory, case: str
 ) -> None:
     gate = GateWorld(tmp_path_factory.mktemp("gate"))
@@ -257,7 +257,7 @@ def test_shows_models_that_could_not_be_judged(
     inputs = {**world.inputs, "verdict": verdict, "model": model}
     text = (world.report(inputs) / "report.html").read_text("utf-8")
     assert "✗ Not blessed" in text and "Why not" in text
-    # The page itself was made, and nothing of the verdict is missing but what has no figures.
+    # The page itself was made, and nothing of the verdict is missing but what has no metrics.
     assert "page could not be made" not in text
     gaps = re.findall(r'<p class="missing">No (.*?):', text)
     without_figures = {"charts of metrics", "slices", "example sessions"}

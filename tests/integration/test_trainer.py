@@ -247,7 +247,7 @@ class TestRefit:
         assert targets[0] < targets[1]
         assert (seen["refit"]["windows"].item_counts[FIRST_ITEM:].numpy() > 0).all()
 
-    def test_the_fit_that_chooses_knows_no_item_of_eval_alone(self, seen, sample) -> None:
+    def test_the_selecting_run_knows_no_item_of_eval_alone(self, seen, sample) -> None:
         """The vocabulary holds eval's items; they may be neither negative nor target."""
         in_train = {item.encode() for session in sample.sessions["train"] for item in session}
         expected = [item in in_train for item in sample.vocabulary().item_ids]

@@ -1,4 +1,4 @@
-"""What holds for every baseline, and how they are judged."""
+"""What holds for every baseline, and how they are evaluated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_docstrings_tell_the_truth() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_order_of_training_sessions_changes_nothing(name: str) -> None:
-    """Another order numbers the items anew and sums in another order: ties must stay."""
+    """Another order renumbers the items and sums in another order: ties must stay."""
     train, test = _random_sessions(3), _random_sessions(4, items=12)
 
     forwards = step_ranks(make_baseline(name), train, test, range(len(train)))

@@ -46,7 +46,7 @@ def test_v_sknn_prefers_rare_items() -> None:
     assert scores == pytest.approx([3 * (1 + 5 * idf[0]), 2 * (1 + 5 * idf[1]), 1 + 5 * idf[2], 1])
 
 
-def test_v_sknn_asks_the_most_similar_sessions_only() -> None:
+def test_v_sknn_uses_the_most_similar_sessions_only() -> None:
     """abc shares 3/3 + 1/3, bd 2/3, ad 1/3 by its item a."""
     train = ["abc", "bd", "ad"]
 
@@ -54,7 +54,7 @@ def test_v_sknn_asks_the_most_similar_sessions_only() -> None:
     assert _scores(VSkNN(neighbors=2, idf_weight=0), train, "abc")[3] == pytest.approx(2 / 3 / 2)
 
 
-def test_of_equally_similar_sessions_the_newer_ones_are_asked() -> None:
+def test_of_equally_similar_sessions_the_newer_ones_are_used() -> None:
     train = ["ab", "ac", "ad"]
 
     assert _scores(VSkNN(neighbors=2, idf_weight=0), train, "a", [3, 1, 2]) == [2, 1, 0, 1]

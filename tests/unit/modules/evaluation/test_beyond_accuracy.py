@@ -37,7 +37,7 @@ def test_metrics_beyond_accuracy_by_hand() -> None:
 
 
 def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
-    """Fewer items on offer than asked for: empty ids at the end are no recommendation."""
+    """Fewer recommendable items than asked for: empty ids at the end do not count."""
     history = item_history([(ids("a", "a", "b", "c"), np.arange(4))])
     short, full = RecommendationStats(history), RecommendationStats(history)
     scores = np.array([[2.0, 1.0, -np.inf]])
@@ -78,7 +78,7 @@ def test_no_recommendation_gives_no_metric() -> None:
     assert {entry["value"] for name, entry in found.items() if "@" in name} == {None}
 
 
-def test_a_sample_of_sessions_is_fixed_and_about_as_large_as_asked() -> None:
+def test_a_sample_of_sessions_is_fixed_and_of_about_the_requested_size() -> None:
     session_ids = np.array([f"session-{index}".encode() for index in range(20_000)], object)
     chosen = sampled(session_ids, 0.1, seed=42)
     assert 1_800 < chosen.sum() < 2_200

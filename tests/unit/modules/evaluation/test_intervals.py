@@ -28,7 +28,7 @@ def test_estimates_and_paired_differences_by_hand() -> None:
     assert difference.interval == pytest.approx((0.0, 0.5))
 
 
-def test_a_count_of_steps_is_no_mean() -> None:
+def test_a_count_of_steps_has_no_interval() -> None:
     table = make_table(candidate=[[1, 30], [2]])
     estimates = MetricEstimates(table, [STEPS_EVALUATED], BOUNDS, 100, seed=0)
     check = value_check(estimates.estimate(STEPS_EVALUATED, CANDIDATE, 0.95), STEPS_EVALUATED, 1.0)

@@ -66,7 +66,7 @@ def test_values_are_per_step_and_cut_after_k() -> None:
     assert metrics.ndcg_at_k(rank, 100)[4] == pytest.approx(1 / math.log2(101))
 
 
-def test_last_step_is_the_last_of_the_view_and_padding_is_no_step() -> None:
+def test_last_step_is_the_last_of_the_view_and_padding_does_not_count() -> None:
     rank = [[9, 8, 7, 0], [0, 3, 0, 0]]
     known = [[1, 1, 0, 0], [0, 0, 0, 0]]
 

@@ -168,7 +168,7 @@ def test_more_sessions_than_are_counted_at_once():
     assert results["known/last/ndcg@10"] == pytest.approx(one_round["known/last/ndcg@10"])
 
 
-def test_a_mean_over_nothing_is_no_number_and_its_count_is_zero():
+def test_a_mean_over_nothing_is_nan_and_its_count_is_zero():
     results = by_name(combine([make_session(4, 1, known=0)]))
     assert math.isnan(results["known/all/recall@20"])
     assert results["known/all/n"] == 0

@@ -76,7 +76,7 @@ class TestInBatch:
         found = _loss(loss="in_batch", negatives_power=0.5)
         assert found == pytest.approx(_softmax_loss(logits, [0, 1]), abs=1e-6)
 
-    def test_another_rows_equal_target_is_no_negative(self) -> None:
+    def test_an_equal_target_of_another_row_is_not_a_negative(self) -> None:
         # The notebook trained another session's equal item as a negative.
         target = tf.constant([2, 2])
         options = {"loss": "in_batch", "logq_correction": False}
@@ -311,7 +311,7 @@ def test_loss_and_gradients_are_finite_in_extreme_cases(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["sampled", "full"])
-def test_no_target_is_no_loss(loss: str) -> None:
+def test_no_target_gives_no_loss(loss: str) -> None:
     assert _loss(QUERIES[:0], TARGET[:0], loss=loss) == 0.0
 
 
@@ -328,6 +328,6 @@ def test_shapes_that_do_not_belong_together_are_refused(
         _loss(queries, target, loss=loss)
 
 
-def test_a_fit_without_items_says_so() -> None:
+def test_training_without_items_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to train on"):
         RetrievalLoss(np.zeros(4, np.int64), TrainerOptions())

@@ -1,4 +1,4 @@
-"""The signatures of the exported model: what they answer, and how they judge it."""
+"""The signatures of the exported model: what they return, and how they evaluate it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_the_scalars_move_the_items_that_the_tower_sees(signatures: dict, with_s
 
 
 @pytest.mark.parametrize("fixture", ["signatures", "with_scalars"])
-def test_every_step_is_judged_as_recommend_answers_its_prefix(
+def test_every_step_is_evaluated_by_what_recommend_returns_for_its_prefix(
     fixture: str, request: pytest.FixtureRequest
 ) -> None:
     signatures = request.getfixturevalue(fixture)
@@ -186,7 +186,7 @@ def test_ranks_beyond_the_answer_equal_numpy(model: TwoTower, signatures: dict) 
     assert rank.max() > 100
 
 
-def test_a_session_is_judged_alike_in_any_batch(signatures: dict) -> None:
+def test_a_session_is_evaluated_alike_in_any_batch(signatures: dict) -> None:
     random = np.random.default_rng(2)
     sessions = [[f"item {i}" for i in random.integers(0, ITEMS + 9, size)] for size in (1, 9, 2, 5)]
     together = signatures["evaluate"](examples=tf.constant([_example(s) for s in sessions]))
@@ -201,7 +201,7 @@ def test_a_session_is_judged_alike_in_any_batch(signatures: dict) -> None:
 @pytest.mark.parametrize(
     ("sessions", "shape"), [([], [0, 0]), ([["item 3"]], [1, 0]), ([[], ["item 3"]], [2, 0])]
 )
-def test_batches_without_a_step_are_judged_without_a_rank(
+def test_batches_without_a_step_give_no_rank(
     signatures: dict, sessions: list[list[str]], shape: list[int]
 ) -> None:
     examples = tf.constant([_example(session) for session in sessions], tf.string)
@@ -235,7 +235,7 @@ def test_session_length_slices(signatures: dict) -> None:
 
 
 class TestSmallCatalogue:
-    """Fewer items than the 100 that an answer has room for; ids of any bytes."""
+    """Fewer items than the 100 of a full answer; ids of any bytes."""
 
     IDS = ("b", "ö ä", "tab\tid", "{}", "0", "a,b")
 

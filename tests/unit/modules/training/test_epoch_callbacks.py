@@ -57,7 +57,7 @@ def test_without_early_stopping_the_last_epoch_counts(tmp_path: Path) -> None:
         ((), 2, False, 2),
     ],
 )
-def test_a_finished_fit_is_not_begun_again(
+def test_a_complete_run_does_not_start_again(
     tmp_path: Path, recalls: tuple[float, ...], epochs: int, finished: bool, end: int
 ) -> None:
     checkpoint = BestEpochCheckpoint(str(_history(tmp_path, *recalls)), epochs, 2)
@@ -160,7 +160,7 @@ def _epochs_printed(output: str) -> list[str]:
         ((2, "epoch", 2), 2),  # both are
     ],
 )
-def test_a_killed_fit_goes_on_and_ends_where_one_in_one_go_ends(
+def test_a_killed_run_resumes_with_the_same_result_as_an_uninterrupted_one(
     tmp_path: Path,
     whole: Fit,
     capsys: pytest.CaptureFixture[str],
@@ -180,7 +180,7 @@ def test_a_killed_fit_goes_on_and_ends_where_one_in_one_go_ends(
     np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
 
 
-def test_a_killed_fit_goes_on_in_an_object_store(
+def test_a_killed_run_resumes_in_an_object_store(
     whole: Fit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """TensorFlow's file system in memory stands for gs://: nothing but tf.io.gfile opens both."""
@@ -218,7 +218,7 @@ def _flip(path: Path) -> None:
         ("backup/chief/*.index", Path.unlink, "1/4"),
     ],
 )
-def test_what_a_killed_fit_left_may_be_damaged(
+def test_files_of_a_killed_run_may_be_damaged(
     tmp_path: Path,
     whole: Fit,
     capsys: pytest.CaptureFixture[str],
@@ -242,7 +242,7 @@ def test_what_a_killed_fit_left_may_be_damaged(
     assert ("training starts again" in output) == (first == "1/4")
 
 
-def test_a_finished_fit_whose_best_weights_are_damaged_is_made_again(
+def test_a_complete_run_with_damaged_best_weights_is_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recalls = (0.1, 0.4, 0.3, 0.2)
@@ -271,7 +271,7 @@ def test_an_error_of_the_training_itself_is_not_taken_for_damage(tmp_path: Path)
         checkpoint.fit(train)
 
 
-def test_a_fit_whose_history_is_lost_begins_anew(
+def test_a_run_without_its_history_starts_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Fit(tmp_path, epochs=2)
@@ -283,7 +283,7 @@ def test_a_fit_whose_history_is_lost_begins_anew(
     assert _epochs_printed(capsys.readouterr().out) == ["1/2", "2/2"]
 
 
-def test_a_fit_that_was_not_killed_says_nothing_of_resuming(
+def test_an_uninterrupted_run_prints_nothing_about_resuming(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Fit(tmp_path, epochs=2)
@@ -334,7 +334,7 @@ def test_patience_counts_epochs_before_and_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("patience", [2, None])
-def test_a_finished_fit_is_restored_without_a_step(
+def test_a_complete_run_is_restored_without_a_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], patience: int | None
 ) -> None:
     """Killed after its last epoch, while the model was exported."""
@@ -369,7 +369,7 @@ def test_only_the_best_weights_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("optimizer_class", [tf.keras.optimizers.Adam, LazyAdam])
-def test_averages_are_judged_and_training_goes_on_without_them(
+def test_averages_are_evaluated_and_training_continues_without_them(
     tmp_path: Path, optimizer_class: type[tf.keras.optimizers.Optimizer]
 ) -> None:
     judged = []

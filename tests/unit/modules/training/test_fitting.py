@@ -1,4 +1,4 @@
-"""How epochs are judged."""
+"""The evaluation of epochs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Model:
 
 
 @pytest.mark.parametrize(("penalty", "mrr"), [(None, 1.0), (0.0, 0.5)])
-def test_an_epoch_is_judged_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
+def test_an_epoch_is_evaluated_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
     """The current item is demoted, unless the options say otherwise."""
     windows = tf.data.Dataset.from_tensors(tf.constant([[2, 3]]))
     options = TrainerOptions(current_item_penalty=penalty)

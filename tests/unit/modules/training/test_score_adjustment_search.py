@@ -83,7 +83,7 @@ def test_popularity_counts_where_the_popular_item_is_the_answer() -> None:
     assert found == (ScoreAdjustments(SessionAdjustments(0.0, 0.0), 0.4), 1.0, 1.0)
 
 
-def test_a_fixed_scalar_is_kept_and_nothing_to_judge_by_leaves_the_first() -> None:
+def test_a_fixed_adjustment_is_kept_and_without_steps_the_first_is_selected() -> None:
     steps = _random_steps(ties=False)
     options = TrainerOptions(current_item_penalty=0.7, popularity_weight=0.25)
     adjustments, *_ = score_adjustment_search.search([steps], AdjustmentGrid().with_fixed(options))

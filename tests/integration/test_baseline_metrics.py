@@ -1,4 +1,4 @@
-"""The baselines' figures on the public session files, against those of their authors' code.
+"""The baselines' metrics on the public session files, against those of their authors' code.
 
 The files (two weeks of RetailRocket's item views, a piece of Yoochoose's clicks) are not in the
 repository: `SESSION_DATA` names the folder that holds them.
@@ -31,7 +31,7 @@ FILES = {
 }
 STEPS = {"retailrocket": (13_777, 5_506), "yoochoose": (10_152, 3_416)}
 # Recall@20 and MRR@20 over all known steps, then over the last one of each session.
-FIGURES = [
+METRICS = [
     ("retailrocket", "popularity", {}, (0.036, 0.007), (0.039, 0.008)),
     ("retailrocket", "session_popularity", {}, (0.213, 0.123), (0.225, 0.145)),
     ("retailrocket", "sequential_rules", {}, (0.350, 0.152), (0.399, 0.185)),
@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[list[list[str]], list[int]]:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Mapping[str, IndexedSplits]:
+def splits() -> Mapping[str, IndexedSplits]:
     if not DATA.is_dir():
         pytest.skip("the real session files are not at hand; SESSION_DATA names their folder")
     found = {}
@@ -78,16 +78,16 @@ def judged() -> Mapping[str, IndexedSplits]:
     return found
 
 
-@pytest.mark.parametrize(("data", "name", "settings", "all_steps", "last_step"), FIGURES)
-def test_known_figures(
-    judged: Mapping[str, IndexedSplits],
+@pytest.mark.parametrize(("data", "name", "settings", "all_steps", "last_step"), METRICS)
+def test_published_metrics(
+    splits: Mapping[str, IndexedSplits],
     data: str,
     name: str,
     settings: Mapping[str, float],
     all_steps: tuple[float, float],
     last_step: tuple[float, float],
 ) -> None:
-    steps, baseline = judged[data], make_baseline(name, BaselineOptions(**settings))
+    steps, baseline = splits[data], make_baseline(name, BaselineOptions(**settings))
 
     begin = time.perf_counter()
     baseline.fit(steps.train, steps.items)

@@ -1,4 +1,4 @@
-"""Requests with rules, vectors for other stores, and ids of any kind."""
+"""Requests with filters, ids of any bytes, and vectors for other stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modules.model.two_tower import TwoTower
 from modules.serving.recommender import Recommender
 from modules.serving.score_adjustments import SessionAdjustments
 
-# Bytes that are no UTF-8, blanks and tabs; the last one is known, but outside the catalogue.
+# Ids of invalid UTF-8, blanks and tabs; the last one is known, but outside the catalogue.
 IDS = [b"a", b"b", b"\xff\xfe", b"c c", b"tab\tid", b"\xe2\x82", b"d", b"0", b"rare"]
 SIZE = len(IDS) - 1
 WINDOW = 3
@@ -38,7 +38,7 @@ def _batch(rows: list[list[bytes]]) -> tf.Tensor:
     return tf.ragged.constant(rows, tf.string, ragged_rank=1).to_tensor(b"")
 
 
-def _ask(
+def _recommend(
     recommender: Recommender,
     sessions: list[list[bytes]],
     k: int = SIZE,
@@ -60,50 +60,50 @@ def _ask(
 SESSIONS = [[b"a", b"d"], [b"\xff\xfe"], [b"0", b"b", b"a", b"tab\tid", b"b"], [], [b"rare", b"x"]]
 
 
-def test_without_rules_it_answers_as_recommend(recommender: Recommender) -> None:
+def test_without_filters_it_recommends_the_same(recommender: Recommender) -> None:
     plain = recommender.recommend(_batch(SESSIONS))
 
-    items, scores = _ask(recommender, SESSIONS)
+    items, scores = _recommend(recommender, SESSIONS)
 
     assert items == plain["item_ids"].numpy().tolist()
     np.testing.assert_allclose(scores, plain["scores"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("k", [1, 3, SIZE, SIZE + 1, 10**6])
-def test_k_items_are_answered_or_the_whole_catalogue(recommender: Recommender, k: int) -> None:
-    everything, _ = _ask(recommender, SESSIONS)
+def test_k_items_are_recommended_or_the_whole_catalogue(recommender: Recommender, k: int) -> None:
+    everything, _ = _recommend(recommender, SESSIONS)
 
-    items, scores = _ask(recommender, SESSIONS, k=k)
+    items, scores = _recommend(recommender, SESSIONS, k=k)
 
     assert items == [row[:k] for row in everything]
     assert scores.shape == (len(SESSIONS), min(k, SIZE))
 
 
 @pytest.mark.parametrize("blanks", [*BLANKS, BLANKS, "\ufeff \u3000\t"])
-def test_blanks_around_an_id_are_no_part_of_it(recommender: Recommender, blanks: str) -> None:
-    """The same blanks as in the log: one rule for what is learned and what is asked."""
+def test_blanks_around_an_id_are_ignored(recommender: Recommender, blanks: str) -> None:
+    """The same blanks as in the log: one rule for training and requests."""
     blank = blanks.encode()
-    plain, scores = _ask(recommender, SESSIONS, exclude=[[b"c c"]] * len(SESSIONS))
+    plain, scores = _recommend(recommender, SESSIONS, exclude=[[b"c c"]] * len(SESSIONS))
     padded = [[blank + item + blank for item in row] for row in SESSIONS]
 
-    items, found = _ask(recommender, padded, exclude=[[blank + b"c c"]] * len(SESSIONS))
+    items, found = _recommend(recommender, padded, exclude=[[blank + b"c c"]] * len(SESSIONS))
 
     assert items == plain
     np.testing.assert_array_equal(found, scores)
 
 
 def test_what_looks_like_a_blank_only_in_part_stays(recommender: Recommender) -> None:
-    """Bytes of a blank in UTF-8 are no blank alone, and a blank inside an id is a part of it."""
+    """Single bytes of a blank in UTF-8 are not blanks, and blanks inside an id belong to it."""
     ids = [[b"a\xa0"], [b"a\x85"], [b"\xe2\x80a"], [b"a\x1f"], ["a\u200b".encode()], [b"cc"]]
-    (nothing_known,), _ = _ask(recommender, [[]])
-    assert _ask(recommender, ids)[0] == [nothing_known] * len(ids)
+    (nothing_known,), _ = _recommend(recommender, [[]])
+    assert _recommend(recommender, ids)[0] == [nothing_known] * len(ids)
 
 
-def test_exclusions_are_those_of_their_row(recommender: Recommender) -> None:
-    everything, _ = _ask(recommender, SESSIONS)
+def test_exclusions_apply_to_their_row(recommender: Recommender) -> None:
+    everything, _ = _recommend(recommender, SESSIONS)
     exclude = [[b"b", b"0"], [], [b"never seen", b"rare"], [b"a", b"a"], [b"\xe2\x82"]]
 
-    items, scores = _ask(recommender, SESSIONS, k=6, exclude=exclude)
+    items, scores = _recommend(recommender, SESSIONS, k=6, exclude=exclude)
 
     kept = [
         [i for i in row if i not in gone] for row, gone in zip(everything, exclude, strict=True)
@@ -112,11 +112,11 @@ def test_exclusions_are_those_of_their_row(recommender: Recommender) -> None:
     assert np.isfinite(scores).all()
 
 
-def test_an_allow_list_leaves_nothing_else(recommender: Recommender) -> None:
-    everything, _ = _ask(recommender, SESSIONS)
+def test_an_allow_list_excludes_all_others(recommender: Recommender) -> None:
+    everything, _ = _recommend(recommender, SESSIONS)
     allow = [[b"b", b"0"], [], [b"never seen"], [b"d", b"rare", b"a"], [b"\xff\xfe"]]
 
-    items, scores = _ask(recommender, SESSIONS, k=3, allow=allow)
+    items, scores = _recommend(recommender, SESSIONS, k=3, allow=allow)
 
     for row, found, score, wanted in zip(everything, items, scores, allow, strict=True):
         expected = [item for item in row if not wanted or item in wanted][:3]
@@ -126,17 +126,17 @@ def test_an_allow_list_leaves_nothing_else(recommender: Recommender) -> None:
 
 
 def test_excluded_wins_over_allowed(recommender: Recommender) -> None:
-    items, _ = _ask(recommender, [[b"a"]], k=2, exclude=[[b"b"]], allow=[[b"b", b"d"]])
+    items, _ = _recommend(recommender, [[b"a"]], k=2, exclude=[[b"b"]], allow=[[b"b", b"d"]])
 
     assert items == [[b"d", b""]]
 
 
 def test_session_items_are_dropped_or_demoted(recommender: Recommender) -> None:
     """The whole session counts, not only the latest items, which the query tower sees."""
-    everything, _ = _ask(recommender, SESSIONS)
+    everything, _ = _recommend(recommender, SESSIONS)
 
-    dropped, _ = _ask(recommender, SESSIONS, session_items="drop")
-    demoted, scores = _ask(recommender, SESSIONS, session_items="demote")
+    dropped, _ = _recommend(recommender, SESSIONS, session_items="drop")
+    demoted, scores = _recommend(recommender, SESSIONS, session_items="demote")
 
     for row, session, without, behind in zip(everything, SESSIONS, dropped, demoted, strict=True):
         new = [item for item in row if item not in session]
@@ -147,11 +147,11 @@ def test_session_items_are_dropped_or_demoted(recommender: Recommender) -> None:
     assert np.isfinite(scores).all()
 
 
-def test_all_rules_at_once(recommender: Recommender) -> None:
+def test_all_filters_at_once(recommender: Recommender) -> None:
     session = [[b"a", b"b"]]
-    everything, _ = _ask(recommender, session)
+    everything, _ = _recommend(recommender, session)
 
-    items, _ = _ask(
+    items, _ = _recommend(
         recommender, session, 4, [[b"c c"]], [[b"b", b"c c", b"d", b"0"]], session_items="demote"
     )
 
@@ -159,7 +159,7 @@ def test_all_rules_at_once(recommender: Recommender) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "words"),
+    ("filters", "words"),
     [
         ({"k": 0}, "k must be at least 1"),
         ({"k": -3}, "k must be at least 1"),
@@ -167,15 +167,15 @@ def test_all_rules_at_once(recommender: Recommender) -> None:
         ({"session_items": ""}, "session_items must be one of keep, demote, drop, got"),
     ],
 )
-def test_a_rule_that_means_nothing_is_an_error(
-    recommender: Recommender, rules: dict[str, Any], words: str
+def test_an_invalid_filter_is_an_error(
+    recommender: Recommender, filters: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
-        _ask(recommender, [[b"a"]], **rules)
+        _recommend(recommender, [[b"a"]], **filters)
 
 
-def test_no_session_no_answer(recommender: Recommender) -> None:
-    items, scores = _ask(recommender, [], k=3)
+def test_no_session_gets_no_answer(recommender: Recommender) -> None:
+    items, scores = _recommend(recommender, [], k=3)
 
     assert items == []
     assert scores.shape == (0, 3)
@@ -186,14 +186,14 @@ def test_long_sessions_and_long_lists(recommender: Recommender) -> None:
     long = [IDS[i] for i in random.integers(0, SIZE, 10_000)]
     unknown = [b"unknown %d" % i for i in range(10_000)]
 
-    items, _ = _ask(recommender, [long], exclude=[[*unknown, b"d"]])
+    items, _ = _recommend(recommender, [long], exclude=[[*unknown, b"d"]])
 
-    expected, _ = _ask(recommender, [long[-WINDOW:]], exclude=[[b"d"]])
+    expected, _ = _recommend(recommender, [long[-WINDOW:]], exclude=[[b"d"]])
     assert items == expected
-    assert _ask(recommender, [long], session_items="drop")[0] == [[b""] * SIZE]
+    assert _recommend(recommender, [long], session_items="drop")[0] == [[b""] * SIZE]
 
 
-def test_ids_that_are_no_utf8_are_found_and_answered(recommender: Recommender) -> None:
+def test_ids_of_invalid_utf8_are_found_and_recommended(recommender: Recommender) -> None:
     answer = recommender.recommend(tf.constant([[b"\xff\xfe", b"\xe2\x82"]]))
 
     assert sorted(answer["item_ids"].numpy()[0]) == sorted(IDS[:SIZE])
