@@ -13,7 +13,7 @@ from absl import logging
 
 from components.report import svg
 from components.report.columns import label
-from components.report.run_parts import RunParts, Section, first_line, json_part
+from components.report.run_parts import RunParts, Section, json_part
 from components.report.sections import (
     card,
     configuration,
@@ -30,6 +30,7 @@ from components.report.session_facts import MOST_SESSIONS
 from components.report.templates import FOLDER
 from modules.gate.report_files import DATA_REPORT, SERVING_REPORT
 from modules.gate.verdict_table import number
+from modules.messages.quoting import first_line
 
 SECTIONS = (
     Section("verdict", "Verdict", verdict.add_parts),

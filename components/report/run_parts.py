@@ -17,6 +17,7 @@ from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.gate import checks
+from modules.messages.quoting import first_line
 
 _NO_INPUT = "the run has no such artifact"
 
@@ -96,11 +97,6 @@ class Section(NamedTuple):
 def json_part(name: str, input_name: str, file_name: str) -> Callable[[RunParts], object]:
     """Returns what adds the content of an input artifact's JSON file as a part."""
     return lambda run: run.add(name, read_json, run.path(input_name, file_name))
-
-
-def first_line(error: Exception) -> str:
-    """Returns an error's type and the first line of its message, cut to 300 characters."""
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:300]}"
 
 
 def read_json(path: str) -> Any:

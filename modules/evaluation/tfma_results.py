@@ -39,16 +39,10 @@ def _metric_values(records: Iterable[Any]) -> Iterable[tuple[str, str, float | i
         keys = record.slice_key.single_slice_keys
         parts = [f"{key.column}={key.bytes_value.decode('utf-8', 'replace')}" for key in keys]
         for entry in record.metric_keys_and_values:
-            name, step_slice = _split(entry.key.name)
-            part = ",".join([*parts, *([step_slice] if step_slice else [])])
-            value = plain_value(name, entry.value.double_value.value)
-            yield part, name, value
-
-
-def _split(name: str) -> tuple[str, str]:
-    """`honest/all/n/target_count=0` -> (`honest/all/n`, `target_count=0`); '' without a slice."""
-    parts = name.split("/", 3)
-    return "/".join(parts[:3]), parts[3] if len(parts) > 3 else ""
+            path = entry.key.name.split("/", 3)  # such as honest/all/n/target_count=0
+            name, step_slice = "/".join(path[:3]), "".join(path[3:])
+            part = ",".join(filter(None, [*parts, step_slice]))
+            yield part, name, plain_value(name, entry.value.double_value.value)
 
 
 def plain_value(name: str, value: float) -> float | int | None:

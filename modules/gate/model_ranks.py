@@ -18,6 +18,7 @@ from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.slices import STEP_OUTPUTS
 from modules.files.model_metadata import known_items
+from modules.messages.quoting import first_line
 from modules.sessions.examples import ExampleEncoder, SessionBatch
 
 # Cells of a padded batch of prefixes: a few thousand short prefixes, or a few very long ones.
@@ -47,7 +48,7 @@ class Model:
             self._evaluate = self._loaded.signatures["evaluate"]
             self._recommend = self._loaded.signatures["recommend"]
         except Exception as error:  # whatever is wrong with its files
-            raise UnusableModelError(f"cannot be loaded: {_cause(error)}") from error
+            raise UnusableModelError(f"cannot be loaded: {first_line(error)}") from error
 
     def known_items(self) -> frozenset[bytes] | None:
         """Returns the ids of all items that the model knows, None if it does not list them."""
@@ -86,7 +87,7 @@ class Model:
             outputs = self._evaluate(examples=tf.constant(serialized, tf.string))
             found = {name: outputs[name].numpy() for name in STEP_OUTPUTS}
         except Exception as error:
-            raise UnusableModelError(f"does not evaluate sessions: {_cause(error)}") from error
+            raise UnusableModelError(f"does not evaluate sessions: {first_line(error)}") from error
         if len({output.shape for output in found.values()}) > 1:
             shapes = ", ".join(f"{name} {output.shape}" for name, output in found.items())
             raise UnusableModelError(f"evaluates sessions with outputs of several shapes: {shapes}")
@@ -103,14 +104,8 @@ class Model:
             outputs = self._recommend(item_ids=padded)
             ids, scores = outputs["item_ids"].numpy(), outputs["scores"].numpy()
         except Exception as error:
-            raise UnusableModelError(f"does not recommend: {_cause(error)}") from error
+            raise UnusableModelError(f"does not recommend: {first_line(error)}") from error
         return ids[:, :k], scores[:, :k]
-
-
-def _cause(error: Exception) -> str:
-    """Returns an error's first line, with its type."""
-    first = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {first[:300]}"
 
 
 class _BatchRanks(NamedTuple):

@@ -37,3 +37,8 @@ def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
 def with_rest(shown: str, more: int) -> str:
     """Returns the start of a text, followed by the number of characters left out."""
     return f"{shown} and {more:,} more characters" if more > 0 else shown
+
+
+def first_line(error: Exception) -> str:
+    """Returns an error's type and the first line of its message, cut to 300 characters."""
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')[:300]}"
