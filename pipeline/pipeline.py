@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
@@ -26,20 +25,17 @@ def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = 
       paths: paths of code and results.
       earlier: nodes that find the results of earlier runs; by default those of ML Metadata.
     """
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=paths.pipeline_root,
-        components=_create_nodes(config, paths, earlier or from_metadata()),
-        enable_cache=True,
-        metadata_connection_config=sqlite_metadata_connection_config(paths.metadata),
-        beam_pipeline_args=list(config.beam_pipeline_args),
-    )
-
-
-def _create_nodes(config: Config, paths: Paths, earlier: EarlierRuns) -> list[BaseNode]:
+    earlier = earlier or from_metadata()
     data = data_stage(config, paths, earlier)
     training = training_stage(config, paths, data)
     evaluation = evaluation_stage(config, data, training, earlier)
     report = report_node(config, data, training, evaluation)
     push = push_stage(config, paths, data, training, evaluation)
-    return [*data.nodes, *training.nodes, *evaluation.nodes, report, *push]
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=paths.pipeline_root,
+        components=[*data.nodes, *training.nodes, *evaluation.nodes, report, *push],
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(paths.metadata),
+        beam_pipeline_args=list(config.beam_pipeline_args),
+    )

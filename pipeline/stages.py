@@ -26,6 +26,7 @@ from components.serving_validator.node import ServingValidator
 from components.session_example_gen.node import SessionExampleGen
 from modules.config.index import NONE
 from modules.config.parsing import to_plain
+from modules.sessions.splits import SPLITS
 from pipeline.code_fingerprint import PROJECT, file_digest
 from pipeline.config import Config
 from pipeline.paths import Paths
@@ -178,16 +179,8 @@ def _as_json(options: Any) -> str:
 
 
 def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
-    patterns = {
-        "train": config.data.train,
-        "eval": config.data.eval,
-        "test": config.data.test,
-    }
-    splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=pattern)
-        for name, pattern in patterns.items()
-        if pattern
-    ]
+    patterns = ((name, getattr(config.data, name)) for name in SPLITS)
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=p) for name, p in patterns if p]
     return SessionExampleGen(
         input_base=config.data.folder or "/",
         input_config=example_gen_pb2.Input(splits=splits),

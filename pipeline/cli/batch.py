@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,15 +44,12 @@ from serving.pushed_models import NoModelError, check_loadable
 def command(
     sessions: str,
     to: str,
-    file_format: str,
-    count: int,
-    shards: int | None,
-    request_size: int,
     preset: str | None,
     overrides: tuple[str, ...],
     beam: tuple[str, ...],
     model: str | None,
     out: Path | None,
+    **settings: Any,
 ) -> int:
     """Recommend items for all sessions of a file, with Beam."""
     check_one(model=model, out=out)
@@ -68,18 +66,9 @@ def command(
         config = load_config(preset or run or "sample", parts, data=None)
         from serving.batch import BatchJob, run_batch
 
-        job = BatchJob(
-            place,
-            absolute(sessions, here),
-            absolute(to, here),
-            config.sessions,
-            count,
-            file_format,
-            shards,
-            request_size,
-            beam or LOCAL_BEAM,
-        )
-        summary = run_batch(job)
+        files = absolute(sessions, here), absolute(to, here)
+        settings["beam_args"] = beam or LOCAL_BEAM
+        summary = run_batch(BatchJob(place, *files, config.sessions, **settings))
     except (NoModelError, ConfigError, SessionDataError, FileExistsError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -60,14 +60,12 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
 
 def _relative(data: DataOptions, preset: str) -> DataOptions:
     """Returns the splits' patterns relative to the data folder."""
-    problems = []
-    for split in SPLITS:
-        pattern = getattr(data, split)
-        if pattern and (pattern.startswith(("/", "~")) or is_uri(pattern)):
-            problems.append(
-                f"data.{split} must be relative to the data folder of the cluster, got "
-                f"{pattern!r}: give the name alone; the folder is a parameter of the run"
-            )
+    problems = [
+        f"data.{split} must be relative to the data folder of the cluster, got {pattern!r}: give "
+        "the name alone; the folder is a parameter of the run"
+        for split in SPLITS
+        if (pattern := getattr(data, split)) and (pattern[0] in "/~" or is_uri(pattern))
+    ]
     if problems:
         raise ConfigError(preset, problems)
     return dataclasses.replace(data, folder=None, generate=False)

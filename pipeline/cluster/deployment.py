@@ -115,16 +115,11 @@ def _read_resources(values: Any, problems: list[str]) -> dict[str, Resources]:
     if not isinstance(values, dict):
         problems.append(f"resources must be a mapping of node ids, got {quote(values)}")
         return {}
-    return {
-        node: build(
-            Resources,
-            wanted,
-            f"resources.{node}",
-            problems,
-            [f"resources.{node}.{key}" for key in field_names(Resources)],
-        )
-        for node, wanted in values.items()
-    }
+    resources = {}
+    for node, wanted in values.items():
+        known = [f"resources.{node}.{key}" for key in field_names(Resources)]
+        resources[node] = build(Resources, wanted, f"resources.{node}", problems, known)
+    return resources
 
 
 def load_deployment(file: Path) -> Deployment:

@@ -12,27 +12,15 @@ from modules.files.text_file import read_text
 from modules.messages.quoting import quote, shorten
 from pipeline.config import ConfigError
 
-# The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names; those from
-# `tolerations` on need KFP 2.1 or later.
+# The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names. KFP 2.0 lacks
+# tolerations, ephemeral volumes, affinities, shared memory, empty folders and the security context.
 FIELDS: dict[str, type] = {
-    "secretAsVolume": list,
-    "secretAsEnv": list,
-    "pvcMount": list,
-    "nodeSelector": dict,
-    "podMetadata": dict,
-    "imagePullSecret": list,
-    "imagePullPolicy": str,
-    "configMapAsVolume": list,
-    "configMapAsEnv": list,
-    "activeDeadlineSeconds": int,
-    "fieldPathAsEnv": list,
-    "tolerations": list,
-    "genericEphemeralVolume": list,
-    "nodeAffinity": list,
-    "podAffinity": list,
-    "enabledSharedMemory": dict,
-    "emptyDirMounts": list,
-    "securityContext": dict,
+    **dict.fromkeys(("secretAsVolume", "secretAsEnv", "pvcMount", "imagePullSecret"), list),
+    **dict.fromkeys(("configMapAsVolume", "configMapAsEnv", "fieldPathAsEnv"), list),
+    **dict.fromkeys(("tolerations", "genericEphemeralVolume", "emptyDirMounts"), list),
+    **dict.fromkeys(("nodeAffinity", "podAffinity"), list),
+    **dict.fromkeys(("nodeSelector", "podMetadata", "enabledSharedMemory"), dict),
+    **{"securityContext": dict, "imagePullPolicy": str, "activeDeadlineSeconds": int},
 }
 # Its fields that are not text; all other single values are.
 _NO_TEXT = {

@@ -74,13 +74,10 @@ class Request:
     Attributes:
       file: compiled specification.
       host: URL of the API.
-      token: bearer token, if any.
       namespace: namespace of a multi-user installation.
       name: name of the pipeline, or of the run.
       version: name of an uploaded version; None for a name by time.
-      experiment: experiment of runs.
       pipeline_root: root in place of the specification's.
-      service_account: account of a run's pods.
       no_cache: whether every node runs.
       parameters: values of runtime parameters, as typed.
       cron: time of a schedule: six fields, seconds first.

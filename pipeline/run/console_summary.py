@@ -95,7 +95,8 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     else:
         lines = ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
     lines.append(f"Pushed:  {summary['pushed_model'] or 'nothing'}")
-    return "\n".join([*lines, *_serving(summary), *_index(summary), *_page(summary)])
+    page = [f"Report:  {summary['report']}"] if summary.get("report") else []
+    return "\n".join([*lines, *_serving(summary), *_index(summary), *page])
 
 
 def _serving(summary: Mapping[str, Any]) -> list[str]:
@@ -119,10 +120,6 @@ def _index(summary: Mapping[str, Any]) -> list[str]:
         f"Index:   {index['pushed'] or 'nothing, as the model was not pushed'}",
         f"  recall@100 {found['recall@100']:.4f}, {approximate:.2f} ms instead of {exact:.2f} ms",
     ]
-
-
-def _page(summary: Mapping[str, Any]) -> list[str]:
-    return [f"Report:  {summary['report']}"] if summary.get("report") else []
 
 
 def _recommendations(summary: Mapping[str, Any]) -> str:

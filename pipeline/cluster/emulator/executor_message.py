@@ -116,20 +116,16 @@ def resolve_artifacts(node: Task, store: Store) -> Json:
 def provision_outputs(node: Task, run_root: str, pod_root: Path, publish_logs: bool) -> Json:
     """Returns where outputs go: below a new folder of the pipeline root for each attempt."""
     task_root = f"{run_root}/{node.name}/{uuid.uuid4()}"
-    artifacts = {
-        name: {"artifacts": [_provisioned(name, f"{task_root}/{name}", spec)]}
-        for name, spec in node.definitions("output", "artifacts").items()
-    }
+    artifacts = {}
+    for name, spec in node.definitions("output", "artifacts").items():
+        artifact = {"name": name, "uri": f"{task_root}/{name}", "type": spec["artifactType"]}
+        given = {"metadata": spec["metadata"]} if "metadata" in spec else {}
+        artifacts[name] = {"artifacts": [{**artifact, **given}]}
     if publish_logs:
         log = {"name": LOGS, "uri": f"{task_root}/{LOGS}{_FIRST_ATTEMPT}", "type": _LOGS_TYPE}
         artifacts[LOGS] = {"artifacts": [log]}
     output_file = local_path(task_root, pod_root) / "output_metadata.json"
     return {"artifacts": artifacts, "outputFile": str(output_file)}
-
-
-def _provisioned(name: str, uri: str, spec: Json) -> Json:
-    artifact = {"name": name, "uri": uri, "type": spec["artifactType"]}
-    return {**artifact, "metadata": spec["metadata"]} if "metadata" in spec else artifact
 
 
 def as_protojson(executor_input: Json) -> Json:

@@ -17,6 +17,6 @@ from pipeline.cli.main import main
 def test_items_are_read_as_a_click_log_has_them(typed: str, items: list[str], monkeypatch) -> None:
     """Blanks around an item go, and the separators that logs keep in ids stay."""
     seen: list[list[str]] = []
-    monkeypatch.setattr(recommend, "_ask_model", lambda _, found, k: seen.append(found) or [])
+    monkeypatch.setattr(recommend, "_query_model", lambda _, found, k: seen.append(found) or [])
     assert main(["recommend", "--items", typed, "--model", "any"]) == 0
     assert seen == [items]
