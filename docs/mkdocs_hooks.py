@@ -17,7 +17,8 @@ from mkdocs.structure.files import File, Files
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "output" / "notebooks"
-PAGES = ("*.md", "docs/*.md", "components/*/README.md", "kubeflow/README.md")
+NODES = "components/*/README.md"
+PAGES = ("*.md", "docs/*.md", NODES, "kubeflow/README.md")
 ASSETS = ("docs/*.svg", "docs/*.css")
 PACKAGES = ("modules", "components", "serving", "pipeline")
 
@@ -38,9 +39,10 @@ class Doctests(griffe.Extension):
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Appends the API reference to the navigation."""
+    """Appends the nodes' pages and the API reference to the navigation."""
+    nodes = sorted(str(file.relative_to(PROJECT)) for file in PROJECT.glob(NODES))
     pages = [{package.replace("/", "."): f"api/{package}.md"} for package in _packages()]
-    config.nav = [*(config.nav or []), {"API": pages}]
+    config.nav = [*(config.nav or []), {"Nodes": nodes}, {"API": pages}]
     return config
 
 
