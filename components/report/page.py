@@ -26,7 +26,6 @@ from components.report.sections import (
     verdict,
     vocabulary,
 )
-from components.report.session_facts import MOST_SESSIONS
 from components.report.templates import FOLDER
 from modules.gate.report_files import DATA_REPORT, SERVING_REPORT
 from modules.gate.verdict_table import number
@@ -39,7 +38,7 @@ SECTIONS = (
     Section("examples", "Examples", examples.add_parts),
     Section("training", "Training", training.add_parts),
     Section("data", "Data", data.add_parts),
-    Section("vocabulary", "Vocabulary", vocabulary.add_parts),
+    Section("vocabulary", "Vocabulary", vocabulary.add_parts, vocabulary.TABLES),
     Section("anomalies", "Data checks", json_part("anomalies", "data_report", DATA_REPORT)),
     Section("serving", "Serving", json_part("serving", "serving_report", SERVING_REPORT)),
     Section("card", "Model card", card.add_parts),
@@ -84,7 +83,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.globals["most_sessions"] = MOST_SESSIONS
     environment.filters |= {
         "number": number,
         "label": label,
@@ -102,7 +100,8 @@ def _render_section(
     parts: Mapping[str, Any],
     missing: Mapping[str, str],
 ) -> markupsafe.Markup:
-    template = environment.get_template(f"sections/{section.name}.html")
+    name = "tables" if section.tables else f"sections/{section.name}"
+    template = environment.get_template(f"{name}.html")
     try:
         text = template.render(section=section, parts=parts, missing=missing)
     except Exception as error:  # A page must not fail a run that was evaluated.

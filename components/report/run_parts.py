@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from absl import logging
@@ -87,11 +87,27 @@ class Section(NamedTuple):
       name: name of its template and anchor.
       title: heading.
       add_parts: makes the parts that its template shows.
+      tables: names of parts that are each a `Table`, for a section without a template of its own.
     """
 
     name: str
     title: str
     add_parts: Callable[[RunParts], object]
+    tables: Sequence[str] = ()
+
+
+class Table(NamedTuple):
+    """A table of the page.
+
+    Attributes:
+      caption: title.
+      rows: cells as text; the first one names the row.
+      head: names of the columns; empty for rows of a name and a value.
+    """
+
+    caption: str
+    rows: Sequence[Sequence[str]]
+    head: Sequence[str] = ()
 
 
 def json_part(name: str, input_name: str, file_name: str) -> Callable[[RunParts], object]:

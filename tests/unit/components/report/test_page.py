@@ -8,6 +8,7 @@ import importlib
 import pytest
 
 from components.report import page
+from components.report.run_parts import Table
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,19 @@ def test_what_comes_from_data_is_escaped() -> None:
         "config": {evil: [(evil, evil)]},
         "counts": {"splits": [evil], "rows": [(evil, [1])]},
         "fingerprints": [(evil, evil)],
+        "out_of_vocabulary_rates": Table(evil, [[evil, evil]], [evil, evil]),
     }
     text = page.render(parts, {})
-    assert "<img" not in text and text.count("&lt;img") >= 7
+    assert "<img" not in text and text.count("&lt;img") >= 13
+
+
+def test_a_section_of_tables_needs_no_template() -> None:
+    rates = Table("Rates", [["train", "1,234"], ["test", "7"]], ["split", "events"])
+    text = page.render({"out_of_vocabulary_rates": rates}, {"vocabulary_facts": "it is gone"})
+    assert "<caption>Rates</caption>" in text and '<th scope="col">events</th>' in text
+    assert '<tr><th scope="row">train</th><td>1,234</td></tr>' in text
+    assert "No vocabulary facts: it is gone." in text
+    facts = Table("Items", [["events", "7"]])
+    text = page.render({"vocabulary_facts": facts}, {})
+    assert '<tr><th scope="row">events</th><td class="left wrap">7</td></tr>' in text
+    assert "No out of vocabulary rates: none was made." in text

@@ -23,17 +23,17 @@ def _facts(*sessions: Sequence[bytes]) -> SplitFacts:
 
 def test_shares_of_what_the_vocabulary_does_not_hold() -> None:
     facts = _facts([b"a", b"b"], [b"a", b"x", b"a"], [b"c", b"y", b"y", b"b"])
-    (row,) = vocabulary.unknown_rates({"test": facts})
-    assert row == ("test", ["3", "9", "5", "40.0%", "33.3%", "44.4%"])
+    (row,) = vocabulary.unknown_rates({"test": facts}).rows
+    assert row == ["test", "3", "9", "5", "40.0%", "33.3%", "44.4%"]
 
 
 def test_an_empty_split_has_no_shares() -> None:
-    assert vocabulary.unknown_rates({"test": _facts()})[0][1][3:] == ["-", "-", "-"]
+    assert vocabulary.unknown_rates({"test": _facts()}).rows[0][4:] == ["-", "-", "-"]
 
 
 def test_the_vocabulary_in_words() -> None:
     words = Vocabulary(np.array([b"a", b"b", b"c", b"d"], object), np.array([6, 2, 1, 1]), 3)
-    facts = dict(vocabulary.vocabulary_facts(words))
+    facts = dict(vocabulary.vocabulary_facts(words).rows)
     assert facts["items that can be recommended"] == "3"
     assert facts["items with a single event"] == "2"
     assert facts["share of the most frequent 1 % of items"] == "60.0%"
