@@ -13,6 +13,8 @@ from modules.gate.checks import FILE_NAME
 from pipeline.cli.main import main
 from tests.metadata_store import CACHED, COMPLETE, FAILED, Store
 
+METRICS = headline_names(steps=("all",))
+
 
 def _verdict(folder: Path, value: float | None, *reasons: str) -> dict[str, str]:
     folder.mkdir(parents=True)
@@ -46,10 +48,10 @@ def test_a_line_per_run_says_what_became_of_the_model(
 ) -> None:
     assert main(["history", "--out", str(out)]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    names = ["Run", "ran", "cached", "blessed", *headline_names(steps=("all",)), "pushed"]
+    names = ["Run", "ran", "cached", "blessed", *METRICS, "pushed"]
     assert header.split() == names
-    values, none = ["0.4569"] * 4, ["-"] * 4
-    assert [row.split(maxsplit=8) for row in rows] == [
+    values, none = ["0.4569"] * len(METRICS), ["-"] * len(METRICS)
+    assert [row.split(maxsplit=len(names) - 1) for row in rows] == [
         ["run-1", "3", "0", "yes", *values, "1795672257"],
         ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more reasons"],
         ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
@@ -65,7 +67,7 @@ def test_a_missing_verdict_leaves_the_rest_of_the_line(
     (out / "2" / FILE_NAME).write_text("{", "utf-8")
     assert main(["history", "--out", str(out)]) == 0
     rows = [row.split() for row in capsys.readouterr().out.splitlines()]
-    assert rows[1] == ["run-1", "3", "0", *["-"] * 5, "1795672257"]
+    assert rows[1] == ["run-1", "3", "0", *["-"] * (1 + len(METRICS)), "1795672257"]
     assert rows[2][3] == "-"
 
 
