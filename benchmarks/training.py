@@ -38,7 +38,7 @@ from modules.config.trainer import TrainerOptions  # isort: skip
 from modules.training.epoch_callbacks import BestEpochCheckpoint  # isort: skip
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip
-from modules.preprocessing import WINDOWS  # isort: skip
+from modules.data.windowing import FEATURE  # isort: skip
 from modules.data.vocabulary import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
@@ -94,7 +94,7 @@ def write_windows(windows: tf.Tensor, path: str) -> None:
     """Writes windows as Transform's gzipped TFRecords, one Example each."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for row in windows.numpy():
-            values = {WINDOWS: tf.train.Feature(int64_list=tf.train.Int64List(value=row))}
+            values = {FEATURE: tf.train.Feature(int64_list=tf.train.Int64List(value=row))}
             example = tf.train.Example(features=tf.train.Features(feature=values))
             writer.write(example.SerializeToString())
 

@@ -14,8 +14,6 @@ from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
 from modules.sessions.feature_names import ITEM_IDS
 from modules.sessions.item_ids import RESERVED_TOKENS
 
-WINDOWS = "window_item_index"
-
 
 def preprocessing_fn(
     inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]
@@ -34,7 +32,7 @@ def preprocessing_fn(
     options = from_json(FeatureOptions, custom_config["features"])
     item_index = _catalogue_index(inputs[ITEM_IDS], options)
     windows = windowing.step_windows if options.targets == "all" else windowing.last_step_window
-    return {WINDOWS: windows(item_index, options.max_context).to_sparse()}
+    return {windowing.FEATURE: windows(item_index, options.max_context).to_sparse()}
 
 
 def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:

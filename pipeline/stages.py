@@ -80,6 +80,7 @@ def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
     schema_gen = ImportSchemaGen(
         schema_file=os.path.join(paths.schema, SCHEMA_FILE),
         schema_digest=file_digest(PROJECT / "pipeline" / "schema" / SCHEMA_FILE),
+        source_digest=code_digest(ImportSchemaGen),
     )
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)

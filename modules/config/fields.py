@@ -62,13 +62,13 @@ class Declaration:
         """
         low, high = self.limits or (-math.inf, math.inf)
         if high == math.inf:
-            return f"at least {low:g}"
+            return f"at least {low:.15g}"
         if not self.excluding:
-            return f"between {low:g} and {high:g}"
+            return f"between {low:.15g} and {high:.15g}"
         above, below = low in self.excluding, high in self.excluding
         return (
-            f"{'above' if above else 'at least'} {low:g} and "
-            f"{'below' if below else 'at most'} {high:g}"
+            f"{'above' if above else 'at least'} {low:.15g} and "
+            f"{'below' if below else 'at most'} {high:.15g}"
         )
 
 
@@ -146,7 +146,9 @@ def _unusable(value: Any, hint: Any, rule: Declaration) -> Iterator[tuple[str, A
             if each not in rule.choices:
                 yield f"{word} {', '.join(rule.choices)}", each
     elif rule.limits and not (_is_number(value, kind) and rule.allows(value)):
-        word = "an integer of " if kind is int and math.isinf(rule.limits[1]) else ""
+        word = ""
+        if kind is int and (math.isinf(rule.limits[1]) or not isinstance(value, int)):
+            word = "an integer of " if math.isinf(rule.limits[1]) else "an integer "
         yield f"be {word}{rule.limits_in_words()}", value
 
 
@@ -162,10 +164,7 @@ def _rises(bounds: Sequence[int]) -> bool:
 def from_json(options_class: type[Options], values: Mapping[str, Any]) -> Options:
     """Builds options from what `dataclasses.asdict` made of them, as TFX passes them to components.
 
-    Former names are accepted: Kubeflow may run what the previous version compiled.
-
     Raises:
       TypeError: a key is not a field of the class.
     """
-    present = former_names(options_class)
-    return options_class(**{present.get(name, name): value for name, value in values.items()})
+    return options_class(**values)

@@ -109,7 +109,7 @@ class FormerNames:
         for key, value in list(values.items()):
             name = f"{prefix}{key}"
             new_name = self.present(name)
-            if new_name != name:
+            if prefix and new_name != name:
                 new_key = new_name.removeprefix(prefix)
                 if new_key in values:
                     problems.append(_BOTH.format(name, new_name))

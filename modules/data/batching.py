@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from modules.array_types import IntArray
 from modules.data.vocabulary import PADDING
-from modules.preprocessing import WINDOWS
+from modules.data.windowing import FEATURE
 
 _RECORDS_PER_PARSE = 4096
 _AUTOTUNE = tf.data.AUTOTUNE
@@ -39,8 +39,8 @@ def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
     Returns:
       Item indices, int32 `[windows, max_context + 1]`, at least two each, right-padded with 0.
     """
-    parsed = tf.io.parse_example(serialized, {WINDOWS: tf.io.VarLenFeature(tf.int64)})
-    return tf.reshape(tf.cast(parsed[WINDOWS].values, tf.int32), [-1, max_context + 1])
+    parsed = tf.io.parse_example(serialized, {FEATURE: tf.io.VarLenFeature(tf.int64)})
+    return tf.reshape(tf.cast(parsed[FEATURE].values, tf.int32), [-1, max_context + 1])
 
 
 def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:

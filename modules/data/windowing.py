@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from modules.data.vocabulary import PADDING
 
+FEATURE = "window_item_index"
+"""Name of the feature that Transform writes and training reads."""
+
 
 def rows_of(sequences: tf.SparseTensor) -> tf.RaggedTensor:
     """Returns parsed variable-length features, `[batch, length]`, as ragged rows."""

@@ -9,7 +9,7 @@ from typing import Any
 from modules.evaluation.metrics import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 from modules.messages.text_table import aligned
-from pipeline.run.gate_results import read_verdict
+from pipeline.run.gate_results import read_verdict, serving_check
 from pipeline.run.mlmd import RunRecord, read_runs
 
 _METRICS = headline_names(steps=("all",))
@@ -51,15 +51,27 @@ def _verdict(run: RunRecord) -> Mapping[str, Any] | None:
         return None
 
 
+def _serving_refusals(run: RunRecord) -> list[str]:
+    """Returns why the serving check failed; nothing if its report is missing or of an old form."""
+    try:
+        return list((serving_check(run) or {"reasons": []})["reasons"])
+    except (OSError, ValueError, KeyError):
+        return []
+
+
 def _pushed(run: RunRecord, verdict: Mapping[str, Any] | None) -> str:
     """Returns the version that was pushed, or why none was."""
     if folder := run.pushed_folder():
         return Path(folder).name
     if failed := [name for name, node in run.nodes.items() if node.state == "FAILED"]:
         return f"nothing: {', '.join(sorted(failed))} failed"
+    if "ModelGate" in run.nodes and verdict is None:
+        return "nothing: the gate's verdict is missing"
     if verdict and not verdict["blessed"]:
         first, *more = verdict["reasons"]
         return f"nothing: {first}" + (f" and {len(more)} more reasons" if more else "")
+    if refused := _serving_refusals(run):
+        return f"nothing: {refused[0]}"
     if "Pusher" in run.nodes:
-        return "nothing: the serving check failed"
-    return "nothing: the run ended early"
+        return "nothing: the run's log says why"
+    return "nothing: the run has not got that far"

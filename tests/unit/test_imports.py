@@ -1,4 +1,4 @@
-"""Imports go one way: modules <- components, serving <- pipeline <- runners, room by room."""
+"""Imports go one way: modules <- components, serving <- pipeline <- runners, package by package."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from pipeline.code_fingerprint import source_modules
 
 PROJECT = Path(__file__).resolve().parents[2]
-# Each layer may import those before it; so may each room of `modules`, and not one beside it.
+# Each layer may import those before it; so may each package of `modules`, and not one beside it.
 LAYERS = ("modules", "components", "serving", "pipeline")
-ROOMS = (
+PACKAGES = (
     {"messages"},
     {"files"},
     {"config"},
@@ -27,6 +27,8 @@ ROOMS = (
     {"serving"},
     {"training", "ann"},
 )
+# What TFX loads: it uses the packages, and they do not use it.
+ENTRY_FILES = {"modules.preprocessing", "modules.trainer", "modules.tuner"}
 MOST_FILES = 16  # of one folder of `modules`: more than one can take in at a glance
 RUNNERS = ("local_runner", "environment")
 # Their tests take milliseconds, and neither a worker's start nor a check of the config waits.
@@ -48,7 +50,8 @@ def _imports(file: Path, top_level_only: bool = False) -> set[str]:
     for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level and node.module, f"{file}: imports are absolute"
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
@@ -61,7 +64,7 @@ def _ids(file: Path) -> str:
     return str(file.relative_to(PROJECT))
 
 
-def _rooms(names: set[str], layer: str) -> set[str]:
+def _packages(names: set[str], layer: str) -> set[str]:
     """Returns the folders of a layer that imported names lie in."""
     parts = [name.split(".") for name in names if name.startswith(f"{layer}.")]
     return {part[1] for part in parts if (PROJECT / layer / part[1]).is_dir()}
@@ -77,24 +80,44 @@ def test_a_layer_imports_no_layer_above_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "modules").glob("*/*.py")), ids=_ids)
-def test_a_room_of_modules_imports_rooms_below_it(file: Path) -> None:
-    room = file.parent.name
-    (level,) = [number for number, rooms in enumerate(ROOMS) if room in rooms]
-    below = set().union(*ROOMS[:level])
-    assert _rooms(_imports(file), "modules") <= {*below, room}
+def test_a_package_of_modules_imports_packages_below_it(file: Path) -> None:
+    package = file.parent.name
+    (level,) = [number for number, packages in enumerate(PACKAGES) if package in packages]
+    below = set().union(*PACKAGES[:level])
+    imports = _imports(file)
+    assert _packages(imports, "modules") <= {*below, package}
+    assert not imports & ENTRY_FILES
 
 
-def test_no_room_of_modules_is_crowded() -> None:
+def test_no_package_of_modules_is_crowded() -> None:
     folders = [file.parent for file in (PROJECT / "modules").glob("*/__init__.py")]
-    assert {folder.name for folder in folders} == set().union(*ROOMS)
+    assert {folder.name for folder in folders} == set().union(*PACKAGES)
     files = {folder.name: len(list(folder.glob("[!_]*.py"))) for folder in folders}
-    assert not {room: number for room, number in files.items() if number > MOST_FILES}
+    assert not {package: number for package, number in files.items() if number > MOST_FILES}
 
 
 @pytest.mark.parametrize("file", _sources("components"), ids=_ids)
 def test_a_component_imports_no_other(file: Path) -> None:
     node = file.relative_to(PROJECT / "components").parts[0]
-    assert _rooms(_imports(file), "components") <= {node}
+    assert _packages(_imports(file), "components") <= {node}
+
+
+@pytest.mark.parametrize("file", _sources("pipeline"), ids=_ids)
+def test_commands_are_imported_by_no_other_part_of_the_pipeline(file: Path) -> None:
+    if file.parent.name != "cli":
+        assert "cli" not in _packages(_imports(file), "pipeline")
+
+
+@pytest.mark.parametrize("file", _sources("kubeflow"), ids=_ids)
+def test_kubeflow_holds_thin_scripts(file: Path) -> None:
+    definitions = (ast.FunctionDef, ast.ClassDef)
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert sum(isinstance(node, definitions) for node in ast.walk(tree)) <= 2
+
+
+@pytest.mark.parametrize("file", _sources("bootstrap"), ids=_ids)
+def test_the_set_up_imports_nothing_of_the_project(file: Path) -> None:
+    assert not {name.split(".")[0] for name in _imports(file)} & {*LAYERS, *RUNNERS, "setup"}
 
 
 @pytest.mark.parametrize("file", sorted(PROJECT.glob("*.py")), ids=_ids)

@@ -152,7 +152,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         "features.max_catalogue must be a whole number or null, got 'many'",
         "model.normalize must be true or false, got 3",
         "trainer.epoch is not a known key, got 3: did you mean trainer.max_epochs?",
-        "trainer.seed must be between 0 and 2.14748e+09, got -1",
+        "trainer.seed must be between 0 and 2147483647, got -1",
         f"data.test: no file matches {folder}/nowhere.tsv: give TEST=path",
         "user_code must be one of module_file, module_path, got 'wheel'",
     ]

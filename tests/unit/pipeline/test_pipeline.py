@@ -127,7 +127,7 @@ _FITS = {"Trainer", "Report"}
     [
         ("modules/model/losses.py", _FITS),
         ("modules/tuner.py", set()),
-        ("modules/preprocessing.py", {"Transform", *_FITS}),
+        ("modules/preprocessing.py", {"Transform", "Report"}),
         ("modules/sessions/sessions.py", {"SessionExampleGen", "Report"}),
         ("modules/config/sessions.py", {"SessionExampleGen", "Report"}),
         ("modules/evaluation/tfma_metrics.py", {"Evaluator", "Report"}),

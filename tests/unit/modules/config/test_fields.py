@@ -37,9 +37,9 @@ def test_defaults_can_be_used_and_are_not_shared() -> None:
     [
         ({"shelves": 10_000, "rent": 0.5, "doors": 10**9, "steps": (), "days": ()}, []),
         ({"shelves": 0}, ["shelves must be between 1 and 10000, got 0"]),
-        ({"shelves": 2.0}, ["shelves must be between 1 and 10000, got 2.0"]),
+        ({"shelves": 2.0}, ["shelves must be an integer between 1 and 10000, got 2.0"]),
         ({"shelves": True}, ["shelves must be between 1 and 10000, got True"]),
-        ({"shelves": None}, ["shelves must be between 1 and 10000, got None"]),
+        ({"shelves": None}, ["shelves must be an integer between 1 and 10000, got None"]),
         ({"rent": 1}, ["rent must be above 0 and below 1, got 1"]),
         ({"rent": math.nan}, ["rent must be above 0 and below 1, got nan"]),
         ({"doors": 0}, ["doors must be an integer of at least 1, got 0"]),

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.fields import former_names, from_json
+from modules.config.fields import former_names
 from modules.config.parsing import field_names
-from modules.config.trainer import TrainerOptions
 from modules.config.tuner import TunerOptions
 from pipeline.config import SECTIONS, Config, ConfigError, load_config, write_config
 
@@ -126,9 +125,3 @@ def test_the_configuration_of_a_run_of_the_version_before_is_read(
     file.write_text(text)
     assert load_config(str(file), (), None) == dataclasses.replace(config, name="mine")
     assert len(_warnings(caplog)) == 1
-
-
-def test_options_that_were_compiled_before_come_back_from_json() -> None:
-    assert from_json(TrainerOptions, {"epochs": 3, "seed": 1}) == TrainerOptions(
-        max_epochs=3, seed=1
-    )

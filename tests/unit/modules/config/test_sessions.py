@@ -43,7 +43,7 @@ def test_all_problems_are_reported_at_once():
         "time_unit must be one of auto, milliseconds, seconds, microseconds, nanoseconds, iso8601, "
         "got 'days'",
         "sample_fraction must be above 0 and at most 1, got 0",
-        "eval_hours must be above 0 and at most 1e+06, got -1",
+        "eval_hours must be above 0 and at most 1000000, got -1",
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from modules.data import batching
-from modules.preprocessing import WINDOWS as FEATURE
+from modules.data.windowing import FEATURE
 
 WINDOWS = tf.constant([[2, 3, 4, 5], [5, 6, 0, 0], [6, 7, 8, 0]])
 CONTEXT = [[2, 3, 4], [5, 0, 0], [6, 7, 0]]

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from modules.evaluation.metrics import headline_names
+from modules.gate.check import FAILED as FAILED_CHECK
+from modules.gate.check import Check
 from modules.gate.checks import FILE_NAME
+from modules.gate.report_files import SERVING_REPORT
 from pipeline.cli.main import main
 from tests.metadata_store import CACHED, COMPLETE, FAILED, Store
 
@@ -39,6 +42,10 @@ def out(tmp_path: Path) -> Path:
     store.node("run-3", "shop.Trainer", FAILED)
     store.node("run-4", "shop.Trainer", COMPLETE, model={})
     store.node("run-5", "shop.ModelGate", COMPLETE, verdict=dict(good))
+    report = {"checks": [Check("p50 latency", FAILED_CHECK, "90 ms").as_json()], "figures": {}}
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / SERVING_REPORT).write_text(json.dumps(report), "utf-8")
+    store.node("run-5", "shop.ServingValidator", COMPLETE, report={"uri": str(tmp_path / "5")})
     store.node("run-5", "shop.Pusher", COMPLETE, pushed_model={"pushed": 0})
     return tmp_path
 
@@ -55,8 +62,8 @@ def test_a_line_per_run_says_what_became_of_the_model(
         ["run-1", "3", "0", "yes", *values, "1795672257"],
         ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more reasons"],
         ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
-        ["run-4", "1", "0", "-", *none, "nothing: the run ended early"],
-        ["run-5", "2", "0", "yes", *values, "nothing: the serving check failed"],
+        ["run-4", "1", "0", "-", *none, "nothing: the run has not got that far"],
+        ["run-5", "2", "0", "yes", *values, "nothing: p50 latency: 90 ms"],
     ]
 
 
@@ -69,6 +76,7 @@ def test_a_missing_verdict_leaves_the_rest_of_the_line(
     rows = [row.split() for row in capsys.readouterr().out.splitlines()]
     assert rows[1] == ["run-1", "3", "0", *["-"] * (1 + len(METRICS)), "1795672257"]
     assert rows[2][3] == "-"
+    assert "verdict is missing" in " ".join(rows[2])
 
 
 def test_metadata_that_cannot_be_read_are_named(
