@@ -130,8 +130,8 @@ pd.DataFrame(
 # %% [markdown]
 # ## Over HTTP
 #
-# The local server speaks TensorFlow Serving's REST API. `demo.py` starts it with a page to try
-# sessions on; here it runs in this process, and the package's client queries it.
+# The local server speaks TensorFlow Serving's REST API. `session-retrieval serve` starts it with a
+# page to try sessions on; here it runs in this process, and the package's client queries it.
 
 # %%
 from serving import rest_server

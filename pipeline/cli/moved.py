@@ -1,4 +1,4 @@
-"""The message of the scripts before 0.2: the command that replaces them."""
+"""The message of the former scripts: the command that replaces them."""
 
 from __future__ import annotations
 
