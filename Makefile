@@ -97,4 +97,4 @@ python:
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
-  types docs docs-options env lock doctor audit ci clean clean-env python
+  types docs-options notebooks docs env lock doctor audit ci clean clean-env python

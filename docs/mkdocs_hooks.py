@@ -77,7 +77,10 @@ def _packages() -> dict[str, list[str]]:
     """Returns each folder with Python modules (as a path) and the dotted names of its modules."""
     packages: dict[str, list[str]] = {}
     for path in sorted(file for name in PACKAGES for file in (PROJECT / name).rglob("*.py")):
-        if path.name != "__init__.py" and ast.parse(path.read_text("utf-8")).body[1:]:
+        if (
+            path.name not in ("__init__.py", "__main__.py")
+            and ast.parse(path.read_text("utf-8")).body[1:]
+        ):
             name = path.relative_to(PROJECT).with_suffix("")
             packages.setdefault(str(name.parent), []).append(".".join(name.parts))
     return packages

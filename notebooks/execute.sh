@@ -5,6 +5,8 @@ set -eu
 
 cd "$(dirname "$0")/.."
 mkdir -p output/notebooks
+# Pages of notebooks that are gone would stay on the site. The runs, in folders, are kept.
+rm -rf output/notebooks/*.ipynb output/notebooks/*.md output/notebooks/*_files
 export PYTHONWARNINGS=ignore
 for notebook in data training serving; do
   jupytext --quiet --to ipynb --execute --output "output/notebooks/$notebook.ipynb" \
