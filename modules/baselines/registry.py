@@ -45,13 +45,22 @@ def make_baseline(name: str, options: BaselineOptions = BaselineOptions()) -> Ba
     """
     if name not in BASELINES:
         raise ValueError(f"name must be one of {', '.join(BASELINES)}, got {name!r}")
-    prefix = f"{_PREFIXES.get(name, name)}_"
+    prefix = _prefix(name)
     settings = {
         option.removeprefix(prefix): value
         for option, value in dataclasses.asdict(options).items()
-        if option.startswith(prefix)
+        if _longest_prefix(option) == prefix
     }
     return BASELINES[name](**settings)
+
+
+def _prefix(name: str) -> str:
+    return f"{_PREFIXES.get(name, name)}_"
+
+
+def _longest_prefix(option: str) -> str:
+    """Returns the prefix of the baseline that an option belongs to, "" for none."""
+    return max(filter(option.startswith, map(_prefix, BASELINES)), key=len, default="")
 
 
 @dataclasses.dataclass(frozen=True)

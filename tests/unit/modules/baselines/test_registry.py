@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from modules.baselines import registry
 from modules.baselines.item_based import Popularity, SequentialRules
 from modules.baselines.registry import BASELINES, make_baseline
+from modules.baselines.session_knn import STAN
+from modules.config.baselines import BaselineOptions
+from modules.config.fields import option
 from tests.baseline_ranks import evaluate_baseline, step_ranks
 
 
@@ -53,6 +57,19 @@ def test_metrics_follow_both_views() -> None:
 def test_no_training_event_is_refused() -> None:
     with pytest.raises(ValueError, match="train_sessions hold no event"):
         step_ranks(Popularity(), [[], []], [["a", "b"]])
+
+
+def test_options_of_a_longer_name_are_not_those_of_a_shorter_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Options(BaselineOptions):
+        stan_x_depth: int = option(3, "depth", limits=(1, 9))
+
+    monkeypatch.setitem(registry.BASELINES, "stan_x", dict)  # type: ignore[arg-type]
+    assert make_baseline("stan_x", Options()) == {"depth": 3}
+    stan = make_baseline("stan", Options(stan_recent=7))
+    assert isinstance(stan, STAN) and stan.recent == 7
 
 
 @pytest.mark.parametrize("name", BASELINES)
