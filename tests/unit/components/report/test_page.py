@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 from components.report import page
-from components.report.run_parts import Table
+from components.report.run_parts import RunParts, Table
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,21 @@ def test_parts_of_an_odd_form_leave_a_section_that_says_so_and_all_others() -> N
     assert "No verdict: the section could not be made: TypeError" in text
     assert "No model card: gone." in text and "<h1>shop</h1>" in text
     assert '<tr><th scope="row">a</th><td class="left wrap">b</td></tr>' in text
+
+
+def test_a_section_whose_parts_cannot_be_made_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(run: RunParts) -> None:
+        raise KeyError("epochs")
+
+    broken = page.SECTIONS[5]._replace(add_parts=fail)
+    monkeypatch.setattr(page, "SECTIONS", [broken])
+    run = RunParts({}, {}, "")
+    page.gather(run)
+    text = page.render(run.parts, run.missing)
+    for what in ("counts of rows", "session lengths", "item popularity"):
+        assert f"No {what}: it could not be made: KeyError" in text
 
 
 def test_what_comes_from_data_is_escaped() -> None:
