@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import click
 
 from modules.messages.exit_status import describe_exit
+from pipeline.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 FEATURES = {
     "kubeflow": "compiling, checking and submitting for a cluster",
     "ann": "the approximate index, index.kind=pq",
@@ -79,18 +79,21 @@ def command(out: str) -> int:
 
 def _stack() -> Part:
     """Reports the stack of this Python, and whether the system can run it."""
-    stacks = runpy.run_path(str(PROJECT / "bootstrap" / "stacks.py"))
     version = platform.python_version()
+    libc = " ".join(platform.libc_ver()) or "another C library"
+    lines = [
+        f"Python {version} in {sys.prefix}",
+        f"{platform.system()} {platform.machine()}, {libc}",
+    ]
+    file = PROJECT / "bootstrap" / "stacks.py"
+    if not file.is_file():
+        return Part("Stack", [f"unknown: {PROJECT} is not a checkout", *lines], [])
+    stacks = runpy.run_path(str(file))
     found = [
         stack for stack in stacks["STACKS"].values() if version.rpartition(".")[0] in stack.pythons
     ]
-    libc = " ".join(platform.libc_ver()) or "another C library"
-    lines = [
-        f"{found[0].name}, {found[0].tfx}" if found else "none",
-        f"Python {version} in {sys.prefix}",
-        f"{platform.system()} {platform.machine()}, {libc}",
-        f"checkout {PROJECT}",
-    ]
+    name = f"{found[0].name}, {found[0].tfx}" if found else "none"
+    lines = [name, *lines, f"checkout {PROJECT}"]
     if not found:
         wanted = " or ".join(stack.wanted_python for stack in stacks["STACKS"].values())
         return Part("Stack", lines, [Problem(f"Python {version} is not {wanted}", _SETUP)])
@@ -103,9 +106,10 @@ def _setup() -> dict[str, Any]:
 
 
 def _lock() -> dict[str, str]:
+    """Returns the locked versions; none where there is no checkout, as in an image."""
     name = "legacy" if sys.version_info < (3, 11) else "current"
-    text = (PROJECT / "requirements" / f"{name}.txt").read_text("utf-8")
-    return dict(_PIN.findall(text))
+    file = PROJECT / "requirements" / f"{name}.txt"
+    return dict(_PIN.findall(file.read_text("utf-8"))) if file.is_file() else {}
 
 
 def _packages() -> Part:

@@ -19,13 +19,13 @@ PROJECT = Path(__file__).resolve().parents[4]
 
 
 def _doctor(
-    out: Path, *before: Path, options: tuple[str, ...] = ()
+    out: Path, *before: Path, options: tuple[str, ...] = (), folder: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
     """Runs the command with folders of packages before those that are installed."""
     path = os.pathsep.join(map(str, [*before, PROJECT]))
     return subprocess.run(
         [sys.executable, *options, "-m", "pipeline.cli", "doctor", "--out", str(out)],
-        cwd=PROJECT,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -40,6 +40,17 @@ def test_all_that_a_run_needs_is_here(tmp_path: Path) -> None:
     assert "CPU:0" in done.stdout and f"GiB free for {tmp_path}/new" in done.stdout
     assert "Everything a run needs is installed." in done.stdout
     assert not (tmp_path / "new").exists()
+
+
+def test_a_copy_without_the_set_up_is_not_a_checkout(tmp_path: Path) -> None:
+    """As in the image."""
+    for name in ("modules", "pipeline"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    shutil.copy(PROJECT / "setup.py", tmp_path)
+    done = _doctor(tmp_path / "new", tmp_path, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Stack      unknown: {tmp_path} is not a checkout" in done.stdout
+    assert "CPU:0" in done.stdout and "(locked:" not in done.stdout
 
 
 def test_what_is_broken_is_named_with_how_to_fix_it(tmp_path: Path) -> None:
