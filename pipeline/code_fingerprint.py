@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PROJECT = Path(__file__).resolve().parents[1]
+from pipeline.paths import PROJECT
+
 OPTION = "option"  # of modules/config/fields.py
 PACKAGES = ("modules", "components", "pipeline")
 

@@ -27,9 +27,9 @@ from components.session_example_gen.node import SessionExampleGen
 from modules.config.index import NONE
 from modules.config.parsing import to_plain
 from modules.sessions.splits import SPLITS
-from pipeline.code_fingerprint import PROJECT, file_digest
+from pipeline.code_fingerprint import file_digest
 from pipeline.config import Config
-from pipeline.paths import Paths
+from pipeline.paths import PROJECT, Paths
 from pipeline.previous_run import EarlierRuns
 from pipeline.tfx_nodes import (
     code_digest,

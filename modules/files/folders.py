@@ -34,7 +34,7 @@ def output_folder(folder: str | Path) -> Path:
     return path
 
 
-def local_folder(text: str) -> Path:
+def local_path(text: str) -> Path:
     """Returns the absolute path of a local folder or file given on the command line.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from modules.files.folders import local_folder
+from modules.files.folders import local_path
 from modules.messages.quoting import quote
 from pipeline import paths
 from pipeline.cluster.parameter_values import assignment
@@ -57,8 +57,8 @@ def between(low: int, high: int) -> Value:
     return number(low, high, f"between {low} and {high}")
 
 
-FOLDER = Value("folder", local_folder)
-FILE = Value("file", local_folder)
+FOLDER = Value("folder", local_path)
+FILE = Value("file", local_path)
 PATH = Value("file", Path)
 
 out_option = click.option("--out", type=FOLDER, help="OUT folder of a run  [default: output/*]")
@@ -110,7 +110,7 @@ def newest_out(out: Path | None, file: str) -> Path:
     if not found:
         places = ", ".join(map(str, outs(out))) or "output/*"
         raise click.ClickException(
-            f"No {file} in {places}: no run has got so far there. `make run` writes one; give the "
+            f"No {file} in {places}: no run has finished there. `make run` writes one; give the "
             "same OUT to both."
         )
     return max(found, key=lambda path: path.stat().st_mtime).parent

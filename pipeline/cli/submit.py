@@ -17,7 +17,14 @@ from pipeline.cluster.submit import Request, SubmitError
 _HOST = "--host http://localhost:8080"
 _COMMON = (
     click.argument("file", type=PATH),
-    click.option("--host", envvar="KFP_HOST", show_envvar=True, default="", help="URL of the API"),
+    click.option(
+        "--host",
+        envvar="KFP_HOST",
+        show_envvar=True,
+        default="",
+        show_default=False,
+        help="URL of the API",
+    ),
     click.option("--token-file", type=PATH, help="bearer token  [default: KFP_TOKEN's]"),
     click.option("--namespace", help="namespace of a multi-user installation"),
     click.option("--name", help="name of the pipeline, or of the run"),

@@ -15,8 +15,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cluster import lint_graph
-from pipeline.cluster import parameter_values as run_values
+from pipeline.cluster import lint_graph, parameter_values
 from pipeline.cluster.emulator.launcher import NodeFailedError, Run, run_node
 from pipeline.cluster.emulator.object_store import BackendError, Store
 from pipeline.cluster.executor_input import Json
@@ -85,13 +84,13 @@ def _upstream(node: Task) -> set[str]:
     return producers | set(node.task.get("dependentTasks", []))
 
 
-def parameter_values(spec: Json, given: Json) -> Json:
+def resolved_parameters(spec: Json, given: Json) -> Json:
     """Returns the pipeline's parameters: the given values, else the defaults.
 
     Raises:
       BackendError: a given one is not a parameter of the pipeline, or of another type.
     """
-    if problems := run_values.problems(spec, given):
+    if problems := parameter_values.problems(spec, given):
         raise BackendError("\n".join(problems))
     wanted = SpecView(spec).parameters().items()
     return {name: given.get(name, rule.get("defaultValue")) for name, rule in wanted}
@@ -115,7 +114,7 @@ def run_pipeline(
     """
     root = (pipeline_root or spec["defaultPipelineRoot"]).partition("?")[0].rstrip("/")
     run = Run(
-        parameter_values(spec, given),
+        resolved_parameters(spec, given),
         Store(work / "store"),
         f"{root}/{spec['pipelineInfo']['name']}/{uuid.uuid4()}",
         work,
@@ -152,7 +151,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     try:
-        options.parameter = dict(map(run_values.assignment, options.parameter))
+        options.parameter = dict(map(parameter_values.assignment, options.parameter))
     except ValueError as error:
         parser.error(f"argument --parameter: {error}")
     return options
@@ -164,10 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         spec = load_spec(options.spec)
-        given = run_values.typed(spec, run_values.with_present_names(spec, options.parameter))
+        given = parameter_values.with_present_names(spec, options.parameter)
         run_pipeline(
             spec,
-            given,
+            parameter_values.typed(spec, given),
             options.work.absolute(),
             options.pipeline_root,
             options.publish_logs == "true",

@@ -13,10 +13,10 @@ from tfx.orchestration.pipeline import Pipeline
 
 from modules.baselines.registry import BASELINES
 from pipeline import stages, tfx_nodes
-from pipeline.code_fingerprint import PACKAGES, PROJECT, source_digest
+from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import load_config
 from pipeline.data_files import DataPaths
-from pipeline.paths import Paths
+from pipeline.paths import PROJECT, Paths
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import SCHEMA_FILE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.files.folders import local_folder, output_folder
+from modules.files.folders import local_path, output_folder
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_every_command_means_the_same_by_a_name(tmp_path: Path, monkeypatch) -> 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     for name, path in (("~/out", "home/out"), ("out", "out"), ("a/../out", "out")):
-        assert output_folder(name) == local_folder(name) == tmp_path / path
+        assert output_folder(name) == local_path(name) == tmp_path / path
     (tmp_path / "~").mkdir()
-    assert output_folder("~/out") == local_folder("~/out") == tmp_path / "home" / "out"
+    assert output_folder("~/out") == local_path("~/out") == tmp_path / "home" / "out"
     (tmp_path / "~" / "out").mkdir()
-    assert output_folder("~/out") == local_folder("~/out") == tmp_path / "~" / "out"
+    assert output_folder("~/out") == local_path("~/out") == tmp_path / "~" / "out"
