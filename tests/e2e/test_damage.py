@@ -17,6 +17,7 @@ import pytest
 
 from modules.files.model_metadata import model_damage
 from pipeline.sample.generate import write_sample
+from tests.file_damage import cut, flip
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = (
@@ -34,17 +35,7 @@ def _delete(path: Path) -> None:
         path.unlink()
 
 
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-DAMAGES = {"delete": _delete, "cut": _cut, "flip": _flip}
+DAMAGES = {"delete": _delete, "cut": cut, "flip": flip}
 # Patterns of one file or folder each, below OUT.
 FILES = (
     "artifacts/SessionExampleGen/examples/*/Split-train/*.gz",

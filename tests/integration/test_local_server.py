@@ -23,6 +23,7 @@ from serving import pushed_models, rest_server
 from serving.client import Client, ServerError
 from serving.limits import Limits
 from serving.model_store import ModelStore
+from tests.integration.programs import run_program
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREDICT = "/v1/models/session-retrieval:predict"
@@ -145,16 +146,12 @@ def test_the_client_says_what_is_wrong(url: str, server: str, words: str) -> Non
 
 def test_recommend_calls_a_server_without_tensorflow(url: str, session: list[str]) -> None:
     program = (
-        "import sys, recommend\n"
-        f"status = recommend.main(['--items', {','.join(session)!r}, '--server', {url!r}])\n"
+        "import sys; from pipeline.cli.main import main\n"
+        f"status = main(['recommend', '--items', {','.join(session)!r}, '--server', {url!r}])\n"
         "assert 'tensorflow' not in sys.modules\n"
         "sys.exit(status)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    first, *rows = done.stdout.splitlines()
+    first, *rows = run_program(program).splitlines()
     assert first == f"Server: {url}/v1/models/session-retrieval"
     found = [item.item_id for item in Client(url).recommend([session], 10)[0]]
     assert [row.split()[1] for row in rows] == found

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from serving import pushed_models
+from tests.integration.programs import run_program
 
 PROJECT = Path(__file__).resolve().parents[2]
 CATALOGUE = ["a", "b", "ö", "d"]
@@ -125,7 +126,4 @@ def test_loads_nothing_but_tensorflow(out: Path) -> None:
         "heavy = {'tfx', 'apache_beam', 'tensorflow_transform', 'tensorflow_recommenders'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    run_program(program)

@@ -35,20 +35,6 @@ tensorflow==2.16.2 \\
 """
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Return a function that writes an executable shell script below tmp_path."""
-
-    def write(name: str, body: str) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-        return path
-
-    return write
-
-
 def test_pins_take_the_version_from_the_lock_and_keep_extras_and_markers() -> None:
     wanted = ["tensorflow[and-cuda]>=2.16,<2.17; python_version < '3.11'", "numpy", "SciPy"]
 

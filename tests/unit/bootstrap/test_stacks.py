@@ -15,20 +15,6 @@ LEGACY = STACKS["legacy"]
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Return a function that writes an executable shell script below tmp_path."""
-
-    def write(name: str, body: str) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-        return path
-
-    return write
-
-
-@pytest.fixture
 def only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let Pythons be found nowhere but in tmp_path/first, tmp_path/second and tmp_path/pyenv."""
     path = [str(tmp_path / "first"), str(tmp_path / "second")]

@@ -10,20 +10,6 @@ import environment
 from bootstrap import stacks, uv
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Return a function that writes an executable shell script below tmp_path."""
-
-    def write(name: str, body: str) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-        return path
-
-    return write
-
-
 def test_pip_settings_reach_uv() -> None:
     listed = "\n".join(
         [

@@ -18,27 +18,7 @@ from pipeline.config import (
 )
 from pipeline.data_files import DataPaths
 from pipeline.paths import PROJECT, Paths
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with files of the names that the preset `custom` has."""
-    for name in ("train.tsv", "test.tsv", "other.tsv"):
-        (tmp_path / name).write_text("SessionId\tItemId\tTime\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def _problems(*overrides: str, preset: str = "custom", data: DataPaths | None = None) -> list[str]:
-    with pytest.raises(ConfigError) as error:
-        load_config(preset, overrides, data or DataPaths())
-    return list(error.value.problems)
-
-
-def _yaml(folder: Path, text: str) -> str:
-    file = folder / "mine.yaml"
-    file.write_text(text)
-    return str(file)
+from tests.config_files import config_file, config_problems
 
 
 def test_a_preset_keeps_the_defaults_of_what_it_does_not_name(folder: Path) -> None:
@@ -85,7 +65,7 @@ def test_an_override_sets_any_field(
 
 
 def test_an_override_of_one_threshold_keeps_the_others(folder: Path) -> None:
-    file = _yaml(
+    file = config_file(
         folder,
         "data: {train: train.tsv, test: test.tsv}\ngate:\n  thresholds: {honest/all/mrr@20: 0.1}\n",
     )
@@ -196,12 +176,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
     ],
 )
 def test_a_problem_names_key_value_and_way_out(folder: Path, override: str, problem: str) -> None:
-    (found,) = _problems(override)
+    (found,) = config_problems(override)
     assert found.startswith(problem)
 
 
 def test_a_value_that_is_not_valid_yaml(folder: Path) -> None:
-    (found,) = _problems("trainer.max_epochs=[1")
+    (found,) = config_problems("trainer.max_epochs=[1")
     assert found.startswith("trainer.max_epochs: the value '[1' is not valid YAML: line 1")
 
 
@@ -217,12 +197,12 @@ def test_a_value_that_is_not_valid_yaml(folder: Path) -> None:
 def test_a_threshold_of_an_unknown_metric(
     folder: Path, field: str, value: float, metric: str, way_out: str
 ) -> None:
-    (found,) = _problems(f"gate.{field}.{metric}={value}")
+    (found,) = config_problems(f"gate.{field}.{metric}={value}")
     assert found == f"gate.{field}.{metric} is not a known metric, got {value}: {way_out}"
 
 
 def test_the_gate_compares_with_baselines_that_are_evaluated(folder: Path) -> None:
-    (found,) = _problems("gate.beat_baselines=[popularity, oracle]")
+    (found,) = config_problems("gate.beat_baselines=[popularity, oracle]")
     assert found.startswith("gate.beat_baselines: oracle is not among the baselines")
     assert found.endswith("add it to baselines.names")
 
@@ -231,29 +211,32 @@ def test_the_gate_knows_metrics_of_slices(folder: Path) -> None:
     name = "honest/all/recall@20/item_age=new"
     gate = load_config("custom", [f"gate.change_thresholds={{{name}: -0.1}}"]).gate
     assert gate.change_thresholds == {name: -0.1}
-    (found,) = _problems("gate.change_thresholds={honest/all/mrr@20/context_length=7: -0.1}")
+    (found,) = config_problems("gate.change_thresholds={honest/all/mrr@20/context_length=7: -0.1}")
     assert "context_length=7 is not a known metric" in found
-    (found,) = _problems("gate.beat_metrics=[honest/all/recall@2]")
+    (found,) = config_problems("gate.beat_metrics=[honest/all/recall@2]")
     assert found.startswith("gate.beat_metrics must be known metrics, got honest/all/recall@2: did")
 
 
 def test_files_with_mistakes_in_their_form(folder: Path) -> None:
-    assert _problems(preset=_yaml(folder, "trainer: [1")) == [
+    assert config_problems(preset=config_file(folder, "trainer: [1")) == [
         "not readable as YAML: line 1, column 12: expected ',' or ']', but got '<stream end>'"
     ]
-    assert _problems(preset=_yaml(folder, "- 1")) == ["must contain a mapping of sections, got [1]"]
-    assert _problems(preset=_yaml(folder, "trainer: {seed: 1, seed: 2}")) == [
+    assert config_problems(preset=config_file(folder, "- 1")) == [
+        "must contain a mapping of sections, got [1]"
+    ]
+    assert config_problems(preset=config_file(folder, "trainer: {seed: 1, seed: 2}")) == [
         "not readable as YAML: line 1, column 20: the key 'seed' is given twice"
     ]
     data = "data: {train: train.tsv, test: test.tsv}\n"
-    assert _problems(preset=_yaml(folder, data + "trainer: 5")) == [
+    assert config_problems(preset=config_file(folder, data + "trainer: 5")) == [
         "trainer must be a mapping of keys to values, got 5"
     ]
-    assert load_config(_yaml(folder, data + "trainer:\n")).trainer == load_config("custom").trainer
+    config = load_config(config_file(folder, data + "trainer:\n"))
+    assert config.trainer == load_config("custom").trainer
 
 
 def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
-    (found,) = _problems(preset="retailroket")
+    (found,) = config_problems(preset="retailroket")
     assert "presets are custom, notebook, retailrocket, sample, search, yoochoose" in found
 
 
@@ -265,16 +248,16 @@ def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
 
 
 def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
-    written = _yaml(folder, "data: {train: 'gs://b/{SPAN}/t.tsv', test: none.tsv, folder: x}")
+    written = config_file(folder, "data: {train: 'gs://b/{SPAN}/t.tsv', test: none.tsv, folder: x}")
     assert load_config(written, data=None).data == DataOptions(
         "gs://b/{SPAN}/t.tsv", None, "none.tsv", "x"
     )
     with pytest.raises(ConfigError, match=r"data\.train is not set"):
-        load_config(_yaml(folder, "data: {test: t.tsv}"), data=None)
+        load_config(config_file(folder, "data: {test: t.tsv}"), data=None)
 
 
 def test_splits_that_are_not_set(folder: Path) -> None:
-    assert _problems(preset=_yaml(folder, "trainer: {seed: 1}")) == [
+    assert config_problems(preset=config_file(folder, "trainer: {seed: 1}")) == [
         "data.train is not set: give TRAIN=path (a file or a pattern)",
     ]
 
@@ -322,7 +305,7 @@ def test_a_written_config_reads_back_the_same(
 
 def test_a_split_that_is_learned_is_not_evaluated(folder: Path) -> None:
     assert load_config("custom", ["evaluation.split=eval", "trainer.refit=false"])
-    assert _problems("evaluation.split=eval") == [
+    assert config_problems("evaluation.split=eval") == [
         "evaluation.split is eval, on which trainer.refit would train the model and the baselines: "
         "set trainer.refit to false, or evaluate split test"
     ]
@@ -349,7 +332,7 @@ def test_the_documented_overrides_work(folder: Path) -> None:
 
 def test_what_is_searched_must_be_options_with_usable_choices(folder: Path) -> None:
     space = "{model.gru_unit: [8], trainer.learning_rate: [0.01, 99], model.copy_lags: ['x']}"
-    found = _problems("tuner.num_trials=0", f"tuner.space={space}", "tuner.search=grid")
+    found = config_problems("tuner.num_trials=0", f"tuner.space={space}", "tuner.search=grid")
     assert [problem.split()[0] for problem in found] == [
         "tuner.search",
         "tuner.num_trials",

@@ -8,34 +8,13 @@ import pytest
 
 from modules.config.data import DataOptions
 from pipeline.config import (
-    ConfigError,
     load_config,
     write_config,
 )
 from pipeline.data_files import DataPaths, describe_tail
 from pipeline.paths import PROJECT
 from tests import file_uris
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with files of the names that the preset `custom` has."""
-    for name in ("train.tsv", "test.tsv", "other.tsv"):
-        (tmp_path / name).write_text("SessionId\tItemId\tTime\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def _problems(*overrides: str, preset: str = "custom", data: DataPaths | None = None) -> list[str]:
-    with pytest.raises(ConfigError) as error:
-        load_config(preset, overrides, data or DataPaths())
-    return list(error.value.problems)
-
-
-def _yaml(folder: Path, text: str) -> str:
-    file = folder / "mine.yaml"
-    file.write_text(text)
-    return str(file)
+from tests.config_files import config_file, config_problems
 
 
 def test_data_folder_has_the_presets_file_names(folder: Path, tmp_path_factory) -> None:
@@ -65,7 +44,7 @@ def test_patterns_and_spans(folder: Path) -> None:
     assert data.train == str(folder / "day-{SPAN}" / "part-*.tsv")
     assert data.eval == str(folder / "**" / "part-0.tsv")
     assert data.test == str(folder / "t*t.tsv")
-    (problem,) = _problems(data=DataPaths(train="hour-{SPAN:2}/part-*.tsv"))
+    (problem,) = config_problems(data=DataPaths(train="hour-{SPAN:2}/part-*.tsv"))
     assert problem.startswith(f"data.train: no file matches {folder}/hour-{{SPAN:2}}/part-*.tsv")
 
 
@@ -80,7 +59,7 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
         DataOptions(str(folder / "test.tsv"), None, f"{bucket}/test.tsv", f"{bucket}/")
     )
     data = DataPaths(train=f"{bucket}/none.tsv", eval="s3://b/eval.tsv", test=f"{bucket}/other")
-    assert _problems(data=data) == [
+    assert config_problems(data=data) == [
         f"data.train: no file matches {bucket}/none.tsv: give TRAIN=path",
         "data.eval: s3://b/eval.tsv: s3:// cannot be opened here, but file://, gs:// and local "
         "paths can: copy the files, or mount their storage as a folder: give EVAL=path",
@@ -91,7 +70,7 @@ def test_files_at_uris_are_looked_up(folder: Path) -> None:
 
 def test_a_folder_in_place_of_a_file_is_refused(folder: Path) -> None:
     (folder / "sub").mkdir()
-    (problem,) = _problems(data=DataPaths(test="sub"))
+    (problem,) = config_problems(data=DataPaths(test="sub"))
     place = folder / "sub"
     assert problem == f"data.test: no file matches {place}, only the folder {place}: give TEST=path"
 
@@ -101,7 +80,7 @@ def test_one_file_is_enough(folder: Path) -> None:
     data = load_config("custom", data=DataPaths(train="other.tsv")).data
     assert (data.train, data.eval, data.test) == (str(folder / "other.tsv"), None, None)
     assert (data.test_days, data.test_fraction) == (None, 0.15)
-    own = load_config(_yaml(folder, "data: {train: train.tsv}")).data
+    own = load_config(config_file(folder, "data: {train: train.tsv}")).data
     assert own.test_fraction == 0.15
     assert describe_tail(own) == (
         f"Split test: the last 15 % of the sessions of {folder}/train.tsv, by start time "
@@ -113,7 +92,7 @@ def test_a_file_that_happens_to_have_a_presets_name_is_not_test(folder: Path) ->
     for preset in ("custom", "sample"):
         data = load_config(preset, data=DataPaths(train="other.tsv")).data
         assert (data.test, data.test_fraction) == (None, 0.15)
-    mine = _yaml(folder, "data: {train: train.tsv, test: test.tsv}")
+    mine = config_file(folder, "data: {train: train.tsv, test: test.tsv}")
     data = load_config(mine, data=DataPaths(train="other.tsv")).data
     assert (data.test, data.test_fraction) == (str(folder / "test.tsv"), None)
     assert describe_tail(data) == ""
@@ -125,7 +104,7 @@ def test_how_much_becomes_test_can_be_said(folder: Path) -> None:
     assert (days.test_days, days.test_fraction) == (2.5, None)
     assert "that start in the last 2.5 days (data.test_days)" in describe_tail(days)
     assert load_config("custom", ["data.test_fraction=0.3"], paths).data.test_fraction == 0.3
-    assert _problems("data.test_fraction=1", "data.test_days=-1", data=paths) == [
+    assert config_problems("data.test_fraction=1", "data.test_days=-1", data=paths) == [
         "data.test_days must be above 0 and at most 40000, got -1.0",
         "data.test_fraction must be above 0 and below 1, got 1.0",
         "data.test_days (-1.0) and test_fraction (1.0) are both set: remove one of them",
@@ -134,13 +113,13 @@ def test_how_much_becomes_test_can_be_said(folder: Path) -> None:
 
 def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
     both = DataPaths(train="train.tsv", test="test.tsv")
-    assert _problems("data.test_days=2", data=both) == [
+    assert config_problems("data.test_days=2", data=both) == [
         f"data.test_days is 2, which cuts split test from train, but data.test is "
         f"{folder}/test.tsv: remove one of them (SET=data.test_days=null; or SET=data.test=null, "
         "and no TEST=)"
     ]
     assert load_config("custom", ["data.test=null", "data.test_days=2"]).data.test is None
-    (problem,) = _problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
+    (problem,) = config_problems(data=DataPaths(train="train.tsv", eval="other.tsv"))
     assert problem.startswith("data.test is not set, and cannot be cut from train since data.eval")
     assert problem.endswith("Give TEST=path too, or leave EVAL out, so that both are cut")
 
@@ -148,7 +127,7 @@ def test_a_file_and_a_cut_are_not_both_taken(folder: Path) -> None:
 def test_a_missing_test_file_need_not_be_there(folder: Path) -> None:
     (folder / "test.tsv").unlink()
     given = DataPaths(folder=str(folder))
-    (problem,) = _problems(data=given)
+    (problem,) = config_problems(data=given)
     assert problem.endswith("TEST=path or DATA=folder, or SET=data.test=null to cut it from train")
     assert load_config("custom", ["data.test=null"], given).data.test_fraction == 0.15
 
@@ -169,7 +148,7 @@ def test_the_command_line_replaces_how_a_file_cuts_test(folder: Path, written: l
     assert cut("data.test_days=7") == (None, 7, None)
     assert cut("data.test_fraction=0.3") == (None, None, 0.3)
     assert cut("data.test=null") == cut() != (None, None, None)
-    (both,) = _problems("data.test_days=7", preset=str(file), data=DataPaths(test="test.tsv"))
+    (both,) = config_problems("data.test_days=7", preset=str(file), data=DataPaths(test="test.tsv"))
     assert "data.test_days is 7" in both and "SET=data.test_days=null" in both
 
 
@@ -182,7 +161,7 @@ def test_where_eval_is_evaluated_no_test_is_needed(folder: Path) -> None:
         load_config("custom", on_eval, DataPaths(train="train.tsv", eval="other.tsv")).data,
     ):
         assert (data.test, data.test_days, data.test_fraction) == (None, None, None)
-    (problem,) = _problems(*on_eval, data=DataPaths(train="train.tsv", test="gone.tsv"))
+    (problem,) = config_problems(*on_eval, data=DataPaths(train="train.tsv", test="gone.tsv"))
     assert "data.test: no file matches" in problem
     cut = load_config("custom", [*on_eval, "data.test_fraction=0.2"], DataPaths(train="train.tsv"))
     assert cut.data.test_fraction == 0.2
@@ -202,5 +181,5 @@ def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> Non
     assert data.generate
     assert data.train == str(PROJECT / "data" / "sample" / "train.tsv")
     assert not load_config("sample", data=DataPaths(folder=str(folder))).data.generate
-    (problem,) = _problems(preset="sample", data=DataPaths(test="nowhere.tsv"))
+    (problem,) = config_problems(preset="sample", data=DataPaths(test="nowhere.tsv"))
     assert "nowhere.tsv" in problem

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from modules.model.lazy_adam import LazyAdam
 from modules.training.epoch_callbacks import BestEpochCheckpoint
+from tests.file_damage import cut, flip
 
 
 def _history(folder: Path, *recalls: float) -> Path:
@@ -194,27 +195,17 @@ def test_a_killed_run_resumes_in_an_object_store(
     np.testing.assert_allclose(resumed.answers(), whole.answers(), atol=1e-6)
 
 
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 @pytest.mark.parametrize(
     ("pattern", "damage", "first"),
     [
-        ("history.json", _cut, "1/4"),
-        ("history.json", _flip, "1/4"),
+        ("history.json", cut, "1/4"),
+        ("history.json", flip, "1/4"),
         # A later epoch is better, so that nobody reads these.
         ("best-*.data-*", Path.unlink, "3/4"),
-        ("best-*.index", _flip, "3/4"),
+        ("best-*.index", flip, "3/4"),
         ("backup/chief/checkpoint", Path.unlink, "1/4"),
-        ("backup/chief/checkpoint", _flip, "1/4"),
-        ("backup/chief/*.data-*", _flip, "1/4"),
+        ("backup/chief/checkpoint", flip, "1/4"),
+        ("backup/chief/*.data-*", flip, "1/4"),
         ("backup/chief/*.index", Path.unlink, "1/4"),
     ],
 )
@@ -248,7 +239,7 @@ def test_a_complete_run_with_damaged_best_weights_is_repeated(
     recalls = (0.1, 0.4, 0.3, 0.2)
     before = Fit(tmp_path, recalls, patience=2)
     for path in tmp_path.glob("best-2.data-*"):
-        _flip(path)
+        flip(path)
     capsys.readouterr()
 
     again = Fit(tmp_path, recalls, patience=2)

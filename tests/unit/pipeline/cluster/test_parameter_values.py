@@ -9,10 +9,7 @@ import pytest
 
 from pipeline.cluster import parameter_values, runtime_parameters
 from pipeline.cluster.runtime_parameters import Binding
-
-
-def _apply(binding: Binding, value: object, **properties: object) -> dict:
-    return runtime_parameters.apply_all([binding], {binding.parameter: value, **properties})
+from tests.parameter_texts import TEXTS, apply_one
 
 
 def test_a_former_name_of_a_parameter_is_reported_and_replaced(
@@ -69,27 +66,6 @@ def _declared(kind: str) -> dict[str, Any]:
     }
 
 
-TEXTS = (
-    *(
-        "1e5",
-        "010",
-        "1_000",
-        "on",
-        "null",
-        "1.10",
-        "~",
-        "",
-        " 3",
-        "true",
-        "0x1F",
-        "3",
-        "-1",
-        "1:30",
-    ),
-    *("gs://bucket/a=b", '{"a": 1}', "{a", "'", '"3"', "# no comment", "2024-01-01", "é"),
-)
-
-
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_parameter_comes_out_as_it_went_in(text: str) -> None:
     spec = _declared("STRING")
@@ -97,9 +73,9 @@ def test_a_text_parameter_comes_out_as_it_went_in(text: str) -> None:
     assert given == {"n": text}
     assert parameter_values.problems(spec, given) == []
     # As the pod gets it: in an execution property, inside one, and with text around it.
-    inside = _apply(Binding("n", "p", ("a", "b")), text, p='{"a": {"b": "x"}}')
+    inside = apply_one(Binding("n", "p", ("a", "b")), text, p='{"a": {"b": "x"}}')
     assert json.loads(inside["p"]) == {"a": {"b": text}}
-    assert _apply(Binding("n", "p", form="{}/sub"), text, p="x") == {"p": f"{text}/sub"}
+    assert apply_one(Binding("n", "p", form="{}/sub"), text, p="x") == {"p": f"{text}/sub"}
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,18 @@ import yaml
 from modules.config.yaml_text import Dumper
 from pipeline.cluster import runtime_parameters
 from pipeline.cluster.runtime_parameters import Binding
-
-
-def _apply(binding: Binding, value: object, **properties: object) -> dict:
-    return runtime_parameters.apply_all([binding], {binding.parameter: value, **properties})
+from tests.parameter_texts import TEXTS, apply_one
 
 
 def test_a_value_takes_a_propertys_place() -> None:
-    result = _apply(Binding("data_folder", "input_base"), "gs://b/d", input_base="/x", other=1)
+    result = apply_one(Binding("data_folder", "input_base"), "gs://b/d", input_base="/x", other=1)
     assert result == {"input_base": "gs://b/d", "other": 1}
 
 
 def test_a_value_goes_inside_json_and_keeps_its_type() -> None:
     config = json.dumps({"trainer": {"epochs": 10, "seed": 1}, "features": {}})
     binding = Binding("epochs", "custom_config", ("trainer", "epochs"))
-    result = _apply(binding, 3.0, custom_config=config)
+    result = apply_one(binding, 3.0, custom_config=config)
     expected = {"trainer": {"epochs": 3, "seed": 1}, "features": {}}
     assert json.loads(result["custom_config"]) == expected
     assert "3.0" not in result["custom_config"]
@@ -34,30 +31,30 @@ def test_a_value_goes_inside_json_and_keeps_its_type() -> None:
 
 def test_text_around_a_value() -> None:
     binding = Binding("state_folder", "custom_config", ("checkpoint_folder",), "{}/checkpoints")
-    result = _apply(binding, "/mnt", custom_config='{"checkpoint_folder": ""}')
+    result = apply_one(binding, "/mnt", custom_config='{"checkpoint_folder": ""}')
     assert json.loads(result["custom_config"]) == {"checkpoint_folder": "/mnt/checkpoints"}
 
 
 def test_json_text_becomes_an_object() -> None:
     binding = Binding("thresholds", "options", ("thresholds",), "json")
     options = '{"thresholds": {"a": 1}, "seed": 2}'
-    assert json.loads(_apply(binding, '{"b": 0.5}', options=options)["options"]) == {
+    assert json.loads(apply_one(binding, '{"b": 0.5}', options=options)["options"]) == {
         "thresholds": {"b": 0.5},
         "seed": 2,
     }
-    assert json.loads(_apply(binding, "{}", options=options)["options"])["thresholds"] == {}
+    assert json.loads(apply_one(binding, "{}", options=options)["options"])["thresholds"] == {}
 
 
 @pytest.mark.parametrize("bad", ["recall=0.1", "[1]", "0.1", ""])
 def test_text_that_is_not_an_object_is_refused_by_name(bad: str) -> None:
     with pytest.raises(ValueError, match="thresholds must be"):
-        _apply(Binding("thresholds", "options", ("thresholds",), "json"), bad, options="{}")
+        apply_one(Binding("thresholds", "options", ("thresholds",), "json"), bad, options="{}")
 
 
 @pytest.mark.parametrize("bad", ['"0.1"', "true", "null", "[1]", "NaN", "Infinity"])
 def test_what_is_not_a_number_in_json_is_refused_by_name(bad: str) -> None:
     with pytest.raises(ValueError, match=r"thresholds must have a number for a/b, got"):
-        _apply(
+        apply_one(
             Binding("thresholds", "options", ("thresholds",), "json"),
             f'{{"a/b": {bad}}}',
             options="{}",
@@ -68,19 +65,19 @@ def test_what_is_not_a_number_in_json_is_refused_by_name(bad: str) -> None:
 def test_a_number_below_its_minimum_is_refused_by_name(low: float) -> None:
     binding = Binding("epochs", "custom_config", ("epochs",), minimum=1)
     with pytest.raises(ValueError, match="epochs must be at least 1, got"):
-        _apply(binding, low, custom_config="{}")
+        apply_one(binding, low, custom_config="{}")
 
 
 def test_a_span_fixes_the_range_and_minus_one_leaves_it_open() -> None:
     binding = Binding("span", "range_config", form="span")
-    assert json.loads(_apply(binding, 12.0)["range_config"]) == {
+    assert json.loads(apply_one(binding, 12.0)["range_config"]) == {
         "static_range": {"start_span_number": "12", "end_span_number": "12"}
     }
-    assert _apply(binding, -1.0) == {}
+    assert apply_one(binding, -1.0) == {}
 
 
 def test_a_parameter_with_a_propertys_own_name_stays() -> None:
-    assert _apply(Binding("push_folder", "push_folder"), "/p") == {"push_folder": "/p"}
+    assert apply_one(Binding("push_folder", "push_folder"), "/p") == {"push_folder": "/p"}
 
 
 def test_one_parameter_may_go_to_two_places() -> None:
@@ -99,27 +96,6 @@ def test_what_the_compiler_writes_is_what_the_entrypoint_reads() -> None:
     assert runtime_parameters.decode(runtime_parameters.encode(bindings)) == bindings
 
 
-TEXTS = (
-    *(
-        "1e5",
-        "010",
-        "1_000",
-        "on",
-        "null",
-        "1.10",
-        "~",
-        "",
-        " 3",
-        "true",
-        "0x1F",
-        "3",
-        "-1",
-        "1:30",
-    ),
-    *("gs://bucket/a=b", '{"a": 1}', "{a", "'", '"3"', "# no comment", "2024-01-01", "é"),
-)
-
-
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_default_comes_out_of_a_compiled_specification(text: str) -> None:
     written = yaml.dump({"defaultValue": text, text: [text]}, Dumper=Dumper)
@@ -132,9 +108,9 @@ def test_a_text_default_comes_out_of_a_compiled_specification(text: str) -> None
 def test_a_pod_refuses_what_is_not_a_number_by_name(value: object) -> None:
     for binding in (Binding("n", "p", ("a",), minimum=1), Binding("n", "p", form="span")):
         with pytest.raises(ValueError, match="n must be a whole number, got"):
-            _apply(binding, value, p='{"a": 2}')
+            apply_one(binding, value, p='{"a": 2}')
 
 
 def test_a_pod_puts_no_text_where_a_number_was() -> None:
     with pytest.raises(ValueError, match="n must be a number, got '3'"):
-        _apply(Binding("n", "p", ("a",)), "3", p='{"a": 2}')
+        apply_one(Binding("n", "p", ("a",)), "3", p='{"a": 2}')
