@@ -146,6 +146,18 @@ def choose_preset(preset: str | None, data: DataPaths) -> str:
     return preset or (OWN_DATA_PRESET if data.any() else DEFAULT_PRESET)
 
 
+def read_yaml(file: Path) -> Any:
+    """Returns the values of a YAML file.
+
+    Raises:
+      ConfigError: it is not valid.
+    """
+    try:
+        return parse_yaml(read_text(file))
+    except ValueError as error:
+        raise ConfigError(file.name, [f"not readable as YAML: {error}"]) from error
+
+
 def _preset_file(preset_or_path: str) -> Path:
     if preset_or_path in preset_names():
         return PRESETS / f"{preset_or_path}.yaml"
@@ -158,10 +170,7 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
         names = ", ".join(preset_names())
         problem = f"no such preset and no such file: presets are {names}; else the path of a YAML"
         raise ConfigError(preset_or_path, [problem])
-    try:
-        values = parse_yaml(read_text(file))
-    except ValueError as error:
-        raise ConfigError(file.name, [f"not readable as YAML: {error}"]) from error
+    values = read_yaml(file)
     if unwrap(values) is None:
         return file, {}
     if not isinstance(values, dict):

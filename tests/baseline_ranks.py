@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+import numpy as np
+
 from modules.baselines.base import Baseline
 from modules.baselines.registry import IndexedSplits
 from modules.evaluation.metrics import metrics_from_rank_histograms
 from modules.evaluation.prediction_steps import StepRanks
 
 Sessions = Sequence[Sequence[Hashable]]
+
+
+def random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
+    """Returns sessions of 1 to 13 events each."""
+    random = np.random.default_rng(seed)
+    return [
+        [str(item) for item in random.integers(0, items, random.integers(1, 14))]
+        for _ in range(count)
+    ]
 
 
 def step_ranks(

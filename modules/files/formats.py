@@ -28,6 +28,17 @@ _CODECS = (
 )
 # Magic numbers long enough to be recognized inside a text.
 _PACKED_PART = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd")
+_TABLE_FILES = (
+    (b"Obj\x01", "an Avro file"),
+    (b"SEQ\x06", "a Hadoop sequence file"),
+    (b"ARROW1\0\0", "an Arrow file"),
+    (b"FEA1\0", "a Feather file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG\r", "an image (PNG)"),
+    (b"\xff\xd8\xff", "an image (JPEG)"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+)
 _KINDS = (
     (b"\xff\xfe\0\0", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
     (b"\0\0\xfe\xff", _Kind("UTF-32 text", _UTF8.format("UTF-32"))),
@@ -41,16 +52,8 @@ _KINDS = (
     (b"\xff\x06\0\0sNaPpY", _Kind("compressed with Snappy", _PACKED)),
     (b"7z\xbc\xaf\x27\x1c", _Kind("a 7-Zip archive", _PACKED)),
     (b"Rar!\x1a\x07", _Kind("a RAR archive", _PACKED)),
-    (b"Obj\x01", _Kind("an Avro file", _TABLE)),
-    (b"SEQ\x06", _Kind("a Hadoop sequence file", _TABLE)),
-    (b"ARROW1\0\0", _Kind("an Arrow file", _TABLE)),
-    (b"FEA1\0", _Kind("a Feather file", _TABLE)),
-    (b"SQLite format 3\0", _Kind("an SQLite database", _TABLE)),
-    (b"%PDF-", _Kind("a PDF document", _TABLE)),
-    (b"\x89PNG\r", _Kind("an image (PNG)", _TABLE)),
-    (b"\xff\xd8\xff", _Kind("an image (JPEG)", _TABLE)),
+    *((magic, _Kind(name, _TABLE)) for magic, name in _TABLE_FILES),
     *((bytes([0x80, version]), _Kind("a pickle of Python", _TABLE)) for version in range(2, 6)),
-    (b"\x89HDF\r\n", _Kind("an HDF5 file", _TABLE)),
     (b"\0\x05\x16\x07", _Kind("what macOS keeps beside a file (AppleDouble)", "remove it")),
     (
         b"version https://git-lfs",

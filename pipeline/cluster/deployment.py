@@ -12,7 +12,7 @@ from modules.config.yaml_text import parse_yaml, unwrap
 from modules.files.patterns import is_plain
 from modules.files.text_file import read_text
 from modules.messages.quoting import quote
-from pipeline.config import ConfigError
+from pipeline.config import ConfigError, read_yaml
 from pipeline.paths import PROJECT
 
 TARGETS = ("oss", "vertex")
@@ -151,10 +151,7 @@ def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
         names = ", ".join(sorted(preset.stem for preset in BEAM_PRESETS.glob("*.yaml")))
         problem = f"no such Beam preset and no such file: there are {names}"
         raise ConfigError(name_or_path, [problem])
-    try:
-        arguments = parse_yaml(read_text(file))
-    except ValueError as error:
-        raise ConfigError(file.name, [f"cannot be read: {error}"]) from error
+    arguments = read_yaml(file)
     try:
         flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
     except ValueError as error:

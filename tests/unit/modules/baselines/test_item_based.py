@@ -15,15 +15,7 @@ from modules.baselines.item_based import (
 )
 from modules.evaluation import prediction_steps
 from modules.evaluation.ranks import UNRANKED, conservative_rank
-from tests.baseline_ranks import step_ranks
-
-
-def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
-    random = np.random.default_rng(seed)
-    return [
-        [str(item) for item in random.integers(0, items, random.integers(1, 14))]
-        for _ in range(count)
-    ]
+from tests.baseline_ranks import random_sessions, step_ranks
 
 
 def test_popularity_by_hand() -> None:
@@ -140,7 +132,7 @@ def test_rules_equal_their_plain_python_twin(
     window: int, bonus: float, repeats: bool, monkeypatch
 ) -> None:
     monkeypatch.setattr(prediction_steps, "_STEPS_PER_BLOCK", 50)
-    train, test = _random_sessions(1), _random_sessions(2)
+    train, test = random_sessions(1), random_sessions(2)
     baseline = SequentialRules(window=window, seen_bonus=bonus, seen_decay=0.9, repeats=repeats)
 
     ranks = step_ranks(baseline, train, test)
@@ -180,7 +172,7 @@ def test_session_popularity_without_a_known_item_is_popularity() -> None:
 
 
 def test_session_popularity_equals_its_plain_twin() -> None:
-    train, test = _random_sessions(5, items=12), _random_sessions(6, items=12)
+    train, test = random_sessions(5, items=12), random_sessions(6, items=12)
     events = Counter(item for session in train for item in session)
     items = sorted(events)
     expected = []
@@ -218,7 +210,7 @@ def test_regularization_holds_back_what_is_rare() -> None:
 
 def test_cooccurrence_equals_its_plain_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_steps, "_STEPS_PER_BLOCK", 50)
-    train, test = _random_sessions(7, items=30), _random_sessions(8, items=30)
+    train, test = random_sessions(7, items=30), random_sessions(8, items=30)
     sets = [set(session) for session in train]
     items = sorted(set().union(*sets))
     having = Counter(item for session in sets for item in session)

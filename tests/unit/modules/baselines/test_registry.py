@@ -14,15 +14,7 @@ from modules.baselines.registry import BASELINES, make_baseline
 from modules.baselines.session_knn import STAN
 from modules.config.baselines import BaselineOptions
 from modules.config.fields import option
-from tests.baseline_ranks import evaluate_baseline, step_ranks
-
-
-def _random_sessions(seed: int, count: int = 120, items: int = 9) -> list[list[str]]:
-    random = np.random.default_rng(seed)
-    return [
-        [str(item) for item in random.integers(0, items, random.integers(1, 14))]
-        for _ in range(count)
-    ]
+from tests.baseline_ranks import evaluate_baseline, random_sessions, step_ranks
 
 
 def test_docstrings_tell_the_truth() -> None:
@@ -32,7 +24,7 @@ def test_docstrings_tell_the_truth() -> None:
 @pytest.mark.parametrize("name", BASELINES)
 def test_order_of_training_sessions_changes_nothing(name: str) -> None:
     """Another order renumbers the items and sums in another order: ties must stay."""
-    train, test = _random_sessions(3), _random_sessions(4, items=12)
+    train, test = random_sessions(3), random_sessions(4, items=12)
 
     forwards = step_ranks(make_baseline(name), train, test, range(len(train)))
     backwards = step_ranks(make_baseline(name), train[::-1], test, range(len(train))[::-1])
