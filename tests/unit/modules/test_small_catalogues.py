@@ -8,6 +8,7 @@ model, TFMA's combiner, the selection of epochs and score adjustments.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -37,6 +38,7 @@ from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, score_adjustment_search
 from modules.training.score_adjustment_search import AdjustmentGrid
 from modules.training.training_run import TrainingRun
+from tests import small_model
 
 SIZES = (1, 2, 19, 20, 21, 99, 100, 101)
 NAN, INF = float("nan"), float("inf")
@@ -305,14 +307,7 @@ def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None
     assert evaluate(Scores(np.zeros([1, size], np.float32)))[0] == 1.0
 
 
-OPTIONS = ModelOptions(
-    ensemble_size=1,
-    embedding_dim=4,
-    gru_units=3,
-    num_neighbors=0,
-    embedding_dropout=0,
-    output_dropout=0,
-)
+OPTIONS = dataclasses.replace(small_model.OPTIONS, num_neighbors=0)
 
 
 def _model(counts: Sequence[int]) -> TwoTower:
