@@ -63,7 +63,7 @@ def test_a_line_per_run_says_what_became_of_the_model(
         ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more reasons"],
         ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
         ["run-4", "1", "0", "-", *none, "nothing: the run has not got that far"],
-        ["run-5", "2", "0", "yes", *values, "nothing: p50 latency: 90 ms"],
+        ["run-5", "3", "0", "yes", *values, "nothing: p50 latency: 90 ms"],
     ]
 
 
