@@ -12,7 +12,7 @@ import os
 import sys
 
 from modules.files.folders import FolderError
-from modules.files.metadata_file import MetadataFileError, check_metadata_file
+from modules.files.mlmd_file import MetadataFileError, check_metadata_file
 from pipeline.config import ConfigError
 from pipeline.data_files import describe_tail
 from pipeline.paths import Paths

@@ -7,7 +7,7 @@ from pathlib import Path
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
-from modules.files.metadata_file import digest_after_changes, open_store
+from modules.files.mlmd_file import digest_after_changes, open_store
 from serving.catalog_refresh import Refresh
 
 TYPE = "IndexRenewal"  # the name in existing metadata

@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from modules.config.checks import CheckOptions
-from modules.gate.check import SKIPPED, Check, outcome
+from modules.gate.check_record import SKIPPED, Check, outcome
 from modules.sessions.feature_names import ITEM_IDS
 
 COMPARED_SPLIT = "train"

@@ -20,7 +20,7 @@ from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
 from modules.config.checks import CheckOptions
 from modules.config.fields import from_json
-from modules.gate.check import WARNING
+from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from components.data_gate.checks import DataCheck, is_within
 from modules.config.checks import CheckOptions
-from modules.gate.check import FAILED, PASSED, WARNING
+from modules.gate.check_record import FAILED, PASSED, WARNING
 from modules.sessions.splits import SPLITS, split_pairs
 
 Counts = Mapping[str, int]

@@ -36,9 +36,9 @@ from modules.gate.agreement_checks import (
     items_check,
     steps_check,
 )
-from modules.gate.check import FAILED
-from modules.gate.checks import AGREEMENT, MODEL, MetricCheck, limit_checks, lost_model
+from modules.gate.check_record import FAILED
 from modules.gate.known_metrics import slice_bounds
+from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck, limit_checks, lost_model
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.sessions.examples import SessionBatch, read_batches
 

@@ -18,7 +18,7 @@ from modules.config.evaluation import EvaluationOptions
 from modules.config.fields import from_json
 from modules.config.gate import GateOptions
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
-from modules.gate import checks, model_card
+from modules.gate import metric_checks, model_card
 from modules.gate.verdict_table import format_verdict
 
 
@@ -72,7 +72,7 @@ def _write_verdict(uri: str, table: RankTable, content: dict[str, Any]) -> None:
     with fileio.open(os.path.join(uri, FILE_NAME), "wb") as file:
         file.write(to_parquet(table))
     for name, text in (
-        (checks.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
+        (metric_checks.FILE_NAME, json.dumps(content, indent=2, allow_nan=False)),
         (model_card.FILE_NAME, model_card.model_card(content)),
     ):
         with fileio.open(os.path.join(uri, name), "w") as file:

@@ -16,7 +16,7 @@ from components.report.session_facts import SplitFacts, read_facts
 from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
-from modules.gate import checks
+from modules.gate import metric_checks
 from modules.messages.quoting import first_line
 
 _NO_INPUT = "the run has no such artifact"
@@ -66,7 +66,7 @@ class RunParts:
     @functools.cached_property
     def verdict(self) -> dict[str, Any] | None:
         """Content of the gate's `verdict.json`."""
-        return self.add("verdict", read_json, self.path("verdict", checks.FILE_NAME))
+        return self.add("verdict", read_json, self.path("verdict", metric_checks.FILE_NAME))
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary | None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from modules.config.serving import ServingOptions
-from modules.gate.check import Check, outcome
+from modules.gate.check_record import Check, outcome
 from modules.serving.answer_checks import Answers, answer_rows, loads_alone, well_formed
 from modules.serving.latency import PERCENTILES, percentiles
 

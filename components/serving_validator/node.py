@@ -17,7 +17,7 @@ from components.serving_validator.checks import check_answers
 from modules.config.fields import from_json
 from modules.config.serving import ServingOptions
 from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
-from modules.gate.check import FAILED, Check, outcome, refusals
+from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.infra_blessing import bless, is_blessed
 from modules.serving.latency import PERCENTILES, percentiles

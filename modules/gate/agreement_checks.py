@@ -10,8 +10,8 @@ import numpy as np
 
 from modules.evaluation.metrics import STEPS
 from modules.evaluation.rank_table import CANDIDATE, RankTable, all_metrics
-from modules.gate.check import FAILED, PASSED, SKIPPED, outcome
-from modules.gate.checks import AGREEMENT, MODEL, MetricCheck
+from modules.gate.check_record import FAILED, PASSED, SKIPPED, outcome
+from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck
 from modules.messages.quoting import quote
 
 TOLERANCE = 1e-6

@@ -14,7 +14,7 @@ from modules.evaluation.metrics import headline_names, none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED, RankTable, all_metrics
 from modules.evaluation.slices import Bounds
 from modules.evaluation.tfma_results import in_order, plain_value
-from modules.gate.checks import (
+from modules.gate.metric_checks import (
     AGREEMENT,
     LIMIT,
     MODEL,

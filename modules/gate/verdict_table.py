@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modules.gate.check import SKIPPED
-from modules.gate.checks import BASELINE, CHANGE, SLICE_CHANGE
+from modules.gate.check_record import SKIPPED
+from modules.gate.metric_checks import BASELINE, CHANGE, SLICE_CHANGE
 from modules.messages.text_table import aligned
 
 HEAD = (

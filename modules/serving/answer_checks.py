@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.gate.check import Check, outcome
+from modules.gate.check_record import Check, outcome
 
 # Packages that only training needs; a server does not have them.
 FOREIGN = ("apache_beam", "modules", "tensorflow_recommenders", "tensorflow_transform", "tfx")

@@ -17,7 +17,7 @@ from modules.model import cooccurrence_neighbors
 from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import TwoTower
 from modules.training import score_adjustment_search
-from modules.training.epoch_callbacks import BestEpochCheckpoint, EvalFn
+from modules.training.best_epoch_checkpoint import BestEpochCheckpoint, EvalFn
 from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid, ScoreAdjustments
 from modules.training.training_run import TrainingRun
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from modules.files.metadata_file import MetadataFileError
+from modules.files.mlmd_file import MetadataFileError
 from pipeline.cli.options import example, newest_out, out_option
 from pipeline.paths import METADATA_FILE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modules.files.metadata_file import MetadataFileError, check_metadata_file, holds_runs
+from modules.files.mlmd_file import MetadataFileError, check_metadata_file, holds_runs
 from pipeline.cli.options import FILE, example, find_model, out_option, quieten
 from pipeline.paths import Paths
 from serving.pushed_models import NoModelError

@@ -15,7 +15,7 @@ import click
 
 from modules.config.overrides import split_overrides
 from modules.files.folders import output_folder
-from modules.files.metadata_file import check_metadata_file
+from modules.files.mlmd_file import check_metadata_file
 from pipeline.cli.options import example, overrides_option
 from pipeline.config import Config, ConfigError, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_tail

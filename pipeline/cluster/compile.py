@@ -28,18 +28,18 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
       ConfigError: the configuration cannot be used.
     """
     # Imports of TFX and kfp take seconds; errors on the command line are reported before.
-    from pipeline.cluster import compiler
+    from pipeline.cluster import specification
     from pipeline.cluster.cluster_pipeline import load_cluster_config
     from pipeline.cluster.platform_config import load_platform
 
     config = load_cluster_config(preset, overrides, deployment.beam)
-    spec = compiler.compile_pipeline(config, deployment)
+    spec = specification.compile_pipeline(config, deployment)
     if deployment.target == "vertex":
-        return compiler.to_vertex_json(spec, deployment)
+        return specification.to_vertex_json(spec, deployment)
     platform = None
     if deployment.platform:
         platform = load_platform(folder / deployment.platform, spec["components"])
-    return compiler.to_yaml(spec, platform)
+    return specification.to_yaml(spec, platform)
 
 
 def _output(wanted: Path | None, target: str) -> Path:

@@ -15,7 +15,7 @@ from pipeline.cluster.platform_config import FIELDS
 FOLDER_SUFFIX = "_folder"
 _SET_ROOT = "set `pipeline_root` in the deployment file, or --pipeline-root for a run"
 _NOT_PLAIN = "must have none of * ? [ \\ in it, which TFX takes for patterns"
-_UNCACHED = "add it to UNCACHED in pipeline/cluster/compiler.py"
+_UNCACHED = "add it to UNCACHED in pipeline/cluster/specification.py"
 
 
 def pipeline_root(view: SpecView) -> Iterator[Problem]:

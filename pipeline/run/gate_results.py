@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
-from modules.gate.check import WARNING, refusals
-from modules.gate.checks import CHANGE, FILE_NAME, SLICE_CHANGE, VALUE
+from modules.gate.check_record import WARNING, refusals
+from modules.gate.metric_checks import CHANGE, FILE_NAME, SLICE_CHANGE, VALUE
 from modules.gate.report_files import DATA_REPORT, INDEX_VERDICT, SERVING_REPORT
 from pipeline.run.mlmd import RunRecord
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modules.files.metadata_file import open_store
+from modules.files.mlmd_file import open_store
 
 _RESOLVER = ".Resolver"
 

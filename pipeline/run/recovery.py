@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modules.files.folders import FolderError
-from modules.files.metadata_file import digest_after_changes, holds_runs
+from modules.files.mlmd_file import digest_after_changes, holds_runs
 from modules.files.model_metadata import model_damage, newest_version
 from pipeline.paths import Paths
 from pipeline.run.artifact_digests import ArtifactDigests

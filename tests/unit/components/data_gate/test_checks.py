@@ -3,7 +3,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.data_gate import checks
 from modules.config.checks import CheckOptions
-from modules.gate.check import FAILED, PASSED, SKIPPED
+from modules.gate.check_record import FAILED, PASSED, SKIPPED
 
 SCHEMA = schema_pb2.Schema(
     feature=[schema_pb2.Feature(name="item_ids", type=schema_pb2.FeatureType.BYTES)]

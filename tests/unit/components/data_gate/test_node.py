@@ -6,7 +6,7 @@ from tfx.types.channel import Channel
 from components.data_gate.checks import DataCheck
 from components.data_gate.latest_accepted import accepted_statistics
 from components.data_gate.node import DataGate, DataGateError
-from modules.gate.check import FAILED
+from modules.gate.check_record import FAILED
 
 
 def check(option):

@@ -9,7 +9,7 @@ from components.data_gate.split_checks import split_checks
 from modules.config.checks import CheckOptions
 from modules.config.data import TailOptions
 from modules.config.sessions import SessionOptions
-from modules.gate.check import FAILED, PASSED, WARNING
+from modules.gate.check_record import FAILED, PASSED, WARNING
 from modules.sessions.time_splits import output_split, timeline
 
 DAY = 86_400_000

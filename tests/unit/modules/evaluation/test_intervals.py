@@ -9,7 +9,7 @@ from modules.evaluation.intervals import MetricEstimates
 from modules.evaluation.rank_table import (
     CANDIDATE,
 )
-from modules.gate.checks import (
+from modules.gate.metric_checks import (
     STEPS_EVALUATED,
     value_check,
 )

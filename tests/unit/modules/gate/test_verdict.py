@@ -28,8 +28,8 @@ PURE = (
     "evaluation.metric_names",
     "evaluation.rank_table",
     "gate.agreement_checks",
-    "gate.check",
-    "gate.checks",
+    "gate.check_record",
+    "gate.metric_checks",
     "gate.verdict",
     "gate.verdict_table",
 )

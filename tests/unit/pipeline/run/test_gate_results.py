@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from components.data_gate.checks import DataCheck
-from modules.gate.check import FAILED, PASSED, SKIPPED, WARNING, Check
-from modules.gate.checks import BASELINE, CHANGE, VALUE, MetricCheck
+from modules.gate.check_record import FAILED, PASSED, SKIPPED, WARNING, Check
+from modules.gate.metric_checks import BASELINE, CHANGE, VALUE, MetricCheck
 from pipeline.run.gate_results import (
     data_warnings,
     forget_failed_check,

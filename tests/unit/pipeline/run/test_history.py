@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from modules.evaluation.metrics import headline_names
-from modules.gate.check import FAILED as FAILED_CHECK
-from modules.gate.check import Check
-from modules.gate.checks import FILE_NAME
+from modules.gate.check_record import FAILED as FAILED_CHECK
+from modules.gate.check_record import Check
+from modules.gate.metric_checks import FILE_NAME
 from modules.gate.report_files import SERVING_REPORT
 from pipeline.cli.main import main
 from tests.metadata_store import CACHED, COMPLETE, FAILED, Store

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from modules.evaluation.intervals import MetricEstimate
-from modules.gate.check import FAILED, PASSED, SKIPPED
-from modules.gate.checks import (
+from modules.gate.check_record import FAILED, PASSED, SKIPPED
+from modules.gate.metric_checks import (
     MODEL,
     SLICE_CHANGE,
     VALUE,

@@ -15,8 +15,8 @@ import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from modules.files import metadata_file
-from modules.files.metadata_file import (
+from modules.files import mlmd_file
+from modules.files.mlmd_file import (
     MetadataFileError,
     check_metadata_file,
     digest_after_changes,
@@ -148,7 +148,7 @@ def test_unfinished_changes_of_a_killed_run_are_rolled_back(good: Path, tmp_path
 def test_a_locked_file_is_not_to_be_moved_away(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata_file, "_LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(mlmd_file, "_LOCK_SECONDS", 0.0)
     file = Path(shutil.copy(good, tmp_path))
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")

@@ -16,7 +16,7 @@ from modules.evaluation.bootstrap import Interval
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
-from modules.gate.check import FAILED, SKIPPED, Check, outcome
+from modules.gate.check_record import FAILED, SKIPPED, Check, outcome
 
 # Kinds of checks, in the order of the verdict.
 MODEL, AGREEMENT, VALUE, BASELINE = "model", "agreement", "value", "baseline"

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from components.data_gate.checks import DataCheck
-from modules.gate.check import FAILED, PASSED, SKIPPED, WARNING, Check, outcome, refusals
-from modules.gate.checks import MetricCheck
+from modules.gate.check_record import FAILED, PASSED, SKIPPED, WARNING, Check, outcome, refusals
+from modules.gate.metric_checks import MetricCheck
 
 CHECKS = (
     Check("form", PASSED, "3 answers"),

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from modules.model.lazy_adam import LazyAdam
-from modules.training.epoch_callbacks import BestEpochCheckpoint
+from modules.training.best_epoch_checkpoint import BestEpochCheckpoint
 from tests.file_damage import cut, flip
 
 
