@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
 from pathlib import Path
+from typing import Any
 
 METADATA_FILE = "metadata.sqlite"
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+def package_metadata() -> dict[str, Any]:
+    """Returns the constants of `setup.py`, which is in no package and so on no installed path."""
+    return runpy.run_path(str(PROJECT / "setup.py"), run_name="setup")
 
 
 @dataclasses.dataclass(frozen=True)

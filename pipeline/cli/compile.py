@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import PATH, example, overrides_option
+from pipeline.cli.options import PATH, example, overrides_option, quieten
 from pipeline.cluster import lint
 from pipeline.cluster.compile import write
 from pipeline.cluster.deployment import TARGETS
@@ -28,10 +28,17 @@ def command(
     output: Path | None,
 ) -> int:
     """Compile the pipeline for a cluster, and check the result."""
+    quieten()
     try:
         file, compiled_for = write(deployment, target, preset, overrides, output)
     except (ConfigError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name != "kfp":
+            raise
+        setup = "python3 environment.py setup --extra kubeflow"
+        print(f"Compiling needs the package kfp: `{setup}` installs it", file=sys.stderr)
         return 2
     print(f"Wrote {file} for {compiled_for}")
     return lint.check_files([file])

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 from modules.messages.exit_status import describe_exit
-from pipeline.paths import PROJECT
+from pipeline.paths import PROJECT, package_metadata
 
 FEATURES = {
     "kubeflow": "compiling, checking and submitting for a cluster",
@@ -101,10 +101,6 @@ def _stack() -> Part:
     return Part("Stack", lines, [Problem(unfit, "see README.md, Stacks")] if unfit else [])
 
 
-def _setup() -> dict[str, Any]:
-    return runpy.run_path(str(PROJECT / "setup.py"), run_name="setup")
-
-
 def _lock() -> dict[str, str]:
     """Returns the locked versions; none where there is no checkout, as in an image."""
     name = "legacy" if sys.version_info < (3, 11) else "current"
@@ -114,7 +110,7 @@ def _lock() -> dict[str, str]:
 
 def _packages() -> Part:
     """Compares the installed packages with the required ones, and with the lock."""
-    lock, shown, required = _lock(), [], _setup()["INSTALL_REQUIRES"]
+    lock, shown, required = _lock(), [], package_metadata()["INSTALL_REQUIRES"]
     for requirement in _here(required):
         installed = _version(requirement.name) or "missing"
         locked = lock.get(requirement.name.lower(), installed)
@@ -160,7 +156,7 @@ def _missing(requirements: Iterable[str], extra: str = "") -> list[str]:
 def _extras() -> Part:
     """Reports which extras are installed, and what each one enables."""
     lines = []
-    for name, requirements in _setup()["EXTRAS_REQUIRE"].items():
+    for name, requirements in package_metadata()["EXTRAS_REQUIRE"].items():
         state = f"missing: {_SETUP} --extra {name}" if _missing(requirements) else "installed"
         lines.append(f"{name:<9} {FEATURES[name]}: {state}")
     return Part("Extras", lines, [])

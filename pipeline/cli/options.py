@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -129,3 +130,4 @@ def quieten() -> None:
     """Suppresses what TensorFlow and other libraries print while they load."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
+    logging.getLogger("absl").setLevel(logging.ERROR)

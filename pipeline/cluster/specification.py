@@ -34,7 +34,7 @@ from pipeline.cluster.runtime_parameters import (
     encode,
 )
 from pipeline.config import Config, ConfigError
-from setup import NAME, VERSION
+from pipeline.paths import package_metadata
 
 Spec = dict[str, Any]
 
@@ -58,7 +58,8 @@ def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
     """
     pipeline = create_cluster_pipeline(config, deployment)
     spec = _compile_with_tfx(pipeline, deployment)
-    spec["sdkVersion"] = f"{NAME}-{VERSION}"
+    metadata = package_metadata()
+    spec["sdkVersion"] = f"{metadata['NAME']}-{metadata['VERSION']}"
     spec["defaultPipelineRoot"] = deployment.pipeline_root
     _check_resources(deployment, [node.id for node in pipeline.components])
     for node in pipeline.components:

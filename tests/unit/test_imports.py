@@ -30,7 +30,7 @@ PACKAGES = (
 # What TFX loads: it uses the packages, and they do not use it.
 ENTRY_FILES = {"modules.preprocessing", "modules.trainer", "modules.tuner"}
 MOST_FILES = 16  # of one folder of `modules`: more than one can take in at a glance
-RUNNERS = ("local_runner", "environment")
+RUNNERS = ("local_runner", "environment", "setup")
 # Their tests take milliseconds, and neither a worker's start nor a check of the config waits.
 LIGHT = ("config", "sessions.sessions", "evaluation.metrics", "baselines")
 HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_recommenders"}
