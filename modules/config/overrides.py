@@ -132,7 +132,7 @@ class FormerNames:
     def warning(self) -> str:
         """Returns the warning about the names found, "" if there are none."""
         names = ", ".join(f"{was} is now {name}" for name, was in self.found.items())
-        return names and f"{names}: use the new names, the next version does not know the former"
+        return names and f"{names}. The next version will not know the old names"
 
 
 def _declared(hints: Mapping[str, Any], name: str) -> Any:

@@ -27,6 +27,9 @@ class Columns(NamedTuple):
     names: tuple[bytes, ...] = ()
 
 
+_OPTIONS = ("session_column", "item_column", "time_column")
+
+
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
     """Finds the columns in a file's first line, as returned by `check_text`.
 
@@ -37,7 +40,7 @@ def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
     quoting = quoting_of(line, delimiter, options.quoting)
     names = _names(line, delimiter, quoting)
     where: list[int] = []
-    for option in ("session_column", "item_column", "time_column"):
+    for option in _OPTIONS:
         wanted = getattr(options, option)
         if names.count(wanted) != 1:
             raise SessionDataError(_no_column(line, path, names, option, options, delimiter))
@@ -78,15 +81,21 @@ def _no_column(
     """Returns the message about a missing or repeated column."""
     wanted = getattr(options, option)
     number = "no" if wanted not in names else "more than one"
+    missing = [name for name in _OPTIONS if getattr(options, name) not in names]
+    unknown = missing if number == "no" else [option]
+    columns = " and no column ".join(repr(getattr(options, name)) for name in unknown)
     found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
     if not names:
         found = f"nothing, since its quotes are not valid CSV: {quote(line)}"
+    hint = _header_hint(line, names, wanted, options, delimiter) if number == "no" else ""
+    if hint:  # Its cause is another one than a name.
+        columns = repr(wanted)
     text = (
-        f"{path} has {number} column {wanted!r}: its first line, split at {delimiter!r}, "
+        f"{path} has {number} column {columns}: its first line, split at {delimiter!r}, "
         f"names {found}. "
     )
-    hint = _header_hint(line, names, wanted, options, delimiter) if number == "no" else ""
-    return text + (hint or f"Correct the header, or set sessions.{option} or sessions.delimiter.")
+    keys = ", ".join(f"sessions.{name}" for name in unknown)
+    return text + (hint or f"Correct the header, or set {keys} or sessions.delimiter.")
 
 
 def _header_hint(

@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
     epilog=f"\b\nExample: {PROGRAM} run --preset sample",
 )
 def cli() -> None:
-    """Session-based retrieval: train, evaluate and serve a recommender of next items."""
+    """Session-based retrieval: train, evaluate and serve a next-item recommender."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

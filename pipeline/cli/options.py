@@ -69,7 +69,7 @@ overrides_option = click.option(
     "overrides",
     multiple=True,
     metavar="'SECTION.KEY=VALUE ...'",
-    help="overrides of single values; repeatable",
+    help="overrides single options; repeatable",
 )
 parameter_option = click.option(
     "--parameter",

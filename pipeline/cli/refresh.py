@@ -26,7 +26,7 @@ from serving.pushed_models import NoModelError
     help="share of the catalogue that must stay recommendable",
 )
 def command(items: Path, out: Path | None, least_share: float) -> int:
-    """Push the newest model with other recommendable items."""
+    """Restrict the newest model to a list of items, and push it."""
     quieten()
     try:
         base = find_model(None, out).absolute()

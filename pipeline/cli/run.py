@@ -134,7 +134,7 @@ def _stop(number: int, _: object) -> None:
 
 @click.command(**example("run --preset sample --set trainer.seed=7"))
 @click.option("--preset", help="name of a preset, or path of a YAML file of that form")
-@click.option("--data", help="folder with files of the preset's names")
+@click.option("--data", help="folder that contains the preset's files")
 @click.option("--train", help="train file or pattern, in place of the preset's")
 @click.option("--eval", help="eval file or pattern, in place of the preset's")
 @click.option("--test", help="test file or pattern, in place of the preset's")

@@ -69,7 +69,7 @@ def _pushed(run: RunRecord, verdict: Mapping[str, Any] | None) -> str:
         return "nothing: the gate's verdict is missing"
     if verdict and not verdict["blessed"]:
         first, *more = verdict["reasons"]
-        return f"nothing: {first}" + (f" and {len(more)} more reasons" if more else "")
+        return f"nothing: {first}" + (f" and {len(more)} more" if more else "")
     if refused := _serving_refusals(run):
         return f"nothing: {refused[0]}"
     if "Pusher" in run.nodes:

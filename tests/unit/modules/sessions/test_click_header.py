@@ -53,6 +53,17 @@ def test_a_missing_column_is_named_with_file_and_what_was_found():
     )
 
 
+def test_all_missing_columns_are_named_at_once():
+    options = SessionOptions(item_column="sku")
+    with pytest.raises(SessionDataError) as caught:
+        read_header(b"visit\tsku\tat", "a.tsv", options)
+    message = str(caught.value)
+    assert message.startswith("a.tsv has no column 'SessionId' and no column 'Time': its first")
+    assert message.endswith(
+        "set sessions.session_column, sessions.time_column or sessions.delimiter."
+    )
+
+
 def test_a_column_named_twice_is_refused():
     with pytest.raises(SessionDataError, match=r"a\.tsv has more than one column 'ItemId'"):
         read_header(b"SessionId\tItemId\tItemId\tTime\n", "a.tsv", SessionOptions())

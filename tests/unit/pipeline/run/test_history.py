@@ -60,7 +60,7 @@ def test_a_line_per_run_says_what_became_of_the_model(
     values, none = ["0.4569"] * len(METRICS), ["-"] * len(METRICS)
     assert [row.split(maxsplit=len(names) - 1) for row in rows] == [
         ["run-1", "3", "0", "yes", *values, "1795672257"],
-        ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more reasons"],
+        ["run-2", "2", "1", "no", *none, "nothing: recall fell and 2 more"],
         ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
         ["run-4", "1", "0", "-", *none, "nothing: the run has not got that far"],
         ["run-5", "3", "0", "yes", *values, "nothing: p50 latency: 90 ms"],
