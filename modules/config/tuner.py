@@ -45,7 +45,7 @@ class TunerOptions(Section):
     def _problems_of(name: str, choices: tuple[Any, ...]) -> list[str]:
         section, _, field = name.partition(".")
         sections: dict[str, Any] = {"model": ModelOptions(), "trainer": TrainerOptions()}
-        if not hasattr(sections.get(section), field):
+        if field not in getattr(sections.get(section), "__dataclass_fields__", ()):
             return [f"space.{name} is not an option of model or trainer"]
         if not choices:
             return [f"space.{name} needs at least one value"]

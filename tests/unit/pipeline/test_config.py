@@ -346,3 +346,9 @@ def test_a_preset_is_found_at_home(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").write_text("data: {train: t.tsv}\n")
     assert load_config("~/mine.yaml", data=None).name == "mine"
+
+
+@pytest.mark.parametrize("name", ["trainer.problems", "trainer.needs_model_selection", "x.seed"])
+def test_what_is_no_option_cannot_be_searched(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"tuner.space.{name} is not an option of model or"):
+        load_config("sample", [f"tuner.space={{{name}: [1]}}"])
