@@ -34,7 +34,7 @@ sys.path.insert(0, str(PROJECT))
 from modules.array_types import IntArray  # noqa: E402
 from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
 from modules.baselines.session_knn import VSkNN  # noqa: E402
-from modules.config.baselines import BASELINE_NAMES  # noqa: E402
+from modules.config.options.baselines import BASELINE_NAMES  # noqa: E402
 from modules.evaluation.metrics import metrics_from_rank_histograms  # noqa: E402
 from modules.evaluation.prediction_steps import IndexedSessions  # noqa: E402
 from modules.evaluation.ranks import UNRANKED  # noqa: E402

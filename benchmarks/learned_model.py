@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from modules.array_types import IntArray
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.model.lazy_adam import LazyAdam

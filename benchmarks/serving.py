@@ -33,7 +33,7 @@ import tensorflow_recommenders as tfrs  # isort: skip
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
 
 from benchmarks.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
-from modules.config.index import IndexOptions  # isort: skip
+from modules.config.options.index import IndexOptions  # isort: skip
 from modules.serving.latency import percentiles  # isort: skip
 from modules.ann.export import export  # isort: skip
 from modules.ann.recommender import load_recommender  # isort: skip

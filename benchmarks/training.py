@@ -33,8 +33,8 @@ import tensorflow as tf  # isort: skip
 from benchmarks import notebook  # isort: skip
 from modules.data import batching, windowing  # isort: skip
 from modules.model.tf_keras_compat import exempt_keras_from_autograph  # isort: skip
-from modules.config.features import FeatureOptions  # isort: skip
-from modules.config.trainer import TrainerOptions  # isort: skip
+from modules.config.options.features import FeatureOptions  # isort: skip
+from modules.config.options.trainer import TrainerOptions  # isort: skip
 from modules.training.best_epoch_checkpoint import BestEpochCheckpoint  # isort: skip
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
+from modules.config.options.features import FeatureOptions
 from modules.data import windowing
 from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
 from modules.sessions.feature_names import ITEM_IDS

@@ -16,7 +16,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
 from modules.config.fields import from_json
-from modules.config.tuner import TunerOptions
+from modules.config.options.tuner import TunerOptions
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score
 from modules.model.tf_keras_compat import exempt_keras_from_autograph

@@ -15,21 +15,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modules.config.baselines import BaselineOptions
-from modules.config.checks import CheckOptions
-from modules.config.data import DataOptions
-from modules.config.evaluation import EvaluationOptions
-from modules.config.features import FeatureOptions
 from modules.config.fields import Section
-from modules.config.gate import GateOptions
-from modules.config.index import IndexOptions
-from modules.config.model import ModelOptions
+from modules.config.options.baselines import BaselineOptions
+from modules.config.options.data import DataOptions
+from modules.config.options.data_gate import DataGateOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.index import IndexOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.model_gate import ModelGateOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
+from modules.config.options.sessions import SessionOptions
+from modules.config.options.trainer import TrainerOptions
+from modules.config.options.tuner import TunerOptions
 from modules.config.overrides import FormerNames, apply_override
 from modules.config.parsing import build, convert, field_names, to_plain, unknown_key
-from modules.config.serving import ServingOptions
-from modules.config.sessions import SessionOptions
-from modules.config.trainer import TrainerOptions
-from modules.config.tuner import TunerOptions
 from modules.config.yaml_text import format_yaml, parse_yaml, unwrap
 from modules.files.patterns import absolute
 from modules.files.text_file import read_text
@@ -69,7 +69,7 @@ class ConfigError(Exception):
 class Config:
     """Everything that a run depends on except the output folder.
 
-    Each section's options are declared in `modules/config/`.
+    Each section's options are declared in `modules/config/options/`.
 
     Attributes:
       name: name of the pipeline, in TFX and in metadata.
@@ -82,15 +82,15 @@ class Config:
     name: str
     data: DataOptions = dataclasses.field(default_factory=DataOptions)
     sessions: SessionOptions = dataclasses.field(default_factory=SessionOptions)
-    checks: CheckOptions = dataclasses.field(default_factory=CheckOptions)
+    checks: DataGateOptions = dataclasses.field(default_factory=DataGateOptions)
     features: FeatureOptions = dataclasses.field(default_factory=FeatureOptions)
     model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
     trainer: TrainerOptions = dataclasses.field(default_factory=TrainerOptions)
     tuner: TunerOptions = dataclasses.field(default_factory=TunerOptions)
     baselines: BaselineOptions = dataclasses.field(default_factory=BaselineOptions)
     evaluation: EvaluationOptions = dataclasses.field(default_factory=EvaluationOptions)
-    gate: GateOptions = dataclasses.field(default_factory=GateOptions)
-    serving: ServingOptions = dataclasses.field(default_factory=ServingOptions)
+    gate: ModelGateOptions = dataclasses.field(default_factory=ModelGateOptions)
+    serving: ServingValidatorOptions = dataclasses.field(default_factory=ServingValidatorOptions)
     index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM

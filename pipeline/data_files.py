@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules.config.data import DEFAULT_TEST_FRACTION, DataOptions, TailOptions
+from modules.config.options.data import DEFAULT_TEST_FRACTION, DataOptions, TailOptions
 from modules.config.parsing import NULL
 from modules.files.file_systems import FilePatternError
 from modules.files.patterns import (

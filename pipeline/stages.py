@@ -24,7 +24,7 @@ from components.report.templates import template_digest
 from components.schema_import.node import ImportSchemaGen
 from components.serving_validator.node import ServingValidator
 from components.session_example_gen.node import SessionExampleGen
-from modules.config.index import NONE
+from modules.config.options.index import NONE
 from modules.config.parsing import to_plain
 from modules.sessions.splits import SPLITS
 from pipeline.code_fingerprint import file_digest

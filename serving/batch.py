@@ -22,7 +22,7 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
 from modules.ann.recommender import load_recommender
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import input_files, output_files
 from modules.ingest.beam_sessions import Batch, SessionsFromFiles
 from modules.ingest.counts import check_report, merge_reports

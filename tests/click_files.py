@@ -4,7 +4,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tfx.proto import example_gen_pb2
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import input_files
 
 HEADER = b"SessionId\tItemId\tTime\n"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from modules.config.evaluation import EvaluationOptions
-from modules.config.gate import GateOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import (
     RankTable,
 )
 from modules.gate.known_metrics import slice_bounds
 
-BOUNDS = slice_bounds(EvaluationOptions(), GateOptions())
+BOUNDS = slice_bounds(EvaluationOptions(), ModelGateOptions())
 RECALL = "honest/all/recall@20"
 
 

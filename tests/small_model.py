@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.model.two_tower import TwoTower
 
 ITEMS = 9

@@ -15,8 +15,8 @@ from tfx.types.experimental import simple_artifacts
 
 from modules.array_types import IntArray
 from modules.baselines.registry import IndexedSplits, make_baseline
-from modules.config.baselines import BaselineOptions
 from modules.config.fields import from_json
+from modules.config.options.baselines import BaselineOptions
 from modules.evaluation import metrics
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.sessions.examples import read_batches

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from modules.config.checks import CheckOptions
+from modules.config.options.data_gate import DataGateOptions
 from modules.gate.check_record import SKIPPED, Check, outcome
 from modules.sessions.feature_names import ITEM_IDS
 
@@ -30,7 +30,7 @@ _MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class DataCheck(Check):
-    """A check of the data; its name is the field of `CheckOptions` with the limit.
+    """A check of the data; its name is the field of `DataGateOptions` with the limit.
 
     Attributes:
       split: split of the data.
@@ -46,7 +46,7 @@ class DataCheck(Check):
 
 
 def anomaly_checks(
-    anomalies: Mapping[str, anomalies_pb2.Anomalies], options: CheckOptions
+    anomalies: Mapping[str, anomalies_pb2.Anomalies], options: DataGateOptions
 ) -> Iterator[DataCheck]:
     """Yields a check per anomaly that ExampleValidator found, by split."""
     for split, found in anomalies.items():
@@ -67,7 +67,7 @@ def anomaly_checks(
 
 
 def session_checks(
-    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatistics], options: CheckOptions
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatistics], options: DataGateOptions
 ) -> Iterator[DataCheck]:
     """Yields a check of the number of sessions per split."""
     for split, found in statistics.items():
@@ -87,7 +87,7 @@ def change_checks(
     current: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList | None,
     schema: schema_pb2.Schema,
-    options: CheckOptions,
+    options: DataGateOptions,
 ) -> Iterator[DataCheck]:
     """Yields the comparisons of split train with that of the previous run."""
     measured = {} if previous is None else _changes(current, previous, schema, options)
@@ -122,7 +122,7 @@ def _changes(
     current: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList,
     schema: schema_pb2.Schema,
-    options: CheckOptions,
+    options: DataGateOptions,
 ) -> dict[str, tuple[float, str]]:
     """Returns (value, detail for people) by option."""
     old, new = (data.datasets[0].num_examples for data in (previous, current))
@@ -151,7 +151,7 @@ def _item_changes(
     current: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList,
     schema: schema_pb2.Schema,
-    options: CheckOptions,
+    options: DataGateOptions,
 ) -> dict[str, tuple[float, str]]:
     """Returns the distances of item shares, over the most frequent items that TFDV keeps."""
     comparing = schema_pb2.Schema()

@@ -18,8 +18,8 @@ from tfx.utils import io_utils
 from components.data_gate import checks
 from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
-from modules.config.checks import CheckOptions
 from modules.config.fields import from_json
+from modules.config.options.data_gate import DataGateOptions
 from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
@@ -66,7 +66,7 @@ def DataGate(
       anomalies: anomalies that ExampleValidator found in them.
       schema: schema of the sessions.
       report: output; all checks with their results.
-      options: `CheckOptions` as JSON.
+      options: `DataGateOptions` as JSON.
       examples: output of SessionExampleGen, whose counts reveal leaks between splits and wrong
         times; without it those checks are skipped.
       previous_statistics: output `statistics` of `accepted_statistics()`; may be empty.
@@ -75,7 +75,7 @@ def DataGate(
     Raises:
       DataGateError: a check failed.
     """
-    limits = from_json(CheckOptions, json.loads(options))
+    limits = from_json(DataGateOptions, json.loads(options))
     counts = read_report(examples.uri).counts if examples else {}
     results = [
         *_run_checks(statistics, anomalies, previous_statistics, _read_schema(schema), limits),
@@ -94,7 +94,7 @@ def _run_checks(
     anomalies: types.Artifact,
     previous: types.Artifact | None,
     schema: schema_pb2.Schema,
-    options: CheckOptions,
+    options: DataGateOptions,
 ) -> list[checks.DataCheck]:
     found = {split: _read_statistics(statistics, split) for split in _splits(statistics)}
     before = None if previous is None else _read_statistics(previous, checks.COMPARED_SPLIT)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from components.data_gate.checks import DataCheck, is_within
-from modules.config.checks import CheckOptions
+from modules.config.options.data_gate import DataGateOptions
 from modules.gate.check_record import FAILED, PASSED, WARNING
 from modules.sessions.splits import SPLITS, split_pairs
 
@@ -22,7 +22,7 @@ class _Finding(NamedTuple):
     """Result of a measurement.
 
     Attributes:
-      option: field of `CheckOptions` with the limit.
+      option: field of `DataGateOptions` with the limit.
       split: split of the data.
       value: value found.
       notable: value above which there is a warning.
@@ -38,7 +38,7 @@ class _Finding(NamedTuple):
     hint: str
 
 
-def split_checks(counts: Counts, options: CheckOptions) -> Iterator[DataCheck]:
+def split_checks(counts: Counts, options: DataGateOptions) -> Iterator[DataCheck]:
     """Yields a check for each kind of leak and wrong time."""
     for finding in _findings(counts):
         limit = getattr(options, finding.option)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.config.index import IndexOptions
+from modules.config.options.index import IndexOptions
 from modules.gate.check_record import Check, outcome
 from modules.serving.answer_checks import FOREIGN, loads_alone, well_formed
 from modules.serving.latency import percentiles

@@ -13,8 +13,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from modules.config.evaluation import EvaluationOptions
-from modules.config.gate import GateOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
 from modules.evaluation.metric_names import slice_names
@@ -60,7 +60,7 @@ class Gate:
     def __init__(
         self,
         inputs: Inputs,
-        options: GateOptions,
+        options: ModelGateOptions,
         evaluation: EvaluationOptions,
         fit_splits: list[str],
     ) -> None:

@@ -14,9 +14,9 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils
 
 from components.model_gate.gate import Gate, Inputs
-from modules.config.evaluation import EvaluationOptions
 from modules.config.fields import from_json
-from modules.config.gate import GateOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.gate import metric_checks, model_card
 from modules.gate.verdict_table import format_verdict
@@ -48,7 +48,7 @@ def ModelGate(
       fit_splits: JSON list of the splits that the model learned from, which item counts and ages
         are over.
       evaluation_options: `EvaluationOptions` as JSON: the evaluation split and the slices.
-      options: `GateOptions` as JSON.
+      options: `ModelGateOptions` as JSON.
       baseline_ranks: output of BaselineEvaluator; may be left out.
       last_blessed_model: output `model` of a Resolver; may hold nothing.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
@@ -56,7 +56,7 @@ def ModelGate(
     inputs = Inputs(examples, evaluation, model, baseline_ranks, last_blessed_model)
     gate = Gate(
         inputs,
-        from_json(GateOptions, json.loads(options)),
+        from_json(ModelGateOptions, json.loads(options)),
         from_json(EvaluationOptions, json.loads(evaluation_options)),
         json.loads(fit_splits),
     )

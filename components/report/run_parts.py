@@ -13,8 +13,8 @@ from tfx import types
 from tfx.dsl.io import fileio
 
 from components.report.session_facts import SplitFacts, read_facts
-from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
+from modules.config.options.features import FeatureOptions
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.gate import metric_checks
 from modules.messages.quoting import first_line

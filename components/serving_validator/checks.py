@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 
-from modules.config.serving import ServingOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.gate.check_record import Check, outcome
 from modules.serving.answer_checks import Answers, answer_rows, loads_alone, well_formed
 from modules.serving.latency import PERCENTILES, percentiles
@@ -16,7 +16,9 @@ SIGNATURES = ("serving_default", "recommend", "recommend_filtered", "embed_query
 TOLERANCE = 1e-3
 
 
-def check_answers(answers: Answers, expected: Answers, options: ServingOptions) -> list[Check]:
+def check_answers(
+    answers: Answers, expected: Answers, options: ServingValidatorOptions
+) -> list[Check]:
     """Returns the checks of a model's answers.
 
     Args:
@@ -72,7 +74,7 @@ def _same_answers(name: str, found: Answers, expected: Answers, sentence: str) -
     return Check(name, outcome(same == len(rows)), f"{same} of {len(rows)} sessions {sentence}")
 
 
-def latency_checks(milliseconds: Sequence[float], options: ServingOptions) -> list[Check]:
+def latency_checks(milliseconds: Sequence[float], options: ServingValidatorOptions) -> list[Check]:
     """Returns a check per percentile of the times of single requests; no time meets no limit."""
     checks = []
     found = percentiles(milliseconds) if milliseconds else {}

@@ -15,7 +15,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.serving_validator.checks import check_answers
 from modules.config.fields import from_json
-from modules.config.serving import ServingOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
 from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
@@ -49,12 +49,12 @@ def ServingValidator(
       blessing: output; the InfraBlessing for Pusher.
       report: output; gets the checks and measurements.
       split: the split whose sessions are sent.
-      options: `ServingOptions` as JSON.
+      options: `ServingValidatorOptions` as JSON.
       infra_blessing: output of TFX's InfraValidator, which must bless the model too; may be left
         out.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    wanted = from_json(ServingOptions, json.loads(options))
+    wanted = from_json(ServingValidatorOptions, json.loads(options))
     folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     records = read_sessions(artifact_utils.get_split_uri([examples], split))
     sessions = list(itertools.islice(records, wanted.sessions))
@@ -71,7 +71,7 @@ def ServingValidator(
 
 
 def validate(
-    folder: str, sessions: Sequence[Sequence[str]], options: ServingOptions
+    folder: str, sessions: Sequence[Sequence[str]], options: ServingValidatorOptions
 ) -> tuple[list[Check], dict[str, Any]]:
     """Loads a SavedModel in a new process and calls it.
 

@@ -18,8 +18,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import driver, file_copies
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files
 from modules.ingest import counts as ingest_counts
 from modules.ingest.report import read_report

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from modules.array_types import FloatArray, IntArray
 from modules.baselines.base import Baseline, SparseBaseline
-from modules.config.baselines import BaselineOptions
+from modules.config.options.baselines import BaselineOptions
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
 

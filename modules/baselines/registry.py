@@ -4,7 +4,7 @@ A baseline sees what the model sees: the known items of a prefix, in time order.
 training sessions alone and ranks all of their items. To add one, write a class that derives from
 `SparseBaseline` (scores for few items) or implements `Baseline` (ranks in any other way), list it
 in the `BASELINES` of its file, and declare its name and its options (`{name}_{argument of the
-class}`) in `modules/config/baselines.py`.
+class}`) in `modules/config/options/baselines.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from modules.array_types import BoolArray, IntArray
 from modules.baselines import item_based, session_knn
 from modules.baselines.base import Baseline
-from modules.config.baselines import BaselineOptions
+from modules.config.options.baselines import BaselineOptions
 from modules.evaluation.prediction_steps import (
     UNKNOWN,
     IndexedSessions,

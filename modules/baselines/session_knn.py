@@ -17,7 +17,7 @@ from scipy import sparse
 from modules.array_types import FloatArray, IntArray
 from modules.baselines.base import Baseline, SparseBaseline
 from modules.baselines.inverted_index import Matches, SessionIndex, place_in_group
-from modules.config.baselines import BaselineOptions
+from modules.config.options.baselines import BaselineOptions
 from modules.evaluation.item_history import MS_PER_DAY
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 

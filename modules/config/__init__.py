@@ -1,1 +1,1 @@
-"""Options: how they are declared, read and checked, one file per section."""
+"""Options: how they are declared, read and checked, one file per section in `options/`."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.array_types import IntArray
-from modules.config.features import FeatureOptions
+from modules.config.options.features import FeatureOptions
 from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
 
 VOCABULARY_NAME = "item_ids"

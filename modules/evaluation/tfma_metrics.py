@@ -21,7 +21,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from modules.array_types import IntArray
-from modules.config.evaluation import EvaluationOptions
+from modules.config.options.evaluation import EvaluationOptions
 from modules.evaluation.slices import (
     SLICED_OUTPUTS,
     STEP_OUTPUTS,

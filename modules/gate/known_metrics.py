@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from modules.config.evaluation import EvaluationOptions
-from modules.config.gate import GateOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.metric_names import slice_names
 from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
 from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, Bounds
@@ -15,7 +15,7 @@ from modules.messages.quoting import shorten
 _EXAMPLE = "known/all/recall@20"
 
 
-def slice_bounds(evaluation: EvaluationOptions, options: GateOptions) -> Bounds:
+def slice_bounds(evaluation: EvaluationOptions, options: ModelGateOptions) -> Bounds:
     """Returns the upper bounds of the step slices by feature."""
     return {
         "context_length": tuple(evaluation.context_length_buckets),
@@ -37,16 +37,16 @@ def known_names(bounds: Bounds) -> set[str]:
     return overall | sliced
 
 
-def unknown_metrics(evaluation: EvaluationOptions, options: GateOptions) -> list[str]:
+def unknown_metrics(evaluation: EvaluationOptions, options: ModelGateOptions) -> list[str]:
     """Returns a line per unknown metric in the options.
 
-    >>> unknown_metrics(EvaluationOptions(), GateOptions(thresholds={"honest/all/mrr@2": 0.1}))
+    >>> unknown_metrics(EvaluationOptions(), ModelGateOptions(thresholds={"honest/all/mrr@2": 0.1}))
     ['thresholds.honest/all/mrr@2 is not a known metric, got 0.1: did you mean honest/all/mrr@20?']
     """
     try:
         known = known_names(slice_bounds(evaluation, options))
     except ValueError:  # The section of the bounds reports the error; the defaults replace them.
-        known = known_names(slice_bounds(EvaluationOptions(), GateOptions()))
+        known = known_names(slice_bounds(EvaluationOptions(), ModelGateOptions()))
     problems = []
     for mistake, name in _named_metrics(options):
         if name not in known:
@@ -56,7 +56,7 @@ def unknown_metrics(evaluation: EvaluationOptions, options: GateOptions) -> list
     return problems
 
 
-def _named_metrics(options: GateOptions) -> Iterator[tuple[str, str]]:
+def _named_metrics(options: ModelGateOptions) -> Iterator[tuple[str, str]]:
     """Yields (the mistake, if it is one, metric) for every metric that the options name."""
     for field in ("thresholds", "change_thresholds"):
         for name, value in getattr(options, field).items():

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
 from modules.evaluation.bootstrap import Interval
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
@@ -163,7 +163,7 @@ def _span(estimate: MetricEstimate) -> str:
     return f"{estimate.value:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def threshold_checks(estimates: MetricEstimates, options: GateOptions) -> list[MetricCheck]:
+def threshold_checks(estimates: MetricEstimates, options: ModelGateOptions) -> list[MetricCheck]:
     """Returns a check per absolute threshold, after one that a step was evaluated at all."""
     return [
         value_check(estimates.estimate(name, CANDIDATE, options.confidence), name, threshold)
@@ -172,7 +172,7 @@ def threshold_checks(estimates: MetricEstimates, options: GateOptions) -> list[M
 
 
 def baseline_checks(
-    estimates: MetricEstimates, options: GateOptions, evaluated: Sequence[str]
+    estimates: MetricEstimates, options: ModelGateOptions, evaluated: Sequence[str]
 ) -> Iterable[MetricCheck]:
     """Yields a check per named baseline and metric; one that was not evaluated fails."""
     for metric in options.beat_metrics:
@@ -187,7 +187,7 @@ def baseline_checks(
 
 
 def change_checks(
-    estimates: MetricEstimates, options: GateOptions, slices: Mapping[str, float]
+    estimates: MetricEstimates, options: ModelGateOptions, slices: Mapping[str, float]
 ) -> Iterable[MetricCheck]:
     """Yields a check per comparison with the last blessed model, metrics first, then slices.
 
@@ -205,7 +205,7 @@ def change_checks(
         yield change_check(estimate, metric, threshold, SLICE_CHANGE)
 
 
-def limit_checks(stats: RecommendationStats, options: GateOptions) -> Iterable[MetricCheck]:
+def limit_checks(stats: RecommendationStats, options: ModelGateOptions) -> Iterable[MetricCheck]:
     """Yields a check per limit that is set on a metric beyond accuracy."""
     if options.min_coverage is not None:
         meaning, low = (

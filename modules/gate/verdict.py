@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metric_names import MetricName, slice_names
@@ -32,7 +32,9 @@ HEADLINES = headline_names()
 SLICE_METRICS = headline_names(["honest"], ["all"])
 
 
-def slice_thresholds(table: RankTable, options: GateOptions, bounds: Bounds) -> dict[str, float]:
+def slice_thresholds(
+    table: RankTable, options: ModelGateOptions, bounds: Bounds
+) -> dict[str, float]:
     """Returns the change threshold by metric of a slice that holds a step."""
     if options.slice_change_threshold is None:
         return {}
@@ -51,7 +53,7 @@ def slice_thresholds(table: RankTable, options: GateOptions, bounds: Bounds) -> 
 class Comparison:
     """All that the verdict needs of a rank table."""
 
-    def __init__(self, table: RankTable, options: GateOptions, bounds: Bounds) -> None:
+    def __init__(self, table: RankTable, options: ModelGateOptions, bounds: Bounds) -> None:
         """Draws the bootstrap; `table` has at least the candidate's column."""
         self.table, self._options, self._bounds = table, options, bounds
         self._slices = slice_thresholds(table, options, bounds)
@@ -146,7 +148,7 @@ def training_data(history: ItemHistory, splits: Sequence[str]) -> dict[str, Any]
 
 
 def content(
-    comparison: Comparison, checks: Sequence[MetricCheck], options: GateOptions, **more: Any
+    comparison: Comparison, checks: Sequence[MetricCheck], options: ModelGateOptions, **more: Any
 ) -> dict[str, Any]:
     """Returns the content of `verdict.json`, with `more` keys; `checks` are in order."""
     table = comparison.table

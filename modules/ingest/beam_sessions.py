@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
 from modules.ingest import input_files, packing, shared_sessions
 from modules.ingest.counts import merge_reports

@@ -6,8 +6,8 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable
 
-from modules.config.data import TailOptions
-from modules.config.sessions import TIME_UNITS, SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import TIME_UNITS, SessionOptions
 from modules.ingest.empty_splits import no_session_left
 from modules.ingest.input_files import InputSplit
 from modules.ingest.report import Reject, Report

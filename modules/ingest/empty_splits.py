@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest.input_files import InputSplit
 from modules.sessions.event_times import utc_text
 

@@ -12,7 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.files import patterns
 from modules.files.compression import BrokenFileError, open_unpacked
 from modules.files.file_systems import FilePatternError

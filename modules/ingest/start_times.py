@@ -9,8 +9,8 @@ from typing import Any
 
 import apache_beam as beam
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import packing
 from modules.sessions.time_splits import timeline
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 
 CandidateVectors = Callable[[tf.Tensor], tf.Tensor]
 

@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from modules.config.model import ModelOptions
+from modules.config.options.model import ModelOptions
 from modules.data.vocabulary import FIRST_ITEM, PADDING
 from modules.model.item_embedding import ItemEmbedding
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.selection_metric import MRR, RECALL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.files.characters import BLANKS, is_not_utf8, without_marks
 from modules.files.formats import USE_LINE_FEEDS, WRITE_AS_UTF8, is_binary, what_is_wrong
 from modules.files.row_fields import csv_fields, is_enclosed, quoting_of

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 
 
 class SessionDataError(ValueError):

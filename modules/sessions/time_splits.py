@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions.splits import split_pairs
 
 _MS_PER_HOUR = 3_600_000

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.evaluation.selection_metric import MRR, RECALL

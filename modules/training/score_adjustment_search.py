@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.array_types import BoolArray, Float32Array, FloatArray, IntArray
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import NO_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.ranks import UNRANKED

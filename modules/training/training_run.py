@@ -12,10 +12,10 @@ from typing import Any
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules.config.features import FeatureOptions
 from modules.config.fields import from_json
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.batching import window_chunks, windows_digest
 
 SEARCHED_SECTIONS = ("model", "trainer")

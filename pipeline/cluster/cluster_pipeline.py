@@ -11,9 +11,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 
 from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
-from modules.config.data import DataOptions
 from modules.config.fields import declared
-from modules.config.gate import GateOptions
+from modules.config.options.data import DataOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.files.patterns import is_uri
 from modules.sessions.splits import SPLITS
 from pipeline.cluster.deployment import Deployment, load_beam_arguments
@@ -191,7 +191,7 @@ def _thresholds(config: Config, name: str) -> RuntimeParameter:
     return RuntimeParameter(
         name,
         json.dumps(dict(getattr(config.gate, name)), sort_keys=True),
-        f"{declared(GateOptions, name).sentence}; as JSON",
+        f"{declared(ModelGateOptions, name).sentence}; as JSON",
         {
             "ModelGate": Binding(name, "options", (name,), "json"),
             "Report": Binding(name, "config", ("gate", name), "json"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from modules.ann.pq_index import FaissMissingError, require_faiss
-from modules.config.index import PQ
+from modules.config.options.index import PQ
 from modules.files.folders import output_folder
 from modules.messages.exit_status import describe_exit
 from pipeline.config import DEFAULT_PRESET, Config, ConfigError, load_config, write_config

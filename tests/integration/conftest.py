@@ -22,9 +22,9 @@ from tfx.utils import json_utils
 
 from components.pusher.node import Executor as Pusher
 from modules import preprocessing, trainer
-from modules.config.features import FeatureOptions
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender

@@ -20,8 +20,8 @@ from tfx.types.experimental import simple_artifacts
 from components.baseline_evaluator.node import BaselineEvaluator
 from components.session_example_gen.node import SessionExampleGen
 from modules.baselines.registry import make_baseline
-from modules.config.baselines import BASELINE_NAMES, BaselineOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.baselines import BASELINE_NAMES, BaselineOptions
+from modules.config.options.sessions import SessionOptions
 from modules.evaluation.metrics import metrics_from_rank_histograms, rank_histograms
 from modules.evaluation.ranks import UNRANKED
 from pipeline.config import LOCAL_BEAM

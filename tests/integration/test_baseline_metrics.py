@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from modules.baselines.registry import IndexedSplits, make_baseline
-from modules.config.baselines import BaselineOptions
+from modules.config.options.baselines import BaselineOptions
 from modules.evaluation.metrics import metrics_from_rank_histograms
 
 DATA = Path(os.environ.get("SESSION_DATA") or Path(__file__).parents[3] / "shared" / "data")

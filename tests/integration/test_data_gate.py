@@ -16,7 +16,7 @@ from tfx.types import standard_artifacts
 
 from components.data_gate.latest_accepted import accepted_statistics
 from components.data_gate.node import DataGate, DataGateError
-from modules.config.checks import CheckOptions
+from modules.config.options.data_gate import DataGateOptions
 from modules.ingest.report import Report
 
 SCHEMA = Path(__file__).parents[2] / "pipeline" / "schema" / "session_schema.pbtxt"
@@ -26,7 +26,7 @@ BEAM_ARGS = [
     "--sdk_container_image=unused",
 ]
 SPLITS = ("train", "eval", "test")
-LIMITS = CheckOptions(
+LIMITS = DataGateOptions(
     max_item_drift=0.05,
     max_item_divergence=0.5,
     max_session_count_change=0.2,
@@ -193,10 +193,10 @@ def test_drift_stops_the_run_with_a_readable_message_every_time(world):
 
 
 def test_a_relaxed_limit_lets_the_same_data_pass(world):
-    world.run("drifted", options=CheckOptions(max_item_drift=0.5))
+    world.run("drifted", options=DataGateOptions(max_item_drift=0.5))
     assert world.verdicts()["train", "max_item_drift"] == "passed"
     assert world.verdicts()["train", "max_item_divergence"] == "skipped"
-    world.run("good", options=CheckOptions())
+    world.run("good", options=DataGateOptions())
 
 
 def test_fewer_and_shorter_sessions_are_both_reported(world):
@@ -215,7 +215,7 @@ def test_an_anomaly_stops_the_run_and_names_split_and_feature(world):
 
 
 def test_tolerated_anomalies_are_in_the_report(world):
-    world.run("broken", options=CheckOptions(stop_severities=()))
+    world.run("broken", options=DataGateOptions(stop_severities=()))
     anomalies = [c for c in world.report()["checks"] if c["name"] == "stop_severities"]
     assert {(c["split"], c["verdict"]) for c in anomalies} == {("test", "passed")}
 
@@ -224,12 +224,12 @@ def test_leaks_are_warned_of_in_the_output_and_the_report_and_copies_stop_the_ru
     read = {f"{split}.{name}": 400 for split in SPLITS for name in ("rows_read", "sessions")}
     starts = {f"{split}.{end}_start": 10**12 for split in SPLITS for end in ("first", "last")}
     counts = {**read, **starts, "test.sessions_also_in.train": 80}
-    world.run("good", CheckOptions(), counts)
+    world.run("good", DataGateOptions(), counts)
     (warning,) = [s for s in capsys.readouterr().out.splitlines() if s.startswith("Warning: ")]
     assert warning.startswith("Warning: split test: 80 of 400 sessions (20.00%) have an id that is")
     assert warning.endswith("[checks.max_shared_sessions]")
     assert world.verdicts()["eval", "max_shared_sessions"] == "passed"
     with pytest.raises(DataGateError) as stopped:
-        world.run("good", CheckOptions(), {**counts, "test.sessions_copied_from.train": 300})
+        world.run("good", DataGateOptions(), {**counts, "test.sessions_copied_from.train": 300})
     assert "300 of 400 sessions (75.00%) are in the files of split train too" in str(stopped.value)
     assert "[checks.max_copied_sessions: 0.5]" in str(stopped.value)

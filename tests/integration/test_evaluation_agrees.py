@@ -17,7 +17,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
-from modules.config.evaluation import EvaluationOptions
+from modules.config.options.evaluation import EvaluationOptions
 from modules.evaluation import metrics, tfma_metrics
 from modules.evaluation.ranks import conservative_rank
 from tests.integration.test_evaluator import BEAM_ARGS, write_examples

@@ -17,7 +17,7 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.index_builder.node import IndexBuilder
-from modules.config.index import IndexOptions
+from modules.config.options.index import IndexOptions
 from modules.sessions.examples import ExampleEncoder
 from pipeline.cli.main import main
 from serving.model_store import load

@@ -19,7 +19,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
 from components.session_example_gen.node import read_settings
-from modules.config.data import TailOptions
+from modules.config.options.data import TailOptions
 from pipeline.config import load_config
 from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline

@@ -282,7 +282,7 @@ def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
     from tfx.proto import example_gen_pb2
 
     from components.session_example_gen.node import SessionExampleGen
-    from modules.config.sessions import SessionOptions
+    from modules.config.options.sessions import SessionOptions
 
     splits = [
         example_gen_pb2.Input.Split(name=name, pattern=f"day-{{SPAN}}/{name}.tsv")

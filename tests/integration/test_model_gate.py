@@ -18,9 +18,9 @@ from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator.node import BaselineEvaluator
 from components.model_gate.node import ModelGate
-from modules.config.baselines import BaselineOptions
-from modules.config.evaluation import EvaluationOptions
-from modules.config.gate import GateOptions
+from modules.config.options.baselines import BaselineOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation import metrics
 from modules.evaluation.rank_table import from_parquet
 from modules.evaluation.ranks import UNRANKED
@@ -188,7 +188,7 @@ class World:
         """Runs the gate; the Evaluator evaluated `evaluated`, if not the candidate."""
         blessing = self._artifact(standard_artifacts.ModelBlessing, "blessing")
         verdict = self._artifact(simple_artifacts.Metrics, "verdict")
-        gate = GateOptions(**{"resamples": 400, **options})
+        gate = ModelGateOptions(**{"resamples": 400, **options})
         ModelGate.test_call(
             examples=self.examples,
             evaluation=self.evaluation(evaluated or model, split, off_by),

@@ -13,9 +13,9 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
 from modules.baselines.item_based import Popularity, SequentialRules
-from modules.config.features import FeatureOptions
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.evaluation import metrics
 from modules.sessions.examples import ExampleEncoder
 from pipeline.sample.generate import generate_sessions

@@ -16,9 +16,9 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from modules.config.model import ModelOptions
-from modules.config.sessions import SessionOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.sessions import SessionOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.vocabulary import Vocabulary
 from modules.data.windowing import last_step_window

@@ -23,9 +23,9 @@ from components.data_gate.checks import DataCheck
 from components.model_gate.node import ModelGate
 from components.report import page
 from components.report.node import Report as ReportNode
-from modules.config.baselines import BaselineOptions
-from modules.config.evaluation import EvaluationOptions
-from modules.config.gate import GateOptions
+from modules.config.options.baselines import BaselineOptions
+from modules.config.options.evaluation import EvaluationOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation import metrics
 from modules.ingest.report import Reject, Report
 from serving import pushed_models
@@ -131,7 +131,7 @@ class World:
             verdict=verdict,
             fit_splits='["train", "eval"]',
             evaluation_options=json.dumps(dataclasses.asdict(EvaluationOptions())),
-            options=json.dumps(dataclasses.asdict(GateOptions(resamples=200))),
+            options=json.dumps(dataclasses.asdict(ModelGateOptions(resamples=200))),
             baseline_ranks=self._baseline_ranks(),
             last_blessed_model=self.inputs["model"],
         )

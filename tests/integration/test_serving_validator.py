@@ -13,11 +13,11 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.node import ServingValidator
-from modules.config.serving import ServingOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.files.model_metadata import REFERENCE_PREDICTIONS
 
 # A machine that runs other things too must not decide a test.
-OPTIONS = ServingOptions(sessions=20, max_p50_ms=10_000.0)
+OPTIONS = ServingValidatorOptions(sessions=20, max_p50_ms=10_000.0)
 
 
 class Verdict(NamedTuple):

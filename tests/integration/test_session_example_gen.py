@@ -15,8 +15,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.session_example_gen.node import SessionExampleGen
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions.click_log import REJECT_REASONS
 from modules.sessions.sessions import SessionDataError
 

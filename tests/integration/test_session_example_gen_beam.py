@@ -12,8 +12,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, output_files, packing
 from modules.ingest import counts as ingest_counts
 from modules.ingest.report import Reject, read_report

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tensorflow_transform as tft
 
-from modules.config.features import FeatureOptions
+from modules.config.options.features import FeatureOptions
 from modules.data import batching
 from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME
 from modules.sessions.item_ids import vocabulary_holds

@@ -18,8 +18,8 @@ CODE = textwrap.dedent(
     import numpy as np
     import modules
     import tensorflow as tf
-    from modules.config.model import ModelOptions
-    from modules.config.trainer import TrainerOptions
+    from modules.config.options.model import ModelOptions
+    from modules.config.options.trainer import TrainerOptions
     from modules.model.two_tower import TwoTower
 
     cpu, = tf.config.list_physical_devices("CPU")

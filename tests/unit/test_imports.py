@@ -79,9 +79,9 @@ def test_a_layer_imports_no_layer_above_it(file: Path) -> None:
     assert not {name.split(".")[0] for name in _imports(file)} & above
 
 
-@pytest.mark.parametrize("file", sorted((PROJECT / "modules").glob("*/*.py")), ids=_ids)
+@pytest.mark.parametrize("file", sorted((PROJECT / "modules").glob("*/**/*.py")), ids=_ids)
 def test_a_package_of_modules_imports_packages_below_it(file: Path) -> None:
-    package = file.parent.name
+    package = file.relative_to(PROJECT / "modules").parts[0]
     (level,) = [number for number, packages in enumerate(PACKAGES) if package in packages]
     below = set().union(*PACKAGES[:level])
     imports = _imports(file)
@@ -90,10 +90,11 @@ def test_a_package_of_modules_imports_packages_below_it(file: Path) -> None:
 
 
 def test_no_package_of_modules_is_crowded() -> None:
-    folders = [file.parent for file in (PROJECT / "modules").glob("*/__init__.py")]
-    assert {folder.name for folder in folders} == set().union(*PACKAGES)
-    files = {folder.name: len(list(folder.glob("[!_]*.py"))) for folder in folders}
-    assert not {package: number for package, number in files.items() if number > MOST_FILES}
+    packages = {file.parent.name for file in (PROJECT / "modules").glob("*/__init__.py")}
+    assert packages == set().union(*PACKAGES)
+    folders = [file.parent for file in (PROJECT / "modules").glob("*/**/__init__.py")]
+    files = {folder: len(list(folder.glob("[!_]*.py"))) for folder in folders}
+    assert not {folder: number for folder, number in files.items() if number > MOST_FILES}
 
 
 @pytest.mark.parametrize("file", _sources("components"), ids=_ids)
@@ -140,7 +141,7 @@ def _closure(waiting: set[str]) -> set[str]:
 @pytest.mark.parametrize("module", LIGHT)
 def test_pure_modules_need_neither_tensorflow_nor_beam(module: str) -> None:
     path = PROJECT.joinpath("modules", *module.split("."))
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     names = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in files}
     assert names and all(file.is_file() for file in files)
     assert not {name.split(".")[0] for name in _closure(names)} & HEAVY

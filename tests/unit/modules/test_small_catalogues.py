@@ -22,9 +22,9 @@ import tensorflow as tf
 
 from modules.baselines.base import SparseBaseline
 from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
-from modules.config.features import FeatureOptions
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.prediction_steps import ScoredSteps

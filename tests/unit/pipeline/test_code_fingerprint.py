@@ -150,4 +150,4 @@ def test_imports_nothing(project: Path) -> None:
 
 def test_sees_the_project_itself() -> None:
     assert "modules.config.parsing" in project_imports("pipeline.config")
-    assert "modules.config.trainer" in source_modules("pipeline.config")
+    assert "modules.config.options.trainer" in source_modules("pipeline.config")

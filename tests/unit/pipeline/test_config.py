@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.data import DataOptions
+from modules.config.options.data import DataOptions
 from modules.config.overrides import split_overrides
 from pipeline.config import (
     LOCAL_BEAM,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.data import DataOptions
+from modules.config.options.data import DataOptions
 from pipeline.config import (
     load_config,
     write_config,

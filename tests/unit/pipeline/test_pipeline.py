@@ -129,7 +129,7 @@ _FITS = {"Trainer", "Report"}
         ("modules/tuner.py", set()),
         ("modules/preprocessing.py", {"Transform", "Report"}),
         ("modules/sessions/sessions.py", {"SessionExampleGen", "Report"}),
-        ("modules/config/sessions.py", {"SessionExampleGen", "Report"}),
+        ("modules/config/options/sessions.py", {"SessionExampleGen", "Report"}),
         ("modules/evaluation/tfma_metrics.py", {"Evaluator", "Report"}),
         ("modules/baselines/session_knn.py", {"BaselineEvaluator", "Report"}),
         ("components/data_gate/checks.py", {"DataGate", "Report"}),
@@ -137,16 +137,16 @@ _FITS = {"Trainer", "Report"}
         ("modules/gate/metric_checks.py", {"ModelGate", "Report"}),
         ("modules/serving/isolated_probe.py", {"ServingValidator", "Report"}),
         ("components/report/charts.py", {"Report"}),
-        ("modules/config/checks.py", {"DataGate", "Report"}),
-        ("modules/config/features.py", {"Transform", *_FITS}),
-        ("modules/config/model.py", _FITS),
-        ("modules/config/trainer.py", _FITS),
-        ("modules/config/tuner.py", set()),
-        ("modules/config/baselines.py", {"BaselineEvaluator", "Report"}),
-        ("modules/config/serving.py", {"ServingValidator", "Report"}),
-        ("modules/config/index.py", set()),
-        ("modules/config/gate.py", {"ModelGate", "Report"}),
-        ("modules/config/evaluation.py", {"Evaluator", "ModelGate", "Report"}),
+        ("modules/config/options/data_gate.py", {"DataGate", "Report"}),
+        ("modules/config/options/features.py", {"Transform", *_FITS}),
+        ("modules/config/options/model.py", _FITS),
+        ("modules/config/options/trainer.py", _FITS),
+        ("modules/config/options/tuner.py", set()),
+        ("modules/config/options/baselines.py", {"BaselineEvaluator", "Report"}),
+        ("modules/config/options/serving_validator.py", {"ServingValidator", "Report"}),
+        ("modules/config/options/index.py", set()),
+        ("modules/config/options/model_gate.py", {"ModelGate", "Report"}),
+        ("modules/config/options/evaluation.py", {"Evaluator", "ModelGate", "Report"}),
         ("modules/gate/known_metrics.py", {"ModelGate", "Report"}),
         ("modules/evaluation/metric_names.py", {"BaselineEvaluator", "ModelGate", "Report"}),
         ("pipeline/pipeline.py", set()),
@@ -164,10 +164,20 @@ def test_new_code_reruns_the_nodes_that_use_it(copied: Copied, file: str, users:
     [
         ("modules/model/losses.py", "", "# A comment.", set()),
         ("modules/model/losses.py", '"""', '"""Also this: ', set()),
-        ("modules/config/checks.py", "minimum number of sessions", "fewest sessions", set()),
-        ("modules/config/trainer.py", 'unit="MiB"', 'unit="megabytes"', set()),
-        ("modules/config/checks.py", "(0, 10**12)", "(0, 10**13)", {"DataGate", "Report"}),
-        ("modules/config/trainer.py", "limits=(1e-7, 10.0)", "limits=(1e-7, 100.0)", _FITS),
+        (
+            "modules/config/options/data_gate.py",
+            "minimum number of sessions",
+            "fewest sessions",
+            set(),
+        ),
+        ("modules/config/options/trainer.py", 'unit="MiB"', 'unit="megabytes"', set()),
+        (
+            "modules/config/options/data_gate.py",
+            "(0, 10**12)",
+            "(0, 10**13)",
+            {"DataGate", "Report"},
+        ),
+        ("modules/config/options/trainer.py", "limits=(1e-7, 10.0)", "limits=(1e-7, 100.0)", _FITS),
         ("pipeline/schema/" + SCHEMA_FILE, "", "# edited", {"ImportSchemaGen"}),
     ],
 )
@@ -182,6 +192,6 @@ def test_an_edit_of_the_pusher_reruns_it(copied: Copied) -> None:
 
 
 def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:
-    for file in ("modules/tuner.py", "modules/config/tuner.py"):
+    for file in ("modules/tuner.py", "modules/config/options/tuner.py"):
         changed = copied.changed_by_edit(file, "", "EDITED = 1", "tuner.enabled=true")
         assert changed == {"Tuner", "Report"}

@@ -2,13 +2,13 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate import checks
-from modules.config.checks import CheckOptions
+from modules.config.options.data_gate import DataGateOptions
 from modules.gate.check_record import FAILED, PASSED, SKIPPED
 
 SCHEMA = schema_pb2.Schema(
     feature=[schema_pb2.Feature(name="item_ids", type=schema_pb2.FeatureType.BYTES)]
 )
-LIMITS = CheckOptions(
+LIMITS = DataGateOptions(
     max_item_drift=0.2,
     max_item_divergence=0.1,
     max_session_count_change=0.5,
@@ -88,7 +88,7 @@ def test_session_length_is_items_per_session():
 
 
 def test_without_limits_everything_is_still_measured():
-    found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 900}), CheckOptions())
+    found = compare(statistics_of({"a": 9}, 10), statistics_of({"b": 900}), DataGateOptions())
     assert {check.verdict for check in found.values()} == {SKIPPED}
     assert all(check.value > 0 for check in found.values())
 
@@ -108,7 +108,7 @@ def test_a_split_with_too_few_sessions_fails():
         split: statistics_of({}, sessions).datasets[0]
         for split, sessions in (("train", 5), ("test", 0))
     }
-    found = list(checks.session_checks(statistics, CheckOptions(min_sessions=1)))
+    found = list(checks.session_checks(statistics, DataGateOptions(min_sessions=1)))
     assert [(check.split, check.verdict) for check in found] == [
         ("train", PASSED),
         ("test", FAILED),
@@ -134,7 +134,7 @@ def anomalies_of(severity):
 )
 def test_anomalies_stop_by_severity(severity, stop, verdict):
     anomalies = {"test": anomalies_of(anomalies_pb2.AnomalyInfo.Severity.Value(severity))}
-    (check,) = checks.anomaly_checks(anomalies, CheckOptions(stop_severities=stop))
+    (check,) = checks.anomaly_checks(anomalies, DataGateOptions(stop_severities=stop))
     assert (check.split, check.feature, check.value) == ("test", "item_ids", severity)
     assert check.verdict == verdict
     assert check.reason == "Column dropped: it is not there"
@@ -143,5 +143,5 @@ def test_anomalies_stop_by_severity(severity, stop, verdict):
 def test_anomalies_of_the_data_set_as_a_whole_count_too():
     info = anomalies_pb2.AnomalyInfo(severity=anomalies_pb2.AnomalyInfo.ERROR)
     anomalies = {"train": anomalies_pb2.Anomalies(dataset_anomaly_info=info)}
-    (check,) = checks.anomaly_checks(anomalies, CheckOptions())
+    (check,) = checks.anomaly_checks(anomalies, DataGateOptions())
     assert (check.feature, check.verdict) == ("sessions", FAILED)

@@ -6,9 +6,9 @@ import pytest
 
 from components.data_gate import split_checks as split_checks_module
 from components.data_gate.split_checks import split_checks
-from modules.config.checks import CheckOptions
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.data_gate import DataGateOptions
+from modules.config.options.sessions import SessionOptions
 from modules.gate.check_record import FAILED, PASSED, WARNING
 from modules.sessions.time_splits import output_split, timeline
 
@@ -29,7 +29,7 @@ def counts_of(starts, tail=TailOptions(), **options):  # noqa: B008
 
 def checks_of(counts, **options):
     found = {}
-    for check in split_checks(counts, CheckOptions(**options)):
+    for check in split_checks(counts, DataGateOptions(**options)):
         found.setdefault(check.name, {})[check.split] = check
     return found
 
@@ -44,13 +44,13 @@ def test_healthy_splits_pass_without_a_warning():
         counts_of({"train": days(0, 80), "eval": days(80, 90), "test": days(90, 95)}),
         counts_of({"train": days(0, 100)}, TailOptions(test_days=5)),
     ):
-        found = list(split_checks(counts, CheckOptions()))
+        found = list(split_checks(counts, DataGateOptions()))
         assert {check.verdict for check in found} == {PASSED}
         assert all(check.value == 0 for check in found if check.name != "max_time_gap")
 
 
 def test_nothing_is_checked_without_counts():
-    assert list(split_checks({}, CheckOptions())) == []
+    assert list(split_checks({}, DataGateOptions())) == []
 
 
 @pytest.mark.parametrize(("train", "test"), [(100, 20), (20, 100)])

@@ -12,7 +12,7 @@ import pytest
 from components.index_builder import checks as index_checks
 from components.index_builder.checks import check_index, measure, recall
 from components.index_builder.node import summary
-from modules.config.index import IndexOptions
+from modules.config.options.index import IndexOptions
 
 EXACT = {"item_ids": [["a", "b"], ["c", "d"]], "scores": [[2.0, 1.0], [2.0, 1.0]]}
 FOUND = {"item_ids": [["a", "b"], ["c", "e"]], "scores": [[2.0, 1.0], [2.0, 0.5]]}

@@ -10,12 +10,14 @@ import pytest
 
 from components.index_builder import checks as index_checks
 from components.serving_validator import checks
-from modules.config.serving import ServingOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.serving import latency
 
 
 def _latency(milliseconds: Sequence[float], **limits: float) -> list[checks.Check]:
-    return checks.latency_checks(milliseconds, ServingOptions(**{"max_p50_ms": None, **limits}))
+    return checks.latency_checks(
+        milliseconds, ServingValidatorOptions(**{"max_p50_ms": None, **limits})
+    )
 
 
 def test_examples_in_docstrings() -> None:

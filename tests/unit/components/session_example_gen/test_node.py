@@ -4,8 +4,8 @@ import pytest
 from tfx.proto import example_gen_pb2
 
 from components.session_example_gen.node import SessionExampleGen, read_settings
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from tests.click_files import input_config
 
 

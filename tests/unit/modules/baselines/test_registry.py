@@ -12,8 +12,8 @@ from modules.baselines import registry
 from modules.baselines.item_based import Popularity, SequentialRules
 from modules.baselines.registry import BASELINES, make_baseline
 from modules.baselines.session_knn import STAN
-from modules.config.baselines import BaselineOptions
 from modules.config.fields import option
+from modules.config.options.baselines import BaselineOptions
 from tests.baseline_ranks import evaluate_baseline, random_sessions, step_ranks
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from modules.config.fields import former_names
+from modules.config.options.tuner import TunerOptions
 from modules.config.parsing import field_names
-from modules.config.tuner import TunerOptions
 from pipeline.config import SECTIONS, Config, ConfigError, load_config, write_config
 
 DATA = "data: {train: train.tsv, test: test.tsv}\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.config.features import FeatureOptions
+from modules.config.options.features import FeatureOptions
 from modules.data.vocabulary import catalogue_size, read_vocabulary
 from modules.sessions.item_ids import SPACE, vocabulary_holds
 

@@ -10,7 +10,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 
-from modules.config.evaluation import EvaluationOptions
+from modules.config.options.evaluation import EvaluationOptions
 from modules.evaluation import slices, tfma_metrics
 
 BOUNDS = {"context_length": (1, 3), "target_count": (0, 5, 50)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import RecommendationStats
 from modules.evaluation.item_history import item_history
 from modules.evaluation.rank_table import (
@@ -23,12 +23,12 @@ DAY = 86_400_000
 def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]]) -> None:
     table = make_table(candidate=rows) if rows else empty_table([CANDIDATE])
     history = item_history([(ids("a", "b"), np.array([DAY, 3 * DAY]))])
-    comparison = verdict.Comparison(table, GateOptions(beat_baselines=()), BOUNDS)
+    comparison = verdict.Comparison(table, ModelGateOptions(beat_baselines=()), BOUNDS)
     card = model_card(
         verdict.content(
             comparison,
             list(comparison.checks()),
-            GateOptions(),
+            ModelGateOptions(),
             split="test",
             candidate={"id": 7, "uri": "/m"},
             last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import (
     CANDIDATE,
     LAST_BLESSED,
@@ -53,7 +53,7 @@ def test_pure_modules_import_neither_tensorflow_nor_tfx(module: str) -> None:
 def test_intervals_of_slices_are_wider_together() -> None:
     random = np.random.default_rng(0)
     rows = {name: random.integers(1, 60, (300, 12)).tolist() for name in (CANDIDATE, LAST_BLESSED)}
-    options = GateOptions(resamples=4_000)
+    options = ModelGateOptions(resamples=4_000)
     comparison = verdict.Comparison(make_table(**rows), options, BOUNDS)
     checks = {check.name: check for check in comparison.checks()}
     of_slice = checks["honest/all/recall@20/context_length=3..5"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import (
     CANDIDATE,
     LAST_BLESSED,
@@ -14,9 +14,9 @@ from tests.rank_tables import BOUNDS, RECALL, make_table
 
 def test_the_table_shows_failures_of_slices_and_counts_the_others() -> None:
     rows = {CANDIDATE: [[50, 1]] * 80 + [[1, 1]] * 20, LAST_BLESSED: [[1, 1]] * 100}
-    comparison = verdict.Comparison(make_table(**rows), GateOptions(beat_baselines=()), BOUNDS)
+    comparison = verdict.Comparison(make_table(**rows), ModelGateOptions(beat_baselines=()), BOUNDS)
     checks = list(comparison.checks())
-    content = verdict.content(comparison, checks, GateOptions())
+    content = verdict.content(comparison, checks, ModelGateOptions())
     lines = format_verdict(content).splitlines()
     assert lines[0].split()[:2] == ["metric", "candidate"]
     (line,) = [line for line in lines if "context_length=0..1" in line]

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files
 from modules.ingest import counts as ingest_counts
 from modules.ingest.report import Report

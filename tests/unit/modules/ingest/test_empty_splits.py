@@ -1,7 +1,7 @@
 """Why a split is empty, in words."""
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.ingest.empty_splits import no_session_left
 from modules.ingest.input_files import InputFile, InputSplit
 from modules.sessions.time_splits import timeline

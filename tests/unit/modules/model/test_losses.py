@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from modules.config.fields import declared
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.model.losses import RetrievalLoss
 
 # Items 2..5 with 8, 4, 2, 1 events; vectors are the unit vectors of their positions.

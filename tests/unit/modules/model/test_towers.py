@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.model.two_tower import TwoTower
 from tests.small_model import CONTEXT, COUNTS, ITEMS, NO_COPY, OPTIONS, TWO, make_model

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from modules.ann.recommender import catalogue_size
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower

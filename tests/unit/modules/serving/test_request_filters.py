@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
 from modules.files.characters import BLANKS
 from modules.model.two_tower import TwoTower

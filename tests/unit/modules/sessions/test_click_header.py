@@ -2,7 +2,7 @@
 
 import pytest
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions.click_header import Columns, check_text
 from modules.sessions.click_header import read_header as read_checked_header
 from modules.sessions.sessions import SessionDataError

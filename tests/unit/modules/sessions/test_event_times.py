@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from modules.config.sessions import TIME_UNITS
+from modules.config.options.sessions import TIME_UNITS
 from modules.sessions import event_times
 from modules.sessions.event_times import MAX_TIME_MS, time_to_ms
 

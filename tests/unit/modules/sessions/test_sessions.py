@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions.sessions import (
     Session,
     build_sessions,

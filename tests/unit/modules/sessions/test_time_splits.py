@@ -4,8 +4,8 @@ import doctest
 import itertools
 import random
 
-from modules.config.data import TailOptions
-from modules.config.sessions import SessionOptions
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions import time_splits
 from modules.sessions.time_splits import (
     Cuts,

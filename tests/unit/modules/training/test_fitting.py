@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.features import FeatureOptions
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.features import FeatureOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.training.fitting import TrainingData, epoch_eval_fn

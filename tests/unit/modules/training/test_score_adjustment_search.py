@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.config.trainer import TrainerOptions
+from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import NO_ITEM
 from modules.evaluation.ranks import conservative_rank
 from modules.serving import score_adjustments

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.data import DataOptions
-from modules.config.index import IndexOptions
+from modules.config.options.data import DataOptions
+from modules.config.options.index import IndexOptions
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.data_files import DataPaths
 from pipeline.paths import PROJECT, Paths

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.config.fields import Section, option
-from modules.config.model import ModelOptions
-from modules.config.trainer import TrainerOptions
+from modules.config.options.model import ModelOptions
+from modules.config.options.trainer import TrainerOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from modules.baselines.registry import BASELINES, make_baseline
-from modules.config.baselines import BASELINE_NAMES, BaselineOptions
+from modules.config.options.baselines import BASELINE_NAMES, BaselineOptions
 
 
 def test_names_are_those_of_the_baselines_that_can_be_made() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from modules.config.gate import GateOptions
+from modules.config.options.model_gate import ModelGateOptions
 
 RECALL = "honest/all/recall@20"
 
 
 def test_options_that_cannot_be_used() -> None:
-    assert GateOptions().problems() == []
-    bad = GateOptions(
+    assert ModelGateOptions().problems() == []
+    bad = ModelGateOptions(
         change_thresholds={RECALL: 0.01}, item_age_buckets=(3, 1), confidence=1.0, resamples=5
     )
     problems = "\n".join(bad.problems())

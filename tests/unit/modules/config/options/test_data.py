@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.config.data import TailOptions
+from modules.config.options.data import TailOptions
 
 
 @pytest.mark.parametrize(

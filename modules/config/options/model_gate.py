@@ -1,4 +1,4 @@
-"""Options of the model gate."""
+"""Options of the model gate, the section `gate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modules.messages.quoting import shorten
 
 
 @dataclasses.dataclass(frozen=True)
-class GateOptions(Section):
+class ModelGateOptions(Section):
     """What a model must reach to be blessed.
 
     Metrics are named as everywhere, `honest/all/recall@20`, those of a slice

@@ -9,7 +9,7 @@ from modules.config.fields import Section, option
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions(Section):
-    """What the Evaluator evaluates; `GateOptions` says what a model must reach."""
+    """What the Evaluator evaluates; `ModelGateOptions` says what a model must reach."""
 
     split: str = option(
         "test",

@@ -1,4 +1,4 @@
-"""Options of the check before a push."""
+"""Options of ServingValidator, the check before a push: the section `serving`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modules.config.fields import Section, option
 
 
 @dataclasses.dataclass(frozen=True)
-class ServingOptions(Section):
+class ServingValidatorOptions(Section):
     """What the exported model must pass before it is pushed."""
 
     sessions: int = option(

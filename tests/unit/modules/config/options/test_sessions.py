@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from modules.config.sessions import SessionOptions
+from modules.config.options.sessions import SessionOptions
 
 
 def test_the_defaults_can_be_used():

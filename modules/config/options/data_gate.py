@@ -1,4 +1,4 @@
-"""Options of the data gate."""
+"""Options of the data gate, the section `checks`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modules.config.fields import Section, option
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckOptions(Section):
+class DataGateOptions(Section):
     """What the data gate stops a run for, before anything is trained.
 
     Data are compared with those that last passed the gate in the same metadata store, if any. None

@@ -1,0 +1,1 @@
+"""The options, a file per section of the configuration, named after what reads it."""
