@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import tensorflow as tf
 
 from modules.data.vocabulary import NO_ITEM, Vocabulary
@@ -9,6 +11,23 @@ from modules.files.characters import BLANKS
 
 _BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"
 _BLANKS_AROUND = rf"\A{_BLANK}|{_BLANK}\z"  # as RE2 writes the start and the end of a text
+
+
+class _LinesOfFile(tf.lookup.TextFileInitializer):
+    """Maps the lines of a file to their numbers, in a table that is named after its content.
+
+    TensorFlow names it after the address of an `Asset`, which the next one may get; tables of one
+    name are one table, for as long as the process runs.
+    """
+
+    def __init__(self, file: tf.saved_model.Asset, content: bytes) -> None:
+        self._digest = hashlib.sha256(content).hexdigest()
+        line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+        super().__init__(file, tf.string, line, tf.int64, number)
+
+    @property
+    def _shared_name(self) -> str:
+        return f"item_ids_{self._digest}"
 
 
 class ItemLookup(tf.Module):
@@ -29,16 +48,11 @@ class ItemLookup(tf.Module):
         catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
         self._catalogue_ids = tf.Variable(catalogue, trainable=False, dtype=tf.string)
         self._counts = tf.Variable(vocabulary.counts, trainable=False)
+        lines = b"\n".join(vocabulary.item_ids) + b"\n"
         with tf.io.gfile.GFile(vocabulary_file, "wb") as file:
-            file.write(b"\n".join(vocabulary.item_ids) + b"\n")
+            file.write(lines)
         self._file = tf.saved_model.Asset(vocabulary_file)
-        initializer = tf.lookup.TextFileInitializer(
-            self._file,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        )
+        initializer = _LinesOfFile(self._file, lines)
         self._positions = tf.lookup.StaticHashTable(initializer, default_value=NO_ITEM)
 
     def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
