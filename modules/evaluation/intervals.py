@@ -47,7 +47,13 @@ class MetricEstimates:
     """Metrics of all columns of a rank table, all from the same draws of sessions."""
 
     def __init__(
-        self, table: RankTable, names: Sequence[str], bounds: Bounds, resamples: int, seed: int
+        self,
+        table: RankTable,
+        names: Sequence[str],
+        bounds: Bounds,
+        resamples: int,
+        seed: int,
+        within: BoolArray | None = None,
     ) -> None:
         """Draws sessions and computes the metrics.
 
@@ -57,7 +63,9 @@ class MetricEstimates:
           bounds: upper bounds of the slices by feature.
           resamples: number of draws.
           seed: seed of the draws.
+          within: steps that may count, bool `[steps]`; None for all.
         """
+        self._within = np.ones(len(table.known), bool) if within is None else within
         wanted = list(dict.fromkeys(names))
         self._columns = list(table.ranks)
         self._row = {name: row for row, name in enumerate(wanted)}
@@ -77,7 +85,7 @@ class MetricEstimates:
     ) -> FloatArray:
         """Returns sums of each column's values, then of steps, float `[units, columns + 1]`."""
         parsed = MetricName.parse(name)
-        mask = metric_mask(table, name, bounds)
+        mask = metric_mask(table, name, bounds) & self._within
         self._n[name] = int(np.count_nonzero(mask))
         ones = np.ones(self._n[name])
         values = [

@@ -14,9 +14,10 @@ from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
 from modules.evaluation.bootstrap import Interval
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
+from modules.evaluation.metric_names import MetricName
 from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
-from modules.gate.check_record import FAILED, SKIPPED, Check, outcome
+from modules.gate.check_record import FAILED, PASSED, SKIPPED, Check, outcome
 
 # Kinds of checks, in the order of the verdict.
 MODEL, AGREEMENT, VALUE, BASELINE = "model", "agreement", "value", "baseline"
@@ -101,14 +102,15 @@ def change_check(
 
     It fails if it loses more than the threshold allows and noise does not explain the loss: the
     interval lies below 0. So an equal model passes, and few steps do not refuse a model by chance.
+    In a slice, only steps count that both models can answer; without any, the check is skipped.
     """
     beyond = estimate.value < threshold
     proven = estimate.interval is not None and estimate.interval[1] < 0
     passed = not (beyond and proven) and not math.isnan(estimate.value)
     change = f"{metric}: change from the last blessed model {_span(estimate)}"
     if math.isnan(estimate.value):
-        if kind == SLICE_CHANGE:
-            reason = f"{metric}: no step in this slice"
+        if MetricName.parse(metric).slice_name:
+            reason = f"{metric}: no step in this slice has a target that both models can recommend"
             return MetricCheck(metric, SKIPPED, reason, kind, threshold, n=0)
         reason = f"{metric}: nothing to measure"
     elif not passed:
@@ -187,21 +189,27 @@ def baseline_checks(
 
 
 def change_checks(
-    estimates: MetricEstimates, options: ModelGateOptions, slices: Mapping[str, float]
+    estimates: MetricEstimates,
+    comparable: MetricEstimates,
+    options: ModelGateOptions,
+    slices: Mapping[str, float],
 ) -> Iterable[MetricCheck]:
     """Yields a check per comparison with the last blessed model, metrics first, then slices.
 
     Args:
-      estimates: metrics of both models.
+      estimates: metrics of both models, over all steps.
+      comparable: metrics of slices, over the steps that both models can answer.
       options: thresholds and confidence.
       slices: threshold by metric of a slice; the intervals have Bonferroni's correction.
     """
     for metric, threshold in options.change_thresholds.items():
-        estimate = estimates.difference(metric, CANDIDATE, LAST_BLESSED, options.confidence)
+        of_metric = comparable if MetricName.parse(metric).slice_name else estimates
+        estimate = of_metric.difference(metric, CANDIDATE, LAST_BLESSED, options.confidence)
         yield change_check(estimate, metric, threshold)
-    confidence = 1 - (1 - options.confidence) / max(len(slices), 1)
+    compared = sum(comparable.n(metric) > 0 for metric in slices)
+    confidence = 1 - (1 - options.confidence) / max(compared, 1)
     for metric, threshold in slices.items():
-        estimate = estimates.difference(metric, CANDIDATE, LAST_BLESSED, confidence)
+        estimate = comparable.difference(metric, CANDIDATE, LAST_BLESSED, confidence)
         yield change_check(estimate, metric, threshold, SLICE_CHANGE)
 
 
@@ -228,8 +236,8 @@ def reasons(checks: Sequence[MetricCheck]) -> list[str]:
     """Returns why a model is not blessed, or else why it is; slices share a line."""
     if not is_blessed(checks):
         return [check.reason for check in checks if not check.passed]
-    slices = [check for check in checks if check.kind == SLICE_CHANGE]
+    slices = sum(check.kind == SLICE_CHANGE and check.verdict == PASSED for check in checks)
     found = [check.reason for check in checks if check.kind != SLICE_CHANGE]
     if slices:
-        found.append(f"none of {len(slices)} slices falls behind the last blessed model")
+        found.append(f"none of {slices} slices falls behind the last blessed model")
     return found

@@ -12,12 +12,15 @@ from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metric_names import MetricName, slice_names
 from modules.evaluation.metrics import headline_names, none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED, RankTable, all_metrics
+from modules.evaluation.reach import comparable_steps, reach
 from modules.evaluation.slices import Bounds
 from modules.evaluation.tfma_results import in_order, plain_value
 from modules.gate.metric_checks import (
     AGREEMENT,
+    CHANGE,
     LIMIT,
     MODEL,
+    SLICE_CHANGE,
     STEPS_EVALUATED,
     MetricCheck,
     baseline_checks,
@@ -70,14 +73,28 @@ class Comparison:
             *self._in_slices,
         ]
         self.estimates = MetricEstimates(table, names, bounds, options.resamples, options.seed)
+        self._comparable = self._comparable_slices() if LAST_BLESSED in table.ranks else None
         self.baselines = [name for name in table.ranks if name not in (CANDIDATE, LAST_BLESSED)]
+
+    def _comparable_slices(self) -> MetricEstimates:
+        """Returns the metrics of slices that are compared, over steps that both models answer."""
+        changes = self._options.change_thresholds
+        names = [*(name for name in changes if MetricName.parse(name).slice_name), *self._slices]
+        return MetricEstimates(
+            self.table,
+            names,
+            self._bounds,
+            self._options.resamples,
+            self._options.seed,
+            within=comparable_steps(self.table),
+        )
 
     def checks(self) -> Iterable[MetricCheck]:
         """Yields the checks of metrics."""
         yield from threshold_checks(self.estimates, self._options)
         yield from baseline_checks(self.estimates, self._options, self.baselines)
-        if LAST_BLESSED in self.table.ranks:
-            yield from change_checks(self.estimates, self._options, self._slices)
+        if self._comparable:
+            yield from change_checks(self.estimates, self._comparable, self._options, self._slices)
 
     def row(self, check: MetricCheck) -> dict[str, Any]:
         """Returns a check as a row of the verdict's table."""
@@ -86,8 +103,9 @@ class Comparison:
     def _side_by_side(self, check: MetricCheck) -> dict[str, Any]:
         values = {CANDIDATE: check.value}
         if check.kind not in (MODEL, AGREEMENT, LIMIT):
+            estimates = self._estimates_behind(check)
             values = {
-                column: none_for_nan(self.estimates.value(check.name, column))
+                column: none_for_nan(estimates.value(check.name, column))
                 for column in self.table.ranks
             }
         others = {name: values[name] for name in self.baselines if values.get(name) is not None}
@@ -99,6 +117,16 @@ class Comparison:
             "best_baseline": {"name": best, "value": others[best]} if best else None,
             "last_blessed": values.get(LAST_BLESSED),
         }
+
+    def _estimates_behind(self, check: MetricCheck) -> MetricEstimates:
+        is_change = check.kind in (CHANGE, SLICE_CHANGE)
+        if self._comparable and is_change and MetricName.parse(check.name).slice_name:
+            return self._comparable
+        return self.estimates
+
+    def reach(self) -> dict[str, int] | None:
+        """Returns the steps by which models can recommend their targets; None without a second."""
+        return reach(self.table) if LAST_BLESSED in self.table.ranks else None
 
     def metrics(self) -> dict[str, dict[str, float | int | None]]:
         """Returns all metrics of all columns."""
@@ -161,6 +189,7 @@ def content(
         "metrics": comparison.metrics(),
         "headlines": comparison.headlines(),
         "slices": comparison.slices(),
+        "reach": comparison.reach(),
         "options": dataclasses.asdict(options),
         **more,
     }

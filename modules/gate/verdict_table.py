@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modules.gate.check_record import SKIPPED
+from modules.gate.check_record import PASSED, SKIPPED
 from modules.gate.metric_checks import BASELINE, CHANGE, SLICE_CHANGE
 from modules.messages.text_table import aligned
 
@@ -30,13 +30,41 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
     """
     rows = [HEAD, *(_row(row) for row in verdict["rows"] if not is_quiet(row))]
     lines = aligned(rows, _LEFT)
-    slices = sum(is_quiet(row) for row in verdict["rows"])
+    slices = sum(is_quiet(row) and row["verdict"] == PASSED for row in verdict["rows"])
     if slices:
         lines.append(f"{slices} slices against the last blessed model: passed")
+    lines += slices_not_compared(verdict["rows"])
+    lines += reach_in_words(verdict)
     for row in verdict["rows"]:
         if row["verdict"] == SKIPPED and row["kind"] != SLICE_CHANGE:
             lines.append(f"skipped: {row['reason']}")
     return "\n".join([*lines, *_beyond_accuracy(verdict.get("beyond_accuracy") or {})])
+
+
+def slices_not_compared(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns a line that names the slices in which the models have no step in common, if any."""
+    names = [
+        row["metric"] for row in rows if row["kind"] == SLICE_CHANGE and row["verdict"] == SKIPPED
+    ]
+    if not names:
+        return []
+    return [f"skipped, since no target there can be recommended by both models: {', '.join(names)}"]
+
+
+def reach_in_words(verdict: Mapping[str, Any]) -> list[str]:
+    """Returns a line about the targets that only one of both models can recommend, if any.
+
+    Args:
+      verdict: content of `verdict.json`.
+    """
+    found = verdict.get("reach")
+    if not found or not (found["gained"] or found["lost"]):
+        return []
+    return [
+        f"Reach: {found['gained']:,} steps have a target that only this model can recommend, "
+        f"{found['lost']:,} one that only the last blessed model can; slices leave both out, the "
+        "changes over all steps count them"
+    ]
 
 
 def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
@@ -47,7 +75,7 @@ def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
 
 
 def is_quiet(row: Mapping[str, Any]) -> bool:
-    """Returns whether a check needs no line: a slice that did not get worse."""
+    """Returns whether a check needs no line: a slice that did not get worse, or was skipped."""
     return bool(row["kind"] == SLICE_CHANGE and row["passed"])
 
 

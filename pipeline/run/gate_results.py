@@ -27,6 +27,8 @@ _NOT_EVALUATED = {
 }
 # Keys of summary.json's `gates`, the thresholds of metrics and of changes.
 _GATE_KEYS = ("metric", "kind", "threshold", "value", "n", "passed")
+# Keys of its `gate`, as in verdict.json.
+_VERDICT_KEYS = ("rows", "judged", "candidate", "last_blessed", "headlines", "slices", "reach")
 _GATE_KINDS = (VALUE, CHANGE, SLICE_CHANGE)
 
 
@@ -66,10 +68,7 @@ def model_verdict(run: RunRecord) -> dict[str, Any]:
         "blessed": verdict["blessed"],
         "reasons": verdict["reasons"],
         "gates": [{key: row[key] for key in _GATE_KEYS} for row in rows],
-        "gate": {
-            key: verdict[key]
-            for key in ("rows", "judged", "candidate", "last_blessed", "headlines", "slices")
-        },
+        "gate": {key: verdict[key] for key in _VERDICT_KEYS},
         "baselines": {
             name: values
             for name, values in metrics.items()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.report.run_parts import RunParts
-from modules.gate.verdict_table import is_quiet
+from modules.gate.check_record import SKIPPED
+from modules.gate.verdict_table import is_quiet, reach_in_words
 
 
 def add_parts(run: RunParts) -> None:
@@ -15,8 +16,12 @@ def add_parts(run: RunParts) -> None:
 
 
 def _checks(verdict: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Returns the checks to show, and apart those of slices that passed."""
-    found: dict[str, list[Any]] = {"shown": [], "quiet": []}
-    for row in verdict["rows"]:
-        found["quiet" if is_quiet(row) else "shown"].append(row)
-    return found
+    """Returns the checks to show; apart those of slices that passed or were skipped; and reach."""
+    rows = verdict["rows"]
+    quiet = [row for row in rows if is_quiet(row)]
+    return {
+        "shown": [row for row in rows if not is_quiet(row)],
+        "quiet": [row for row in quiet if row["verdict"] != SKIPPED],
+        "skipped": [row for row in quiet if row["verdict"] == SKIPPED],
+        "reach": reach_in_words(verdict),
+    }

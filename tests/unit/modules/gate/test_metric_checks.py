@@ -65,8 +65,10 @@ def test_falling_behind_the_last_blessed_model(
 
 
 def test_a_slice_without_steps_is_skipped_and_blocks_nobody() -> None:
-    check = change_check(estimate(math.nan, 0, 0), RECALL, -0.01, SLICE_CHANGE)
+    metric = f"{RECALL}/item_age=new"
+    check = change_check(estimate(math.nan, 0, 0), metric, -0.01, SLICE_CHANGE)
     assert (check.verdict, check.passed) == ("skipped", True)
+    assert check.reason.endswith("has a target that both models can recommend")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> 
         "last_blessed": {"status": "compared"},
         "headlines": {},
         "slices": {},
+        "reach": {"lost": 3},
         "beyond_accuracy": {"prefixes": 0},
     }
     (tmp_path / "verdict.json").write_text(json.dumps(verdict))
@@ -61,6 +62,7 @@ def test_the_verdict_of_the_gate_becomes_part_of_the_summary(tmp_path: Path) -> 
     assert part["last_blessed_metrics"] == {"a": 2}
     assert part["baselines"] == {"stan": {"a": 3}}
     assert part["gate"]["rows"] == verdict["rows"]
+    assert part["gate"]["reach"] == {"lost": 3}
     assert [gate["kind"] for gate in part["gates"]] == ["value", "change"]
     assert set(part["gates"][0]) == {"metric", "kind", "threshold", "value", "n", "passed"}
     none = model_verdict(RunRecord("run", {}))
