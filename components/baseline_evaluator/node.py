@@ -18,10 +18,11 @@ from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.fields import from_json
 from modules.config.options.baselines import BaselineOptions
 from modules.evaluation import metrics
+from modules.evaluation.metric_names import count_name, headline_names
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.sessions.examples import read_batches
 
-_SHOWN = metrics.headline_names(["known"], ["all"])
+_SHOWN = headline_names(["known"], ["all"])
 
 
 @component
@@ -125,7 +126,7 @@ def _line(name: str, values: Mapping[str, float]) -> str:
         f"{metric} {'-' if math.isnan(values[metric]) else format(values[metric], '.4f')}"
         for metric in _SHOWN
     )
-    steps = values[metrics.count_name("known", "all")]
+    steps = values[count_name("known", "all")]
     seconds = values["fit_seconds"] + values["judge_seconds"]
     return f"    {name:<18}  {shown}  {steps:,.0f} steps  {seconds:.1f} s"
 

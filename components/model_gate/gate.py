@@ -17,7 +17,6 @@ from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
-from modules.evaluation.metric_names import slice_names
 from modules.evaluation.rank_table import (
     CANDIDATE,
     FILE_NAME,
@@ -26,6 +25,7 @@ from modules.evaluation.rank_table import (
     empty_table,
     from_parquet,
 )
+from modules.evaluation.slice_names import slice_names
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_metadata import folder_digest
 from modules.gate import verdict

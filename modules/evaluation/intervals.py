@@ -18,7 +18,7 @@ from modules.evaluation.bootstrap import (
 from modules.evaluation.metric_names import MetricName
 from modules.evaluation.metrics import PER_STEP
 from modules.evaluation.rank_table import RankTable
-from modules.evaluation.slices import Bounds
+from modules.evaluation.slice_names import Bounds
 
 
 def metric_mask(table: RankTable, name: str, bounds: Bounds) -> BoolArray:

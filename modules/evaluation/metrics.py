@@ -8,84 +8,32 @@ function of the target's rank among the whole catalogue, 1 being best:
 * steps: `all`, or the `last` step that a session has in that view;
 * metrics: Recall@K, MRR@K and NDCG@K, for every K of `K_VALUES`.
 
-They are named `{view}/{steps}/{metric}@{K}`, and `{view}/{steps}/n` is the number of steps behind
-them. Values are per step, and the mean comes last. A mean over nothing is NaN, which no threshold
-accepts. Since all ranks beyond the largest K are misses, a histogram of 101 counts determines every
-mean: that is what a distributed evaluator adds up. A target that cannot be recommended is a miss
-too, however small the catalogue: its rank is `ranks.UNRANKED`.
+`modules/evaluation/metric_names.py` names them. Values are per step, and the mean comes last. A
+mean over nothing is NaN, which no threshold accepts. Since all ranks beyond the largest K are
+misses, a histogram of 101 counts determines every mean: that is what a distributed evaluator adds
+up. A target that cannot be recommended is a miss too, however small the catalogue: its rank is
+`ranks.UNRANKED`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from modules.array_types import BoolArray, FloatArray, IntArray
+from modules.evaluation.metric_names import (
+    K_VALUES,
+    METRICS,
+    STEPS,
+    VIEWS,
+    count_name,
+    metric_name,
+)
 
-K_VALUES = (1, 5, 10, 20, 100)
 MAX_K = max(K_VALUES)
 BINS = MAX_K + 1  # counts of rank 1 to MAX_K, then of all larger ranks
-
-VIEWS = ("honest", "known")
-STEPS = ("all", "last")
-HEADLINE_METRICS = ("recall@20", "mrr@20")
-"""The metrics that gate, report, model card and summary show of every model and slice."""
-
-
-def metric_name(view: str, steps: str, metric: str, k: int) -> str:
-    """Returns the full name of a metric.
-
-    Raises:
-      ValueError: a part of the name is not one of `VIEWS`, `STEPS`, `METRICS`, `K_VALUES`.
-
-    >>> metric_name("known", "all", "recall", 20)
-    'known/all/recall@20'
-    """
-    parts = {"view": (view, VIEWS), "steps": (steps, STEPS), "metric": (metric, METRICS)}
-    for part, (value, choices) in parts.items():
-        if value not in choices:
-            raise ValueError(f"{part} must be one of {', '.join(choices)}, got {value!r}")
-    if k not in K_VALUES:
-        raise ValueError(f"k must be one of {K_VALUES}, got {k!r}")
-    return f"{view}/{steps}/{metric}@{k}"
-
-
-def count_name(view: str, steps: str) -> str:
-    """Returns the name of the number of steps behind the metrics of a view.
-
-    >>> count_name("known", "last")
-    'known/last/n'
-    """
-    return f"{view}/{steps}/n"
-
-
-def all_metric_names() -> list[str]:
-    """Returns the names of all metrics in a fixed order, without the counts of steps.
-
-    >>> names = all_metric_names()
-    >>> len(names), names[0], names[-1]
-    (60, 'honest/all/recall@1', 'known/last/ndcg@100')
-    """
-    return [
-        metric_name(view, steps, metric, k)
-        for view in VIEWS
-        for steps in STEPS
-        for metric in METRICS
-        for k in K_VALUES
-    ]
-
-
-def headline_names(views: Sequence[str] = VIEWS, steps: Sequence[str] = STEPS) -> tuple[str, ...]:
-    """Returns the names of the headline metrics of some views and steps.
-
-    >>> headline_names(["known"], ["all"])
-    ('known/all/recall@20', 'known/all/mrr@20')
-    """
-    return tuple(
-        f"{view}/{step}/{metric}" for view in views for step in steps for metric in HEADLINE_METRICS
-    )
 
 
 def recall_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
@@ -119,12 +67,9 @@ def ndcg_at_k(rank: npt.ArrayLike, k: int) -> FloatArray:
     return recall_at_k(rank, k) * gain
 
 
-PER_STEP: dict[str, Callable[[npt.ArrayLike, int], FloatArray]] = {
-    "recall": recall_at_k,
-    "mrr": reciprocal_rank_at_k,
-    "ndcg": ndcg_at_k,
-}
-METRICS = tuple(PER_STEP)
+PER_STEP: dict[str, Callable[[npt.ArrayLike, int], FloatArray]] = dict(
+    zip(METRICS, (recall_at_k, reciprocal_rank_at_k, ndcg_at_k), strict=True)
+)
 
 
 def counted_steps(rank: npt.ArrayLike, known: npt.ArrayLike) -> BoolArray:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from modules.array_types import BoolArray, Float32Array, IntArray
 from modules.evaluation import metrics
+from modules.evaluation.metric_names import STEPS, VIEWS
 
 UNKNOWN = -1
 
@@ -112,7 +113,7 @@ class StepRanks:
 
     def histograms(self) -> IntArray:
         """Returns the rank histograms of `modules.evaluation.metrics`, int64 `[views, 2, bins]`."""
-        total = np.zeros((len(metrics.VIEWS), len(metrics.STEPS), metrics.BINS), dtype=np.int64)
+        total = np.zeros((len(VIEWS), len(STEPS), metrics.BINS), dtype=np.int64)
         lengths = np.diff(self.offsets)
         # Padded to the next power of two, so that one very long session does not widen all rows.
         widths = 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)

@@ -32,8 +32,8 @@ import pyarrow_hotfix  # noqa: F401
 
 from modules.array_types import BoolArray, IntArray
 from modules.evaluation import metrics
-from modules.evaluation.metric_names import NEW_ITEM, slice_names
-from modules.evaluation.slices import Bounds, bucket_names
+from modules.evaluation.metric_names import STEPS, VIEWS
+from modules.evaluation.slice_names import NEW_ITEM, Bounds, bucket_names, slice_names
 from modules.messages.quoting import quote
 
 CANDIDATE, LAST_BLESSED = "candidate", "last_blessed"
@@ -156,8 +156,8 @@ def all_metrics(table: RankTable, column: str) -> dict[str, float]:
     rank = table.ranks[column]
     known = table.last_blessed_known if column == LAST_BLESSED else None
     histograms = [
-        [metrics.rank_histogram(rank[table.counted(view, steps, known)]) for steps in metrics.STEPS]
-        for view in metrics.VIEWS
+        [metrics.rank_histogram(rank[table.counted(view, steps, known)]) for steps in STEPS]
+        for view in VIEWS
     ]
     return metrics.metrics_from_rank_histograms(histograms)
 

@@ -22,14 +22,14 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
+from modules.evaluation.metric_names import evaluator_names
+from modules.evaluation.slice_names import Bounds
 from modules.evaluation.slices import (
     SLICED_OUTPUTS,
     STEP_OUTPUTS,
-    Bounds,
     Histograms,
     Rows,
     count_steps,
-    metric_names,
     metric_values,
 )
 
@@ -80,7 +80,7 @@ def _computations(
 ) -> list[tfma.metrics.MetricComputation]:
     del source_digest, name
     bounds = dict(zip(SLICED_OUTPUTS, (context_length_buckets, target_count_buckets), strict=True))
-    names = metric_names(bounds)
+    names = evaluator_names(bounds)
     return [
         tfma.metrics.MetricComputation(
             keys=[_key(metric, model_name) for metric in names],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
+from modules.evaluation.metric_names import overall_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,8 @@ def plain_value(name: str, value: float) -> float | int | None:
 
 
 def in_order(values: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
-    """Sorts metrics by the order of `all_metric_names`; others, if any, come last."""
-    order = [*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)]
+    """Sorts metrics by the order of `overall_names`; others, if any, come last."""
+    order = overall_names()
     names = [*(name for name in order if name in values), *sorted(values.keys() - set(order))]
     return {name: values[name] for name in names}
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from modules.evaluation.metrics import STEPS
+from modules.evaluation.metric_names import STEPS
 from modules.evaluation.rank_table import CANDIDATE, RankTable, all_metrics
 from modules.gate.check_record import FAILED, PASSED, SKIPPED, outcome
 from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
-from modules.evaluation.metric_names import slice_names
-from modules.evaluation.metrics import STEPS, VIEWS, all_metric_names, count_name
-from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, Bounds
+from modules.evaluation.metric_names import overall_names
+from modules.evaluation.slice_names import ITEM_AGE, SESSION_LENGTH_BOUNDS, Bounds, slice_names
 from modules.messages.quoting import shorten
 
 _EXAMPLE = "known/all/recall@20"
@@ -20,14 +19,14 @@ def slice_bounds(evaluation: EvaluationOptions, options: ModelGateOptions) -> Bo
     return {
         "context_length": tuple(evaluation.context_length_buckets),
         "target_count": tuple(evaluation.target_count_buckets),
-        "item_age": tuple(options.item_age_buckets),
+        ITEM_AGE: tuple(options.item_age_buckets),
         "session_length": SESSION_LENGTH_BOUNDS,
     }
 
 
 def known_names(bounds: Bounds) -> set[str]:
     """Returns every metric that a threshold may name; slices are over all steps."""
-    overall = {*all_metric_names(), *(count_name(view, steps) for view in VIEWS for steps in STEPS)}
+    overall = set(overall_names())
     sliced = {
         f"{name}/{slice_name}"
         for name in overall

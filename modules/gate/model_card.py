@@ -9,9 +9,9 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modules.evaluation.metric_names import NEW_ITEM
-from modules.evaluation.metrics import HEADLINE_METRICS, headline_names
+from modules.evaluation.metric_names import HEADLINE_METRICS, headline_names
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
+from modules.evaluation.slice_names import NEW_ITEM
 from modules.gate.verdict_table import number
 
 FILE_NAME = "model_card.md"

@@ -9,11 +9,11 @@ from typing import Any
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
-from modules.evaluation.metric_names import MetricName, slice_names
-from modules.evaluation.metrics import headline_names, none_for_nan
+from modules.evaluation.metric_names import MetricName, headline_names
+from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED, RankTable, all_metrics
 from modules.evaluation.reach import comparable_steps, reach
-from modules.evaluation.slices import Bounds
+from modules.evaluation.slice_names import Bounds, slice_names
 from modules.evaluation.tfma_results import in_order, plain_value
 from modules.gate.metric_checks import (
     AGREEMENT,

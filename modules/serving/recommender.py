@@ -11,7 +11,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from modules.data.vocabulary import NO_ITEM, Vocabulary
-from modules.evaluation.slices import SESSION_LENGTH_BOUNDS, range_names
+from modules.evaluation.slice_names import SESSION_LENGTH_BOUNDS, range_names
 from modules.model.two_tower import TwoTower
 from modules.serving.exact_index import ExactIndex
 from modules.serving.item_lookup import ItemLookup

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from modules.evaluation.metrics import HEADLINE_METRICS, STEPS, VIEWS
+from modules.evaluation.metric_names import HEADLINE_METRICS, STEPS, VIEWS
 from modules.messages.text_table import aligned
 
 _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.evaluation.metrics import headline_names
+from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 from modules.messages.text_table import aligned
 from pipeline.run.gate_results import read_verdict, serving_check

@@ -15,7 +15,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
 from modules.config.options.evaluation import EvaluationOptions
-from modules.evaluation import metrics, slices, tfma_metrics
+from modules.evaluation import metrics, tfma_metrics
+from modules.evaluation.metric_names import evaluator_names
 from modules.evaluation.ranks import UNRANKED, conservative_rank
 
 BEAM_ARGS = [
@@ -224,7 +225,7 @@ def test_step_slices_are_written_for_every_session_slice(world):
     }
     for slice_key in ((), (("session_length_bucket", b"long"),)):
         found = world.values("First", slice_key=slice_key)
-        assert set(found) == set(slices.metric_names(bounds))
+        assert set(found) == set(evaluator_names(bounds))
 
 
 def test_an_evaluation_of_nothing_gives_no_metrics_but_an_artifact(world):

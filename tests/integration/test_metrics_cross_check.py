@@ -17,7 +17,7 @@ import pytest
 from modules.baselines.registry import IndexedSplits
 from modules.baselines.session_knn import STAN
 from modules.evaluation import metrics
-from modules.evaluation.metrics import K_VALUES, STEPS, VIEWS, metric_name
+from modules.evaluation.metric_names import K_VALUES, STEPS, VIEWS, count_name, metric_name
 from modules.evaluation.ranks import conservative_rank
 from pipeline.sample.generate import generate_sessions
 
@@ -90,7 +90,7 @@ def test_metrics_of_a_baseline_agree_in_every_view() -> None:
         places = np.flatnonzero(counted)
         last = places[np.diff(session[places], append=-1) != 0]
         for steps, chosen in zip(STEPS, (places, last), strict=True):
-            assert found[metrics.count_name(view, steps)] == len(chosen) > 200
+            assert found[count_name(view, steps)] == len(chosen) > 200
             expected = _means([rankings[place] for place in chosen], targets[chosen].tolist())
             for name, value in expected.items():
                 full_name = metric_name(view, steps, *_parts(name))

@@ -8,7 +8,7 @@ from typing import Any
 from components.report import charts
 from components.report.columns import colour, label, rank_of
 from components.report.run_parts import RunParts
-from modules.evaluation.metrics import headline_names
+from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from components.report.run_parts import RunParts
-from modules.evaluation.metric_names import NEW_ITEM
-from modules.evaluation.metrics import headline_names
+from modules.evaluation.metric_names import headline_names
+from modules.evaluation.slice_names import NEW_ITEM
 
 _FEATURES = {
     "context_length": "items seen so far",

@@ -27,6 +27,7 @@ from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
+from modules.evaluation.metric_names import K_VALUES
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.evaluation.selection_metric import MRR, RECALL
@@ -120,7 +121,7 @@ def _padded(sessions: list[list[Step]]) -> tuple[np.ndarray, np.ndarray]:
 def test_a_target_that_cannot_be_recommended_is_beyond_every_k_and_fits_the_tables() -> None:
     assert UNRANKED > metrics.BINS > metrics.MAX_K
     assert np.int64(UNRANKED).astype(np.int32) == UNRANKED
-    for k in metrics.K_VALUES:
+    for k in K_VALUES:
         for per_step in metrics.PER_STEP.values():
             assert per_step([UNRANKED], k).tolist() == [0.0]
 

@@ -148,7 +148,7 @@ _FITS = {"Trainer", "Report"}
         ("modules/config/options/model_gate.py", {"ModelGate", "Report"}),
         ("modules/config/options/evaluation.py", {"Evaluator", "ModelGate", "Report"}),
         ("modules/gate/known_metrics.py", {"ModelGate", "Report"}),
-        ("modules/evaluation/metric_names.py", {"BaselineEvaluator", "ModelGate", "Report"}),
+        ("modules/evaluation/rank_table.py", {"BaselineEvaluator", "ModelGate", "Report"}),
         ("pipeline/pipeline.py", set()),
         ("pipeline/config.py", set()),
         ("pipeline/stages.py", set()),

@@ -10,7 +10,7 @@ import pytest
 
 from modules.evaluation import metrics
 from modules.evaluation.intervals import MetricEstimates
-from modules.evaluation.metric_names import slice_names
+from modules.evaluation.metric_names import K_VALUES
 from modules.evaluation.rank_table import (
     CANDIDATE,
     LAST_BLESSED,
@@ -21,6 +21,7 @@ from modules.evaluation.rank_table import (
     to_parquet,
 )
 from modules.evaluation.ranks import UNRANKED
+from modules.evaluation.slice_names import slice_names
 from tests.rank_tables import BOUNDS, ids, make_table
 
 
@@ -92,7 +93,7 @@ def test_a_target_that_cannot_be_recommended_is_a_miss_in_every_metric(size: int
         for name in (CANDIDATE, LAST_BLESSED, "popularity")
     }
     table = make_table(**columns)
-    names = [f"honest/all/{metric}@{k}" for metric in metrics.PER_STEP for k in metrics.K_VALUES]
+    names = [f"honest/all/{metric}@{k}" for metric in metrics.PER_STEP for k in K_VALUES]
     estimates = MetricEstimates(table, names, BOUNDS, 100, seed=0)
     for column, rows in columns.items():
         ranks = [rank for row in rows for rank in row]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from modules.evaluation import slices
+from modules.evaluation.metric_names import evaluator_names
+from modules.evaluation.slice_names import slice_names
 
 BOUNDS = {"context_length": (1,), "target_count": (0, 5)}
 # Two sessions of three and one steps: rank, known, context length, target count.
@@ -15,7 +17,7 @@ ROWS = [
 
 def test_each_step_falls_into_one_slice_of_each_output():
     _, sliced = slices.count_steps(ROWS, BOUNDS)
-    names = slices.slice_names(BOUNDS)
+    names = slice_names(BOUNDS)
     honest = dict(zip(names, sliced[:, 0].sum(axis=-1).tolist(), strict=True))
     assert honest == {
         "context_length=0..1": 2,
@@ -46,14 +48,4 @@ def test_no_session_gives_no_step():
     values = slices.metric_values(slices.count_steps([], BOUNDS), BOUNDS)
     assert values["honest/all/n"] == 0
     assert math.isnan(values["honest/all/recall@20/target_count=0"])
-    assert set(values) == set(slices.metric_names(BOUNDS))
-
-
-def test_without_bounds_one_slice_holds_all():
-    assert slices.bucket_names("target_count", ()) == ["target_count=0.."]
-
-
-@pytest.mark.parametrize("bounds", [(5, 2), (2, 2), (-3, 2)])
-def test_bounds_that_do_not_rise_are_named(bounds):
-    with pytest.raises(ValueError, match="context_length_buckets must rise from 0 or more"):
-        slices.bucket_names("context_length", bounds)
+    assert set(values) == set(evaluator_names(BOUNDS))

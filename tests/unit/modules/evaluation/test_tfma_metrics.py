@@ -11,7 +11,9 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 
 from modules.config.options.evaluation import EvaluationOptions
-from modules.evaluation import slices, tfma_metrics
+from modules.evaluation import tfma_metrics
+from modules.evaluation.metric_names import evaluator_names
+from modules.evaluation.slice_names import bucket_names
 
 BOUNDS = {"context_length": (1, 3), "target_count": (0, 5, 50)}
 
@@ -131,12 +133,12 @@ def test_step_slices_equal_the_plain_computation(name, position, low, high):
 def test_slices_of_one_output_share_out_all_steps():
     results = by_name(combine(make_sessions()))
     for output in BOUNDS:
-        names = slices.bucket_names(output, BOUNDS[output])
+        names = bucket_names(output, BOUNDS[output])
         assert sum(results[f"honest/all/n/{name}"] for name in names) == results["honest/all/n"]
 
 
 def test_the_names_announced_are_the_names_computed():
-    names = slices.metric_names(BOUNDS)
+    names = evaluator_names(BOUNDS)
     assert sorted(by_name(combine(make_sessions()))) == sorted(names)
     assert len(set(names)) == len(names)
 

@@ -30,6 +30,7 @@ PURE = (
     "evaluation.metric_names",
     "evaluation.rank_table",
     "evaluation.reach",
+    "evaluation.slice_names",
     "gate.agreement_checks",
     "gate.check_record",
     "gate.metric_checks",

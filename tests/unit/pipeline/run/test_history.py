@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.evaluation.metrics import headline_names
+from modules.evaluation.metric_names import headline_names
 from modules.gate.check_record import FAILED as FAILED_CHECK
 from modules.gate.check_record import Check
 from modules.gate.metric_checks import FILE_NAME
