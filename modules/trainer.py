@@ -12,7 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules.data import batching
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.files.file_digests import file_digest
-from modules.files.model_metadata import ITEM_LIST, write_manifest
+from modules.files.model_folder import ITEM_LIST, write_manifest
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
 from modules.serving.reference_predictions import write_reference_predictions

@@ -20,13 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.files.model_metadata import (
-    MANIFEST,
-    RENEWAL_RECORD,
-    learned_from,
-    next_version,
-    write_manifest,
-)
+from modules.files.model_folder import MANIFEST, RENEWAL_RECORD, learned_from, write_manifest
+from modules.files.model_versions import next_version
 from modules.files.text_file import TextFileError, read_ids
 from modules.messages.quoting import quote
 from modules.serving.exact_index import recommendable_in, with_recommendable

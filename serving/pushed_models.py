@@ -75,7 +75,7 @@ def check_whole(folder: Path | str) -> None:
     Raises:
       NoModelError: a file is damaged.
     """
-    from modules.files.model_metadata import model_damage
+    from modules.files.model_folder import model_damage
 
     if damage := model_damage(str(folder)):
         raise NoModelError(
@@ -147,9 +147,9 @@ def _text(item_id: bytes) -> str:
 
 def known_items(folder: Path) -> tuple[str, ...]:
     """Returns the ids that a model knows, the most frequent first; none if it lists none."""
-    from modules.files import model_metadata
+    from modules.files import model_folder
 
-    return tuple(map(_text, model_metadata.known_items(str(folder)) or ()))
+    return tuple(map(_text, model_folder.known_items(str(folder)) or ()))
 
 
 def unknown_items(folder: Path, item_ids: Sequence[str]) -> list[str]:

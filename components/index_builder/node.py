@@ -26,7 +26,7 @@ from modules.ann.export import OldModelError, export
 from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
 from modules.config.fields import from_json
 from modules.config.options.index import IndexOptions
-from modules.files.model_metadata import learned_from, write_manifest
+from modules.files.model_folder import learned_from, write_manifest
 from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import INDEX_VERDICT
 from modules.serving.infra_blessing import bless, is_blessed

@@ -27,7 +27,7 @@ from modules.evaluation.rank_table import (
 )
 from modules.evaluation.slice_names import slice_names
 from modules.evaluation.tfma_results import read_evaluation
-from modules.files.model_metadata import folder_digest
+from modules.files.model_folder import folder_digest
 from modules.gate import verdict
 from modules.gate.agreement_checks import (
     STEPS_AGREE,

@@ -11,13 +11,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from modules.files.model_metadata import (
-    SAVED_MODEL,
-    is_same_training,
-    model_damage,
-    newest_version,
-    next_version,
-)
+from modules.files.model_folder import SAVED_MODEL, is_same_training, model_damage
+from modules.files.model_versions import newest_version, next_version
 
 
 class Executor(executor.Executor):

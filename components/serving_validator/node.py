@@ -16,7 +16,7 @@ from tfx.utils import io_utils, path_utils
 from components.serving_validator.checks import check_answers
 from modules.config.fields import from_json
 from modules.config.options.serving_validator import ServingValidatorOptions
-from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
+from modules.files.model_folder import REFERENCE_PREDICTIONS, read_json
 from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.infra_blessing import bless, is_blessed

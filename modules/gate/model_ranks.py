@@ -17,7 +17,7 @@ from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.slices import STEP_OUTPUTS
-from modules.files.model_metadata import known_items
+from modules.files.model_folder import known_items
 from modules.messages.quoting import first_line
 from modules.sessions.examples import ExampleEncoder, SessionBatch
 

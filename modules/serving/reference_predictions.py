@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from modules.array_types import Float32Array, IntArray
 from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING, Vocabulary
-from modules.files.model_metadata import REFERENCE_PREDICTIONS, write_json
+from modules.files.model_folder import REFERENCE_PREDICTIONS, write_json
 from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
 
 SESSIONS = 50

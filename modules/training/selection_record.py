@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.selection_metric import MRR, RECALL
-from modules.files.model_metadata import read_json, write_json
+from modules.files.model_folder import read_json, write_json
 from modules.training.score_adjustment_search import ScoreAdjustments
 
 FILE = os.path.join("assets.extra", "choices.json")

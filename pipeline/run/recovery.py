@@ -14,7 +14,8 @@ from pathlib import Path
 
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import digest_after_changes, holds_runs
-from modules.files.model_metadata import model_damage, newest_version
+from modules.files.model_folder import model_damage
+from modules.files.model_versions import newest_version
 from pipeline.paths import Paths
 from pipeline.run.artifact_digests import ArtifactDigests
 from pipeline.run.mlmd import PushedModel, last_execution, pushed_models

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from modules.files.model_metadata import model_damage
+from modules.files.model_folder import model_damage
 from pipeline.sample.generate import write_sample
 from tests.file_damage import cut, flip
 

@@ -20,7 +20,7 @@ from tfx.types import standard_artifacts
 
 from components.pusher.node import Executor
 from modules.evaluation.ranks import UNRANKED
-from modules.files.model_metadata import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
+from modules.files.model_folder import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
 from pipeline.cli.main import main
 from serving import pushed_models
 

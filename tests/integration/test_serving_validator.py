@@ -14,7 +14,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.serving_validator.node import ServingValidator
 from modules.config.options.serving_validator import ServingValidatorOptions
-from modules.files.model_metadata import REFERENCE_PREDICTIONS
+from modules.files.model_folder import REFERENCE_PREDICTIONS
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingValidatorOptions(sessions=20, max_p50_ms=10_000.0)

@@ -8,7 +8,7 @@ from tfx import types
 from tfx.utils import path_utils
 
 from components.report.run_parts import RunParts
-from modules.files.model_metadata import folder_digest
+from modules.files.model_folder import folder_digest
 from modules.training.library_versions import versions
 
 _FINGERPRINT = "input_fingerprint"

@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.pusher.node import Executor
-from modules.files.model_metadata import model_damage, write_manifest
+from modules.files.model_folder import model_damage, write_manifest
 
 Push = Callable[..., Path | None]
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from modules.data.vocabulary import Vocabulary
-from modules.files.model_metadata import REFERENCE_PREDICTIONS, read_json
+from modules.files.model_folder import REFERENCE_PREDICTIONS, read_json
 from modules.serving.reference_predictions import (
     write_reference_predictions,
 )

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import check_metadata_file
-from modules.files.model_metadata import write_manifest
+from modules.files.model_folder import write_manifest
 from pipeline.paths import Paths
 from pipeline.run.recovery import recovered_outputs
 

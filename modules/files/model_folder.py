@@ -1,4 +1,4 @@
-"""Files of an exported model beside its graph, and the versions of pushed models.
+"""The files in the folder of an exported model, beside TensorFlow's own.
 
 A model carries a manifest of its files wherever it is copied, so that a damaged copy is recognized.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,8 +24,6 @@ RENEWAL_RECORD = os.path.join("assets.extra", "renewal.json")
 REFERENCE_PREDICTIONS = os.path.join("assets.extra", "trainer_answers.json")
 MANIFEST = os.path.join("assets.extra", "manifest.json")
 _FILES, _LEARNED_FROM = "files", "learned_from"
-_VERSION = re.compile(r"[0-9]{1,18}")
-_LAST_VERSION = 10**18 - 1  # 18 digits fit into the int64 of servers, and one more can follow
 
 
 def folder_digest(folder: str) -> str:
@@ -84,29 +80,6 @@ def is_same_training(folder: str, other: str) -> bool:
     """
     digest = learned_from(folder)
     return bool(digest) and digest == learned_from(other)
-
-
-def version_numbers(folder: str) -> list[int]:
-    """Returns the numbers of the pushed versions below a folder, intact or not."""
-    if not tf.io.gfile.exists(folder):
-        return []
-    names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
-    return [int(name) for name in names if _VERSION.fullmatch(name) and int(name) < _LAST_VERSION]
-
-
-def newest_version(folder: str) -> str | None:
-    """Returns the highest version below a folder, None if there is none."""
-    numbers = version_numbers(folder)
-    return os.path.join(folder, str(max(numbers))) if numbers else None
-
-
-def next_version(folder: str) -> str:
-    """Returns the folder of a new version, named by the time as in TFX, but above all others.
-
-    Servers load the highest version: a lower one would never be served.
-    """
-    numbers = version_numbers(folder)
-    return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
 
 
 def known_items(folder: str) -> tuple[bytes, ...] | None:
