@@ -1,0 +1,53 @@
+"""What each node of the stages reads, without running any."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from modules.baselines.registry import BASELINES
+from tests.pipelines import find_node, make_pipeline
+
+
+def test_baselines_see_the_sessions_that_the_data_gate_let_pass(tmp_path: Path) -> None:
+    pipeline = make_pipeline(tmp_path)
+    node = find_node(pipeline, "BaselineEvaluator")
+
+    assert node.inputs["examples"].producer_component_id == "SessionExampleGen"
+    assert {above.id for above in node.upstream_nodes} == {"SessionExampleGen", "DataGate"}
+
+
+@pytest.mark.parametrize(("refit", "splits"), [("true", ["train", "eval"]), ("false", ["train"])])
+def test_baselines_learn_from_what_the_model_learns_from(
+    tmp_path: Path, refit: str, splits: list[str]
+) -> None:
+    pipeline = make_pipeline(tmp_path, f"trainer.refit={refit}")
+    properties = find_node(pipeline, "BaselineEvaluator").exec_properties
+    vocabulary = json.loads(find_node(pipeline, "Transform").exec_properties["splits_config"])
+
+    assert json.loads(properties["fit_splits"]) == vocabulary["analyze"] == splits
+    assert properties["split"] == "test"
+    assert json.loads(properties["options"])["names"] == list(BASELINES)
+    assert len(properties["source_digest"]) == 64
+
+
+def test_the_data_gate_sees_the_counts_of_the_sessions(tmp_path: Path) -> None:
+    node = find_node(make_pipeline(tmp_path), "DataGate")
+    assert node.inputs["examples"].producer_component_id == "SessionExampleGen"
+
+
+def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Path) -> None:
+    pipeline = make_pipeline(tmp_path, "trainer.max_epochs=3")
+    node = find_node(pipeline, "Report")
+    waiting, above = [node], set()
+    while waiting:
+        found = waiting.pop()
+        above.add(found.id)
+        waiting += found.upstream_nodes
+
+    assert "Pusher" not in above and "ModelGate" in above
+    assert json.loads(node.exec_properties["config"])["trainer"]["max_epochs"] == 3
+    assert len(node.exec_properties["code_digest"]) == 64
+    assert len(node.exec_properties["page_digest"]) == 64
