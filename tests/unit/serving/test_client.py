@@ -1,16 +1,21 @@
-"""The client of a predict server, with proxies in the environment."""
+"""The client of a predict server: proxies in the environment, and many sessions."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
+from serving import rest_server
 from serving.client import Client, ServerError, is_this_machine
+from serving.limits import Limits
+from serving.model_store import ModelStore
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -98,3 +103,39 @@ def test_other_hosts_are_called_through_the_proxy(
 )
 def test_which_hosts_are_this_machine(host: str, is_here: bool) -> None:
     assert is_this_machine(host) is is_here
+
+
+@pytest.mark.parametrize("most_rows", [499, 3, 1])
+def test_the_client_sends_fewer_sessions_where_the_catalogue_is_huge(
+    echo_store: ModelStore, most_rows: int
+) -> None:
+    served = ModelStore(lambda: echo_store.current.folder)
+    served.current = dataclasses.replace(echo_store.current, catalogue_size=600_000)
+    server = rest_server.start(served, "localhost", 0, Limits(scores=600_000 * most_rows))
+    sessions = [[f"a{number}"] for number in range(601)]
+    client = Client(f"http://localhost:{server.server_port}")
+    try:
+        for _ in range(2):
+            answers = client.recommend(sessions, 1)
+            assert [[item.item_id for item in row] for row in answers] == sessions
+    finally:
+        server.shutdown()
+
+
+def test_the_client_says_that_a_single_session_is_too_long(echo_server: Any) -> None:
+    with pytest.raises(ServerError, match=r"answered 413: .*A session of 10,001 items is too long"):
+        Client(f"http://localhost:{echo_server.server_port}").recommend([["a"] * 10_001], 1)
+
+
+@pytest.mark.parametrize(("count", "length"), [(0, 1), (1, 60_000), (1_203, 1), (30, 9_000)])
+def test_the_client_sends_many_sessions_as_several_requests(
+    echo_store: ModelStore, count: int, length: int
+) -> None:
+    server = rest_server.start(echo_store, "localhost", 0, Limits(rows=500, session_items=60_000))
+    sessions = [[f"a{number}"] * (length if number % 7 == 0 else 1) for number in range(count)]
+    try:
+        answers = Client(f"http://localhost:{server.server_port}").recommend(sessions, 1)
+    finally:
+        server.shutdown()
+    # The small model answers what it was asked, one score for each session.
+    assert [[item.item_id for item in row] for row in answers] == [row[:1] for row in sessions]
