@@ -96,11 +96,6 @@ def test_what_is_called_usable_comes_out_as_it_went_in(tmp_path: Path) -> None:
     assert all(b"SPACE" in item_id for item_id in refused)
 
 
-@pytest.mark.parametrize("item_id", [b"[PAD]", b"[UNK]", b"a\rb", b"a\nb", b"a\r", SPACE])
-def test_what_transform_drops_or_changes_is_called_unusable(item_id: bytes) -> None:
-    assert not vocabulary_holds(item_id)
-
-
 @pytest.mark.parametrize(
     "lines",
     [
