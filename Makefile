@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 # Values reach commands through the process environment, so that spaces and quotes in them survive.
-VALUES = STACK GPU PRESET DATA TRAIN EVAL TEST SET OUT ARGS
+VALUES = STACK GPU PRESET DATA TRAIN EVAL TEST DATE DAYS FROM TO SET OUT ARGS
 export $(VALUES)
 # As typed: make would expand a dollar sign in them.
 $(foreach name,$(VALUES),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
@@ -21,7 +21,8 @@ help:  ## Show this list.
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "  $$name" "$$text"; done
 	@echo
 	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder"
-	@echo "              SET=\"trainer.max_epochs=3 trainer.seed=7\""
+	@echo "For make day: DATE=2015-09-11 DAYS=7 DATA=pattern (or FROM=date TO=date), PRESET, SET, OUT"
+	@echo "For both:     SET=\"trainer.max_epochs=3 trainer.seed=7\""
 	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
 	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 
@@ -29,6 +30,12 @@ run: python  ## Run the whole pipeline: click logs in, a pushed model and a summ
 	@$(IN_BASE) session-retrieval run \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
 	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"}
+
+day: python  ## Run a day of a daily log: train on the days before it, evaluate on it.
+	@$(IN_BASE) session-retrieval day \
+	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${DATE:+--date "$$DATE"} \
+	  $${DAYS:+--window "$$DAYS"} $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} \
+	  $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"} $(ARGS)
 
 test: python  ## Run all tests: unit, integration and end to end.
 	@$(PYTEST) $(ARGS)
@@ -96,5 +103,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
   types docs-options notebooks docs env lock doctor audit ci clean clean-env python

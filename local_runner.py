@@ -14,7 +14,7 @@ import sys
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file
 from pipeline.config import ConfigError
-from pipeline.data_files import describe_tail
+from pipeline.data_files import describe_cut
 from pipeline.paths import Paths
 from pipeline.run.console_summary import format_report
 from pipeline.run.launch import find_config, make_sample_if_missing, runner_environment, started
@@ -29,7 +29,7 @@ def run(stream: Console) -> None:
     os.environ.update(runner_environment(os.environ))
     config, out, source = find_config(os.environ)
     print(f"Pipeline {config.name}, configured by {source}; its outputs are in {out}")
-    if cut := describe_tail(config.data):
+    if cut := describe_cut(config.data):
         print(cut)
     with exclusive(out):
         check_metadata_file(Paths.under(out).metadata)
@@ -39,7 +39,9 @@ def run(stream: Console) -> None:
 
         from pipeline.pipeline import create_pipeline
         from pipeline.run.gate_results import forget_failed_check
+        from pipeline.run.identity import identity
         from pipeline.run.recovery import recovered_outputs
+        from pipeline.run.run_folders import record_run
         from pipeline.run.summary import summarize
         from pipeline.run.summary_file import SUMMARY_FILE, write_summary
 
@@ -47,11 +49,13 @@ def run(stream: Console) -> None:
         paths = Paths.under(out)
         pipeline = create_pipeline(config, paths)
         with recovered_outputs(paths, out / SUMMARY_FILE) as digests:
+            made_from = identity(config)
             with watch_nodes(stream, len(pipeline.components), digests.record) as nodes:
                 LocalDagRunner().run(pipeline)
             if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
                 summary = summarize(config, out, nodes.seconds, began)
                 write_summary(summary, out)
+                record_run(out, config, summary, began, made_from)
                 forget_failed_check(read_run(paths.metadata, config.name))
                 print(f"\n{format_report(summary)}")
 

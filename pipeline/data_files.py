@@ -31,16 +31,18 @@ class DataPaths:
     Attributes:
       folder: folder with files of the preset's names.
       train: path or pattern in place of the preset's; so are `eval` and `test`.
+      daily: pattern of one day's files, in place of all of these.
     """
 
     folder: str | None = None
     train: str | None = None
     eval: str | None = None
     test: str | None = None
+    daily: str | None = None
 
     def any(self) -> bool:
         """Returns whether any is given."""
-        return any((self.folder, self.train, self.eval, self.test))
+        return any((self.folder, self.train, self.eval, self.test, self.daily))
 
 
 def _missing(path: str) -> str:
@@ -101,6 +103,18 @@ def _resolve_tail(
     return dataclasses.replace(tail, **{name: value})
 
 
+def _resolve_daily(
+    options: DataOptions, given: DataPaths, folder: str, generated: bool, problems: list[str]
+) -> DataOptions:
+    """Returns the options with the absolute pattern of one day's files."""
+    name = options.daily or ""
+    path = join(folder, name) if is_uri(folder) else absolute(name, folder)
+    if not generated and (problem := _missing(path)):
+        problems.append(f"data.daily: {shorten(problem, _MOST_OF_A_PATH)}: give DATA=pattern")
+    kept_folder = folder if given.folder or options.folder else None
+    return dataclasses.replace(options, daily=path, folder=kept_folder, generate=generated)
+
+
 def resolve_data(
     options: DataOptions,
     given: DataPaths | None,
@@ -119,6 +133,8 @@ def resolve_data(
       needs_test: whether split test is evaluated; otherwise a preset's file of it may be missing.
     """
     if given is None:
+        if options.daily:
+            return options
         problems += [] if options.train else [_TRAIN_NOT_SET]
         named = {split: getattr(options, split) for split in SPLITS}
         tail = _resolve_tail(options.tail, named, needs_test, problems)
@@ -128,6 +144,8 @@ def resolve_data(
         folder = absolute(given.folder, Path.cwd())
     else:
         folder = absolute(options.folder or "", base if options.folder else Path.cwd())
+    if options.daily:
+        return _resolve_daily(options, given, folder, generated, problems)
     files: dict[str, Any] = {}
     for split in SPLITS:
         files[split], problem = _resolve_split(split, options, given, folder, generated)
@@ -137,20 +155,26 @@ def resolve_data(
     tail = _resolve_tail(options.tail, files, needs_test, problems)
     kept_folder = folder if given.folder or options.folder else None
     found = {**files, **dataclasses.asdict(tail)}
-    return DataOptions(folder=kept_folder, generate=generated, **found)
+    return dataclasses.replace(options, folder=kept_folder, generate=generated, **found)
 
 
 def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> None:
-    """Drops a bundled preset's eval and test files if TRAIN alone is the user's data.
+    """Drops a bundled preset's files that the user's data replace.
 
-    Otherwise a file that happens to have the preset's name would be used for test.
+    These are all for daily data, and eval and test if TRAIN alone is given: otherwise a file that
+    happens to have the preset's name would be used for test.
 
     Args:
       values: values of the preset; changed in place.
       given: paths of the command line.
     """
-    section = values.get("data")
-    if given and given.train and not given.folder and isinstance(section, dict):
+    section = values.get("data", {})
+    if not (given and isinstance(section, dict)):
+        return
+    if given.daily:
+        kept = {key: section[key] for key in section.keys() - {"train", "eval", "test", "generate"}}
+        values["data"] = {**kept, "daily": absolute(given.daily, Path.cwd())}
+    elif given.train and not given.folder:
         values["data"] = {k: v for k, v in section.items() if k not in ("eval", "test")}
 
 
@@ -178,8 +202,11 @@ def without_replaced_cut(
         values["data"] = {key: value for key, value in section.items() if key not in cuts}
 
 
-def describe_tail(data: DataOptions) -> str:
-    """Says which part of train becomes split test; "" if none does."""
+def describe_cut(data: DataOptions) -> str:
+    """Says what becomes split test of data that have no file of it; "" otherwise."""
+    if data.daily:
+        day = data.date or "the newest day"
+        return f"Split test: {day} of {data.daily}; split train: the {data.window} days before it."
     if data.test_days is not None:
         return (
             f"Split test: the sessions of {data.train} that start in the last "

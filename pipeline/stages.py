@@ -26,6 +26,7 @@ from components.serving_validator.node import ServingValidator
 from components.session_example_gen.node import SessionExampleGen
 from modules.config.options.index import NONE
 from modules.config.parsing import to_plain
+from modules.daily.days import day_number
 from modules.sessions.splits import SPLITS
 from pipeline.code_fingerprint import file_digest
 from pipeline.config import Config
@@ -180,15 +181,22 @@ def _as_json(options: Any) -> str:
 
 
 def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
-    patterns = ((name, getattr(config.data, name)) for name in SPLITS)
-    splits = [example_gen_pb2.Input.Split(name=name, pattern=p) for name, p in patterns if p]
+    data = config.data
+    patterns = (
+        {"train": data.daily} if data.daily else {name: getattr(data, name) for name in SPLITS}
+    )
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=p) for name, p in patterns.items() if p
+    ]
     return SessionExampleGen(
-        input_base=config.data.folder or "/",
+        input_base=data.folder or "/",
         input_config=example_gen_pb2.Input(splits=splits),
         sessions=config.sessions,
         source_digest=code_digest(SessionExampleGen),
         kept_rejects=paths.rejects,
-        tail=config.data.tail,
+        tail=data.tail,
+        window=data.window if data.daily else 0,
+        span=day_number(data.date) if data.date else None,
     )
 
 

@@ -18,8 +18,10 @@ from tfx.utils import io_utils
 from components.data_gate import checks
 from components.data_gate.latest_accepted import STATISTICS_ID
 from components.data_gate.split_checks import split_checks
+from components.data_gate.window_checks import window_checks
 from modules.config.fields import from_json
 from modules.config.options.data_gate import DataGateOptions
+from modules.daily.days import DAYS
 from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
@@ -80,6 +82,7 @@ def DataGate(
     results = [
         *_run_checks(statistics, anomalies, previous_statistics, _read_schema(schema), limits),
         *split_checks(counts, limits),
+        *window_checks(_days(examples), limits),
     ]
     failed = [check for check in results if not check.passed]
     if failed:
@@ -87,6 +90,13 @@ def DataGate(
     report.set_int_custom_property(STATISTICS_ID, statistics.id)
     _write_report(report, results, previous_statistics)
     print(_summary(results, previous_statistics), flush=True)
+
+
+def _days(examples: types.Artifact | None) -> dict[str, int]:
+    """Returns the bytes of each day of a window; nothing if there is none."""
+    text = examples.get_string_custom_property(DAYS) if examples else ""
+    found: dict[str, int] = json.loads(text or "{}")
+    return found
 
 
 def _run_checks(

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from tfx.components.example_gen import driver, utils
-from tfx.dsl.io import fileio
 from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import spans
-from modules.files.file_systems import FilePatternError
-from modules.files.patterns import find_files, is_uri, join
+from components.session_example_gen.settings import read_settings, with_days
+from modules.daily.spans import find_window
+from modules.files.fingerprint import FingerprintError, files_fingerprint
+from modules.files.patterns import join
 from modules.sessions.sessions import SessionDataError
 
 
 class SessionFilesDriver(driver.FileBasedDriver):
-    """TFX's driver for files, with other patterns and another fingerprint.
-
-    TFX's fingerprint has modification times in whole seconds only: it misses a file that changed
-    within a second of the last run but kept its length, and two files whose names were swapped
-    (names order events of equal time). This one digests name, length and time of exactly the files
-    that are read, in nanoseconds for local files.
-    """
+    """TFX's driver for files, with other patterns, windows of spans, and another fingerprint."""
 
     def get_input_processor(
         self,
@@ -46,47 +39,66 @@ class SessionFilesDriver(driver.FileBasedDriver):
     ) -> dict[str, Any]:
         """Inserts spans and versions into the patterns and adds the fingerprint.
 
+        In a window, split train gets an entry per span before the evaluated one, and split test is
+        that span.
+
         Raises:
           SessionDataError: no span or version fits all patterns.
         """
         input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         try:
-            resolved: dict[str, Any] = super().resolve_exec_properties(
-                exec_properties, pipeline_info, component_info
-            )
+            if length := read_settings(exec_properties).window:
+                resolved = _resolve_window(exec_properties, length)
+            else:
+                resolved = super().resolve_exec_properties(
+                    exec_properties, pipeline_info, component_info
+                )
         except ValueError as error:
             raise SessionDataError(
                 f"The input patterns under {input_base} match no set of files: {error}"
             ) from error
-        input_config = example_gen_pb2.Input()
-        proto_utils.json_to_proto(resolved[standard_component_specs.INPUT_CONFIG_KEY], input_config)
-        patterns = {split.name: join(input_base, split.pattern) for split in input_config.splits}
-        resolved[utils.FINGERPRINT_PROPERTY_NAME] = f"files:{files_digest(patterns)}"
+        splits = [
+            (split.name, join(input_base, split.pattern)) for split in _input(resolved).splits
+        ]
+        try:
+            resolved[utils.FINGERPRINT_PROPERTY_NAME] = f"files:{files_fingerprint(splits)}"
+        except FingerprintError as error:
+            raise SessionDataError(str(error)) from error
         return resolved
 
 
-def files_digest(patterns: Mapping[str, str]) -> str:
-    """Returns a digest of name, length and modification time of all files, split by split.
-
-    Raises:
-      SessionDataError: files cannot be accessed.
-    """
-    digest = hashlib.sha256()
-    for split, pattern in patterns.items():
-        digest.update(f"split {split}\n".encode())
-        try:
-            for path in find_files(pattern):
-                digest.update(f"{path}\n{_length_and_time(path)}\n".encode())
-        except FilePatternError as error:
-            raise SessionDataError(f"Split {split!r}: {error}") from error
-        except OSError as error:  # removed meanwhile
-            raise SessionDataError(f"Split {split!r}: {path} cannot be read: {error}") from error
-    return digest.hexdigest()[:16]
+def _input(exec_properties: dict[str, Any]) -> example_gen_pb2.Input:
+    input_config = example_gen_pb2.Input()
+    text = exec_properties[standard_component_specs.INPUT_CONFIG_KEY]
+    proto_utils.json_to_proto(text, input_config)
+    return input_config
 
 
-def _length_and_time(path: str) -> str:
-    if not is_uri(path):
-        of_file = os.stat(path)
-        return f"{of_file.st_size} {of_file.st_mtime_ns}"
-    remote = fileio.stat(path)  # TensorFlow's, in seconds for local files
-    return f"{remote.length} {remote.mtime_nsec}"
+def _resolve_window(exec_properties: dict[str, Any], length: int) -> dict[str, Any]:
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    pattern = _input(exec_properties).splits[0].pattern
+    window = find_window(base, pattern, length, _wanted_span(exec_properties))
+    *before, evaluated = window.patterns.values()
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=filled)
+        for name, filled in [*(("train", filled) for filled in before), ("test", evaluated)]
+        if filled
+    ]
+    return {
+        **exec_properties,
+        standard_component_specs.INPUT_CONFIG_KEY: proto_utils.proto_to_json(
+            example_gen_pb2.Input(splits=splits)
+        ),
+        standard_component_specs.CUSTOM_CONFIG_KEY: with_days(exec_properties, window.patterns),
+        utils.SPAN_PROPERTY_NAME: window.day,
+        utils.VERSION_PROPERTY_NAME: window.version if window.version >= 0 else None,
+    }
+
+
+def _wanted_span(exec_properties: dict[str, Any]) -> int | None:
+    text = exec_properties.get(standard_component_specs.RANGE_CONFIG_KEY)
+    if not text:
+        return None
+    range_config = range_config_pb2.RangeConfig()
+    proto_utils.json_to_proto(text, range_config)
+    return int(range_config.static_range.end_span_number)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import apache_beam as beam
-from google.protobuf import any_pb2, wrappers_pb2
 from tfx import types
 from tfx.components.example_gen import component as example_gen
 from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor, executor_spec
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import driver, file_copies
+from components.session_example_gen.settings import Settings, pack, read_settings
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
+from modules.daily.days import DAYS
+from modules.files import patterns
 from modules.ingest import beam_sessions, input_files, output_files
 from modules.ingest import counts as ingest_counts
 from modules.ingest.report import read_report
 from modules.sessions.sessions import SessionDataError
 from modules.sessions.splits import SPLITS
-
-
-class Settings(NamedTuple):
-    """Content of the component's custom config; see `SessionExampleGen`."""
-
-    sessions: SessionOptions
-    tail: TailOptions
-    kept_rejects: str = ""
 
 
 class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
@@ -57,7 +51,8 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        options, tail, kept_rejects = read_settings(exec_properties)
+        settings = read_settings(exec_properties)
+        options, tail = settings.sessions, settings.tail
         inputs = _find_input(exec_properties, options)
         file_copies.check_copies(inputs)
         outputs = beam_sessions.output_splits([split.name for split in inputs], tail)
@@ -72,12 +67,16 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         try:
             ingest_counts.check_report(counted, inputs, outputs, options, tail)
         except SessionDataError as error:
-            kept = output_files.keep_rejects(examples.uri, kept_rejects)
+            kept = output_files.keep_rejects(examples.uri, settings.kept_rejects)
             raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
         counts = ingest_counts.artifact_properties(counted.counts, inputs, outputs)
         for name, count in counts.items():
             examples.set_int_custom_property(name, count)
+        if settings.days:
+            base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+            days = _bytes_by_day(inputs, base, settings.days)
+            examples.set_string_custom_property(DAYS, json.dumps(days))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
             examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
@@ -93,17 +92,6 @@ def _find_input(
     )
     input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     return input_files.find_input(input_base, input_config, options)
-
-
-def read_settings(exec_properties: dict[str, Any]) -> Settings:
-    """Reads the settings in the component's custom config."""
-    config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
-    packed = wrappers_pb2.StringValue()
-    config.custom_config.Unpack(packed)
-    values = json.loads(packed.value)
-    sessions, tail = SessionOptions(**values["sessions"]), TailOptions(**values["tail"])
-    return Settings(sessions, tail, values.get("kept_rejects", ""))
 
 
 class SessionExampleGen(example_gen.FileBasedExampleGen):
@@ -124,6 +112,8 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
         source_digest: str = "",
         kept_rejects: str = "",
         tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+        window: int = 0,
+        span: int | None = None,
     ) -> None:
         """Builds the component.
 
@@ -136,12 +126,17 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
           kept_rejects: file for all bad rows if they stop the run, as TFX then deletes the
             artifact; "" for none.
           tail: how much of the end of train becomes split test, if the input has train alone.
+          window: number of spans before the evaluated one that become train, while it becomes test;
+            the input has train alone, with the pattern of one span's files. 0 reads one span.
+          span: span to read, or to evaluate if there is a window; None for the newest.
 
         Raises:
           ValueError: the splits or options are not valid; the message names all problems.
         """
         problems = _split_problems(input_config) + sessions.problems() + tail.problems()
-        problems += _tail_problems(input_config, tail)
+        problems += _tail_problems(input_config, tail) + _window_problems(
+            input_config, tail, window
+        )
         if problems:
             raise ValueError("SessionExampleGen cannot be built:\n" + "\n".join(problems))
         super().__init__(
@@ -149,7 +144,8 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
             input_config=input_config,
             # Empty: the executor names the output splits; TFX must not split by hash.
             output_config=example_gen_pb2.Output(),
-            custom_config=_pack(Settings(sessions, tail, kept_rejects), source_digest),
+            custom_config=pack(Settings(sessions, tail, kept_rejects, window), source_digest),
+            range_config=None if span is None else _static_range(span),
         )
 
 
@@ -167,6 +163,14 @@ def _split_problems(input_config: example_gen_pb2.Input) -> list[str]:
     return problems
 
 
+def _window_problems(
+    input_config: example_gen_pb2.Input, tail: TailOptions, window: int
+) -> list[str]:
+    if not window or (len(input_config.splits) == 1 and not tail):
+        return []
+    return ["a window makes test of the evaluated span, so the input must have train alone, uncut"]
+
+
 def _tail_problems(input_config: example_gen_pb2.Input, tail: TailOptions) -> list[str]:
     given = [split.name for split in input_config.splits if split.name != "train"]
     if not (tail and given):
@@ -174,14 +178,21 @@ def _tail_problems(input_config: example_gen_pb2.Input, tail: TailOptions) -> li
     return [f"{tail} cuts test from train, so the input must have train alone, got {given} too"]
 
 
-def _pack(settings: Settings, source_digest: str) -> example_gen_pb2.CustomConfig:
-    """Packs the settings as JSON, which unlike a Struct keeps ints and has stable bytes."""
-    values = {
-        "sessions": dataclasses.asdict(settings.sessions),
-        "tail": dataclasses.asdict(settings.tail),
-        "source_digest": source_digest,
-        "kept_rejects": settings.kept_rejects,
+def _static_range(span: int) -> range_config_pb2.RangeConfig:
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    )
+
+
+def _bytes_by_day(
+    inputs: list[input_files.InputSplit], base: str, days: Mapping[str, str]
+) -> dict[str, int]:
+    """Returns the bytes of each day's files as they are stored, 0 for a day without any."""
+    lengths = {file.path: file.length for split in inputs for file in split.files}
+    return {
+        day: sum(
+            lengths.get(path, 0)
+            for path in (patterns.find_files(patterns.join(base, pattern)) if pattern else ())
+        )
+        for day, pattern in days.items()
     }
-    packed = any_pb2.Any()
-    packed.Pack(wrappers_pb2.StringValue(value=json.dumps(values, sort_keys=True)))
-    return example_gen_pb2.CustomConfig(custom_config=packed)

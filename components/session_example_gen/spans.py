@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tfx.components.example_gen import input_processor
 
-from tfx.components.example_gen import input_processor, utils
-
+from modules.daily.spans import Taken, newest_versions
 from modules.files import patterns
-
-
-class _Taken(NamedTuple):
-    """Span, version (-1 for none) and pattern of a split; the newest is the greatest."""
-
-    span: int
-    version: int
-    pattern: str
 
 
 class SpanProcessor(input_processor.FileBasedInputProcessor):
@@ -49,40 +40,19 @@ class SpanProcessor(input_processor.FileBasedInputProcessor):
         """Leaves the fingerprint to the driver."""
         return ""
 
-    def _newest(self, pattern: str) -> _Taken:
+    def _newest(self, pattern: str) -> Taken:
         if not (self._is_match_span or self._is_match_date):
-            return _Taken(0, -1, pattern)
+            return Taken(0, -1, pattern)
+        newest, wanted = newest_versions(self._input_base_uri, pattern), self._wanted_span()
         place = patterns.join(self._input_base_uri, pattern)
-        wanted = self._wanted_span()
-        taken = {
-            _Taken(_span(match), int(match.values.get("VERSION", -1)), _filled(pattern, match))
-            for match in patterns.find_matches(place)
-        }
-        taken = {one for one in taken if wanted in (None, one.span)}
-        if not taken:
-            of_span = "" if wanted is None else f" of span {wanted}"
-            raise ValueError(f"no file{of_span} matches {place}")
-        newest = max(taken)
-        if len({one.pattern for one in taken if one[:2] == newest[:2]}) > 1:
-            raise ValueError(f"files of {place} write the number {newest.span} in different ways")
-        return newest
+        if wanted is not None and wanted not in newest:
+            raise ValueError(f"no file of span {wanted} matches {place}")
+        if not newest:
+            raise ValueError(f"no file matches {place}")
+        return newest[max(newest) if wanted is None else wanted]
 
     def _wanted_span(self) -> int | None:
         config = self._range_config
         if config and config.HasField("static_range"):
             return int(config.static_range.start_span_number)
         return None
-
-
-def _span(match: patterns.Match) -> int:
-    if "SPAN" in match.values:
-        return int(match.values["SPAN"])
-    try:
-        date = (int(match.values[name]) for name in ("YYYY", "MM", "DD"))
-        return int(utils.date_to_span_number(*date))
-    except ValueError as error:
-        raise ValueError(f"{match.path} has no valid date: {error}") from error
-
-
-def _filled(pattern: str, match: patterns.Match) -> str:
-    return patterns.PLACEHOLDER.sub(lambda found: match.values[found["name"]], pattern)

@@ -47,6 +47,11 @@ class ThisMachine:
         # Some network file systems have no inode numbers.
         return f"{found.st_dev} {found.st_ino}" if found.st_ino else os.path.realpath(path)
 
+    def stamp(self, path: str) -> str:
+        """Returns a file's length in bytes and its time of modification in ns."""
+        found = os.stat(path)
+        return f"{found.st_size} {found.st_mtime_ns}"
+
 
 class Elsewhere:
     """Files at URIs, accessed by TensorFlow."""
@@ -82,6 +87,11 @@ class Elsewhere:
     def identity(self, path: str) -> str:
         """Returns an id that all names of a file or folder share."""
         return path
+
+    def stamp(self, path: str) -> str:
+        """Returns a file's length in bytes and its time of modification in ns."""
+        found = self._files.stat(path)
+        return f"{found.length} {found.mtime_nsec}"
 
 
 Place = ThisMachine | Elsewhere

@@ -24,10 +24,9 @@ from modules.files.file_systems import (
     place_of,
     tensorflow_schemes,
 )
+from modules.files.placeholders import MOST_DIGITS, PLACEHOLDER
 from modules.messages.quoting import quote
 
-PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
-MOST_DIGITS = 19  # of the largest int64, which metadata can hold
 _WILDCARDS = "*?["
 _START = re.compile(rf"{URI.pattern}[^/]*/|/")  # a bucket or the root, which no pattern matches
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}

@@ -38,10 +38,9 @@ class InputFile(NamedTuple):
 
 
 class InputSplit(NamedTuple):
-    """A split of the input with its files, ordered by name."""
+    """A split of the input with its files: ordered by name, entry by entry."""
 
     name: str
-    pattern: str
     files: tuple[InputFile, ...]
 
     def names(self) -> str:
@@ -69,15 +68,23 @@ class Piece(NamedTuple):
 def find_input(
     input_base: str, input_config: example_gen_pb2.Input, options: SessionOptions
 ) -> list[InputSplit]:
-    """Finds every split's files and reads their headers.
+    """Finds every split's files and reads their headers; entries of one split are joined in order.
 
     Raises:
       SessionDataError: there is no file, an empty file, or a header without a required column.
     """
-    return [_find_split(input_base, split, options) for split in input_config.splits]
+    found: dict[str, InputSplit] = {}
+    for entry in input_config.splits:
+        before = found.get(entry.name)
+        rank = len(before.files) if before else 0
+        split = _find_split(input_base, entry, options, rank)
+        if before:
+            split = split._replace(files=before.files + split.files)
+        found[entry.name] = split
+    return list(found.values())
 
 
-def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSplit:
+def _find_split(input_base: str, split: Any, options: SessionOptions, rank: int) -> InputSplit:
     pattern = patterns.join(input_base, split.pattern)
     try:
         paths = patterns.find_files(pattern)
@@ -89,8 +96,8 @@ def _find_split(input_base: str, split: Any, options: SessionOptions) -> InputSp
             f"{patterns.what_is_there(pattern)}. "
             "Name a file, or a pattern of files such as folder/*.tsv."
         )
-    files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths))
-    return InputSplit(split.name, pattern, files)
+    files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths, rank))
+    return InputSplit(split.name, files)
 
 
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:

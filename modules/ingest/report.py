@@ -18,7 +18,7 @@ class Reject(NamedTuple):
     """A bad row, with fields in the order that sorts rows.
 
     Attributes:
-      rank: position of the file among its split's files by name.
+      rank: position of the file among its split's files.
       offset: offset of the row in the file's (uncompressed) text, in bytes.
       more: number of characters that were cut from `text`.
     """

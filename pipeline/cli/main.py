@@ -10,7 +10,7 @@ import click
 
 PROGRAM = "session-retrieval"
 COMMANDS = (
-    *("run", "recommend", "batch", "serve", "refresh", "report", "history"),
+    *("run", "day", "recommend", "batch", "serve", "refresh", "report", "history"),
     *("compile", "check", "submit", "doctor"),
 )
 

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,7 +17,7 @@ from modules.files.folders import output_folder
 from modules.files.mlmd_file import check_metadata_file
 from pipeline.cli.options import example, overrides_option
 from pipeline.config import Config, ConfigError, choose_preset, load_config
-from pipeline.data_files import DataPaths, describe_tail
+from pipeline.data_files import DataPaths, describe_cut
 from pipeline.paths import Paths
 from pipeline.run import launch
 from pipeline.run.lock import STARTING, BusyError, exclusive
@@ -30,10 +29,7 @@ from pipeline.run.tfx_cli import PROMPT
 def configure(
     *,
     preset: str | None,
-    data: str | None,
-    train: str | None,
-    eval: str | None,
-    test: str | None,
+    paths: DataPaths,
     overrides: Sequence[str],
     out: str | None,
 ) -> tuple[Config, Path]:
@@ -43,7 +39,6 @@ def configure(
       ConfigError: the configuration is not usable, or needs a package that is not there.
       ValueError: the overrides cannot be split, or a run cannot work in the output folder.
     """
-    paths = DataPaths(data, train, eval, test)
     parts = [part for text in overrides for part in split_overrides(text)]
     config = load_config(choose_preset(preset, paths), parts, paths)
     launch.check_packages(config)
@@ -62,8 +57,6 @@ def prepare(config: Config, out: Path) -> None:
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Generated the bundled sample data in {config.data.folder}", flush=True)
-    if cut := describe_tail(config.data):
-        print(cut, flush=True)
 
 
 class Screen:
@@ -132,6 +125,23 @@ def _stop(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
+def end_with_children() -> None:
+    """Lets signals end this process in a way that ends its child processes too."""
+    signal.signal(signal.SIGTERM, _stop)
+    # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+STOPPERS = (ConfigError, ValueError, BusyError, OSError)
+"""What keeps a run from starting."""
+
+
+def refuse(error: Exception) -> int:
+    """Prints why a run cannot start, and returns its exit status."""
+    print(_not_writable(error) if isinstance(error, OSError) else error, file=sys.stderr)
+    return 2
+
+
 @click.command(**example("run --preset sample --set trainer.seed=7"))
 @click.option("--preset", help="name of a preset, or path of a YAML file of that form")
 @click.option("--data", help="folder that contains the preset's files")
@@ -140,20 +150,25 @@ def _stop(number: int, _: object) -> None:
 @click.option("--test", help="test file or pattern, in place of the preset's")
 @overrides_option
 @click.option("--out", help="folder of all outputs  [default: output/<preset>]")
-def command(**options: Any) -> int:
+def command(
+    preset: str | None,
+    data: str | None,
+    train: str | None,
+    eval: str | None,
+    test: str | None,
+    overrides: Sequence[str],
+    out: str | None,
+) -> int:
     """Run the pipeline: click logs in, a pushed model out."""
-    signal.signal(signal.SIGTERM, _stop)
-    # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_children()
     with contextlib.ExitStack() as held:
         try:
-            config, out = configure(**options)
-            held.enter_context(exclusive(out, STARTING))
-            prepare(config, out)
-        except (ConfigError, ValueError, BusyError) as error:
-            print(error, file=sys.stderr)
-            return 2
-        except OSError as error:
-            print(_not_writable(error), file=sys.stderr)
-            return 2
-        return execute_until_stopped(config, out)
+            paths = DataPaths(data, train, eval, test)
+            config, place = configure(preset=preset, paths=paths, overrides=overrides, out=out)
+            held.enter_context(exclusive(place, STARTING))
+            prepare(config, place)
+            if cut := describe_cut(config.data):
+                print(cut, flush=True)
+        except STOPPERS as error:
+            return refuse(error)
+        return execute_until_stopped(config, place)

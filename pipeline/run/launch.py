@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 from modules.ann.pq_index import FaissMissingError, require_faiss
 from modules.config.options.index import PQ
 from modules.files.folders import output_folder
+from modules.files.patterns import find_files
 from modules.messages.exit_status import describe_exit
 from pipeline.config import DEFAULT_PRESET, Config, ConfigError, load_config, write_config
 from pipeline.paths import PROJECT, Paths
@@ -107,13 +108,18 @@ def make_sample_if_missing(config: Config) -> bool:
     data = config.data
     if not (data.generate and data.folder):
         return False
+    from pipeline.sample import generate
+
+    if data.daily:
+        if find_files(data.daily):
+            return False
+        generate.write_days(Path(data.daily).parent)
+        return True
     folder = Path(data.folder)
     wanted = (Path(path) for path in (data.train, data.test) if path)
     if all(path.is_file() for path in wanted if path.parent == folder):
         return False
-    from pipeline.sample.generate import write_sample
-
-    write_sample(folder)
+    generate.write_sample(folder)
     return True
 
 

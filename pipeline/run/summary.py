@@ -6,6 +6,7 @@ Keys are stable and documented in `docs/summary.md`.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any
 from tfx.utils import path_utils
 
 from components.report.node import FILE_NAME as REPORT_PAGE
+from modules.daily.days import DAYS
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
 from modules.sessions.examples import read_sessions
@@ -57,6 +59,7 @@ def summarize(
         "pipeline": config.name,
         "run_id": run.run_id,
         "out": str(out),
+        "window": _window(run),
         **_data(run),
         "warnings": data_warnings(run),
         "catalogue": _catalogue(run, config),
@@ -138,6 +141,16 @@ def _split_counts(counts: Mapping[str, int]) -> dict[str, int]:
 def _data(run: RunRecord) -> dict[str, Any]:
     examples = run.output("examples")
     return data_counts(examples.properties if examples else {})
+
+
+def _window(run: RunRecord) -> dict[str, Any] | None:
+    """Returns the evaluated day and the bytes of all days' files; None without a window."""
+    examples = run.output("examples")
+    text = examples.properties.get(DAYS) if examples else None
+    if not text:
+        return None
+    sizes = json.loads(text)
+    return {"day": list(sizes)[-1], "bytes": sizes}
 
 
 def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:

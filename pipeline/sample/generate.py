@@ -41,6 +41,7 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
+from modules.daily.days import day_name
 from pipeline.sample.shop import (
     LINK_TOTALS,
     TEST_DAYS,
@@ -146,11 +147,34 @@ def write_sample(folder: Path, sessions: int = DEFAULT_SESSIONS, seed: int = DEF
         ValueError: if `sessions` is below 50.
     """
     train, test = generate_sessions(sessions, seed)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("train.tsv", train), ("test.tsv", test)):
-        unfinished = folder / f"{name}.part"
-        unfinished.write_bytes(_to_tsv(part).encode("ascii"))
-        unfinished.replace(folder / name)
+        _write(folder / name, part)
+
+
+def write_days(folder: Path, sessions: int = DEFAULT_SESSIONS, seed: int = DEFAULT_SEED) -> None:
+    """Writes the same sessions as one file per day of their start, `clicks-2015-09-04.tsv` etc.
+
+    Args:
+        folder: created if needed; files of these names are replaced atomically.
+        sessions: number of sessions, at least 50.
+        seed: seed of the random stream.
+
+    Raises:
+        ValueError: if `sessions` is below 50.
+    """
+    days: dict[int, list[Session]] = {}
+    for part in generate_sessions(sessions, seed):
+        for session in part:
+            days.setdefault(session.event_times[0] // _DAY_MS, []).append(session)
+    for day, of_day in sorted(days.items()):
+        _write(folder / f"clicks-{day_name(day, is_dated=True)}.tsv", of_day)
+
+
+def _write(file: Path, sessions: Sequence[Session]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.part")
+    unfinished.write_bytes(_to_tsv(sessions).encode("ascii"))
+    unfinished.replace(file)
 
 
 def _number(session: Session) -> int:

@@ -18,7 +18,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
-from components.session_example_gen.node import read_settings
+from components.session_example_gen.settings import read_settings
 from modules.config.options.data import TailOptions
 from pipeline.config import load_config
 from pipeline.paths import Paths

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.cli import run
 from pipeline.config import Config, load_config
+from pipeline.data_files import DataPaths
 from tests.documents import PROJECT, Command, commands, commands_of
 
 CALLS = "tests/integration/test_documented_calls.py::"
@@ -174,7 +175,9 @@ def _configured(arguments: list[str], folder: Path) -> Config:
         wanted += [f"data/{name}" for name in re.findall(r"^  (?:train|test): (.*)$", preset, re.M)]
     for name in filter(None, wanted):
         _write_log(folder / name.replace("*", "1"), column)
-    return run.configure(**options)[0]
+    paths = DataPaths(*(options[name] for name in ("data", "train", "eval", "test")))
+    named = {name: options[name] for name in ("preset", "overrides", "out")}
+    return run.configure(paths=paths, **named)[0]
 
 
 @pytest.mark.parametrize("text", RUNS)

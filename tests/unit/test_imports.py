@@ -18,6 +18,7 @@ LAYERS = ("modules", "components", "serving", "pipeline")
 PACKAGES = (
     {"messages"},
     {"files"},
+    {"daily"},
     {"config"},
     {"sessions"},
     {"ingest"},

@@ -64,3 +64,12 @@ class DataGateOptions(Section):
         "millisecond; warns above 10 %",
         limits=(0.0, 1.0),
     )
+    max_missing_days: int = option(
+        0, "days of a window that may have no files; warns of each", limits=(0, 3650), unit="days"
+    )
+    max_day_size_change: float | None = option(
+        None,
+        "largest relative difference of the size of a day's files from the median of the window's "
+        "other days; warns above 0.5",
+        limits=(0.0, 10**6),
+    )

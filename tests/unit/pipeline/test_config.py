@@ -237,7 +237,7 @@ def test_files_with_mistakes_in_their_form(folder: Path) -> None:
 
 def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
     (found,) = config_problems(preset="retailroket")
-    assert "presets are custom, notebook, retailrocket, sample, search, yoochoose" in found
+    assert "presets are custom, daily, notebook, retailrocket, sample, search, yoochoose" in found
 
 
 def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
 def test_files_of_another_machine_are_not_looked_up(folder: Path) -> None:
     written = config_file(folder, "data: {train: 'gs://b/{SPAN}/t.tsv', test: none.tsv, folder: x}")
     assert load_config(written, data=None).data == DataOptions(
-        "gs://b/{SPAN}/t.tsv", None, "none.tsv", "x"
+        train="gs://b/{SPAN}/t.tsv", test="none.tsv", folder="x"
     )
     with pytest.raises(ConfigError, match=r"data\.train is not set"):
         load_config(config_file(folder, "data: {test: t.tsv}"), data=None)

@@ -11,7 +11,7 @@ from pipeline.config import (
     load_config,
     write_config,
 )
-from pipeline.data_files import DataPaths, describe_tail
+from pipeline.data_files import DataPaths, describe_cut
 from pipeline.paths import PROJECT
 from tests import file_uris
 from tests.config_files import config_file, config_problems
@@ -82,7 +82,7 @@ def test_one_file_is_enough(folder: Path) -> None:
     assert (data.test_days, data.test_fraction) == (None, 0.15)
     own = load_config(config_file(folder, "data: {train: train.tsv}")).data
     assert own.test_fraction == 0.15
-    assert describe_tail(own) == (
+    assert describe_cut(own) == (
         f"Split test: the last 15 % of the sessions of {folder}/train.tsv, by start time "
         "(data.test_fraction; or set data.test_days, or TEST=path)."
     )
@@ -95,14 +95,14 @@ def test_a_file_that_happens_to_have_a_presets_name_is_not_test(folder: Path) ->
     mine = config_file(folder, "data: {train: train.tsv, test: test.tsv}")
     data = load_config(mine, data=DataPaths(train="other.tsv")).data
     assert (data.test, data.test_fraction) == (str(folder / "test.tsv"), None)
-    assert describe_tail(data) == ""
+    assert describe_cut(data) == ""
 
 
 def test_how_much_becomes_test_can_be_said(folder: Path) -> None:
     paths = DataPaths(train="other.tsv")
     days = load_config("custom", ["data.test_days=2.5"], paths).data
     assert (days.test_days, days.test_fraction) == (2.5, None)
-    assert "that start in the last 2.5 days (data.test_days)" in describe_tail(days)
+    assert "that start in the last 2.5 days (data.test_days)" in describe_cut(days)
     assert load_config("custom", ["data.test_fraction=0.3"], paths).data.test_fraction == 0.3
     assert config_problems("data.test_fraction=1", "data.test_days=-1", data=paths) == [
         "data.test_days must be above 0 and at most 40000, got -1.0",

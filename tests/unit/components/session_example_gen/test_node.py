@@ -3,7 +3,8 @@
 import pytest
 from tfx.proto import example_gen_pb2
 
-from components.session_example_gen.node import SessionExampleGen, read_settings
+from components.session_example_gen.node import SessionExampleGen
+from components.session_example_gen.settings import read_settings
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
 from tests.click_files import input_config

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 from tfx.proto import example_gen_pb2
+from tfx.utils.proto_utils import proto_to_json
 
 from components.session_example_gen.driver import SessionFilesDriver
+from components.session_example_gen.settings import Settings, pack
+from modules.config.options.data import TailOptions
+from modules.config.options.sessions import SessionOptions
 from modules.sessions.sessions import SessionDataError
 from tests import file_uris
 from tests.click_files import input_config
@@ -17,6 +21,7 @@ def _resolve(base, patterns, span=None):
     properties = {
         "input_base": str(base),
         "input_config": json_format.MessageToJson(input_config(**patterns)),
+        "custom_config": proto_to_json(pack(Settings(SessionOptions(), TailOptions()), "")),
         "range_config": span and json.dumps(
             {"static_range": {"start_span_number": span, "end_span_number": span}}
         ),

@@ -16,7 +16,7 @@ def file_split(name, *paths):
     files = tuple(
         input_files.InputFile(path, rank, (), 0, 0, "") for rank, path in enumerate(paths)
     )
-    return input_files.InputSplit(name, "pattern", files)
+    return input_files.InputSplit(name, files)
 
 
 def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
@@ -96,8 +96,8 @@ def test_no_session_left_names_files_column_and_what_was_found():
 
 def test_properties_are_complete():
     inputs = [
-        input_files.InputSplit("train", "*", ("a", "b")),
-        input_files.InputSplit("test", "*", ("c",)),
+        input_files.InputSplit("train", ("a", "b")),
+        input_files.InputSplit("test", ("c",)),
     ]
     properties = ingest_counts.artifact_properties({"train.items": 7}, inputs, ["train", "eval"])
     assert properties["train.items"] == 7

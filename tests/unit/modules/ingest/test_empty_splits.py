@@ -7,7 +7,7 @@ from modules.ingest.input_files import InputFile, InputSplit
 from modules.sessions.time_splits import timeline
 
 NOW = 1_442_000_000_000
-INPUTS = [InputSplit("train", "a.tsv", (InputFile("a.tsv", 0, (), 0, 0, ""),))]
+INPUTS = [InputSplit("train", (InputFile("a.tsv", 0, (), 0, 0, ""),))]
 
 
 def counts_of(starts, options, tail):

@@ -1,0 +1,57 @@
+"""Days of a daily pipeline: numbers of TFX's spans, and their names; standard library only."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from modules.messages.quoting import quote
+
+DAYS = "days"
+"""Property of an Examples artifact that a window made: bytes of the files by day, as JSON.
+
+The evaluated day is the last; a day without files has 0.
+"""
+
+_EPOCH = datetime.date(1970, 1, 1)
+_MOST_DIGITS = 9
+
+
+def day_name(span: int, is_dated: bool) -> str:
+    """Returns a day's name: the date, if spans are days since 1970, else the number.
+
+    >>> day_name(16689, True), day_name(12, False)
+    ('2015-09-11', '12')
+    """
+    return (_EPOCH + datetime.timedelta(days=span)).isoformat() if is_dated else str(span)
+
+
+def date_number(year: int, month: int, day: int) -> int:
+    """Returns the days from 1970-01-01 to a date; raises ValueError for one that does not exist."""
+    return (datetime.date(year, month, day) - _EPOCH).days
+
+
+def day_number(name: str) -> int:
+    """Returns the span of a day's name: days since 1970 of a date, or the number itself.
+
+    Raises:
+      ValueError: it is neither.
+
+    >>> day_number("2015-09-11"), day_number("12")
+    (16689, 12)
+    """
+    if re.fullmatch(rf"\d{{1,{_MOST_DIGITS}}}", name, re.ASCII):
+        return int(name)
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", name, re.ASCII):
+            raise ValueError
+        return date_number(*map(int, name.split("-")))
+    except ValueError:
+        raise ValueError(
+            f"must be a date such as 2015-09-11, or the number of a span, got {quote(name)}"
+        ) from None
+
+
+def is_date(name: str) -> bool:
+    """Returns whether the name of a day is a date."""
+    return "-" in name

@@ -1,0 +1,133 @@
+"""`session-retrieval day`: one day of a daily log, or several, each by a run of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import check_one, example, overrides_option
+from pipeline.cli.run import (
+    STOPPERS,
+    configure,
+    end_with_children,
+    execute_until_stopped,
+    prepare,
+    refuse,
+)
+from pipeline.config import Config, ConfigError
+from pipeline.data_files import DataPaths, describe_cut
+from pipeline.run.days import LateError, days_between, days_there, missed_days, named_day, next_day
+from pipeline.run.lock import STARTING, exclusive
+from pipeline.run.run_folders import run_folders
+
+DEFAULT_PRESET = "daily"
+LATE = 4
+
+
+def choose_days(
+    config: Config, out: Path, first: str | None, last: str | None, catch_up: bool
+) -> list[str]:
+    """Returns the days to run, in order.
+
+    Args:
+      config: checked configuration; its `data.date` is the day to run, None for the next one.
+      out: output folder, whose finished runs count as done.
+      first: first of several days; None for a single day.
+      last: last of several days.
+      catch_up: whether to run all days that have not been run.
+
+    Raises:
+      LateError: the next day has no files yet.
+      ValueError: a named day has no files.
+    """
+    there = days_there(config.data)
+    if config.data.date:
+        return [named_day(config.data.date, there)]
+    if first and last:
+        return days_between(first, last, there)
+    done = {run.day for run in run_folders(out) if run.summary().get("window")}
+    if catch_up:
+        return missed_days(there, done, config.data.window)
+    return [next_day(there, done)]
+
+
+def run_day(config: Config, out: Path, day: str, again: bool) -> int:
+    """Runs one day unless a finished run was made from the same; returns the exit status."""
+    from pipeline.run.identity import identity
+
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, date=day))
+    prepare(config, out)
+    made_from = identity(config)
+    for run in run_folders(out):
+        if run.day == day and run.identity() == made_from and not again:
+            print(
+                f"{day} has been run with the same files, options and code: {run.path}\n"
+                "Nothing to do; --again runs it all the same."
+            )
+            return 0
+    print(describe_cut(config.data), flush=True)
+    return execute_until_stopped(config, out)
+
+
+@click.command(**example("day --date 2015-09-11 --window 7"))
+@click.option("--preset", help=f"name of a preset, or path of a YAML file  [{DEFAULT_PRESET}]")
+@click.option("--data", help="pattern of one day's files, such as '/logs/{YYYY}-{MM}-{DD}*.tsv.gz'")
+@click.option("--date", help="day to evaluate: a date, or a span's number  [the newest]")
+@click.option("--window", help="days before it to train on  [7]")
+@click.option("--from", "first", help="first of several days to run, in order; with --to")
+@click.option("--to", "last", help="last of several days")
+@click.option("--catch-up", is_flag=True, help="run all days that have not been run, in order")
+@click.option("--again", is_flag=True, help="run a day that has been run with the same files")
+@overrides_option
+@click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+def command(
+    preset: str | None,
+    data: str | None,
+    date: str | None,
+    window: str | None,
+    first: str | None,
+    last: str | None,
+    catch_up: bool,
+    again: bool,
+    overrides: Sequence[str],
+    out: str | None,
+) -> int:
+    """Train on the days before a day, evaluate on it, push the model if it is blessed."""
+    check_one(date=date, **{"from": first}, **{"catch-up": catch_up or None})
+    if bool(first) != bool(last):
+        raise click.UsageError("--from and --to belong together: give both")
+    end_with_children()
+    given = {"data.date": date, "data.window": window}
+    named = [f"{name}={value}" for name, value in given.items() if value]
+    try:
+        config, place = configure(
+            preset=preset or ("custom" if data else DEFAULT_PRESET),
+            paths=DataPaths(daily=data),
+            overrides=[*overrides, *named],
+            out=out,
+        )
+        if not config.data.daily:
+            problem = "data.daily is not set: give DATA=pattern of one day's files"
+            raise ConfigError(config.name, [problem])
+        with contextlib.ExitStack() as held:
+            held.enter_context(exclusive(place, STARTING))
+            prepare(config, place)
+            days = choose_days(config, place, first, last, catch_up)
+            for number, day in enumerate(days, 1):
+                if len(days) > 1:
+                    print(f"Day {day} ({number} of {len(days)})", flush=True)
+                if status := run_day(config, place, day, again):
+                    return status
+            if not days:
+                print("No day has been missed.")
+            return 0
+    except LateError as error:
+        print(error, file=sys.stderr)
+        return LATE
+    except STOPPERS as error:
+        return refuse(error)

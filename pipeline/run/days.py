@@ -1,0 +1,83 @@
+"""Which days a daily pipeline runs; standard library only below the patterns of files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from modules.config.options.data import DataOptions
+from modules.daily.days import day_name, day_number
+from modules.daily.spans import newest_versions
+
+
+class LateError(Exception):
+    """The day that should be run has no files yet; the message says which."""
+
+
+def days_there(data: DataOptions) -> list[str]:
+    """Returns the names of all days that have files, the earliest first.
+
+    Raises:
+      ValueError: the files cannot be found, or a name has no valid date.
+    """
+    assert data.daily
+    spans = newest_versions(data.folder or "/", data.daily)
+    return [day_name(span, "{YYYY" in data.daily) for span in sorted(spans)]
+
+
+def named_day(day: str, there: Collection[str]) -> str:
+    """Returns a day that has files, by its name.
+
+    Raises:
+      LateError: it is later than all that have.
+      ValueError: it is not, and has none.
+    """
+    newest = max(there, key=day_number, default=None)
+    if newest is None or day_number(day) > day_number(newest):
+        ending = "" if newest is None else f": the newest day there is {newest}"
+        raise LateError(f"{day} has no file yet{ending}.")
+    return days_between(day, day, there)[0]
+
+
+def next_day(there: Collection[str], done: Collection[str]) -> str:
+    """Returns the newest day with files, which must be later than the days that have been run.
+
+    Raises:
+      LateError: it has been run: the next day is late.
+    """
+    newest = max(there, key=day_number, default=None)
+    if newest is None:
+        raise LateError("No day has files yet.")
+    last = max(done, key=day_number, default=None)
+    if last is not None and day_number(newest) <= day_number(last):
+        raise LateError(
+            f"No day after {last} has files yet, and that one has been run: the log is late."
+        )
+    return newest
+
+
+def days_between(first: str, last: str, there: Collection[str]) -> list[str]:
+    """Returns the days with files from `first` to `last`, in order.
+
+    Raises:
+      ValueError: a day in between has no files, or the days are in the wrong order.
+    """
+    low, high = day_number(first), day_number(last)
+    if low > high:
+        raise ValueError(f"{first} is later than {last}")
+    known = {day_number(day): day for day in there}
+    missing = [str(span) for span in range(low, high + 1) if span not in known]
+    if missing:
+        names = ", ".join(day_name(int(span), "-" in first) for span in missing)
+        raise ValueError(f"no file is there for {names}")
+    return [known[span] for span in range(low, high + 1)]
+
+
+def missed_days(there: Collection[str], done: Collection[str], window: int) -> list[str]:
+    """Returns the days that have files and have not been run, in order.
+
+    Without any finished run, these are the days with a whole window before them.
+    """
+    spans = {day_number(day): day for day in there}
+    first = min((day_number(day) for day in done), default=min(spans, default=0) + window)
+    skipped = {day_number(day) for day in done}
+    return [spans[span] for span in sorted(spans) if span >= first and span not in skipped]

@@ -1,0 +1,62 @@
+"""Windows of spans: which files train and test read."""
+
+import pytest
+
+from modules.daily.spans import find_window, newest_versions
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("04", "05", "07", "08"):
+        (tmp_path / f"clicks-2015-09-{name}.tsv").write_text("x")
+    return tmp_path
+
+
+def test_a_window_ends_with_the_evaluated_day_and_names_days_without_files(folder):
+    window = find_window(str(folder), "clicks-{YYYY}-{MM}-{DD}.tsv", 3, None)
+    assert dict(window.patterns) == {
+        "2015-09-05": "clicks-2015-09-05.tsv",
+        "2015-09-06": "",
+        "2015-09-07": "clicks-2015-09-07.tsv",
+        "2015-09-08": "clicks-2015-09-08.tsv",
+    }
+    earlier = find_window(str(folder), "clicks-{YYYY}-{MM}-{DD}.tsv", 3, window.day - 1)
+    assert list(earlier.patterns)[-1] == "2015-09-07"
+
+
+def test_windows_cross_months_and_take_the_newest_version_of_each_span(tmp_path):
+    for name in ("2015/08/31", "2015/09/01"):
+        for version in ("1", "2"):
+            (tmp_path / name / version).mkdir(parents=True)
+            (tmp_path / name / version / "a.tsv").write_text("x")
+    window = find_window(str(tmp_path), "{YYYY}/{MM}/{DD}/{VERSION}/*.tsv", 1, None)
+    assert list(window.patterns.values()) == ["2015/08/31/2/*.tsv", "2015/09/01/2/*.tsv"]
+    assert window.version == 2
+
+
+def test_numbered_spans_are_ordered_as_numbers(tmp_path):
+    for span in (9, 10, 11):
+        (tmp_path / f"day-{span}.tsv").write_text("x")
+    window = find_window(str(tmp_path), "day-{SPAN}.tsv", 2, None)
+    assert list(window.patterns) == ["9", "10", "11"]
+    assert sorted(newest_versions(str(tmp_path), "day-{SPAN}.tsv")) == [9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("length", "day", "message"),
+    [
+        (7, 16690, "no file of 2015-09-12 matches .*: the newest day there is 2015-09-08"),
+        (1, 16684, "no file of 2015-09-06 matches"),
+        (1, 16685, "nothing to train on: none of the 1 days before it has a file"),
+    ],
+)
+def test_a_window_without_its_day_or_without_a_day_before_it_is_refused(
+    folder, length, day, message
+):
+    with pytest.raises(ValueError, match=message):
+        find_window(str(folder), "clicks-{YYYY}-{MM}-{DD}.tsv", length, day)
+
+
+def test_a_folder_without_any_day_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no file of any day matches"):
+        find_window(str(tmp_path), "{SPAN}.tsv", 1, None)

@@ -1,0 +1,52 @@
+"""Which days are run."""
+
+import pytest
+
+from modules.config.options.data import DataOptions
+from pipeline.run.days import (
+    LateError,
+    days_between,
+    days_there,
+    missed_days,
+    named_day,
+    next_day,
+)
+
+THERE = ["2015-09-04", "2015-09-05", "2015-09-06", "2015-09-08"]
+
+
+def test_the_days_that_have_files_are_ordered_as_numbers(tmp_path):
+    for span in (2, 10, 9):
+        (tmp_path / f"{span}.tsv").write_text("x")
+    assert days_there(DataOptions(daily="{SPAN}.tsv", folder=str(tmp_path))) == ["2", "9", "10"]
+
+
+def test_the_next_day_is_the_newest_and_late_if_it_has_been_run():
+    assert next_day(THERE, []) == "2015-09-08"
+    assert next_day(THERE, ["2015-09-06"]) == "2015-09-08"
+    with pytest.raises(LateError, match=r"No day after 2015-09-08 .* the log is late"):
+        next_day(THERE, ["2015-09-08", "2015-09-04"])
+    with pytest.raises(LateError, match="No day has files yet"):
+        next_day([], [])
+
+
+def test_a_named_day_without_files_is_late_or_wrong():
+    assert named_day("2015-09-05", THERE) == "2015-09-05"
+    with pytest.raises(LateError, match="2015-09-09 has no file yet: the newest day there is 2015"):
+        named_day("2015-09-09", THERE)
+    with pytest.raises(ValueError, match="no file is there for 2015-09-07"):
+        named_day("2015-09-07", THERE)
+
+
+def test_days_between_two_need_files_and_an_order():
+    assert days_between("2015-09-04", "2015-09-06", THERE) == THERE[:3]
+    with pytest.raises(ValueError, match="no file is there for 2015-09-07"):
+        days_between("2015-09-06", "2015-09-08", THERE)
+    with pytest.raises(ValueError, match="2015-09-06 is later than 2015-09-04"):
+        days_between("2015-09-06", "2015-09-04", THERE)
+
+
+def test_missed_days_are_those_after_the_first_run_that_were_not_run():
+    assert missed_days(THERE, ["2015-09-05", "2015-09-08"], 7) == ["2015-09-06"]
+    assert missed_days(THERE, THERE, 7) == []
+    assert missed_days(["9", "10", "11", "12"], [], 2) == ["11", "12"]

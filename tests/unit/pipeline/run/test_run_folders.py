@@ -1,0 +1,50 @@
+"""The folders that keep past runs."""
+
+import datetime
+
+from pipeline.config import load_config
+from pipeline.run.run_folders import record_run, run_folders
+from pipeline.run.summary_file import FORMAT
+
+STARTED = datetime.datetime(2015, 9, 12, 3, tzinfo=datetime.timezone.utc).timestamp()
+
+
+def _record(out, day=None, report=None, identity="a"):
+    window = {"day": day} if day else None
+    summary = {"format": FORMAT, "window": window, "report": report}
+    return record_run(out, load_config("sample"), summary, STARTED, identity)
+
+
+def test_runs_are_numbered_by_day_and_none_is_overwritten(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<html>")
+    names = [
+        _record(tmp_path, "2015-09-11", str(page), identity="b").name,
+        _record(tmp_path, "2015-09-10").name,
+        _record(tmp_path, "2015-09-11").name,
+        _record(tmp_path).name,
+    ]
+    assert names == ["2015-09-11-1", "2015-09-10-1", "2015-09-11-2", "2015-09-12-1"]
+    runs = run_folders(tmp_path)
+    assert [(run.day, run.number) for run in runs] == [
+        ("2015-09-10", 1),
+        ("2015-09-11", 1),
+        ("2015-09-11", 2),
+        ("2015-09-12", 1),
+    ]
+    assert (runs[1].path / "report.html").read_text() == "<html>"
+    assert runs[1].identity() == "b"
+    assert load_config(str(runs[0].path / "config.yaml")) == load_config("sample")
+
+
+def test_numbered_days_are_ordered_as_numbers_and_half_a_folder_is_no_run(tmp_path):
+    for day in ("9", "10"):
+        _record(tmp_path, day)
+    (tmp_path / "runs" / "11-1").mkdir()
+    assert [run.day for run in run_folders(tmp_path)] == ["9", "10"]
+
+
+def test_a_damaged_record_is_no_identity(tmp_path):
+    folder = _record(tmp_path, "9")
+    (folder / "identity.json").write_text("[1")
+    assert run_folders(tmp_path)[0].identity() == ""
