@@ -97,7 +97,7 @@ def command(
     overrides: Sequence[str],
     out: str | None,
 ) -> int:
-    """Train on the days before a day, evaluate on it, push the model if it is blessed."""
+    """Run a day of a daily log: train on the days before it."""
     check_one(date=date, **{"from": first}, **{"catch-up": catch_up or None})
     if bool(first) != bool(last):
         raise click.UsageError("--from and --to belong together: give both")

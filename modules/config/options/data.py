@@ -20,17 +20,6 @@ class DataOptions(Section):
     train: str | None = option(None, "events to train on")
     eval: str | None = option(None, "events for model selection; null cuts them from `train`")
     test: str | None = option(None, "events to evaluate on; null cuts them from `train`")
-    daily: str | None = option(
-        None,
-        "pattern of one day's files, with `{YYYY}`, `{MM}` and `{DD}`, or with `{SPAN}`, in place "
-        "of `train`, `eval` and `test`: the days before the evaluated one are trained on",
-    )
-    window: int = option(
-        7, "days (or spans) before the evaluated one to train on", limits=(1, 3650), unit="days"
-    )
-    date: str | None = option(
-        None, "day to evaluate: a date, or the number of a span; null for the newest"
-    )
     folder: str | None = option(None, "folder of relative names; null for the working directory")
     generate: bool = option(False, "generate the bundled sample's files in `folder` if missing")
     test_days: float | None = option(
@@ -47,6 +36,17 @@ class DataOptions(Section):
         "set",
         limits=(0, 1),
         excluding=(0, 1),
+    )
+    daily: str | None = option(
+        None,
+        "pattern of one day's files, with `{YYYY}`, `{MM}` and `{DD}`, or with `{SPAN}`, in place "
+        "of `train`, `eval` and `test`: the days before the evaluated one are trained on",
+    )
+    window: int = option(
+        7, "days (or spans) before the evaluated one to train on", limits=(1, 3650), unit="days"
+    )
+    date: str | None = option(
+        None, "day to evaluate: a date, or the number of a span; null for the newest"
     )
 
     @property
