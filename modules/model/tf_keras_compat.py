@@ -12,6 +12,6 @@ def exempt_keras_from_autograph() -> None:
     small model: Trainer 21 s -> 8 s of CPU time. Later versions have the rule, where this has no
     effect.
     """
-    rule = config.DoNotConvert("tf_keras")
-    if rule not in config.CONVERSION_RULES:
-        config.CONVERSION_RULES = (rule, *config.CONVERSION_RULES)
+    name = "tf_keras"
+    if not any(rule.matches(name) for rule in config.CONVERSION_RULES):
+        config.CONVERSION_RULES = (config.DoNotConvert(name), *config.CONVERSION_RULES)
