@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.ann.recommender import catalogue_size
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.vocabulary import Vocabulary
@@ -68,11 +67,6 @@ def _recommend(signatures: dict, *sessions: list[str]) -> list[list[bytes]]:
 
 def _example(session: list[str]) -> bytes:
     return ExampleEncoder().encode(b"", 0, [item.encode() for item in session], [])
-
-
-def test_the_catalogue_is_smaller_than_the_known_items(signatures: dict) -> None:
-    assert catalogue_size(signatures["module"]) == ITEMS
-    assert catalogue_size(tf.Module()) == 0
 
 
 def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) -> None:
