@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from xml.etree import ElementTree
 
 from components.report import charts, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_examples_in_docstrings() -> None:
+    result = doctest.testmod(svg)
+    assert result.attempted and not result.failed
 
 
 def test_the_file_of_curves_stands_alone() -> None:

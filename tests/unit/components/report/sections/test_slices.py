@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from typing import Any
 
 from components.report import page
@@ -26,6 +27,11 @@ SLICES = {
         "honest/all/recall@20": {"candidate": _estimate(None), "popularity": _estimate(0.0)},
     },
 }
+
+
+def test_examples_in_docstrings() -> None:
+    result = doctest.testmod(slices)
+    assert result.attempted and not result.failed
 
 
 def test_heat_tables_mark_the_best_of_a_row_and_name_slices_in_words() -> None:
