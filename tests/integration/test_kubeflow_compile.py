@@ -18,8 +18,6 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
-from components.session_example_gen.settings import read_settings
-from modules.config.options.data import TailOptions
 from pipeline.config import load_config
 from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
@@ -32,7 +30,6 @@ import update_golden  # noqa: E402
 
 from pipeline.cli.main import main  # noqa: E402
 from pipeline.cluster import lint  # noqa: E402
-from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, load_cluster_config  # noqa: E402
 from pipeline.cluster.compile import SUFFIXES  # noqa: E402
 from pipeline.cluster.deployment import TARGETS, load_deployment  # noqa: E402
 from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
@@ -83,17 +80,6 @@ def test_both_targets_run_the_same_nodes_with_the_same_values(compiled: dict[str
         mine, theirs = dict(one.constants()), dict(other.constants())
         assert {k for k in mine if mine[k] != theirs[k]} <= moved, one.name
         assert one.arguments() == other.arguments(), one.name
-
-
-def test_one_file_is_enough_on_a_cluster() -> None:
-    deployment = load_deployment(HERE / "oss.yaml")
-    overrides = ["data.test=null", "data.test_days=2"]
-    config = load_cluster_config("custom", overrides, deployment.beam)
-    nodes = {node.id: node for node in create_cluster_pipeline(config, deployment).components}
-    properties = nodes["SessionExampleGen"].exec_properties
-    splits = json.loads(properties["input_config"])["splits"]
-    assert [(split["name"], split["pattern"]) for split in splits] == [("train", "train.tsv")]
-    assert read_settings(properties).tail == TailOptions(test_days=2)
 
 
 def test_every_container_requests_its_resources_example_gen_too(compiled: dict[str, str]) -> None:
@@ -267,48 +253,6 @@ def test_remote_beam_needs_a_bucket_that_workers_can_read(
     status, _ = _compile(tmp_path, text)
     assert status == 1
     assert "Beam's workers of PortableRunner cannot see" in capsys.readouterr().out
-
-
-def test_bad_configuration_ends_before_tfx_is_called(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (HERE / "oss.yaml").read_text("utf-8")
-    assert _compile(tmp_path, text.replace("target: oss", "target: aws"))[0] == 2
-    assert _compile(tmp_path, text, "--set", "trainer.epoch=3")[0] == 2
-    own = tmp_path / "own.yaml"
-    own.write_text("name: own\ndata: {train: /data/train.tsv, test: test.tsv}\n", "utf-8")
-    assert _compile(tmp_path, text, "--preset", str(own))[0] == 2
-    infra = "serving.infra_validator=docker"
-    assert _compile(tmp_path, text, "--set", infra)[0] == 2
-    errors = capsys.readouterr().err
-    assert "serving.infra_validator must be none on a cluster, got 'docker'" in errors
-    assert "target must be one of oss, vertex" in errors
-    assert "did you mean trainer.max_epochs?" in errors
-    assert "data.train must be relative to the data folder" in errors
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--set", "'"], "SET=': No closing quotation: check the quotes"),
-        (["--output", "missing/pipeline.yaml"], "there is no folder missing: create it first"),
-        (["--output", "pipeline.json"], "--output pipeline.json must end in .yaml for the target"),
-        (["--target", "vertex", "--output", "a.yaml"], "must end in .json for the target vertex"),
-        (["--output", "folder.yaml"], "Is a directory: 'folder.yaml'"),
-        (["--deployment", "none.yaml"], "Config none.yaml is not usable"),
-    ],
-)
-def test_a_command_that_cannot_work_gets_a_sentence_and_an_exit_status(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    words: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.yaml").mkdir()
-    assert main(["compile", *arguments]) == 2
-    assert words in capsys.readouterr().err
 
 
 def _raw(schema_2_1: bool) -> dict[str, Any]:

@@ -77,13 +77,3 @@ def test_a_missing_verdict_leaves_the_rest_of_the_line(
     assert rows[1] == ["run-1", "3", "0", *["-"] * (1 + len(METRICS)), "1795672257"]
     assert rows[2][3] == "-"
     assert "verdict is missing" in " ".join(rows[2])
-
-
-def test_metadata_that_cannot_be_read_are_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["history", "--out", str(tmp_path)]) == 1
-    assert f"No metadata.sqlite in {tmp_path}" in capsys.readouterr().err
-    (tmp_path / "metadata.sqlite").write_text("no database")
-    assert main(["history", "--out", str(tmp_path)]) == 1
-    assert "cannot be used: SQLite reports:" in capsys.readouterr().err
