@@ -18,6 +18,7 @@ UNIT, INTEGRATION = Path("tests/unit"), Path("tests/integration")
 DECLARATIONS = (
     "modules/array_types.py",
     "modules/config/options",
+    "modules/files/placeholders.py",
     "modules/gate/report_files.py",
     "modules/sessions/feature_names.py",
 )
