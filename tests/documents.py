@@ -52,17 +52,24 @@ def commands() -> list[Command]:
 
 
 def commands_of(name: str, text: str) -> list[Command]:
-    """The commands of one document."""
+    """The commands of one document, each once."""
+    return [Command(name, _named(typed)) for typed in dict.fromkeys(typed_in(text))]
+
+
+def typed_in(text: str) -> list[str]:
+    """The same as a reader types them, in the order of the document."""
     found = []
-    for language, block in _BLOCK.findall(text):
+    for block in _BLOCK.finditer(text):
+        language, lines = block.groups()
         if language in _SHELLS:
-            found += [Command(name, _named(line)) for line in _lines(block)]
-    for _, quoted in _IN_A_SENTENCE.findall(_BLOCK.sub("", text)):
-        words = " ".join(quoted.split())
+            found += [(block.start(), line) for line in _lines(lines)]
+    sentences = _BLOCK.sub(lambda block: " " * len(block[0]), text)
+    for quoted in _IN_A_SENTENCE.finditer(sentences):
+        words = " ".join(quoted[2].split())
         is_command = _BEGINNING.match(words) and not _OPTION.fullmatch(words)
         if is_command and "..." not in words:
-            found.append(Command(name, _named(words)))
-    return found
+            found.append((quoted.start(), words))
+    return [typed for _, typed in sorted(found, key=lambda command: command[0])]
 
 
 def _named(text: str) -> str:

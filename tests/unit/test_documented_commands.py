@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ TYPED = {
 # Not run, but read up to where the work begins, by tests below and by
 # test_documented_calls.py::test_scripts_read_the_documented_options: how one begins -> why not run.
 READ = {
-    "make run": "a whole run; `.ci/fresh-clone.sh` makes one, tests/e2e calls the command",
+    "make run": "a whole run; `.ci/fresh-clone.sh` types the README's, tests/e2e calls the command",
     "session-retrieval run": "the same",
     "SET=": "the same: values of `make run`",
     "make ": "tests, checks of style and set-ups, which CI makes",
@@ -85,8 +86,39 @@ make no command
 ```
 """
     assert [command.text for command in commands_of("x.md", text)] == [
-        *("make run", "session-retrieval run --out x", ". .venv/legacy/bin/activate", "source x")
+        *(". .venv/legacy/bin/activate", "source x", "make run", "session-retrieval run --out x")
     ]
+
+
+def _listed(checkout: Path) -> dict[str, str]:
+    """Returns the README's commands, and why one is not typed in a fresh clone."""
+    done = subprocess.run(
+        ["sh", str(checkout / ".ci" / "fresh-clone.sh"), "list"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    lines = (line.partition("  # not typed: ") for line in done.stdout.splitlines())
+    return {command: reason for command, _, reason in lines}
+
+
+def test_a_fresh_clone_types_the_readme_but_for_a_short_list() -> None:
+    listed = _listed(PROJECT)
+    names = [command.text for command in commands() if command.document == "README.md"]
+    assert len(listed) == len(names)
+    script = (PROJECT / ".ci" / "fresh-clone.sh").read_text("utf-8")
+    exceptions = re.findall(r'^    "(.*)"\) echo "', script, re.MULTILINE)
+    assert [command for command, reason in listed.items() if reason] == exceptions
+
+
+def test_a_new_command_of_the_readme_is_typed_in_a_fresh_clone(tmp_path: Path) -> None:
+    for name in (".ci/fresh-clone.sh", "tests/documents.py", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    with (tmp_path / "README.md").open("a", encoding="utf-8") as readme:
+        readme.write("Or type `make run SET=trainer.seed=8`.\n")
+    assert list(_listed(tmp_path).items())[-1] == ("make run SET=trainer.seed=8", "")
 
 
 def test_an_activated_environment_has_python() -> None:
