@@ -45,15 +45,16 @@ class DataPaths:
         return any((self.folder, self.train, self.eval, self.test, self.daily))
 
 
-def _missing(path: str) -> str:
+def why_missing(path: str) -> str:
     """Returns why a pattern matches no file, "" if it matches one."""
     try:
         if find_files(path):
             return ""
         there = what_is_there(path)
     except FilePatternError as error:
-        return str(error)
-    return f"no file matches {path}" + ("" if there == "nothing" else f", {there}")
+        return shorten(str(error), _MOST_OF_A_PATH)
+    problem = f"no file matches {path}" + ("" if there == "nothing" else f", {there}")
+    return shorten(problem, _MOST_OF_A_PATH)
 
 
 def _resolve_split(
@@ -70,7 +71,7 @@ def _resolve_split(
         path = join(folder, name) if is_uri(folder) else absolute(name, folder)
     if generated and not own:
         return path, None
-    problem = shorten(_missing(path), _MOST_OF_A_PATH)
+    problem = why_missing(path)
     fix = f"give {split.upper()}=path"
     if not own:
         can_be_cut = f", or SET=data.{split}=null to cut it from train" * (split != "train")
@@ -109,8 +110,8 @@ def _resolve_daily(
     """Returns the options with the absolute pattern of one day's files."""
     name = options.daily or ""
     path = join(folder, name) if is_uri(folder) else absolute(name, folder)
-    if not generated and (problem := _missing(path)):
-        problems.append(f"data.daily: {shorten(problem, _MOST_OF_A_PATH)}: give DATA=pattern")
+    if not generated and (problem := why_missing(path)):
+        problems.append(f"data.daily: {problem}: give DATA=pattern")
     kept_folder = folder if given.folder or options.folder else None
     return dataclasses.replace(options, daily=path, folder=kept_folder, generate=generated)
 

@@ -44,7 +44,7 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
         places = ", ".join(map(str, folders)) or "output/*/pushed"
         raise NoModelError(
             f"No model has been pushed yet in {places}. `make run` trains one and pushes it if it "
-            "is blessed; give the same OUT to both, or name a SavedModel with --model."
+            "is blessed; if that had OUT=folder, name the same folder with --out."
         )
     return max(versions, key=lambda version: int(version.name))
 

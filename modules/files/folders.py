@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from pathlib import Path
 
@@ -50,3 +52,36 @@ def local_path(text: str) -> Path:
     except OSError as error:
         raise FolderError(f"{shorten(text)} cannot be accessed: {error.strerror}") from error
     return Path(path)
+
+
+def check_new_folder(folder: str) -> None:
+    """Checks that a local folder can be made and written, or is an empty one; leaves nothing there.
+
+    Args:
+      folder: absolute path; a URI is not checked.
+
+    Raises:
+      FolderError: it has content, is not a folder, or cannot be made or written.
+    """
+    if is_uri(folder):
+        return
+    path = Path(folder)
+    new = itertools.takewhile(lambda place: not os.path.lexists(place), (path, *path.parents))
+    made = list(new)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(path.iterdir())
+    except FileExistsError:
+        is_empty = False
+    except OSError as error:
+        raise FolderError(
+            f"{shorten(folder)} cannot be made: {error.strerror}. Name another folder."
+        ) from error
+    finally:
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+    if not is_empty:
+        raise FolderError(f"{folder} is not an empty folder: name another one, or remove it.")
+    if not made and not os.access(path, os.W_OK | os.X_OK):
+        raise FolderError(f"{folder} cannot be written to by this user. Name another folder.")

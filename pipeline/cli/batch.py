@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from modules.config.overrides import split_overrides
-from modules.files.patterns import absolute, check_scheme
+from modules.files.folders import check_new_folder
+from modules.files.patterns import absolute, check_scheme, is_uri
 from modules.sessions.sessions import SessionDataError
 from pipeline.cli.options import (
     between,
@@ -21,6 +22,7 @@ from pipeline.cli.options import (
     quieten,
 )
 from pipeline.config import LOCAL_BEAM, ConfigError, load_config
+from pipeline.data_files import why_missing
 from pipeline.run.launch import saved_config
 from serving.pushed_models import NoModelError, check_loadable
 
@@ -56,7 +58,8 @@ def command(
     quieten()
     try:
         here = Path.cwd()
-        check_scheme(to)
+        files = absolute(sessions, here), absolute(to, here)
+        _check_files(*files)
         newest = None if model else find_model(None, out)
         place = absolute(str(model or newest), here)
         check_loadable(place)
@@ -64,9 +67,9 @@ def command(
         parts = [part for text in overrides for part in split_overrides(text)]
         # The run's own data may be missing; only the options for reading rows are used here.
         config = load_config(preset or run or "sample", parts, data=None)
+        # Beam and TensorFlow take seconds to load: only now, when all else is right.
         from serving.batch import BatchJob, run_batch
 
-        files = absolute(sessions, here), absolute(to, here)
         settings["beam_args"] = beam or LOCAL_BEAM
         summary = run_batch(BatchJob(place, *files, config.sessions, **settings))
     except (NoModelError, ConfigError, SessionDataError, FileExistsError, ValueError) as error:
@@ -75,3 +78,15 @@ def command(
     for name, value in summary.items():
         print(f"{name.replace('_', ' '):<26} {value}")
     return 0
+
+
+def _check_files(sessions: str, to: str) -> None:
+    """Checks the files to read and the folder to write, as far as they are on this machine.
+
+    Raises:
+      ValueError: no file matches, or the folder cannot be used.
+    """
+    check_scheme(to)
+    check_new_folder(to)
+    if not is_uri(sessions) and (problem := why_missing(sessions)):
+        raise ValueError(f"--sessions: {problem}")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from modules.files.folders import FolderError, local_path
 from modules.messages.exit_status import describe_exit
 from pipeline.paths import PROJECT, package_metadata
 
@@ -65,8 +66,12 @@ class Part(NamedTuple):
 @click.option("--out", default=str(PROJECT / "output"), help="folder to which runs write")
 def command(out: str) -> int:
     """Report what is installed or missing, and how to fix it."""
+    try:
+        folder = local_path(out)
+    except FolderError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from error
     problems = []
-    for part in (_stack(), _packages(), _extras(), _devices(), check_disk(Path(out).absolute())):
+    for part in (_stack(), _packages(), _extras(), _devices(), check_disk(folder)):
         first, *more = part.lines
         print("\n".join([f"{part.name:<10} {first}", *(f"{'':<10} {line}" for line in more)]))
         problems += part.problems

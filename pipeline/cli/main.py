@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 from collections.abc import Sequence
 
 import click
+
+from pipeline.cli.failures import check_text, describe, discard_unwritable_output
 
 PROGRAM = "session-retrieval"
 COMMANDS = (
@@ -50,14 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: words of the command line; None for this process's.
 
     Returns:
-      The exit status of the subcommand, 2 for a command line that is not valid.
+      The exit status of the subcommand, 2 for a command line that is not valid, 1 for a path or an
+      output that cannot be used.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        words = None if arguments is None else list(arguments)
-        return int(cli.main(words, prog_name=PROGRAM, standalone_mode=False) or 0)
+        check_text(words)
+        status = int(cli.main(words, prog_name=PROGRAM, standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return status
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         click.echo("\nStopped.", err=True)
         return 128 + signal.SIGINT
+    except OSError as error:
+        problem = describe(error)
+        if problem is None:
+            raise
+        discard_unwritable_output()
+        click.echo(problem, err=True)
+        return 1

@@ -15,7 +15,7 @@ from modules.files.folders import local_path
 from modules.messages.quoting import quote
 from pipeline import paths
 from pipeline.cluster.parameter_values import assignment
-from serving.pushed_models import newest_model
+from serving.pushed_models import NoModelError, newest_model
 
 
 class Value(click.ParamType[Any]):
@@ -117,13 +117,25 @@ def newest_out(out: Path | None, file: str) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
+def find_pushed(out: Path | None) -> Path:
+    """Returns the newest pushed model.
+
+    Raises:
+      NoModelError: none has been pushed.
+    """
+    return newest_model(folder / "pushed" for folder in outs(out))
+
+
 def find_model(model: Path | None, out: Path | None) -> Path:
     """Returns the named model, else the newest pushed one.
 
     Raises:
       NoModelError: none has been pushed.
     """
-    return model or newest_model(folder / "pushed" for folder in outs(out))
+    try:
+        return model or find_pushed(out)
+    except NoModelError as error:
+        raise NoModelError(f"{error} Or name a SavedModel with --model.") from error
 
 
 def quieten() -> None:

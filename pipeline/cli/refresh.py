@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file, holds_runs
-from pipeline.cli.options import FILE, example, find_model, out_option, quieten
+from modules.files.text_file import TextFileError, read_text
+from pipeline.cli.options import FILE, example, find_pushed, number, out_option, quieten
 from pipeline.paths import Paths
-from serving.pushed_models import NoModelError
+from serving.pushed_models import NoModelError, check_loadable
 
 
 @click.command(**example("refresh --items in_stock.txt"))
@@ -21,7 +22,7 @@ from serving.pushed_models import NoModelError
 @out_option
 @click.option(
     "--least-share",
-    type=float,
+    type=number(0, 1, "a number from 0 to 1", kind=float),
     default=0.5,
     help="share of the catalogue that must stay recommendable",
 )
@@ -29,7 +30,10 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
     """Restrict the newest model to a list of items, and push it."""
     quieten()
     try:
-        base = find_model(None, out).absolute()
+        base = find_pushed(out).absolute()
+        check_loadable(base)
+        # Here too, since the model takes seconds to load.
+        read_text(items)
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
         from serving.catalog_refresh import RefreshError, refresh
@@ -39,7 +43,7 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
         except RefreshError as error:
             print(error, file=sys.stderr)
             return 1
-    except (NoModelError, MetadataFileError, OSError) as error:
+    except (NoModelError, TextFileError, MetadataFileError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Pushed   {done.folder}\nfrom     {done.base}")

@@ -28,7 +28,7 @@ from pipeline.cli.options import (
     quieten,
 )
 from serving.limits import Limits
-from serving.pushed_models import NoModelError
+from serving.pushed_models import NoModelError, check_loadable
 
 _LAST_PORT = 65_535
 _DAY = 86_400
@@ -104,10 +104,11 @@ def serve(
     model: Path | None, out: Path | None, host: str, port: int, look: float, limits: Limits
 ) -> int:
     """Serves until a KeyboardInterrupt; returns the exit status if it cannot."""
-    from serving import rest_server
-    from serving.model_store import ModelStore
-
     try:
+        check_loadable(find_model(model, out))  # before TensorFlow is loaded, which takes seconds
+        from serving import rest_server
+        from serving.model_store import ModelStore
+
         store = ModelStore(lambda: find_model(model, out))
         server = rest_server.start(store, host, port, limits)
     except (NoModelError, OSError) as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pipeline.run.console_summary import format_report
 
 FORMAT = 1
 SUMMARY_FILE = "summary.json"
@@ -22,9 +25,16 @@ def write_summary(summary: Mapping[str, Any], out: Path) -> Path:
 
 
 def read_summary(out: Path) -> dict[str, Any]:
-    """Returns the summary of the previous run, empty if there is none that can be read."""
+    """Returns the summary of the previous run, empty if there is none that can be read.
+
+    What the report cannot be printed from is not whole.
+    """
     try:
-        summary = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+        summary: dict[str, Any] = json.loads((out / SUMMARY_FILE).read_text("utf-8"))
+        if summary["format"] != FORMAT:
+            return {}
+        format_report(summary)
+        os.fspath(summary["report"] or "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
-    return summary if isinstance(summary, dict) and summary.get("format") == FORMAT else {}
+    return summary

@@ -111,7 +111,8 @@ def test_a_renewal_stops_before_it_pushes(
     _, words = broken
     (tmp_path / "pushed" / "1").mkdir(parents=True)
     (tmp_path / "pushed" / "1" / "saved_model.pb").touch()
-    assert main(["refresh", "--items", "none.txt", "--out", str(tmp_path)]) == 1
+    (tmp_path / "items.txt").write_text("a\n", "utf-8")
+    assert main(["refresh", "--items", str(tmp_path / "items.txt"), "--out", str(tmp_path)]) == 1
     assert words in capsys.readouterr().err
     assert os.listdir(tmp_path / "pushed") == ["1"]
 

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.cli import doctor
 from pipeline.cli.doctor import FEATURES
+from pipeline.cli.main import main
 
 PROJECT = Path(__file__).resolve().parents[4]
 
@@ -101,3 +102,14 @@ def test_a_disk_that_is_nearly_full_is_a_problem(monkeypatch: pytest.MonkeyPatch
     assert problem.what.endswith("is free for /dev/shm/out")
     monkeypatch.setattr(doctor, "_FREE", 1)
     assert not doctor.check_disk(Path("/dev/shm/out")).problems
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [("x" * 300, "cannot be accessed: File name too long"), ("gs://b/out", "not on this machine")],
+)
+def test_a_folder_that_no_run_can_write_to_is_refused(
+    out: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--out", out]) == 2
+    assert words in capsys.readouterr().err

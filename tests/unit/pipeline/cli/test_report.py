@@ -97,6 +97,10 @@ def test_a_page_that_cannot_be_opened_is_named(
         (None, "No summary.json in"),
         ("{", "is damaged or of another version"),
         (json.dumps({"format": 99}), "is damaged or of another version"),
+        (json.dumps({"format": FORMAT}), "is damaged or of another version"),
+        (json.dumps(_summary(Path("x"), nodes={"ran": ["x"]})), "is damaged or of another version"),
+        (json.dumps(_summary(Path("x"), rows=[])), "is damaged or of another version"),
+        (json.dumps(_summary(Path("x"), report=5)), "is damaged or of another version"),
     ],
 )
 def test_a_folder_without_a_summary_is_refused_with_the_fix(
@@ -104,6 +108,6 @@ def test_a_folder_without_a_summary_is_refused_with_the_fix(
 ) -> None:
     if content is not None:
         (tmp_path / "summary.json").write_text(content, "utf-8")
-    assert main(["report", "--out", str(tmp_path)]) == 1
+    assert main(["report", "--out", str(tmp_path), "--open"]) == 1
     error = capsys.readouterr().err
     assert words in error and "`make run`" in error
