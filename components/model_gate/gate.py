@@ -38,7 +38,8 @@ from modules.gate.agreement_checks import (
 )
 from modules.gate.check_record import FAILED
 from modules.gate.known_metrics import slice_bounds
-from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck, limit_checks, lost_model
+from modules.gate.limit_checks import limit_checks
+from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck, lost_model
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.sessions.examples import SessionBatch, read_batches
 
@@ -97,7 +98,10 @@ class Gate:
             last_blessed=self._last_blessed,
             training_data=verdict.training_data(history, self._fit_splits),
             beyond_accuracy=stats.metrics(
-                self._options.resamples, self._options.seed, self._options.confidence
+                self._options.resamples,
+                self._options.seed,
+                self._options.confidence,
+                self._options.coverage_prefixes,
             ),
         )
         return table, content

@@ -6,6 +6,8 @@ number of its events in the training data.
 * `coverage@20`: share of the training data's items that are recommended at least once (catalogue
   coverage; Ge, Delgado-Battenfeld and Jannach, 2010, "Beyond accuracy"). It grows with the number
   of prefixes, so compare it only for equal `prefixes`.
+* `coverage@20/1000`: the same expected of 1,000 of the prefixes, drawn at random without
+  replacement, see `rarefaction`; comparable for any `prefixes`.
 * `average_popularity@20`: mean popularity of recommended items (ARP; Yin, Cui, Li, Yao and Chen,
   2012, "Challenging the long tail recommendation").
 * `popularity_ratio@20`: the same over the mean popularity of the known targets of the prefixes: 1
@@ -31,10 +33,21 @@ from modules.array_types import BoolArray, FloatArray, IntArray
 from modules.evaluation.bootstrap import percentile_interval, ratios, resampled_sums, sampling_units
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metrics import none_for_nan
+from modules.evaluation.rarefaction import expected_distinct
 
 K = 20
 COVERAGE = f"coverage@{K}"
 POPULARITY_RATIO = f"popularity_ratio@{K}"
+
+
+def coverage_name(prefixes: int) -> str:
+    """Returns the name of the coverage that a fixed number of prefixes is expected to have.
+
+    >>> coverage_name(1_000)
+    'coverage@20/1000'
+    """
+    return f"{COVERAGE}/{prefixes}"
+
 
 # Sums per session and slice; every metric but coverage is a ratio of two of them.
 _SUMS = 7
@@ -54,14 +67,14 @@ def sampled(session_ids: npt.NDArray[np.object_], share: float, seed: int) -> Bo
 
 
 class RecommendationStats:
-    """Adds up recommendations, batch by batch: some numbers per session, a bit per item."""
+    """Adds up recommendations, batch by batch: some numbers per session, a count per item."""
 
     def __init__(self, history: ItemHistory, slices: Sequence[str] = ()) -> None:
         """Starts empty; `history` is of the training data."""
         self.slices = tuple(slices)
         self._history = history
         parts = 1 + len(self.slices)
-        self._recommended = np.zeros((parts, len(history)), bool)
+        self._shown = np.zeros((parts, len(history)), np.int32)
         self._sums = np.zeros((0, parts, _SUMS))
         self.not_finite = 0
 
@@ -92,9 +105,9 @@ class RecommendationStats:
         self._sums = np.pad(self._sums, ((0, missing), (0, 0), (0, 0)))
         everywhere = np.ones((1, len(session)), bool)
         parts = everywhere if in_slices is None else np.concatenate([everywhere, in_slices])
+        prefix, item = _distinct_items(positions, len(self._history))
         for part, inside in enumerate(parts):
-            found = positions[inside]
-            self._recommended[part, found[found >= 0]] = True
+            np.add.at(self._shown[part], item[inside[prefix]], 1)
             np.add.at(self._sums[:, part], session[inside], rows[inside])
         self.not_finite += int(np.count_nonzero(~np.isfinite(scores).all(axis=1)))
 
@@ -135,20 +148,42 @@ class RecommendationStats:
         """Share of the training data's items that were recommended; NaN without items."""
         return self._coverage(_ALL)
 
+    def expected_coverage(self, prefixes: int) -> float:
+        """Returns the coverage that so many prefixes are expected to have; NaN if there are fewer.
+
+        Args:
+          prefixes: number of prefixes, drawn at random without replacement from those added.
+        """
+        return self._expected_coverage(_ALL, prefixes)
+
     def _coverage(self, part: int) -> float:
-        recommended = self._recommended[part]
-        return float(recommended.mean()) if len(recommended) else float("nan")
+        shown = self._shown[part]
+        return float((shown > 0).mean()) if len(shown) else float("nan")
+
+    def _expected_coverage(self, part: int, prefixes: int) -> float:
+        shown, added = self._shown[part], int(self._sums[:, part, _PREFIXES].sum())
+        if not len(shown) or added < prefixes:
+            return float("nan")
+        return expected_distinct(shown, prefixes, added) / len(shown)
 
     def ratios(self) -> dict[str, float]:
         """Returns all metrics but coverage; NaN over nothing."""
         found = _ratios(self._sums[:, _ALL].sum(0)[None])
         return {name: float(value[0]) for name, value in found.items()}
 
-    def metrics(self, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
+    def metrics(
+        self, resamples: int, seed: int, confidence: float, coverage_prefixes: int
+    ) -> dict[str, Any]:
         """Returns all metrics with bootstrap intervals over sessions, as plain values for JSON.
 
         Coverage has none: a resample holds fewer distinct sessions, so it covers less. Slices
         without a prefix are left out.
+
+        Args:
+          resamples: number of draws of the bootstrap.
+          seed: its seed.
+          confidence: confidence level of the intervals.
+          coverage_prefixes: number of prefixes at which coverage is comparable.
         """
         sums, sessions, parts = self._sums, len(self._sums), 1 + len(self.slices)
         unit = sampling_units(sessions, seed)
@@ -163,6 +198,10 @@ class RecommendationStats:
                 "prefixes": int(counts[part]),
                 "sessions": int(np.count_nonzero(sums[:, part, _PREFIXES])),
                 COVERAGE: {"value": none_for_nan(self._coverage(part)), "interval": None},
+                coverage_name(coverage_prefixes): {
+                    "value": none_for_nan(self._expected_coverage(part, coverage_prefixes)),
+                    "interval": None,
+                },
             }
             for name, value in values.items():
                 interval = percentile_interval(drawn[name][:, part], confidence)
@@ -176,6 +215,13 @@ class RecommendationStats:
             name: of_part(part) for part, name in enumerate(self.slices, start=1) if counts[part]
         }
         return {**of_part(_ALL), "slices": sliced}
+
+
+def _distinct_items(positions: IntArray, items: int) -> tuple[IntArray, IntArray]:
+    """Returns the rows and the positions of the known items in each row, each once a row."""
+    row, _ = found = np.nonzero(positions >= 0)
+    pairs = np.unique(row * items + positions[found])
+    return pairs // max(items, 1), pairs % max(items, 1)
 
 
 def _ratios(sums: FloatArray) -> dict[str, FloatArray]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modules.config.options.model_gate import ModelGateOptions
-from modules.evaluation.beyond_accuracy import COVERAGE, POPULARITY_RATIO, RecommendationStats
 from modules.evaluation.bootstrap import Interval
 from modules.evaluation.intervals import MetricEstimate, MetricEstimates
 from modules.evaluation.metric_names import MetricName
@@ -122,21 +121,6 @@ def change_check(
     return _check(kind, metric, passed, reason, threshold, estimate)
 
 
-def limit_check(
-    metric: str, value: float, low: float | None, high: float | None, n: int, meaning: str
-) -> MetricCheck:
-    """Compares a metric beyond accuracy with its lowest or highest allowed value."""
-    passed = (low is None or value >= low) and (high is None or value <= high)
-    limit = low if low is not None else high
-    side = "below" if low is not None else "above"
-    relation = f"is not {side}" if passed else f"is {side}"
-    reason = f"{metric}: {value:.4f} {relation} the limit {limit:g} ({meaning})"
-    if math.isnan(value):
-        reason = f"{metric}: nothing to measure"
-    verdict, found = outcome(passed), none_for_nan(value)
-    return MetricCheck(metric, verdict, reason, LIMIT, limit, found, n=n, limit_is_high=low is None)
-
-
 def _check(
     kind: str,
     metric: str,
@@ -211,20 +195,6 @@ def change_checks(
     for metric, threshold in slices.items():
         estimate = comparable.difference(metric, CANDIDATE, LAST_BLESSED, confidence)
         yield change_check(estimate, metric, threshold, SLICE_CHANGE)
-
-
-def limit_checks(stats: RecommendationStats, options: ModelGateOptions) -> Iterable[MetricCheck]:
-    """Yields a check per limit that is set on a metric beyond accuracy."""
-    if options.min_coverage is not None:
-        meaning, low = (
-            "share of the training data's items that is recommended",
-            options.min_coverage,
-        )
-        yield limit_check(COVERAGE, stats.coverage, low, None, stats.prefixes, meaning)
-    if options.max_popularity_ratio is not None:
-        meaning = "mean popularity of recommended items to that of targets"
-        ratio, high = stats.ratios()[POPULARITY_RATIO], options.max_popularity_ratio
-        yield limit_check(POPULARITY_RATIO, ratio, None, high, stats.prefixes, meaning)
 
 
 def is_blessed(checks: Sequence[MetricCheck]) -> bool:

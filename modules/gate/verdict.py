@@ -12,7 +12,6 @@ from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.metric_names import MetricName, headline_names
 from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED, RankTable, all_metrics
-from modules.evaluation.reach import comparable_steps, reach
 from modules.evaluation.slice_names import Bounds, slice_names
 from modules.evaluation.tfma_results import in_order, plain_value
 from modules.gate.metric_checks import (
@@ -29,6 +28,7 @@ from modules.gate.metric_checks import (
     reasons,
     threshold_checks,
 )
+from modules.gate.reach import comparable_steps, reach
 
 FORMAT = 1
 HEADLINES = headline_names()

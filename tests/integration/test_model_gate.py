@@ -480,7 +480,7 @@ def test_limits_beyond_accuracy(world, good) -> None:
     ratio = found["popularity_ratio@20"]["value"]
     assert f"popularity_ratio@20: {ratio:.4f} is above the limit 1 (mean" in high.reasons
     popular = world.judge(world.save(world.scores(good=0)), min_coverage=0.9, beat_baselines=())
-    assert popular.reasons.startswith("coverage@20: 0.3333 is below the limit 0.9")
+    assert popular.reasons.startswith("coverage@20/1000: 0.3333 is below the limit 0.9")
     assert popular.content["beyond_accuracy"]["coverage@20"]["value"] == pytest.approx(20 / ITEMS)
 
 

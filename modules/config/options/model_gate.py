@@ -47,7 +47,13 @@ class ModelGateOptions(Section):
         False, "refuse the candidate if the last blessed model cannot be loaded or queried"
     )
     min_coverage: float | None = option(
-        None, "lowest share of training items recommended at all; null for none", limits=(0.0, 1.0)
+        None,
+        "lowest share of training items that `coverage_prefixes` prefixes are expected to "
+        "recommend; null for none",
+        limits=(0.0, 1.0),
+    )
+    coverage_prefixes: int = option(
+        1_000, "prefixes at which coverage is compared", limits=(1, 10**9)
     )
     max_popularity_ratio: float | None = option(
         None,
@@ -71,9 +77,15 @@ class ModelGateOptions(Section):
 
     def problems(self) -> list[str]:
         """Returns one message per value that cannot be used."""
-        return super().problems() + [
+        found = super().problems() + [
             f"change_thresholds[{shorten(name)}] must be 0 or below, got {value!r}: an equal model "
             "could never be blessed"
             for name, value in self.change_thresholds.items()
             if value > 0
         ]
+        if self.coverage_prefixes > self.max_prefixes:
+            found.append(
+                f"coverage_prefixes must not exceed max_prefixes = {self.max_prefixes}, got "
+                f"{self.coverage_prefixes}: coverage would never be compared"
+            )
+        return found

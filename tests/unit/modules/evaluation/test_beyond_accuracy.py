@@ -30,10 +30,13 @@ def test_metrics_beyond_accuracy_by_hand() -> None:
         }
     )
     assert (stats.prefixes, stats.not_finite) == (2, 1)
-    values = stats.metrics(resamples=200, seed=0, confidence=0.95)
+    values = stats.metrics(resamples=200, seed=0, confidence=0.95, coverage_prefixes=2)
     assert values["prefixes"] == values["sessions"] == 2
     assert values["novelty@20"]["interval"] == [1.5, 2.0]
     assert values["coverage@20"] == {"value": 0.75, "interval": None}
+    assert values["coverage@20/2"] == values["coverage@20"]
+    assert stats.expected_coverage(1) == 2 / 4  # two items each
+    assert np.isnan(stats.expected_coverage(3))
 
 
 def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
@@ -45,6 +48,15 @@ def test_rows_that_end_without_an_item_count_what_they_hold() -> None:
     full.add(np.array([0]), [[b"a"]], ids("b"), np.stack([ids("a", "b")]), scores[:, :2])
     assert short.ratios() == full.ratios()
     assert short.coverage == full.coverage == 2 / 3
+
+
+def test_an_item_counts_once_for_a_prefix_that_shows_it_twice() -> None:
+    history = item_history([(ids("a", "b"), np.arange(2))])
+    stats = RecommendationStats(history)
+    shown = np.stack([ids("a", "a"), ids("b", "b"), ids("b", "z")])
+    stats.add(np.arange(3), [[b"a"]] * 3, ids("b", "b", "b"), shown, np.ones((3, 2)))
+    assert stats.expected_coverage(1) == pytest.approx(1 / 2)
+    assert stats.expected_coverage(2) == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_metrics_beyond_accuracy_by_slice() -> None:
@@ -60,12 +72,14 @@ def test_metrics_beyond_accuracy_by_slice() -> None:
         np.ones((3, 2)),
         in_slices,
     )
-    found = stats.metrics(resamples=200, seed=0, confidence=0.95)
+    found = stats.metrics(resamples=200, seed=0, confidence=0.95, coverage_prefixes=2)
     assert found["prefixes"] == 3 and found["coverage@20"]["value"] == 1.0
     slices = found["slices"]
     assert list(slices) == ["short", "long"]  # one without a prefix says nothing
     assert (slices["short"]["prefixes"], slices["short"]["sessions"]) == (2, 1)
     assert slices["short"]["coverage@20"]["value"] == pytest.approx(2 / 3)
+    assert slices["short"]["coverage@20/2"]["value"] == pytest.approx(2 / 3)
+    assert slices["long"]["coverage@20/2"]["value"] is None  # of one prefix
     assert slices["short"]["repeats@20"]["value"] == 3 / 4
     assert slices["short"]["popularity_ratio@20"]["value"] == 1.0  # 6 / 4 to (1 + 2) / 2
     assert slices["long"]["repeats@20"]["value"] == 0.0
@@ -73,7 +87,8 @@ def test_metrics_beyond_accuracy_by_slice() -> None:
 
 
 def test_no_recommendation_gives_no_metric() -> None:
-    found = RecommendationStats(item_history([])).metrics(resamples=100, seed=0, confidence=0.95)
+    stats = RecommendationStats(item_history([]))
+    found = stats.metrics(resamples=100, seed=0, confidence=0.95, coverage_prefixes=2)
     assert found["prefixes"] == 0
     assert {entry["value"] for name, entry in found.items() if "@" in name} == {None}
 

@@ -16,7 +16,6 @@ from modules.gate.metric_checks import (
     baseline_check,
     change_check,
     is_blessed,
-    limit_check,
     reasons,
 )
 from tests.rank_tables import RECALL
@@ -69,21 +68,6 @@ def test_a_slice_without_steps_is_skipped_and_blocks_nobody() -> None:
     check = change_check(estimate(math.nan, 0, 0), metric, -0.01, SLICE_CHANGE)
     assert (check.verdict, check.passed) == ("skipped", True)
     assert check.reason.endswith("has a target that both models can recommend")
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "passed"),
-    [
-        (0.5, 0.5, None, True),
-        (0.49, 0.5, None, False),
-        (2.0, None, 2.0, True),
-        (2.1, None, 2.0, False),
-        (math.nan, 0.5, None, False),
-        (math.nan, None, 2.0, False),
-    ],
-)
-def test_limits(value: float, low: float | None, high: float | None, passed: bool) -> None:
-    assert limit_check("x", value, low, high, 10, "words").passed == passed
 
 
 def test_a_verdict_needs_checks_and_no_failure() -> None:

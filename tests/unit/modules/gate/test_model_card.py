@@ -33,7 +33,7 @@ def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]])
             candidate={"id": 7, "uri": "/m"},
             last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},
             training_data=verdict.training_data(history, ["train"]),
-            beyond_accuracy=RecommendationStats(history).metrics(100, 0, 0.95),
+            beyond_accuracy=RecommendationStats(history).metrics(100, 0, 0.95, 1_000),
         )
     )
     for heading in ("## Intended use", "## Data", "## Metrics", "## Limits"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.evaluation.ranks import UNRANKED
-from modules.evaluation.reach import comparable_steps, reach
+from modules.gate.reach import comparable_steps, reach
 from tests.rank_tables import make_table
 
 ROWS = {
