@@ -9,9 +9,9 @@ import tensorflow_transform as tft
 
 from modules.config.fields import from_json
 from modules.config.options.features import FeatureOptions
-from modules.data import windowing
+from modules.data import session_spans, windowing
 from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
-from modules.sessions.feature_names import ITEM_IDS
+from modules.sessions.feature_names import EVENT_TIMES, ITEM_IDS
 from modules.sessions.item_ids import RESERVED_TOKENS
 
 
@@ -21,18 +21,23 @@ def preprocessing_fn(
     """Maps raw sessions to windows of item indices.
 
     Args:
-      inputs: `item_ids`, sparse bytes `[batch, length]`, in time order; others are unused.
+      inputs: `item_ids`, sparse bytes `[batch, length]`, in time order, and `event_times`, sparse
+        int64 of the same shape; others are unused.
       custom_config: fields of `FeatureOptions` under `features`.
 
     Returns:
       `window_item_index`, sparse int64 `[batch, windows * (max_context + 1)]`, including padding,
       so that a session's values reshape to `[windows, max_context + 1]`. Items outside the
-      catalogue are dropped, as in serving.
+      catalogue are dropped, as in serving. And `session_span`, int64 `[batch, 3]`: start and end of
+      the session, ms, and its events.
     """
     options = from_json(FeatureOptions, custom_config["features"])
     item_index = _catalogue_index(inputs[ITEM_IDS], options)
     windows = windowing.step_windows if options.targets == "all" else windowing.last_step_window
-    return {windowing.FEATURE: windows(item_index, options.max_context).to_sparse()}
+    return {
+        windowing.FEATURE: windows(item_index, options.max_context).to_sparse(),
+        session_spans.FEATURE: session_spans.session_spans(inputs[EVENT_TIMES]),
+    }
 
 
 def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.RaggedTensor:

@@ -12,11 +12,13 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules.data import batching
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.files.file_digests import file_digest
+from modules.files.learned_data import write_learned
 from modules.files.model_folder import ITEM_LIST, write_manifest
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
 from modules.serving.reference_predictions import write_reference_predictions
 from modules.training.fitting import select_and_refit
+from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
 from modules.training.selection_record import write_selection
 from modules.training.training_run import TrainingRun, input_files, read_training_run
@@ -49,6 +51,8 @@ def run_fn(fn_args: FnArgs) -> None:
         write_reference_predictions(
             model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
         )
+    items = len(vocabulary.item_ids)
+    write_learned(folder, learned_data(run, items, train_files, eval_files))
     write_manifest(folder, learned_from(run, known_items))
     run.forget_progress()
 

@@ -32,6 +32,7 @@ class TrainingRun:
       digest: digest of data, options and code.
       checkpoints: folder for resuming an interrupted run, named by the digest.
       logs: folder for TensorBoard.
+      split_digests: digest of the windows of each split.
     """
 
     features: FeatureOptions
@@ -40,6 +41,7 @@ class TrainingRun:
     digest: str
     checkpoints: str
     logs: str
+    split_digests: tuple[str, ...] = ()
 
     def forget_progress(self) -> None:
         """Removes the checkpoints."""
@@ -69,9 +71,11 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     digest.update(config["source_digest"].encode())
     features = from_json(FeatureOptions, sections["features"])
-    for of_split in splits:
-        windows = window_chunks(of_split, features.max_context)
-        digest.update(windows_digest(windows).encode())
+    split_digests = tuple(
+        windows_digest(window_chunks(of_split, features.max_context)) for of_split in splits
+    )
+    for of_split in split_digests:
+        digest.update(of_split.encode())
     return TrainingRun(
         features,
         from_json(ModelOptions, sections["model"]),
@@ -79,6 +83,7 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
         digest.hexdigest(),
         os.path.join(config["checkpoint_folder"], digest.hexdigest()[:16]),
         fn_args.model_run_dir or fn_args.working_dir,
+        split_digests,
     )
 
 

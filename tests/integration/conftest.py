@@ -30,8 +30,10 @@ from modules.model.two_tower import TwoTower
 from modules.serving import recommender
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.sessions.examples import ExampleEncoder
+from modules.sessions.splits import SPLITS
 from pipeline.sample.generate import generate_sessions
 
+DAY = 86_400_000
 Sessions = Sequence[Sequence[str]]
 MODEL = ModelOptions(ensemble_size=1, embedding_dim=8, gru_units=8)
 TRAINER = TrainerOptions(
@@ -42,7 +44,10 @@ TRAINER = TrainerOptions(
     refit=False,
     popularity_weight=0.3,
 )
-SPEC = {"item_ids": tf.io.VarLenFeature(tf.string)}
+SPEC = {
+    "item_ids": tf.io.VarLenFeature(tf.string),
+    "event_times": tf.io.VarLenFeature(tf.int64),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +81,15 @@ def _example(row: Mapping[str, Sequence[int]]) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
+def _with_times(split: str, sessions: Sessions) -> list[dict[str, list]]:
+    """Returns raw features of sessions on one day per split, an event a second."""
+    day = SPLITS.index(split) * DAY
+    return [
+        {"item_ids": list(items), "event_times": [day + 1000 * step for step in range(len(items))]}
+        for items in sessions
+    ]
+
+
 def _transform(
     folder: Path, sessions: Mapping[str, Sessions], features: FeatureOptions
 ) -> Transformed:
@@ -87,7 +101,7 @@ def _transform(
     with pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
         raw = {
             split: pipeline
-            | f"Read[{split}]" >> beam.Create([{"item_ids": ids} for ids in rows], reshuffle=False)
+            | f"Read[{split}]" >> beam.Create(_with_times(split, rows), reshuffle=False)
             for split, rows in sessions.items()
         }
         analysis = ([raw["train"], raw["eval"]] | beam.Flatten(), metadata)

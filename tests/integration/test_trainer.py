@@ -22,6 +22,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules import trainer
 from modules.data.vocabulary import FIRST_ITEM
 from modules.evaluation.selection_metric import selection_score
+from modules.files.learned_data import read_learned
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, training_run
@@ -77,6 +78,16 @@ def test_exports_every_signature(saved_model, sample) -> None:
     assert set(answer["item_ids"].numpy().ravel()) <= known
     assert judged["rank"].shape == [3, max(map(len, sessions)) - 1]
     assert saved_model.signatures["eval_features"](examples=examples)["label"].shape == [3]
+
+
+def test_what_a_model_learned_is_stored_with_it(trained, sample) -> None:
+    learned = read_learned(str(trained.folder / "model"))
+    train = sample.sessions["train"]
+    assert learned is not None and learned.splits == ("train",)  # without refit
+    assert (learned.sessions, learned.events) == (len(train), sum(map(len, train)))
+    assert learned.items == len(sample.vocabulary().item_ids)
+    assert learned.first_start == learned.last_start == 0
+    assert learned.last_event == 1000 * (max(map(len, train)) - 1)
 
 
 def test_the_selection_is_stored_with_the_model(trained) -> None:

@@ -12,9 +12,11 @@ import tensorflow_transform as tft
 
 from modules.config.options.features import FeatureOptions
 from modules.data import batching
+from modules.data.session_spans import Spans, read_spans
 from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME
 from modules.sessions.item_ids import vocabulary_holds
 
+DAY = 86_400_000
 TRAIN = [
     ["red shoe", "b", "a", "red shoe", "b", "c", "d", "a"],  # longer than two windows
     ["c", "b"],
@@ -97,6 +99,15 @@ def _expected_rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
             parts = (context[start : start + width], target[start : start + width])
             rows.append(tuple(part + [0] * (width - len(part)) for part in parts))
     return sorted(rows)
+
+
+def test_the_times_of_sessions_stay_with_their_windows(made) -> None:
+    files = sorted(glob.glob(made["all"].files("eval")))
+    day = DAY  # of split eval
+    assert read_spans(files) == Spans(2, 6, day, day, day + 2_000)
+    train, cut = (read_spans(sorted(glob.glob(one.files("train")))) for one in made.values())
+    assert train == cut  # also sessions that keep no window, and items outside the catalogue
+    assert train.events == sum(map(len, TRAIN)) and train.sessions == len(TRAIN)
 
 
 def test_the_vocabulary_holds_all_items_of_train_and_eval_with_their_counts(made) -> None:
