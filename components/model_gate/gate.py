@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
@@ -38,8 +40,15 @@ from modules.gate.agreement_checks import (
 )
 from modules.gate.check_record import FAILED
 from modules.gate.known_metrics import slice_bounds
+from modules.gate.learned_overlap import learned_evaluation
 from modules.gate.limit_checks import limit_checks
-from modules.gate.metric_checks import AGREEMENT, MODEL, MetricCheck, lost_model
+from modules.gate.metric_checks import (
+    AGREEMENT,
+    MODEL,
+    MetricCheck,
+    left_out_model,
+    lost_model,
+)
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.sessions.examples import SessionBatch, read_batches
 
@@ -70,6 +79,7 @@ class Gate:
         self._fit_splits = fit_splits
         self._bounds = slice_bounds(evaluation, options)
         self._checks: list[MetricCheck] = []
+        self._candidate: dict[str, Any] = _named(inputs.model)
         self._last_blessed: dict[str, Any] = {"status": "none"}
 
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
@@ -78,6 +88,7 @@ class Gate:
         stats = RecommendationStats(history, slice_names(self._bounds))
         try:
             model = Model(self._inputs.model)
+            self._candidate |= _learned(model)
             table = self._rank_candidate(model, history)
             self._recommend(model, stats, table)
         except UnusableModelError as error:
@@ -85,7 +96,7 @@ class Gate:
             self._checks.append(MetricCheck(CANDIDATE, FAILED, reason, MODEL))
             table = empty_table([CANDIDATE])
         else:
-            table = self._add_baselines(self._add_last_blessed(table, history))
+            table = self._add_baselines(self._add_last_blessed(table, model, history))
         comparison = verdict.Comparison(table, self._options, self._bounds)
         self._checks += comparison.checks()
         self._checks += limit_checks(stats, self._options)
@@ -94,7 +105,8 @@ class Gate:
             self._checks,
             self._options,
             split=self._evaluation.split,
-            candidate={"id": self._inputs.model.id, "uri": self._inputs.model.uri},
+            judged=verdict.evaluated(table, self._start_times),
+            candidate=self._candidate,
             last_blessed=self._last_blessed,
             training_data=verdict.training_data(history, self._fit_splits),
             beyond_accuracy=stats.metrics(
@@ -110,6 +122,12 @@ class Gate:
         """Reads a split, by default the evaluation split."""
         split = split or self._evaluation.split
         return read_batches(artifact_utils.get_split_uri([self._inputs.examples], split))
+
+    @cached_property
+    def _start_times(self) -> IntArray:
+        """Starts of the evaluated sessions, ms, int64 `[sessions]`."""
+        starts = [batch.start_times for batch in self._sessions()]
+        return np.concatenate([np.zeros(0, np.int64), *starts])
 
     def _history(self) -> ItemHistory:
         batches = (batch for split in self._fit_splits for batch in self._sessions(split))
@@ -134,25 +152,34 @@ class Gate:
             stats.add(batch.session, batch.items, batch.target, item_ids, scores, in_slices)
         self._checks.append(finite_check(stats.not_finite, stats.prefixes))
 
-    def _add_last_blessed(self, table: RankTable, history: ItemHistory) -> RankTable:
+    def _add_last_blessed(
+        self, table: RankTable, candidate: Model, history: ItemHistory
+    ) -> RankTable:
         """Adds the last blessed model's ranks; a check says so if it cannot be used."""
         artifact = self._inputs.last_blessed
         if artifact is None:
             return table
-        self._last_blessed = {"id": artifact.id, "uri": artifact.uri, "status": "compared"}
+        self._last_blessed = {**_named(artifact), "status": "compared"}
+        named = f"the last blessed model (id {artifact.id}, {artifact.uri})"
         if _is_same_model(artifact, self._inputs.model):
             # Equal files rank equally: there is no need to evaluate them again.
             self._last_blessed["status"] = "identical"
             ranks = {**table.ranks, LAST_BLESSED: table.ranks[CANDIDATE]}
             return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
         try:
-            other = rank_targets(Model(artifact), self._sessions(), history, LAST_BLESSED)
+            model = Model(artifact)
+            self._last_blessed |= _learned(model)
+            reason = learned_evaluation(self._start_times, candidate.learned(), model.learned())
+            if reason:
+                self._last_blessed |= {"status": "left out", "message": reason}
+                self._checks.append(left_out_model(LAST_BLESSED, f"{named} {reason}"))
+                return table
+            other = rank_targets(model, self._sessions(), history, LAST_BLESSED)
             return dataclasses.replace(table.joined(other), last_blessed_known=other.known)
         except (UnusableModelError, ValueError) as error:
             self._last_blessed |= {"status": "unusable", "message": str(error)}
-            named = f"the last blessed model (id {artifact.id}, {artifact.uri}) {error}"
             required = self._options.require_last_blessed
-            self._checks.append(lost_model(LAST_BLESSED, named, required))
+            self._checks.append(lost_model(LAST_BLESSED, f"{named} {error}", required))
             return table
 
     def _add_baselines(self, table: RankTable) -> RankTable:
@@ -169,6 +196,16 @@ class Gate:
             return table
         self._checks.append(steps_check(table, baselines))
         return joined
+
+
+def _named(artifact: types.Artifact) -> dict[str, Any]:
+    return {"id": artifact.id, "uri": artifact.uri}
+
+
+def _learned(model: Model) -> dict[str, Any]:
+    """Returns what a model learned, for the verdict; null without a record."""
+    learned = model.learned()
+    return {"learned": learned and learned.as_json()}
 
 
 def _is_same_model(artifact: types.Artifact, other: types.Artifact) -> bool:

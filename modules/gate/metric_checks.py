@@ -65,6 +65,12 @@ def lost_model(metric: str, named: str, required: bool) -> MetricCheck:
     return MetricCheck(metric, FAILED if required else SKIPPED, reason, MODEL)
 
 
+def left_out_model(metric: str, named: str) -> MetricCheck:
+    """Returns the check of a last blessed model that is no baseline; `named` says which and why."""
+    reason = f"{named}: it is no baseline, and the model is evaluated without it"
+    return MetricCheck(metric, SKIPPED, reason, MODEL)
+
+
 def value_check(estimate: MetricEstimate, metric: str, threshold: float) -> MetricCheck:
     """Compares a metric with the lowest value that is blessed; its interval does not count."""
     passed = estimate.value >= threshold

@@ -111,7 +111,7 @@ def _limits(verdict: Mapping[str, Any]) -> str:
         "* Clicks are shaped by what the shop showed; the model learns that too.",
     ]
     last = verdict["last_blessed"]
-    if last["status"] == "unusable":
+    if "message" in last:
         lines.append(f"* The {LAST_BLESSED.replace('_', ' ')} model {last['message']}.")
     if len(rows) > 1:
         lines += ["", "By slice (honest, all steps):", "", *_table(rows)]

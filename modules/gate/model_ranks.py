@@ -17,6 +17,7 @@ from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.slices import STEP_OUTPUTS
+from modules.files.learned_data import LearnedData, read_learned
 from modules.files.model_folder import known_items
 from modules.messages.quoting import first_line
 from modules.sessions.examples import ExampleEncoder, SessionBatch
@@ -54,6 +55,17 @@ class Model:
         """Returns the ids of all items that the model knows, None if it does not list them."""
         known = known_items(self._folder)
         return None if known is None else frozenset(known)
+
+    def learned(self) -> LearnedData | None:
+        """Returns the record of what the model learned, None if it has none.
+
+        Raises:
+          UnusableModelError: the record is damaged.
+        """
+        try:
+            return read_learned(self._folder)
+        except ValueError as error:
+            raise UnusableModelError(f"cannot be used: {error}") from error
 
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from modules.array_types import IntArray
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.intervals import MetricEstimates, metric_mask
 from modules.evaluation.item_history import ItemHistory
@@ -175,16 +176,24 @@ def training_data(history: ItemHistory, splits: Sequence[str]) -> dict[str, Any]
     }
 
 
+def evaluated(table: RankTable, start_times: IntArray) -> dict[str, int | None]:
+    """Returns what was evaluated: sessions and steps, and when the sessions start, in ms."""
+    return {
+        "sessions": len(table.session_ids),
+        "steps": int(table.offsets[-1]),
+        "first_start": int(start_times.min()) if len(start_times) else None,
+        "last_start": int(start_times.max()) if len(start_times) else None,
+    }
+
+
 def content(
     comparison: Comparison, checks: Sequence[MetricCheck], options: ModelGateOptions, **more: Any
 ) -> dict[str, Any]:
     """Returns the content of `verdict.json`, with `more` keys; `checks` are in order."""
-    table = comparison.table
     return {
         "format": FORMAT,
         "blessed": is_blessed(checks),
         "reasons": reasons(checks),
-        "judged": {"sessions": len(table.session_ids), "steps": int(table.offsets[-1])},
         "rows": [comparison.row(check) for check in checks],
         "metrics": comparison.metrics(),
         "headlines": comparison.headlines(),

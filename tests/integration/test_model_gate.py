@@ -24,6 +24,7 @@ from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation import metrics
 from modules.evaluation.rank_table import from_parquet
 from modules.evaluation.ranks import UNRANKED
+from modules.files.learned_data import LearnedData, write_learned
 from modules.gate.agreement_checks import STEPS_AGREE
 
 ITEMS = 60
@@ -149,12 +150,21 @@ class World:
                 scores[item + 1, self.follower[item]] += good
         return scores
 
-    def save(self, scores: np.ndarray, unranked: int = UNRANKED) -> types.Artifact:
-        """Saves a model."""
+    def save(
+        self,
+        scores: np.ndarray,
+        unranked: int = UNRANKED,
+        learned_days: tuple[float, float] | None = None,
+    ) -> types.Artifact:
+        """Saves a model, with a record of the days it learned if they are given."""
         artifact = self._artifact(standard_artifacts.Model, "model")
         model = MatrixModel(scores, self.counts, unranked)
         signatures = {"evaluate": model.evaluate, "recommend": model.recommend}
         tf.saved_model.save(model, f"{artifact.uri}/Format-Serving", signatures=signatures)
+        if learned_days:
+            first, last = (int(day * DAY) for day in learned_days)
+            record = LearnedData(("train",), 400, 1_600, ITEMS, first, last, last, "digest")
+            write_learned(f"{artifact.uri}/Format-Serving", record)
         return artifact
 
     def evaluation(self, model: types.Artifact, split: str, off_by: float = 0.0) -> types.Artifact:
@@ -419,6 +429,36 @@ def test_a_last_blessed_model_that_cannot_be_used_does_not_block(world, good, da
         assert f"(id {broken.id}, {broken.uri}) cannot be loaded" in strict.reasons
 
 
+@pytest.mark.parametrize("required", [False, True])
+def test_a_last_blessed_model_that_learned_the_evaluated_sessions_is_left_out(
+    world, required: bool
+) -> None:
+    """It knows the targets by heart: no candidate could keep up with it."""
+    candidate = world.save(world.scores(good=8), learned_days=(-8, -1))
+    later = world.save(world.scores(), learned_days=(-2, 9))  # the sessions are of days 0 to 8
+    outcome = world.judge(candidate, last_blessed=later, require_last_blessed=required)
+    assert outcome.blessed, outcome.reasons
+    last = outcome.content["last_blessed"]
+    assert (last["status"], last["learned"]["last_start"]) == ("left out", 9 * DAY)
+    assert outcome.content["candidate"]["learned"]["first_start"] == -8 * DAY
+    assert "in which 401 of the 401 evaluated sessions start" in outcome.reasons
+    assert "it is no baseline, and the model is evaluated without it" in outcome.reasons
+    assert "last_blessed" not in outcome.content["metrics"]
+    card = (outcome.verdict / "model_card.md").read_text("utf-8")
+    assert "The last blessed model learned sessions from 1969-12-30 00:00 to" in card
+    # With a random split both overlap, and are compared.
+    mixed = world.save(world.scores(good=8), learned_days=(-8, 9))
+    assert not world.judge(mixed, last_blessed=later).blessed
+
+
+def test_a_damaged_record_of_what_a_model_learned_is_named(world, good) -> None:
+    damaged = world.save(world.scores() + 1.0, learned_days=(0, 1))
+    (Path(damaged.uri) / "Format-Serving" / "assets.extra" / "learned.json").write_text("{")
+    outcome = world.judge(good, last_blessed=damaged)
+    assert outcome.blessed and outcome.content["last_blessed"]["status"] == "unusable"
+    assert "learned.json has an unexpected form" in outcome.reasons
+
+
 def test_a_broken_candidate_is_refused(world, good) -> None:
     broken = world._artifact(standard_artifacts.Model, "broken")
     tf.saved_model.save(tf.Module(), f"{broken.uri}/Format-Serving")
@@ -438,7 +478,12 @@ def test_an_empty_split_is_refused(world, good) -> None:
     outcome = world.judge(good, last_blessed=good, split="eval")
     assert not outcome.blessed
     assert "honest/all/n: 0 is below the threshold 1" in outcome.reasons
-    assert outcome.content["judged"] == {"sessions": 0, "steps": 0}
+    assert outcome.content["judged"] == {
+        "sessions": 0,
+        "steps": 0,
+        "first_start": None,
+        "last_start": None,
+    }
 
 
 def test_ranks_that_disagree_with_the_evaluator(world, good) -> None:

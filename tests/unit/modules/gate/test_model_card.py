@@ -30,6 +30,7 @@ def test_the_model_card_tells_use_data_metrics_and_limits(rows: list[list[int]])
             list(comparison.checks()),
             ModelGateOptions(),
             split="test",
+            judged=verdict.evaluated(table, np.zeros(0, np.int64)),
             candidate={"id": 7, "uri": "/m"},
             last_blessed={"status": "unusable", "message": "cannot be loaded: OSError"},
             training_data=verdict.training_data(history, ["train"]),
