@@ -7,7 +7,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.config import Config
 from pipeline.paths import Paths
-from pipeline.previous_run import EarlierRuns, from_metadata
+from pipeline.previous_run import EarlierRuns, of_local_runs
 from pipeline.stages import (
     data_stage,
     evaluation_stage,
@@ -23,9 +23,9 @@ def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = 
     Args:
       config: configuration of the run.
       paths: paths of code and results.
-      earlier: nodes that find the results of earlier runs; by default those of ML Metadata.
+      earlier: nodes that find the results of earlier runs; by default those of local runs.
     """
-    earlier = earlier or from_metadata()
+    earlier = earlier or of_local_runs(paths.push_folder)
     data = data_stage(config, paths, earlier)
     training = training_stage(config, paths, data)
     evaluation = evaluation_stage(config, data, training, earlier)

@@ -1,30 +1,29 @@
-"""Results of earlier runs that a run compares with: accepted data and the last blessed model."""
+"""Results of earlier runs that a run compares with: accepted data and the model that serves."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 from tfx.types import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.data_gate.latest_accepted import accepted_statistics
+from components.previous_run.node import LatestPushedModel
+from modules.files.model_versions import newest_version
+from pipeline.tfx_nodes import code_digest
 
 BLESSED_MODEL_ID = "LatestBlessedModel"
 
 
 @dataclasses.dataclass(frozen=True)
 class EarlierRuns:
-    """Nodes that find results of earlier runs; their outputs are empty in the first run.
+    """Nodes that find results of earlier runs; their outputs hold nothing in the first run.
 
     Attributes:
       accepted_statistics: node with the output `statistics` of the data last accepted by the gate.
-      blessed_model: node with the output `model`, the last blessed one.
+      blessed_model: node with the output `model`, the newest pushed one.
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
         passed; none if a metadata store keeps them.
     """
@@ -34,11 +33,18 @@ class EarlierRuns:
     keep: Callable[[Channel, BaseNode], list[BaseNode]] = lambda *_: []
 
 
-def from_metadata() -> EarlierRuns:
-    """Finds them in the metadata store that local runs share."""
-    blessed = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
+def pushed_model(push_folder: str, newest: str = "") -> BaseNode:
+    """Returns the node that finds the model that serves; arguments are `LatestPushedModel`'s."""
+    return LatestPushedModel(
+        push_folder=push_folder, newest=newest, source_digest=code_digest(LatestPushedModel)
     ).with_id(BLESSED_MODEL_ID)
-    return EarlierRuns(accepted_statistics(), blessed)
+
+
+def of_local_runs(push_folder: str) -> EarlierRuns:
+    """Finds them in the metadata store that local runs share, and in their push folder.
+
+    A blessing does not tell what serves: a blessed model may not have been pushed, and after a
+    catch-up or with refreshed versions the newest model is not the newest push.
+    """
+    newest = os.path.basename(newest_version(push_folder) or "")
+    return EarlierRuns(accepted_statistics(), pushed_model(push_folder, newest))

@@ -30,6 +30,7 @@ from modules.evaluation.rank_table import (
 from modules.evaluation.slice_names import slice_names
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_folder import folder_digest
+from modules.files.model_versions import PUSHED_VERSION
 from modules.gate import verdict
 from modules.gate.agreement_checks import (
     STEPS_AGREE,
@@ -199,7 +200,10 @@ class Gate:
 
 
 def _named(artifact: types.Artifact) -> dict[str, Any]:
-    return {"id": artifact.id, "uri": artifact.uri}
+    named = {"id": artifact.id, "uri": artifact.uri}
+    if artifact.has_custom_property(PUSHED_VERSION):
+        named["version"] = artifact.get_string_custom_property(PUSHED_VERSION)
+    return named
 
 
 def _learned(model: Model) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from modules.config.fields import from_json
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
+from modules.files.found import is_found
 from modules.gate import metric_checks, model_card
 from modules.gate.verdict_table import format_verdict
 
@@ -50,10 +51,11 @@ def ModelGate(
       evaluation_options: `EvaluationOptions` as JSON: the evaluation split and the slices.
       options: `ModelGateOptions` as JSON.
       baseline_ranks: output of BaselineEvaluator; may be left out.
-      last_blessed_model: output `model` of a Resolver; may hold nothing.
+      last_blessed_model: the model that serves; may be left out, or be marked as not found.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    inputs = Inputs(examples, evaluation, model, baseline_ranks, last_blessed_model)
+    last_blessed = last_blessed_model if is_found(last_blessed_model) else None
+    inputs = Inputs(examples, evaluation, model, baseline_ranks, last_blessed)
     gate = Gate(
         inputs,
         from_json(ModelGateOptions, json.loads(options)),

@@ -12,14 +12,12 @@ from tfx.utils import io_utils, path_constants
 
 from modules.files import file_digests
 from modules.files.file_digests import FileDigest
+from modules.files.found import FOUND
 from modules.files.model_folder import model_damage
-from modules.files.model_versions import next_version, version_numbers
+from modules.files.model_versions import PUSHED_VERSION, next_version, version_numbers
 
 # Written last into a folder of kept statistics, so that a folder with it is complete.
 PROPERTIES = "artifact.json"
-# 0 where there is no artifact, for orchestrators that give every output exactly one; the entrypoint
-# of Kubeflow's containers omits such inputs.
-FOUND = "found"
 KEPT = 3
 
 
@@ -63,13 +61,16 @@ def _statistics_damage(folder: str) -> str | None:
 def LatestPushedModel(
     model: OutputArtifact[standard_artifacts.Model],
     push_folder: Parameter[str],
+    newest: Parameter[str] = "",
     source_digest: Parameter[str] = "",
 ) -> None:
-    """Finds the newest model in the push folder, which has only blessed ones.
+    """Finds the newest model in the push folder, which has only blessed ones: the one that serves.
 
     Args:
       model: output; a copy of it. Its property `found` is 0 if none was pushed yet.
       push_folder: the Pusher's base directory.
+      newest: name of the newest version, so that TFX's cache sees a push; "" where nothing is
+        cached.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     found = newest_whole(push_folder, model_damage)
@@ -78,7 +79,7 @@ def LatestPushedModel(
         print(f"No model has been pushed to {push_folder} yet", flush=True)
         return
     io_utils.copy_dir(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
-    model.set_string_custom_property("pushed_version", os.path.basename(found))
+    model.set_string_custom_property(PUSHED_VERSION, os.path.basename(found))
     print(f"The last pushed model is {found}", flush=True)
 
 

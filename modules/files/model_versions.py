@@ -8,6 +8,8 @@ import time
 
 import tensorflow as tf
 
+PUSHED_VERSION = "pushed_version"
+"""Property of an artifact with the name of its version."""
 _VERSION = re.compile(r"[0-9]{1,18}")
 _LAST_VERSION = 10**18 - 1  # 18 digits fit into the int64 of servers, and one more can follow
 

@@ -10,7 +10,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 
-from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from components.previous_run.node import KeptStatistics, StatisticsKeeper
 from modules.config.fields import declared
 from modules.config.options.data import DataOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -21,7 +21,7 @@ from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParamet
 from pipeline.config import SECTIONS, Config, ConfigError, load_config
 from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
-from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns
+from pipeline.previous_run import BLESSED_MODEL_ID, EarlierRuns, pushed_model
 from pipeline.tfx_nodes import code_digest
 
 # Relative to the working directory of the image, which is the project.
@@ -99,9 +99,7 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
 
     return EarlierRuns(
         KeptStatistics(folder=accepted, source_digest=digest).with_id("AcceptedStatistics"),
-        LatestPushedModel(push_folder=deployment.push_folder, source_digest=digest).with_id(
-            BLESSED_MODEL_ID
-        ),
+        pushed_model(deployment.push_folder),
         keep,
     )
 

@@ -1,8 +1,8 @@
 """Corrections of the ExecutorInput message that KFP passes to a container, on its JSON form.
 
 KFP's driver and launcher write it otherwise than TFX expects it. Facts are from the
-backend's source (driver/resolve.go, metadata/client.go, component/launcher_v2.go). Only the
-standard library is imported.
+backend's source (driver/resolve.go, metadata/client.go, component/launcher_v2.go). Nothing slow is
+imported.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import copy
 import os
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
+
+from modules.files.found import FOUND
 
 Json = dict[str, Any]
 
@@ -21,8 +23,6 @@ LOCAL_FOLDERS = {"minio://": "minio/", "s3://": "s3/"}
 OUTPUTS = "--outputs"
 # KFP's own artifact types have names of this kind; no TFX type has.
 KFP_TYPES = "system."
-# Property of an artifact that means "there is none", see components/previous_run.
-FOUND = "found"
 
 
 class MissingInputError(Exception):

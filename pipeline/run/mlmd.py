@@ -71,6 +71,11 @@ class RunRecord:
         found = [node.outputs[name] for node in self.nodes.values() if name in node.outputs]
         return found[0] if found else None
 
+    def output_of(self, node: str, name: str) -> OutputArtifact | None:
+        """Returns the artifact of a node's output, None if the node or the output is missing."""
+        record = self.nodes.get(node)
+        return record.outputs.get(name) if record else None
+
     def pushed_folder(self, pusher: str = "Pusher") -> str | None:
         """Returns the folder of a Pusher's model, None if it pushed none."""
         node = self.nodes.get(pusher)

@@ -165,7 +165,7 @@ def _catalogue(run: RunRecord, config: Config) -> dict[str, int] | None:
 
 def _selection(run: RunRecord) -> dict[str, Any] | None:
     """Returns what Trainer selected on split eval."""
-    model = run.output("model")
+    model = run.output_of("Trainer", "model")
     selected = read_selection(path_utils.serving_model_path(model.uri)) if model else None
     return dict(selected) if selected else None
 

@@ -18,6 +18,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.baseline_evaluator.node import BaselineEvaluator
 from components.model_gate.node import ModelGate
+from components.previous_run.node import LatestPushedModel
 from modules.config.options.baselines import BaselineOptions
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -324,6 +325,16 @@ def test_an_absolute_threshold(world, good) -> None:
     outcome = world.judge(good, thresholds={"known/last/mrr@20": 0.99})
     assert not outcome.blessed
     assert outcome.reasons.endswith("is below the threshold 0.9900")
+
+
+def test_an_empty_push_folder_gives_no_model_to_compare_with(world, good) -> None:
+    """A local run passes an artifact that says so; with Kubeflow the input is left out."""
+    none = world._artifact(standard_artifacts.Model, "none")
+    LatestPushedModel.test_call(model=none, push_folder=str(world.folder / "pushed"))
+    outcome = world.judge(good, last_blessed=none)
+    assert outcome.content["blessed"]
+    assert outcome.content["last_blessed"] == {"status": "none"}
+    assert not outcome.blessing.has_custom_property("baseline_model_id")
 
 
 def test_the_same_model_again_is_blessed_without_a_second_evaluation(world, good) -> None:

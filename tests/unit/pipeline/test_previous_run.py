@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.types.standard_artifacts import ExampleStatistics, Model
 
-from pipeline.previous_run import BLESSED_MODEL_ID, from_metadata
+from pipeline.previous_run import BLESSED_MODEL_ID, of_local_runs
 from tests.pipelines import find_node, make_pipeline
 
 
-def test_the_last_blessed_model_and_accepted_data_come_from_the_metadata() -> None:
-    earlier = from_metadata()
-    assert isinstance(earlier.blessed_model, Resolver)
-    assert earlier.blessed_model.id == BLESSED_MODEL_ID
+def _newest(folder: Path) -> str:
+    node = find_node(make_pipeline(folder), BLESSED_MODEL_ID)
+    assert node.exec_properties["push_folder"] == str(folder / "out" / "pushed")
+    return node.exec_properties["newest"]
+
+
+def test_the_cache_sees_each_push_and_each_version_that_is_taken_back(tmp_path: Path) -> None:
+    pushed = tmp_path / "out" / "pushed"
+    assert _newest(tmp_path) == ""
+    for name in ("99", "1000"):
+        (pushed / name).mkdir(parents=True)
+        assert _newest(tmp_path) == name
+    (pushed / "1000").rmdir()
+    assert _newest(tmp_path) == "99"
+
+
+def test_accepted_data_come_from_the_metadata(tmp_path: Path) -> None:
+    earlier = of_local_runs(str(tmp_path))
     assert earlier.blessed_model.outputs["model"].type is Model
     assert earlier.accepted_statistics.outputs["statistics"].type is ExampleStatistics
     assert earlier.keep(None, None) == []  # the metadata keep them
@@ -25,4 +38,4 @@ def test_they_reach_the_nodes_that_compare_with_them(tmp_path: Path) -> None:
     gate, data_gate = find_node(pipeline, "ModelGate"), find_node(pipeline, "DataGate")
     assert gate.inputs["last_blessed_model"].producer_component_id == BLESSED_MODEL_ID
     accepted = data_gate.inputs["previous_statistics"].producer_component_id
-    assert accepted == from_metadata().accepted_statistics.id
+    assert accepted == of_local_runs(str(tmp_path)).accepted_statistics.id

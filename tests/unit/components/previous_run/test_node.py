@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 from tfx.types import Artifact, standard_artifacts
 
-from components.previous_run import node
-from components.previous_run.node import KeptStatistics, LatestPushedModel, StatisticsKeeper
+from components.previous_run.node import (
+    KEPT,
+    PROPERTIES,
+    KeptStatistics,
+    LatestPushedModel,
+    StatisticsKeeper,
+)
+from modules.files.found import FOUND
 from tests import file_uris
 
 _named: Callable[[Path], str] = str
@@ -49,7 +55,7 @@ def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: P
     copied = tmp_path / "model" / "Format-Serving"
     assert (copied / "saved_model.pb").read_text("utf-8") == "1000"
     assert (copied / "variables" / "data").read_text("utf-8") == "1000"
-    assert model.get_int_custom_property(node.FOUND) == 1
+    assert model.get_int_custom_property(FOUND) == 1
     assert model.get_string_custom_property("pushed_version") == "1000"
 
 
@@ -66,7 +72,7 @@ def test_an_empty_or_missing_push_folder_is_not_an_error(tmp_path: Path, exists:
     if exists:
         (tmp_path / "pushed").mkdir()
     model = _latest_model(tmp_path / "pushed", tmp_path / "model")
-    assert model.get_int_custom_property(node.FOUND) == 0
+    assert model.get_int_custom_property(FOUND) == 0
     assert not (tmp_path / "model").exists()
 
 
@@ -91,14 +97,14 @@ def test_the_statistics_kept_last_come_back_with_their_splits(tmp_path: Path) ->
     found = tmp_path / "found" / "Split-train" / "FeatureStats.pb"
     assert found.read_text("utf-8") == "4"
     assert statistics.split_names == '["train", "test"]'
-    assert statistics.get_int_custom_property(node.FOUND) == 1
-    assert len(list((tmp_path / "accepted").iterdir())) == node.KEPT
+    assert statistics.get_int_custom_property(FOUND) == 1
+    assert len(list((tmp_path / "accepted").iterdir())) == KEPT
 
 
 def test_incomplete_statistics_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "accepted" / "99999999999999" / "Split-train").mkdir(parents=True)
     statistics = _kept(tmp_path / "accepted", tmp_path / "found")
-    assert statistics.get_int_custom_property(node.FOUND) == 0
+    assert statistics.get_int_custom_property(FOUND) == 0
     _keep(tmp_path / "accepted", tmp_path / "run", "whole")
     _kept(tmp_path / "accepted", tmp_path / "found")
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "whole"
@@ -115,7 +121,7 @@ def test_versions_rise_and_the_newest_stay_whatever_the_clock_says(tmp_path: Pat
     assert (tmp_path / "found" / "Split-train" / "FeatureStats.pb").read_text("utf-8") == "3"
 
 
-@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", node.PROPERTIES])
+@pytest.mark.parametrize("file", ["Split-train/FeatureStats.pb", PROPERTIES])
 @pytest.mark.parametrize("content", [None, "", "{}", "[1]"])
 def test_damaged_statistics_are_skipped(
     tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]

@@ -25,5 +25,7 @@ def test_reads_the_newest_run_of_the_pipeline_named(tmp_path: Path) -> None:
     assert model is not None and dict(model.properties) == {"v": 2}
     assert pushed is not None and dict(pushed.properties) == {"pushed": 1, "to": "/p/7"}
     assert run.output("blessing") is None
+    assert run.output_of("Trainer", "model") == model
+    assert run.output_of("Trainer", "none") is run.output_of("None", "model") is None
     with pytest.raises(LookupError, match="knows no run of pipeline 'shops'"):
         read_run(tmp_path / "m.sqlite", "shops")
