@@ -18,7 +18,7 @@ from modules.config.fields import from_json
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
-from modules.files.found import is_found
+from modules.found import is_found
 from modules.gate import metric_checks, model_card
 from modules.gate.verdict_table import format_verdict
 

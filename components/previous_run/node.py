@@ -12,9 +12,9 @@ from tfx.utils import io_utils, path_constants
 
 from modules.files import file_digests
 from modules.files.file_digests import FileDigest
-from modules.files.found import FOUND
 from modules.files.model_folder import model_damage
 from modules.files.model_versions import PUSHED_VERSION, next_version, version_numbers
+from modules.found import FOUND
 
 # Written last into a folder of kept statistics, so that a folder with it is complete.
 PROPERTIES = "artifact.json"

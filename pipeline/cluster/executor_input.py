@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from modules.files.found import FOUND
+from modules.found import FOUND
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from components.previous_run.node import (
     LatestPushedModel,
     StatisticsKeeper,
 )
-from modules.files.found import FOUND
+from modules.found import FOUND
 from tests import file_uris
 
 _named: Callable[[Path], str] = str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tfx.types import standard_artifacts
 
-from modules.files.found import FOUND, is_found
+from modules.found import FOUND, is_found
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, True), (1, True), (0, False)])
