@@ -94,7 +94,7 @@ class World:
         test.append(["new1", "i3", "new2"])
         ids = [item for session in train for item in session]
         self.counts = np.array([ids.count(f"i{index}") for index in range(ITEMS)])
-        self.examples = self._artifact(standard_artifacts.Examples, "examples")
+        self.examples = self.artifact(standard_artifacts.Examples, "examples")
         self.examples.split_names = '["train", "test", "eval"]'
         for split, sessions in (("train", train), ("test", test), ("eval", [])):
             self._write_sessions(split, sessions)
@@ -108,7 +108,7 @@ class World:
             items.append(int(self.follower[items[-1]]) if follow else drawn)
         return [f"i{item}" for item in items]
 
-    def _artifact(self, kind: type[types.Artifact], name: str) -> Any:
+    def artifact(self, kind: type[types.Artifact], name: str) -> Any:
         self.made += 1
         artifact = kind()
         artifact.id, artifact.uri = self.made, str(self.folder / f"{name}-{self.made}")
@@ -132,7 +132,7 @@ class World:
                 writer.write(example.SerializeToString())
 
     def _judge_baselines(self, split: str) -> types.Artifact:
-        output = self._artifact(simple_artifacts.Metrics, "baselines")
+        output = self.artifact(simple_artifacts.Metrics, "baselines")
         options = BaselineOptions(names=("popularity", "sequential_rules"))
         BaselineEvaluator.test_call(
             examples=self.examples,
@@ -158,7 +158,7 @@ class World:
         learned_days: tuple[float, float] | None = None,
     ) -> types.Artifact:
         """Saves a model, with a record of the days it learned if they are given."""
-        artifact = self._artifact(standard_artifacts.Model, "model")
+        artifact = self.artifact(standard_artifacts.Model, "model")
         model = MatrixModel(scores, self.counts, unranked)
         signatures = {"evaluate": model.evaluate, "recommend": model.recommend}
         tf.saved_model.save(model, f"{artifact.uri}/Format-Serving", signatures=signatures)
@@ -170,7 +170,7 @@ class World:
 
     def evaluation(self, model: types.Artifact, split: str, off_by: float = 0.0) -> types.Artifact:
         """Writes the metrics of a model as TFMA does, one of them wrong by `off_by`."""
-        artifact = self._artifact(standard_artifacts.ModelEvaluation, "evaluation")
+        artifact = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
         evaluate = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures["evaluate"]
         files = [f"{self.examples.uri}/Split-{split}/data.gz"]
         records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
@@ -197,8 +197,8 @@ class World:
         **options: Any,
     ) -> Outcome:
         """Runs the gate; the Evaluator evaluated `evaluated`, if not the candidate."""
-        blessing = self._artifact(standard_artifacts.ModelBlessing, "blessing")
-        verdict = self._artifact(simple_artifacts.Metrics, "verdict")
+        blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
+        verdict = self.artifact(simple_artifacts.Metrics, "verdict")
         gate = ModelGateOptions(**{"resamples": 400, **options})
         ModelGate.test_call(
             examples=self.examples,
@@ -329,7 +329,7 @@ def test_an_absolute_threshold(world, good) -> None:
 
 def test_an_empty_push_folder_gives_no_model_to_compare_with(world, good) -> None:
     """A local run passes an artifact that says so; with Kubeflow the input is left out."""
-    none = world._artifact(standard_artifacts.Model, "none")
+    none = world.artifact(standard_artifacts.Model, "none")
     LatestPushedModel.test_call(model=none, push_folder=str(world.folder / "pushed"))
     outcome = world.judge(good, last_blessed=none)
     assert outcome.content["blessed"]
@@ -414,7 +414,7 @@ def test_a_model_that_finds_what_it_does_not_know_is_refused(world, good) -> Non
 
 @pytest.mark.parametrize("damage", ["graph", "variables", "gone", "signature"])
 def test_a_last_blessed_model_that_cannot_be_used_does_not_block(world, good, damage) -> None:
-    broken = world._artifact(standard_artifacts.Model, "broken")
+    broken = world.artifact(standard_artifacts.Model, "broken")
     folder = Path(broken.uri) / "Format-Serving"
     shutil.copytree(Path(good.uri) / "Format-Serving", folder)
     if damage == "graph":
@@ -471,7 +471,7 @@ def test_a_damaged_record_of_what_a_model_learned_is_named(world, good) -> None:
 
 
 def test_a_broken_candidate_is_refused(world, good) -> None:
-    broken = world._artifact(standard_artifacts.Model, "broken")
+    broken = world.artifact(standard_artifacts.Model, "broken")
     tf.saved_model.save(tf.Module(), f"{broken.uri}/Format-Serving")
     outcome = world.judge(broken, last_blessed=good, evaluated=good)
     assert not outcome.blessed

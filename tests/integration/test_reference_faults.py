@@ -20,7 +20,7 @@ from modules.config.options.model import ModelOptions
 from modules.config.options.sessions import SessionOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
-from modules.data.vocabulary import Vocabulary
+from modules.data.vocabulary import FIRST_ITEM, Vocabulary
 from modules.data.windowing import last_step_window
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import MRR, RECALL
@@ -53,8 +53,9 @@ def notebook_model() -> TwoTower:
 
 def _scores(model: TwoTower) -> np.ndarray:
     """Scores of each session against each session's target, `[sessions, targets]`."""
-    queries, target = model._queries_and_targets((CONTEXT, TARGET))
-    return queries.numpy() @ model.candidate_tower(target).numpy().T
+    (steps,) = model.scored_steps([(CONTEXT, TARGET)])
+    found: np.ndarray = steps.scores[:, steps.target]
+    return found
 
 
 class TestFault1LabelsWithAnAxisTooMany:
@@ -92,8 +93,8 @@ class TestFault2SoftmaxOverQueries:
     ) -> None:
         """Over queries, an item's popularity would cancel out."""
         table = notebook_model.candidate_tower.table.embedding
-        queries, _ = notebook_model._queries_and_targets((CONTEXT, TARGET))
-        learned = queries.numpy()[:, :-1]  # without that of popularity
+        queries = notebook_model.query_tower(CONTEXT).numpy()[TARGET.numpy() > 0]
+        learned = queries[:, :-1]  # without that of popularity
         values = table.get_weights()[0]
         values[[4, 6, 9]] = 0.0
         table.set_weights([values])
@@ -174,11 +175,12 @@ class TestFault6StateAfterPadding:
         rows = last_step_window(session, window).to_tensor()
         context, target = batching.cut_steps(tf.cast(rows, tf.int32), "last")
         assert context.shape == [1, window]
-        queries, targets = notebook_model._queries_and_targets((context, target))
+        (steps,) = notebook_model.scored_steps([(context, target)])
         alone = notebook_model.query_tower(tf.constant([[2, 3]])).numpy()[:, -1]
+        expected = alone @ notebook_model.candidate_tower.catalogue().numpy().T
         after_padding = notebook_model.query_tower(context).numpy()[:, -1]
-        assert targets.numpy().tolist() == [4]
-        np.testing.assert_allclose(queries, alone, atol=1e-6)
+        assert steps.target.tolist() == [4 - FIRST_ITEM]
+        np.testing.assert_allclose(steps.scores, expected, atol=1e-5)
         assert np.abs(after_padding - alone).max() > 0.01
 
     def test_more_padding_never_changes_an_answer(self, saved_model, sample) -> None:

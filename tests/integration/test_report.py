@@ -45,14 +45,14 @@ class World:
         self.sample, self.trained = sample, trained
         self.inputs = {
             "examples": self._examples(),
-            "transform_graph": self._artifact(standard_artifacts.TransformGraph, sample.graph),
+            "transform_graph": self.artifact(standard_artifacts.TransformGraph, sample.graph),
             "model": self._model(),
-            "model_run": self._artifact(standard_artifacts.ModelRun, trained.folder / "logs"),
+            "model_run": self.artifact(standard_artifacts.ModelRun, trained.folder / "logs"),
             "data_report": self._data_report(),
         }
         self.inputs["verdict"] = self._verdict()
 
-    def _artifact(self, kind: type[types.Artifact], folder: Path | None = None) -> Any:
+    def artifact(self, kind: type[types.Artifact], folder: Path | None = None) -> Any:
         self.made += 1
         artifact = kind()
         artifact.id = self.made
@@ -61,7 +61,7 @@ class World:
         return artifact
 
     def _examples(self) -> Any:
-        examples = self._artifact(standard_artifacts.Examples)
+        examples = self.artifact(standard_artifacts.Examples)
         examples.split_names = json.dumps(list(self.sample.sessions))
         examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1\nfiles:f")
         for split, sessions in self.sample.sessions.items():
@@ -78,12 +78,12 @@ class World:
         return examples
 
     def _model(self) -> Any:
-        model = self._artifact(standard_artifacts.Model)
+        model = self.artifact(standard_artifacts.Model)
         (Path(model.uri) / "Format-Serving").symlink_to(self.trained.folder / "model")
         return model
 
     def _data_report(self) -> Any:
-        report = self._artifact(simple_artifacts.Metrics)
+        report = self.artifact(simple_artifacts.Metrics)
         check = DataCheck(
             "stop_severities", "passed", f"odd: {EVIL}", "test", "item_ids", "INFO", None
         )
@@ -93,7 +93,7 @@ class World:
 
     def _evaluation(self) -> Any:
         """The model's metrics in the form of TFMA's Evaluator."""
-        evaluation = self._artifact(standard_artifacts.ModelEvaluation)
+        evaluation = self.artifact(standard_artifacts.ModelEvaluation)
         files = tf.io.gfile.glob(f"{self.inputs['examples'].uri}/Split-test/*")
         records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
         loaded = tf.saved_model.load(str(self.trained.folder / "model"))
@@ -109,7 +109,7 @@ class World:
         return evaluation
 
     def _baseline_ranks(self) -> Any:
-        ranks = self._artifact(simple_artifacts.Metrics)
+        ranks = self.artifact(simple_artifacts.Metrics)
         names = ("popularity", "sequential_rules")
         BaselineEvaluator.test_call(
             examples=self.inputs["examples"],
@@ -122,12 +122,12 @@ class World:
 
     def _verdict(self) -> Any:
         """Two epochs of a tiny model do not beat sequential rules: it is refused."""
-        verdict = self._artifact(simple_artifacts.Metrics)
+        verdict = self.artifact(simple_artifacts.Metrics)
         ModelGate.test_call(
             examples=self.inputs["examples"],
             evaluation=self._evaluation(),
             model=self.inputs["model"],
-            blessing=self._artifact(standard_artifacts.ModelBlessing),
+            blessing=self.artifact(standard_artifacts.ModelBlessing),
             verdict=verdict,
             fit_splits='["train", "eval"]',
             evaluation_options=json.dumps(dataclasses.asdict(EvaluationOptions())),
@@ -139,7 +139,7 @@ class World:
 
     def report(self, inputs: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Path:
         """Runs the node and returns its output's folder."""
-        output = self._artifact(simple_artifacts.File)
+        output = self.artifact(simple_artifacts.File)
         features = dataclasses.asdict(self.sample.features)
         found = {"name": "shop", "features": features} if config is None else config
         ReportNode.test_call(
@@ -248,7 +248,7 @@ def test_shows_models_that_could_not_be_evaluated(
     gate = GateWorld(tmp_path_factory.mktemp("gate"))
     model, evaluated = gate.save(gate.scores()), None
     if case == "broken":
-        evaluated, model = model, gate._artifact(standard_artifacts.Model, "broken")
+        evaluated, model = model, gate.artifact(standard_artifacts.Model, "broken")
     if case == "nan":
         model = gate.save(np.full((ITEMS + 1, ITEMS), np.nan))
     split = "eval" if case == "empty" else "test"

@@ -33,7 +33,7 @@ from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
-from modules.serving.exact_index import with_recommendable
+from modules.serving.exact_index import ExactIndex, with_recommendable
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, score_adjustment_search
@@ -403,7 +403,9 @@ def test_the_exported_model_ranks_what_it_recommends(
 def _withdraw_first(recommender: serving.Recommender, size: int) -> None:
     """Takes the most popular item off, as renewing an index does."""
     offered = np.arange(size) > 0
-    index, popular = recommender._index, recommender._popular
-    index._columns.assign(with_recommendable(index._columns.numpy(), offered))
+    (index,) = (module for module in recommender.submodules if isinstance(module, ExactIndex))
+    (columns,) = index.variables
+    columns.assign(with_recommendable(columns.numpy(), offered))
+    (popular,) = (each for each in recommender.variables if each.dtype == tf.int32)
     places = np.flatnonzero(offered)
     popular.assign(np.pad(places, (0, popular.shape[0] - len(places)), constant_values=-1))

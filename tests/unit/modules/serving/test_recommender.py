@@ -12,6 +12,7 @@ from modules.data.vocabulary import Vocabulary
 from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender as serving
+from modules.serving.exact_index import ExactIndex
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.sessions.examples import ExampleEncoder
 
@@ -251,16 +252,18 @@ class TestSmallCatalogue:
         assert answer["scores"].shape == [2, 5]
 
     def test_every_id_is_found_again(self, small: serving.Recommender) -> None:
-        positions = small._items.positions(tf.constant(self.IDS)).numpy()
-        assert positions.tolist() == [0, 1, 2, 3, 4, 5]
+        found = small.embed_items(tf.constant([*self.IDS, "x"]))["in_catalogue"].numpy()
+        assert found.tolist() == [True] * 5 + [False] * 2
 
     def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
-        before = small._index._columns.value()
-        small._index._columns.assign(tf.zeros_like(before))
+        (index,) = (module for module in small.submodules if isinstance(module, ExactIndex))
+        (columns,) = index.variables
+        before = columns.value()
+        columns.assign(tf.zeros_like(before))
         try:
             answer = small.recommend(tf.constant([["{}"]]))["item_ids"].numpy()[0].tolist()
         finally:
-            small._index._columns.assign(before)
+            columns.assign(before)
         assert answer == [item.encode() for item in self.IDS[:5]]
 
 

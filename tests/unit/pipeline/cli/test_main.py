@@ -34,14 +34,14 @@ def _all(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 def _parse(words: Sequence[str]) -> list[str]:
     """Reads a command line up to where the work begins; returns the names of its commands."""
     command: click.Command = cli
-    context, names = cli.make_context(PROGRAM, list(words)), []
+    names, rest = [PROGRAM], list(words)
     while isinstance(command, click.Group):
-        rest = [*context._protected_args, *context.args]
-        name, found, rest = command.resolve_command(context, rest)
+        name, found, rest = command.resolve_command(click.Context(command), rest)
         assert name and found
         names.append(name)
-        command, context = found, found.make_context(name, rest, parent=context)
-    return names
+        command = found
+    command.make_context(names[-1], rest)
+    return names[1:]
 
 
 @pytest.mark.parametrize("path", [(), *_all(cli)], ids=" ".join)

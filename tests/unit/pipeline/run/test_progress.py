@@ -1,7 +1,10 @@
+"""Progress lines of a run, and why it failed."""
+
 from __future__ import annotations
 
 import logging
 import os
+import time
 
 import pytest
 
@@ -87,16 +90,18 @@ def test_other_records_are_neither_shown_nor_formatted() -> None:
     assert pipe.text() == ""
 
 
-def test_a_beat_comes_only_after_a_while() -> None:
+def test_a_beat_comes_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     pipe = Pipe()
     progress = NodeProgress(pipe.console, total=1, finished=print)
     progress.beat()
     _start(progress, "A")
     progress.beat()
-    progress._started -= 12
+    now[0] += 12
     progress.beat()
     progress.beat()
-    progress._started -= 10
+    now[0] += 10
     progress.beat()
     assert pipe.text() == "[1/1] A ... 12 s ... 22 s ... "
 
