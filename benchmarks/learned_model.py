@@ -17,7 +17,8 @@ from modules.array_types import IntArray
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
-from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.data.item_indices import FIRST_ITEM
+from modules.data.vocabulary import Vocabulary
 from modules.model.lazy_adam import LazyAdam
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.model.two_tower import TwoTower

@@ -39,7 +39,7 @@ from modules.training.best_epoch_checkpoint import BestEpochCheckpoint  # isort:
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip
 from modules.data.windowing import FEATURE  # isort: skip
-from modules.data.vocabulary import FIRST_ITEM  # isort: skip
+from modules.data.item_indices import FIRST_ITEM  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -10,7 +10,8 @@ import tensorflow_transform as tft
 from modules.config.fields import from_json
 from modules.config.options.features import FeatureOptions
 from modules.data import session_spans, windowing
-from modules.data.vocabulary import OUT_OF_VOCABULARY, VOCABULARY_NAME
+from modules.data.item_indices import OUT_OF_VOCABULARY
+from modules.data.vocabulary import VOCABULARY_NAME
 from modules.sessions.feature_names import EVENT_TIMES, ITEM_IDS
 from modules.sessions.item_ids import RESERVED_TOKENS
 
@@ -53,7 +54,7 @@ def _catalogue_index(item_ids: tf.SparseTensor, options: FeatureOptions) -> tf.R
             top_k=options.max_catalogue,
         )
         in_catalogue = cut.values > OUT_OF_VOCABULARY
-    return windowing.keep_items(item_index, in_catalogue)
+    return windowing.keep_values(item_index, in_catalogue)
 
 
 def _vocabulary_index(item_ids: tf.SparseTensor, name: str, **cut: Any) -> tf.RaggedTensor:

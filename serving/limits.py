@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from modules.serving.answer_length import TOP_K
 from modules.sessions.feature_names import ITEM_IDS
 from serving.request_values import Array, RequestError
 
-# Answers per row of signatures without an input k.
-_ANSWERS = 100
 _STEPS = "evaluate"  # the signature with an answer for every step of a session
 # Signatures that look items up instead of scoring the whole catalogue for each row.
 _LOOK_UPS = ("embed_items", "embed_query", "eval_features")
@@ -99,7 +98,7 @@ def _answers_per_row(signature: str, arrays: Mapping[str, Array], catalogue_size
     """Returns the length of the answer for a row."""
     if signature in _LOOK_UPS:
         return 1
-    k = int(arrays["k"]) if "k" in arrays else _ANSWERS
+    k = int(arrays["k"]) if "k" in arrays else TOP_K
     return min(k, catalogue_size) if catalogue_size else k
 
 

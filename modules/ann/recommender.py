@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from modules.ann.pq_index import INDEX_FOLDER, PQIndex, holds_index, require_faiss
+from modules.serving.answer_length import TOP_K
 
 STATE, STATE_OF_EXAMPLES = "session_state", "session_state_of_examples"
-TOP_K = 100  # as in `modules.serving.recommender`
 
 Answer = dict[str, tf.Tensor]
 

@@ -19,8 +19,8 @@ from modules.array_types import BoolArray, IntArray
 from modules.baselines import item_based, session_knn
 from modules.baselines.base import Baseline
 from modules.config.options.baselines import BaselineOptions
+from modules.data.item_indices import NO_ITEM
 from modules.evaluation.prediction_steps import (
-    UNKNOWN,
     IndexedSessions,
     StepRanks,
     Steps,
@@ -106,14 +106,14 @@ class IndexedSplits:
             )
         train = index_sessions(train_sessions, positions, train_times)
         steps, offsets = all_steps(index_sessions(test_sessions, positions))
-        # The last entry is that of UNKNOWN.
+        # The last entry is that of NO_ITEM.
         counts = np.append(np.bincount(train.items, minlength=len(positions)), 0)
         return cls(train, len(positions), steps, offsets, counts[steps.target])
 
     @property
     def known(self) -> BoolArray:
         """Whether each step counts in the known view: a known target and a known item before it."""
-        known: BoolArray = (self.steps.target != UNKNOWN) & (self.context_length > 0)
+        known: BoolArray = (self.steps.target != NO_ITEM) & (self.context_length > 0)
         return known
 
     @property
@@ -135,6 +135,6 @@ class IndexedSplits:
     def ranks(self, fitted: Baseline) -> StepRanks:
         """Ranks the targets of all steps by a fitted baseline; `UNRANKED` outside the catalogue."""
         rank = np.full(len(self.steps), UNRANKED, dtype=np.int64)
-        can_be_scored = self.steps.target != UNKNOWN
+        can_be_scored = self.steps.target != NO_ITEM
         rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
         return StepRanks(rank, self.known, self.offsets)

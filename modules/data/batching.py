@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from modules.array_types import IntArray
-from modules.data.vocabulary import PADDING
+from modules.data.item_indices import PADDING
 from modules.data.windowing import FEATURE
 
 _RECORDS_PER_PARSE = 4096

@@ -11,15 +11,10 @@ import tensorflow as tf
 
 from modules.array_types import IntArray
 from modules.config.options.features import FeatureOptions
+from modules.data.item_indices import FIRST_ITEM
 from modules.sessions.item_ids import RESERVED_TOKENS, from_vocabulary
 
 VOCABULARY_NAME = "item_ids"
-PADDING = 0
-OUT_OF_VOCABULARY = 1
-# item_index of the first, most frequent item. Only the query tower reads item indices; scores and
-# serving use positions in the catalogue, item_index - FIRST_ITEM.
-FIRST_ITEM = len(RESERVED_TOKENS)
-NO_ITEM = -1  # position of padding and unknown items
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.array_types import FloatArray, IntArray
+from modules.data.item_indices import NO_ITEM
 
-UNKNOWN = -1
 MS_PER_DAY = 86_400_000
 
 ItemIds = npt.NDArray[np.object_]
@@ -37,9 +37,9 @@ class ItemHistory:
         return len(self.counts)
 
     def lookup(self, item_ids: ItemIds) -> IntArray:
-        """Returns the positions of raw ids, in the same shape; `UNKNOWN` for others."""
+        """Returns the positions of raw ids, in the same shape; `NO_ITEM` for others."""
         flat = item_ids.ravel()
-        found = (self.positions.get(item_id, UNKNOWN) for item_id in flat)
+        found = (self.positions.get(item_id, NO_ITEM) for item_id in flat)
         return np.fromiter(found, np.int64, len(flat)).reshape(item_ids.shape)
 
     def counts_of(self, positions: IntArray) -> IntArray:

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.array_types import BoolArray, Float32Array, IntArray
+from modules.data.item_indices import NO_ITEM
 from modules.evaluation import metrics
 from modules.evaluation.metric_names import STEPS, VIEWS
-
-UNKNOWN = -1
 
 # Bounds of the steps ranked at a time, and of the entries in memory that they need.
 _STEPS_PER_BLOCK = 1_024
@@ -48,7 +47,7 @@ class IndexedSessions:
     """Sessions with items as positions in the catalogue.
 
     Attributes:
-      items: int64 `[events]`, session after session in time order; `UNKNOWN` outside the catalogue.
+      items: int64 `[events]`, session after session in time order; `NO_ITEM` outside the catalogue.
       offsets: int64 `[sessions + 1]`: session i has `items[offsets[i]:offsets[i + 1]]`.
       start_times: int64 `[sessions]`, ms; for baselines that prefer recent sessions.
     """
@@ -147,7 +146,7 @@ def index_sessions(
     lengths = np.fromiter(map(len, sessions), dtype=np.int64, count=len(sessions))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     events = chain.from_iterable(sessions)
-    items = np.fromiter((positions.get(i, UNKNOWN) for i in events), np.int64, int(offsets[-1]))
+    items = np.fromiter((positions.get(i, NO_ITEM) for i in events), np.int64, int(offsets[-1]))
     times = None if start_times is None else np.asarray(start_times, dtype=np.int64)
     return IndexedSessions(items, offsets, times)
 
@@ -161,7 +160,7 @@ def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
     lengths = np.diff(sessions.offsets)
     session = np.repeat(np.arange(len(lengths)), lengths)
     target = np.flatnonzero(np.arange(len(sessions.items)) > sessions.offsets[session])
-    is_known = sessions.items != UNKNOWN
+    is_known = sessions.items != NO_ITEM
     known_before = np.concatenate([[0], np.cumsum(is_known)])
     steps = Steps(
         items=sessions.items[is_known],

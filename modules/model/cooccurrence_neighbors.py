@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from modules.data.vocabulary import PADDING
+from modules.data.item_indices import PADDING
 
 LARGEST_GAP = 5  # events between two items that occur together; a pair weighs 1 / gap
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from modules.array_types import Float32Array
-from modules.data.vocabulary import PADDING
+from modules.data.item_indices import PADDING
 from modules.model.towers import QueryTower, joined, lag_matrix, with_popularity
 
 # Input of a gate that makes the sigmoid 0, whatever is added to it.

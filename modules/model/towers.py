@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from modules.config.options.model import ModelOptions
-from modules.data.vocabulary import FIRST_ITEM, PADDING
+from modules.data.item_indices import FIRST_ITEM, PADDING
 from modules.model.item_embedding import ItemEmbedding
 
 # The last value of every query: as large as the norm of the rest at the initial temperature, so

@@ -11,7 +11,7 @@ import tensorflow_recommenders as tfrs
 
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.evaluation.tf_ranks import conservative_rank

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from modules.data.vocabulary import NO_ITEM
+from modules.data.item_indices import NO_ITEM
 
 
 def latest_right_padded(positions: tf.RaggedTensor, max_context: int) -> tf.Tensor:

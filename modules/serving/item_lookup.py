@@ -6,7 +6,8 @@ import hashlib
 
 import tensorflow as tf
 
-from modules.data.vocabulary import NO_ITEM, Vocabulary
+from modules.data.item_indices import NO_ITEM
+from modules.data.vocabulary import Vocabulary
 from modules.files.characters import BLANKS
 
 _BLANK = "[" + "".join(rf"\x{{{ord(blank):x}}}" for blank in BLANKS) + "]+"

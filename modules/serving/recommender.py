@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from modules.data.vocabulary import NO_ITEM, Vocabulary
+from modules.data.item_indices import NO_ITEM
+from modules.data.vocabulary import Vocabulary
 from modules.evaluation.slice_names import SESSION_LENGTH_BOUNDS, range_names
 from modules.model.two_tower import TwoTower
+from modules.serving.answer_length import TOP_K
 from modules.serving.exact_index import ExactIndex
 from modules.serving.item_lookup import ItemLookup
 from modules.serving.request_filters import apply_rules, check_request
 from modules.serving.score_adjustments import NO_CHANGE, SessionAdjustments
 from modules.serving.session_scorer import SessionScorer, running_count
 from modules.sessions.examples import parse_sessions
-
-TOP_K = 100
 
 Answer = dict[str, tf.Tensor]
 

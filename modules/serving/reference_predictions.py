@@ -14,12 +14,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.array_types import Float32Array, IntArray
-from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING, Vocabulary
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
+from modules.data.vocabulary import Vocabulary
 from modules.files.model_folder import REFERENCE_PREDICTIONS, write_json
+from modules.serving.answer_length import TOP_K
 from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
 
 SESSIONS = 50
-TOP_K = 100
 
 Contexts = npt.NDArray[np.integer[Any]]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from modules.data.vocabulary import NO_ITEM
+from modules.data.item_indices import NO_ITEM
 from modules.serving.scatter import batch_scatter_update
 
 

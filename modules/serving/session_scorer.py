@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, PADDING
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.inference_query_tower import InferenceQueryTower

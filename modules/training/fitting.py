@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
-from modules.data.vocabulary import FIRST_ITEM, Vocabulary
+from modules.data.item_indices import FIRST_ITEM
+from modules.data.vocabulary import Vocabulary
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model import cooccurrence_neighbors
 from modules.model.lazy_adam import LazyAdam

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from modules.array_types import BoolArray, Float32Array, FloatArray, IntArray
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import NO_ITEM
+from modules.data.item_indices import NO_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.selection_metric import selection_score

@@ -25,7 +25,8 @@ from modules import preprocessing, trainer
 from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.data.item_indices import FIRST_ITEM
+from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
 from modules.serving.score_adjustments import SessionAdjustments

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from modules.data.vocabulary import FIRST_ITEM, NO_ITEM
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.serving.contexts import latest_right_padded
 from modules.serving.score_adjustments import adjust_scores
 from pipeline.cli.main import main

@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
-from modules.data.vocabulary import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM
 from modules.evaluation.selection_metric import selection_score
 from modules.files.learned_data import read_learned
 from modules.serving.score_adjustments import SessionAdjustments

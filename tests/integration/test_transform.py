@@ -12,8 +12,9 @@ import tensorflow_transform as tft
 
 from modules.config.options.features import FeatureOptions
 from modules.data import batching
+from modules.data.item_indices import FIRST_ITEM
 from modules.data.session_spans import Spans, read_spans
-from modules.data.vocabulary import FIRST_ITEM, VOCABULARY_NAME
+from modules.data.vocabulary import VOCABULARY_NAME
 from modules.sessions.item_ids import vocabulary_holds
 
 DAY = 86_400_000

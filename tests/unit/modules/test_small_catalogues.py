@@ -25,7 +25,8 @@ from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
 from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM, NO_ITEM, Vocabulary
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM
+from modules.data.vocabulary import Vocabulary
 from modules.evaluation import metrics, tf_ranks, tfma_metrics
 from modules.evaluation.metric_names import K_VALUES
 from modules.evaluation.prediction_steps import ScoredSteps

@@ -79,12 +79,12 @@ def test_rows_of_parsed_features_equal_tensorflows_conversion() -> None:
     assert back.to_list() == tf.RaggedTensor.from_sparse(rows.to_sparse()).to_list()
 
 
-def test_keep_items_equals_tensorflows_mask() -> None:
+def test_keep_values_equals_tensorflows_mask() -> None:
     rows = _ragged(*_sessions(), [])
     keep = rows.values % 3 > 0
     expected = tf.ragged.boolean_mask(rows, rows.with_values(keep))
-    assert windowing.keep_items(rows, keep).to_list() == expected.to_list()
-    assert windowing.keep_items(rows, tf.zeros_like(keep)).to_list() == [[] for _ in range(14)]
+    assert windowing.keep_values(rows, keep).to_list() == expected.to_list()
+    assert windowing.keep_values(rows, tf.zeros_like(keep)).to_list() == [[] for _ in range(14)]
 
 
 @pytest.mark.parametrize("rows", [[[]], [[], [], []], []])

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM
 from modules.model.two_tower import TwoTower
 from tests.small_model import CONTEXT, COUNTS, ITEMS, NO_COPY, OPTIONS, TWO, make_model
 

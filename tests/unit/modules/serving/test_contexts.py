@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.data.vocabulary import NO_ITEM
+from modules.data.item_indices import NO_ITEM
 from modules.serving import contexts
 
 SESSIONS = [list(range(length)) for length in (0, 1, 2, 3, 4, 5, 9, 10, 11, 25)]

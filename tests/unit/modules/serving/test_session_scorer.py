@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.data.vocabulary import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM
 from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower
 from modules.serving.exact_index import ExactIndex, with_recommendable

@@ -11,7 +11,7 @@ import tensorflow as tf
 from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM
 from modules.evaluation.prediction_steps import ScoredSteps
 from modules.training.fitting import TrainingData, epoch_eval_fn
 from modules.training.training_run import TrainingRun

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from modules.config.options.trainer import TrainerOptions
-from modules.data.vocabulary import NO_ITEM
+from modules.data.item_indices import NO_ITEM
 from modules.evaluation.ranks import conservative_rank
 from modules.serving import score_adjustments
 from modules.serving.score_adjustments import SessionAdjustments
