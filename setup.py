@@ -123,7 +123,7 @@ def main() -> None:
         package_data={
             "pipeline": ["presets/*.yaml", "schema/*.pbtxt"],
             "serving": ["pages/*.html"],
-            "components": ["report/*.html", "report/*.css", "report/sections/*.html"],
+            "components": ["report/*.html", "report/*.css"],
         },
     )
 

@@ -13,39 +13,54 @@ from absl import logging
 
 from components.report import svg
 from components.report.columns import label
-from components.report.run_parts import RunParts, Section, json_part
+from components.report.run_parts import RunParts, Section
 from components.report.sections import (
     card,
     configuration,
     data,
+    data_checks,
     examples,
     lineage,
     metrics,
+    serving_checks,
     slices,
     training,
     verdict,
     vocabulary,
 )
 from components.report.templates import FOLDER
-from modules.gate.report_files import DATA_REPORT, SERVING_REPORT
 from modules.gate.verdict_table import number
 from modules.messages.quoting import first_line
 
 SECTIONS = (
-    Section("verdict", "Verdict", verdict.add_parts),
-    Section("metrics", "Metrics", metrics.add_parts),
-    Section("slices", "Slices", slices.add_parts),
-    Section("examples", "Examples", examples.add_parts),
-    Section("training", "Training", training.add_parts),
-    Section("data", "Data", data.add_parts),
-    Section("vocabulary", "Vocabulary", vocabulary.add_parts, vocabulary.TABLES),
-    Section("anomalies", "Data checks", json_part("anomalies", "data_report", DATA_REPORT)),
-    Section("serving", "Serving", json_part("serving", "serving_report", SERVING_REPORT)),
-    Section("card", "Model card", card.add_parts),
-    Section("configuration", "Configuration", configuration.add_parts),
-    Section("lineage", "Lineage", lineage.add_parts),
+    verdict.SECTION,
+    metrics.SECTION,
+    slices.SECTION,
+    examples.SECTION,
+    training.SECTION,
+    data.SECTION,
+    vocabulary.SECTION,
+    data_checks.SECTION,
+    serving_checks.SECTION,
+    card.SECTION,
+    configuration.SECTION,
+    lineage.SECTION,
 )
 """In the page's order."""
+
+_HEAD = """\
+{% extends "section.html" %}
+{% from "macros.html"
+  import figures, head, missing_part, pairs, scroll, state, table, tile with context %}
+"""
+_TABLES = """\
+{% block body %}
+{% for name in section.tables %}
+{% if parts[name] %}{{ table(parts[name]) }}
+{% else %}{{ missing_part(name, name|replace("_", " ")) }}{% endif %}
+{% endfor %}
+{% endblock %}
+"""
 
 
 def gather(run: RunParts) -> None:
@@ -100,8 +115,7 @@ def _render_section(
     parts: Mapping[str, Any],
     missing: Mapping[str, str],
 ) -> markupsafe.Markup:
-    name = "tables" if section.tables else f"sections/{section.name}"
-    template = environment.get_template(f"{name}.html")
+    template = environment.from_string(_HEAD + (section.markup or _TABLES))
     try:
         text = template.render(section=section, parts=parts, missing=missing)
     except Exception as error:  # A page must not fail a run that was evaluated.

@@ -84,15 +84,17 @@ class Section(NamedTuple):
     """A section of the page.
 
     Attributes:
-      name: name of its template and anchor.
+      name: its anchor.
       title: heading.
-      add_parts: makes the parts that its template shows.
-      tables: names of parts that are each a `Table`, for a section without a template of its own.
+      add_parts: makes the parts that it shows.
+      markup: Jinja template of the blocks in `section.html`, with the macros in `macros.html`.
+      tables: names of parts that are each a `Table`, for a section without markup of its own.
     """
 
     name: str
     title: str
     add_parts: Callable[[RunParts], object]
+    markup: str = ""
     tables: Sequence[str] = ()
 
 

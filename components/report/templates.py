@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parent
 def template_digest() -> str:
     """Returns a SHA-256 of the templates and the style, which no digest of Python code sees."""
     digest = hashlib.sha256()
-    for file in sorted([*FOLDER.rglob("*.html"), FOLDER / "style.css"]):
+    for file in sorted([*FOLDER.glob("*.html"), FOLDER / "style.css"]):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(FOLDER)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

@@ -200,7 +200,7 @@ def test_needs_no_network_and_runs_no_script(text: str) -> None:
 def test_examples_are_what_the_model_recommends(text: str, world: World) -> None:
     model = pushed_models.load_model(world.trained.folder / "model")
     shown = re.findall(
-        r"<span>seen</span><span class=\"ids\">(.*?)</span>.*?<span>answer</span>"
+        r"<span>seen</span>\s*<span class=\"ids\">(.*?)</span>.*?<span>answer</span>\s*"
         r"<span class=\"ids\">(.*?)</span></div>",
         text,
         re.DOTALL,

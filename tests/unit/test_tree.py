@@ -18,8 +18,10 @@ UNIT, INTEGRATION = Path("tests/unit"), Path("tests/integration")
 DECLARATIONS = (
     "modules/array_types.py",
     "modules/config/options",
+    "modules/data/item_indices.py",
     "modules/files/placeholders.py",
     "modules/gate/report_files.py",
+    "modules/serving/answer_length.py",
     "modules/sessions/feature_names.py",
 )
 # Modules that a run covers, with the test that runs them.

@@ -1,1 +1,1 @@
-"""The sections of the page: a template each, and a module of the same name that makes its parts."""
+"""The sections of the page: a module each, which makes its parts and has the markup for them."""

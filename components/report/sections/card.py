@@ -8,7 +8,7 @@ import markdown
 import markupsafe
 from tfx.dsl.io import fileio
 
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from modules.gate import model_card
 
 _TITLE = re.compile(r"^\s*# .*\n")
@@ -36,3 +36,16 @@ def card_html(text: str) -> markupsafe.Markup:
     scrollable = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
     found = found.replace("<table>", scrollable).replace("</table>", "</table></div>")
     return markupsafe.Markup(found)
+
+
+SECTION = Section(
+    "card",
+    "Model card",
+    add_parts,
+    """\
+{% block body %}
+{% if parts.card %}<div class="card">{{ parts.card }}</div>
+{% else %}{{ missing_part("card", "model card") }}{% endif %}
+{% endblock %}
+""",
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 
 
 def add_parts(run: RunParts) -> None:
@@ -36,3 +36,25 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SECTION = Section(
+    "configuration",
+    "Configuration",
+    add_parts,
+    """\
+{% block body %}
+{% if parts.config %}
+<div class="options">
+{% for section, rows in parts.config.items() %}
+<table><caption>{{ section }}</caption><tbody>
+{% for name, value in rows %}
+<tr><th scope="row">{{ name|breakable }}</th><td class="left">{{ value|breakable }}</td></tr>
+{% endfor %}
+</tbody></table>
+{% endfor %}
+</div>
+{% else %}{{ missing_part("config", "configuration") }}{% endif %}
+{% endblock %}
+""",
+)

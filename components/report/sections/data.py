@@ -8,7 +8,7 @@ from typing import Any
 from tfx import types
 
 from components.report import charts
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.ingest.report import read_report
@@ -77,3 +77,46 @@ def _order(name: str) -> tuple[int, str]:
     exact = {"files": -1, "rows_kept": 4}
     place = next((place for place, head in enumerate(heads) if name.startswith(head)), 9)
     return exact.get(name, place), name
+
+
+SECTION = Section(
+    "data",
+    "Data",
+    add_parts,
+    """\
+{% block body %}
+{% set counts = parts.counts %}
+{% if counts %}
+<p class="note">A split that was cut from another one has no rows of its own to read.</p>
+{% call scroll("Rows and sessions") %}
+{{ head(["count"] + counts.splits) }}
+<tbody>
+{% for name, values in counts.rows %}
+<tr><th scope="row">{{ name }}</th>
+{%- for value in values %}<td>{{ value if value is string else value|count }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+{% endcall %}
+<h3>Rejected rows</h3>
+{% if counts.rejects %}
+{% call scroll("The first rejected rows of each split") %}
+{{ head(["split", "reason", "text", "file", "byte"], left=["reason", "text", "file"]) }}
+<tbody>
+{% for reject in counts.rejects %}
+<tr><td>{{ reject.split }}</td><td class="left">{{ reject.reason|replace("_", " ") }}</td>
+<td class="left wide"><code>{{ reject.quoted() }}</code></td>
+<td class="left wide">{{ reject.path|breakable }}</td><td>{{ reject.offset|count }}</td></tr>
+{% endfor %}
+</tbody>
+{% endcall %}
+{% else %}<p>None.</p>{% endif %}
+{% else %}{{ missing_part("counts", "counts of rows") }}{% endif %}
+{% set charts = [parts.lengths_chart, parts.popularity_chart]|select|list %}
+{% if charts %}{{ figures(charts) }}{% endif %}
+{% if not parts.lengths_chart %}{{ missing_part("lengths_chart", "session lengths") }}{% endif %}
+{% if not parts.popularity_chart %}
+{{ missing_part("popularity_chart", "item popularity") }}
+{% endif %}
+{% endblock %}
+""",
+)

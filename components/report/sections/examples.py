@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tfx import types
 from tfx.dsl.io import fileio
 
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation import rank_table
@@ -83,3 +83,38 @@ def last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
     last = table.ranks[rank_table.CANDIDATE][table.offsets[1:] - 1]
     ranks = zip(table.session_ids.tolist(), last.tolist(), strict=True)
     return {session_id: rank for session_id, rank in ranks if rank != UNRANKED}
+
+
+SECTION = Section(
+    "examples",
+    "Examples",
+    add_parts,
+    """\
+{% block body %}
+{% if parts.examples %}
+<p class="note">Sessions of split <code>{{ parts.split }}</code> with 3 to 10 events, chosen by a
+hash of their ids, not by their results. Their last event is what the model should find; it is
+underlined where it is among the first {{ parts.examples[0].recommended|length }}.</p>
+<ol class="sessions">
+{% for session in parts.examples %}
+<li>
+<div class="row"><span>seen</span>
+<span class="ids">{{ session.prefix|map("raw_id")|join(" → ") }}</span></div>
+<div class="row"><span>next</span>
+<span class="ids">{{ session.target|raw_id }}
+{%- if not session.is_catalogued %} <span class="note">(not in the catalogue)</span>
+{%- elif session.rank %} <span class="note">(rank {{ session.rank|count }})</span>
+{%- endif %}</span></div>
+<div class="row"><span>answer</span>
+<span class="ids">
+{%- for item in session.recommended %}
+{% if item == session.target %}<b>{{ item|raw_id }} ✓</b>{% else %}{{ item|raw_id }}{% endif %}
+{{- ", " if not loop.last }}
+{%- endfor %}</span></div>
+</li>
+{% endfor %}
+</ol>
+{% else %}{{ missing_part("examples", "example sessions") }}{% endif %}
+{% endblock %}
+""",
+)

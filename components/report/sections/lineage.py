@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tfx import types
 from tfx.utils import path_utils
 
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from modules.files.model_folder import folder_digest
 from modules.training.library_versions import versions
 
@@ -33,3 +33,29 @@ def fingerprints(inputs: Mapping[str, types.Artifact], code_digest: str) -> list
     if code_digest:
         rows.append(("code", code_digest))
     return rows
+
+
+SECTION = Section(
+    "lineage",
+    "Lineage",
+    add_parts,
+    """\
+{% block body %}
+{% if parts.lineage %}
+{% call scroll("Artifacts in the metadata that this page was made from") %}
+{{ head(["artifact", "type", "id", "folder"], left=["type", "folder"]) }}
+<tbody>
+{% for name, artifact in parts.lineage %}
+<tr><th scope="row">{{ name|replace("_", " ") }}</th><td class="left">{{ artifact.type_name }}</td>
+<td>{{ artifact.id }}</td><td class="left wide">{{ artifact.uri|breakable }}</td></tr>
+{% endfor %}
+</tbody>
+{% endcall %}
+{% else %}{{ missing_part("lineage", "artifacts") }}{% endif %}
+{% if parts.fingerprints %}{{ pairs(parts.fingerprints, "Fingerprints") }}
+{% else %}{{ missing_part("fingerprints", "fingerprints") }}{% endif %}
+{% if parts.versions %}{{ pairs(parts.versions, "Versions") }}
+{% else %}{{ missing_part("versions", "versions") }}{% endif %}
+{% endblock %}
+""",
+)

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.report import charts
 from components.report.columns import colour, label, rank_of
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 
@@ -51,3 +51,46 @@ def metric_groups(metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
         }
         for group, members in groups.items()
     ]
+
+
+SECTION = Section(
+    "metrics",
+    "Metrics",
+    add_parts,
+    """\
+{% block body %}
+{% set verdict = parts.verdict %}
+{% if parts.metric_charts %}
+<p class="note">Higher is better. Thin lines:
+{{ "%.0f"|format(100 * verdict.options.confidence) }} % intervals, bootstrap over sessions.
+<em>honest</em> counts a step towards an item that training did not hold as a miss;
+<em>known</em> leaves it out.</p>
+{{ figures(parts.metric_charts) }}
+{% else %}{{ missing_part("metric_charts", "charts of metrics") }}{% endif %}
+{% set beyond = verdict.beyond_accuracy %}
+{% if beyond.prefixes %}
+<h3>Beyond accuracy</h3>
+<p class="note">Of the first 20 recommended items for {{ beyond.prefixes|count }} prefixes.</p>
+<dl class="tiles">
+{% for name, estimate in beyond.items() if "@" in name %}
+{{ tile(name|replace("_", " "), estimate) }}
+{% endfor %}
+</dl>
+{% endif %}
+{% for group in parts.metric_groups %}
+{% set title = "All metrics, " ~ group.name %}
+<details><summary>{{ title }} ({{ group.n|count }} steps)</summary>
+{% call scroll(title, caption=false) %}
+{{ head(["metric"] + group.columns|map("label")|list) }}
+<tbody>
+{% for name, values in group.rows %}
+<tr><th scope="row">{{ name }}</th>
+{%- for value in values %}<td>{{ value|share }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+{% endcall %}
+</details>
+{% endfor %}
+{% endblock %}
+""",
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 from modules.evaluation.metric_names import headline_names
 from modules.evaluation.slice_names import NEW_ITEM
 
@@ -122,3 +122,42 @@ def _range(bounds: str) -> str:
     if not dots:
         return low
     return f"{low} to {high}" if high else f"{low} or more"
+
+
+SECTION = Section(
+    "slices",
+    "Slices",
+    add_parts,
+    """\
+{% macro heat(table) %}
+{% call scroll(table.metric ~ " by slice", "heat wide-table", caption=false) %}
+<caption>{{ table.metric }}</caption>
+{{ head(["slice", table.counted] + table.columns|map("label")|list) }}
+{% for feature, rows in table.groups.items() %}
+<tbody>
+<tr><th colspan="{{ 2 + table.columns|length }}" scope="rowgroup">{{ feature }}</th></tr>
+{% for row in rows %}
+<tr><th scope="row">{{ row.name }}</th><td>{{ row.n|count }}</td>
+{%- for cell in row.cells %}
+<td class="cell{{ ' best' if cell.best }}" style="--v: {{ '%.3f'|format(cell.heat) }}">
+{{- cell.value|share }}</td>
+{%- endfor %}</tr>
+{% endfor %}
+</tbody>
+{% endfor %}
+{% endcall %}
+{% endmacro %}
+{% block body %}
+{% if parts.heat_tables %}
+<p class="note">The deeper the colour, the higher the value; the best of a row is underlined.</p>
+{% for table in parts.heat_tables %}{{ heat(table) }}{% endfor %}
+{% if parts.beyond_table %}
+<p class="note">Of the recommendations of this model; a column's deepest colour is its highest
+value, which is not always the better one. <code>coverage@20</code> grows with the number of
+prefixes; compare the one at a fixed number.</p>
+{{ heat(parts.beyond_table) }}
+{% endif %}
+{% else %}{{ missing_part("heat_tables", "slices") }}{% endif %}
+{% endblock %}
+""",
+)

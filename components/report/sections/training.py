@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 
 from components.report import charts
 from components.report.charts import LINES, Line, Panel
-from components.report.run_parts import RunParts
+from components.report.run_parts import RunParts, Section
 
 # Training run -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]
@@ -87,3 +87,19 @@ def _line(curves: Curves, fit: str, tag: str) -> Line:
 def curve_charts(panels: list[Panel]) -> list[str]:
     """Draws a chart per panel, so that a page can put them side by side or not."""
     return [charts.curves(f"curve{place}", [panel]) for place, panel in enumerate(panels)]
+
+
+SECTION = Section(
+    "training",
+    "Training",
+    add_parts,
+    """\
+{% block body %}
+{% if parts.curve_charts %}
+<p class="note"><em>choose</em> is the training run on train that selects the number of epochs on
+eval; <em>refit</em> trains on both for that many epochs.</p>
+{{ figures(parts.curve_charts) }}
+{% else %}{{ missing_part("curves", "training curves") }}{% endif %}
+{% endblock %}
+""",
+)

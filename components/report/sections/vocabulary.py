@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.report.run_parts import RunParts, Table
+from components.report.run_parts import RunParts, Section, Table
 from components.report.session_facts import MOST_SESSIONS, SplitFacts
 from modules.data.vocabulary import Vocabulary
-
-TABLES = ("vocabulary_facts", "out_of_vocabulary_rates")
 
 
 def add_parts(run: RunParts) -> None:
@@ -54,3 +52,11 @@ def unknown_rates(facts: Mapping[str, SplitFacts]) -> Table:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
+
+
+SECTION = Section(
+    "vocabulary",
+    "Vocabulary",
+    add_parts,
+    tables=("vocabulary_facts", "out_of_vocabulary_rates"),
+)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import importlib
+from pathlib import Path
 
 import pytest
 
-from components.report import page
+from components.report import page, sections
 from components.report.run_parts import RunParts, Table
 
 
@@ -21,6 +23,13 @@ def test_a_page_without_any_part_names_every_gap() -> None:
     for section in page.SECTIONS:
         assert f'id="{section.name}"' in text
         assert section.title in text
+
+
+def test_every_section_is_listed() -> None:
+    files = Path(sections.__path__[0]).glob("[!_]*.py")
+    modules = [importlib.import_module(f"{sections.__name__}.{file.stem}") for file in files]
+    assert {module.SECTION.name for module in modules} == {each.name for each in page.SECTIONS}
+    assert len(modules) == len(page.SECTIONS) > 10
 
 
 def test_parts_of_an_odd_form_leave_a_section_that_says_so_and_all_others() -> None:
@@ -59,7 +68,7 @@ def test_what_comes_from_data_is_escaped() -> None:
     assert "<img" not in text and text.count("&lt;img") >= 13
 
 
-def test_a_section_of_tables_needs_no_template() -> None:
+def test_a_section_of_tables_needs_no_markup() -> None:
     rates = Table("Rates", [["train", "1,234"], ["test", "7"]], ["split", "events"])
     text = page.render({"out_of_vocabulary_rates": rates}, {"vocabulary_facts": "it is gone"})
     assert "<caption>Rates</caption>" in text and '<th scope="col">events</th>' in text
