@@ -18,7 +18,6 @@ import csv
 import json
 import math
 import resource
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -31,6 +30,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from benchmarks.child_process import output_of  # noqa: E402
 from modules.array_types import IntArray  # noqa: E402
 from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
 from modules.baselines.session_knn import VSkNN  # noqa: E402
@@ -252,10 +252,7 @@ def main() -> None:
     measurements = []
     for name in (DATA, REFERENCE, *BASELINE_NAMES):
         command = [sys.executable, __file__, *sys.argv[1:], "--measure", name]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{name} failed:\n{done.stderr[-3000:]}")
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = json.loads(output_of(command, name).splitlines()[-1])
         found |= {part: Clock(*found[part]) for part in ("fit", "evaluate")}
         measurements.append(Measurement(**found))
     data = load(arguments)

@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from benchmarks.child_process import output_of  # noqa: E402
+
 SIZES = (500_000, 1_000_000, 2_000_000, 5_000_000)
 NODES = ("SessionExampleGen", "StatisticsGen", "Transform")
 """The measured nodes of the pipeline, in its order."""
@@ -74,12 +77,9 @@ def measure(node: str, events: int, folder: Path) -> Measurement:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_USE_LEGACY_KERAS": "1",  # TFX imports TensorFlow before our modules can say so
     }
-    done = subprocess.run(
-        [*command, "--folder", str(folder)], env=environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{node} failed on {events} events:\n{done.stderr[-3000:]}")
-    return Measurement(**json.loads(done.stdout.splitlines()[-1]))
+    command += ["--folder", str(folder)]
+    output = output_of(command, f"{node} on {events} events", env=environment)
+    return Measurement(**json.loads(output.splitlines()[-1]))
 
 
 def run_node(node: str, events: int, folder: Path) -> Measurement:

@@ -29,6 +29,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from benchmarks.child_process import child_process  # noqa: E402
 from modules.serving.latency import percentiles  # noqa: E402
 
 PREDICT = "/v1/models/session-retrieval:predict"
@@ -143,18 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as out:
         pushed = Path(out) / "pushed"
         shutil.copytree(model, pushed / "1")
-        server = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", "serve", "--out", out, "--port", "0"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
+        command = [sys.executable, "-m", "pipeline.cli", "serve", "--out", out, "--port", "0"]
+        with child_process(command, stdout=subprocess.PIPE) as server:
             assert server.stdout is not None
             address = [server.stdout.readline() for _ in range(2)][1].split()[1]
             return run(address + PREDICT, server.pid, model, pushed, options)
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def _learned_model(cache: Path) -> Path:

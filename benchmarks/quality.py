@@ -13,34 +13,20 @@ protocol on the same files with its published parameters.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-COLUMNS = ("known/all/recall@20", "known/all/mrr@20", "known/last/recall@20", "known/last/mrr@20")
-Summary = dict[str, Any]
+sys.path.insert(0, str(PROJECT))
+
+from benchmarks.preset_runs import COLUMNS, Summary, run_preset  # noqa: E402
+
 GRU4REC = {
     "retailrocket": (0.334, 0.144, 0.386, 0.178),
     "yoochoose": (0.682, 0.361, 0.673, 0.372),
 }
-
-
-def run_preset(preset: str, data: Path, seed: int, overrides: Sequence[str], out: Path) -> Summary:
-    """Runs the pipeline and returns its summary.
-
-    Raises:
-      CalledProcessError: the run failed; its output was shown.
-    """
-    values = " ".join([f"trainer.seed={seed}", *overrides])
-    command = [sys.executable, "-m", "pipeline.cli", "run", "--preset", preset, "--data", str(data)]
-    subprocess.run([*command, "--set", values, "--out", str(out)], check=True, stdout=sys.stderr)
-    summary: Summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    return summary
 
 
 def table(preset: str, summaries: Sequence[Summary]) -> list[str]:
