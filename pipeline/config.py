@@ -59,9 +59,9 @@ class ConfigError(Exception):
     """A configuration is not usable; the message has one line per problem."""
 
     def __init__(self, source: str, problems: Sequence[str]):
-        """Keeps the problems; `source` is their file or argument."""
-        self.problems = tuple(problems)
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        """Keeps each problem once; `source` is their file or argument."""
+        self.problems = tuple(dict.fromkeys(problems))
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"Config {shorten(source)} is not usable:\n{lines}")
 
 
@@ -233,12 +233,12 @@ def load_config(
         _LOG.warning("Config %s: %s", shorten(file.name), shorten(warning, 1000))
     known = _known_keys()
     unknown = [key for key in values if key not in SECTIONS and key not in _SCALARS]
-    problems += [unknown_key(key, values[key], known) for key in unknown]
+    problems += [unknown_key(key, values[key], known, former.present_names) for key in unknown]
     scalars = {"name": _name_of(file), **_build_scalars(values, problems)}
     if not in_this_process(scalars.get("beam_pipeline_args", LOCAL_BEAM)):
         scalars.setdefault("user_code", "module_path")
     sections: dict[str, Any] = {
-        name: build(options_class, values.get(name), name, problems, known)
+        name: build(options_class, values.get(name), name, problems, known, former.present_names)
         for name, options_class in SECTIONS.items()
     }
     # Paths of a bundled preset are the checkout's own; all others are the user's.

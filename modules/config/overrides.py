@@ -76,6 +76,7 @@ class FormerNames:
 
     Attributes:
       found: those that a configuration uses, `section.key`, by the present name.
+      present_names: present name of each option by its former one.
     """
 
     _SPACE = "tuner.space."  # whose keys are names of options
@@ -83,7 +84,7 @@ class FormerNames:
     def __init__(self, sections: Mapping[str, type]) -> None:
         """Takes the names from the sections' declarations."""
         self.found: dict[str, str] = {}
-        self._present = {
+        self.present_names = {
             f"{section}.{was}": f"{section}.{name}"
             for section, options_class in sections.items()
             for was, name in former_names(options_class).items()
@@ -92,7 +93,7 @@ class FormerNames:
     def present(self, name: str) -> str:
         """Returns the present name of an option, or of an entry of the search space."""
         prefix = self._SPACE if name.startswith(self._SPACE) else ""
-        present = self._present.get(name[len(prefix) :])
+        present = self.present_names.get(name[len(prefix) :])
         if present is None:
             return name
         self.found[present] = name[len(prefix) :]

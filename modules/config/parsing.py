@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from modules.config.fields import declared, is_optional, required
@@ -16,6 +16,7 @@ from modules.messages.quoting import quote, shorten
 Options = TypeVar("Options")
 
 NULL = "null"
+NONE_FORMER: Mapping[str, str] = {}
 
 
 def _convert_float(value: Any) -> float:
@@ -129,15 +130,44 @@ def convert(value: Any, hint: Any) -> Any:
     raise TypeError(f"fields of type {hint!r} cannot be read from YAML")
 
 
-def unknown_key(name: str, value: Any, known: Iterable[str]) -> str:
-    """Returns the message about an unknown key, with the nearest of the known ones."""
-    names = sorted(known)
-    same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.7) or same_leaf
-    section = name.rpartition(".")[0]
-    siblings = [other for other in names if other.rpartition(".")[0] == section] or names
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(siblings)}"
+def unknown_key(
+    name: str, value: Any, known: Iterable[str], former: Mapping[str, str] = NONE_FORMER
+) -> str:
+    """Returns the message about an unknown key, with the nearest of the known ones.
+
+    Args:
+      name: the key, with dots after its section.
+      value: its value.
+      known: all keys.
+      former: present name of each key by a name that it had before.
+    """
+    hint = _nearest(name, {**former, **{key: key for key in known}}) or _listed(name, sorted(known))
     return f"{shorten(name)} is not a known key, got {quote(value)}: {hint}"
+
+
+def _nearest(name: str, present: Mapping[str, str]) -> str:
+    """Suggests the key of the most similar name, or of another section's same name, else ""."""
+    leaf = name.rpartition(".")[2]
+    leaves = {other: other.rpartition(".")[2] for other in sorted(present)}
+    same_leaf = [other for other, its in leaves.items() if its == leaf]
+    # A long section alone does not make two names alike.
+    close_leaves = difflib.get_close_matches(leaf, leaves.values(), n=len(leaves), cutoff=0.5)
+    alike = [other for other, its in leaves.items() if its in close_leaves]
+    for found in difflib.get_close_matches(name, alike, n=1, cutoff=0.7) or same_leaf[:1]:
+        before = "" if present[found] == found else f" Its former name is {found}"
+        return f"did you mean {present[found]}?{before}"
+    return ""
+
+
+def _listed(name: str, names: Sequence[str]) -> str:
+    """Lists the keys of the section, or for an unknown section all sections, the nearest first."""
+    section = name.rpartition(".")[0]
+    siblings = [other for other in names if other.rpartition(".")[0] == section]
+    sections = list(dict.fromkeys(other.rpartition(".")[0] for other in names if "." in other))
+    if siblings or not sections:
+        return f"known are {', '.join(siblings or names)}"
+    close = difflib.get_close_matches(section, sections, n=1, cutoff=0.5)
+    return f"sections are {', '.join(dict.fromkeys([*close, *sections]))}"
 
 
 def field_names(options_class: Any) -> list[str]:
@@ -151,6 +181,7 @@ def build(
     section: str,
     problems: list[str],
     known: Iterable[str],
+    former: Mapping[str, str] = NONE_FORMER,
 ) -> Options:
     """Builds a dataclass from a YAML mapping and adds what is wrong to `problems`.
 
@@ -160,6 +191,7 @@ def build(
       section: its name, for messages.
       problems: gets one line per problem.
       known: dotted names of all sections' keys, the nearest of which is suggested.
+      former: present names by those that keys had before.
 
     Returns:
       The options, with the default of each field that is not valid.
@@ -173,7 +205,7 @@ def build(
     usable = {}
     for key, value in values.items():
         if key not in names:
-            problems.append(unknown_key(f"{section}.{key}", value, known))
+            problems.append(unknown_key(f"{section}.{key}", value, known, former))
             continue
         try:
             found = convert(value, hints[key])

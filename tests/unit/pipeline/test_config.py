@@ -131,12 +131,41 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         "checks.max_item_drift must be between 0 and 1, got 2.0",
         "features.max_catalogue must be a whole number or null, got 'many'",
         "model.normalize must be true or false, got 3",
-        "trainer.epoch is not a known key, got 3: did you mean trainer.max_epochs?",
+        "trainer.epoch is not a known key, got 3: did you mean trainer.max_epochs? Its former name "
+        "is trainer.epochs",
         "trainer.seed must be between 0 and 2147483647, got -1",
         f"data.test: no file matches {folder}/nowhere.tsv: give TEST=path",
         "user_code must be one of module_file, module_path, got 'wheel'",
     ]
     assert lines[1:] == [f"  {line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("trainr.max_epoch=3", "did you mean trainer.max_epochs?"),
+        ("model.member=3", "did you mean model.ensemble_size? Its former name is model.members"),
+        ("epochs=3", "did you mean trainer.max_epochs? Its former name is trainer.epochs"),
+        ("trainr=3", "did you mean trainer?"),
+        ("gat.zzz=3", "sections are gate, baselines, checks, data"),
+        ("zzz.zzz=3", "sections are baselines, checks, data"),
+        ("serving.zzz=3", "known are serving."),
+    ],
+)
+def test_an_unknown_key_gets_a_hint(folder: Path, override: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("custom", [override])
+    (problem,) = error.value.problems
+    assert f"is not a known key, got 3: {hint}" in problem
+    assert len(problem) < 300
+
+
+def test_a_problem_is_listed_once(folder: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("custom", ["gate.beat_baselines=[x,x]", "a b", "a b"])
+    assert [problem.partition(" ")[0] for problem in error.value.problems] == [
+        *("override", "gate.beat_baselines:")
+    ]
 
 
 @pytest.mark.parametrize(
