@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import click
 from pipeline.cli.options import PATH, example, overrides_option, quieten
 from pipeline.cluster import lint
 from pipeline.cluster.compile import write
-from pipeline.cluster.deployment import TARGETS
+from pipeline.cluster.deployment import TARGETS, Deployment
+from pipeline.cluster.submit import FORWARDED, PORT_FORWARD
 from pipeline.config import DEFAULT_PRESET, ConfigError
 
 
@@ -40,5 +42,22 @@ def command(
         setup = "python3 environment.py setup --extra kubeflow"
         print(f"Compiling needs the package kfp: `{setup}` installs it", file=sys.stderr)
         return 2
-    print(f"Wrote {file} for {compiled_for}")
-    return lint.check_files([file])
+    print(f"Wrote {file} for {compiled_for.target}")
+    status = lint.check_files([file])
+    if not status:
+        print(f"\nNext, as explained in kubeflow/README.md:\n{_next_steps(file, compiled_for)}")
+    return status
+
+
+def _next_steps(file: Path, deployment: Deployment) -> str:
+    """Returns what is needed before the file can run there, and the commands that run it."""
+    lines = [
+        f"push the image {deployment.image} to where the cluster pulls it from",
+        f"put the click logs into {deployment.data_folder}",
+    ]
+    if deployment.target == "vertex":
+        lines.append(f"submit {file} with google.cloud.aiplatform")
+    else:
+        words = ["session-retrieval", "submit", "run", str(file), "--host", FORWARDED]
+        lines += [f"{PORT_FORWARD} &", shlex.join(words)]
+    return "\n".join(f"  {line}" for line in lines)

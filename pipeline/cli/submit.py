@@ -14,7 +14,7 @@ from pipeline.cli.options import PATH, example, parameter_option
 from pipeline.cluster import submit
 from pipeline.cluster.submit import Request, SubmitError
 
-_HOST = "--host http://localhost:8080"
+_HOST = f"--host {submit.FORWARDED}"
 _COMMON = (
     click.argument("file", type=PATH),
     click.option(

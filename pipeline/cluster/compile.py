@@ -58,7 +58,7 @@ def write(
     preset: str,
     overrides: Sequence[str],
     output: Path | None,
-) -> tuple[Path, str]:
+) -> tuple[Path, Deployment]:
     """Compiles into a file.
 
     Args:
@@ -69,7 +69,7 @@ def write(
       output: file to write; None for one in the working directory.
 
     Returns:
-      The written file and its target.
+      The written file and where it will run.
 
     Raises:
       ConfigError: the configuration cannot be used.
@@ -82,4 +82,4 @@ def write(
     output = _output(output, deployment.target)
     text = render(deployment, file.parent, preset, parts)
     output.write_text(text, encoding="utf-8")
-    return output, deployment.target
+    return output, deployment

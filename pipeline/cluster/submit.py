@@ -17,6 +17,8 @@ from typing import Any
 from pipeline.cluster import lint, lint_placement, parameter_values
 from pipeline.cluster.lint_view import Json, SpecView, read_view
 
+PORT_FORWARD = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
+FORWARDED = "http://localhost:8080"
 _SECONDS = 10
 _STATUS_FIXES = {
     401: "the token is missing or has expired: --token-file",
@@ -38,7 +40,7 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
     """
     url = urllib.parse.urlparse(host)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise SubmitError(f"--host must be a URL such as http://localhost:8080, got {host!r}")
+        raise SubmitError(f"--host must be a URL such as {FORWARDED}, got {host!r}")
     request = urllib.request.Request(f"{host.rstrip('/')}/apis/v2beta1/healthz")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
@@ -52,7 +54,7 @@ def check_host(host: str, token: str | None, namespace: str | None) -> None:
     except OSError as error:
         raise SubmitError(
             f"Could not connect to {host}: {error}. From outside the cluster, forward a port: "
-            "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
+            f"{PORT_FORWARD}"
         ) from error
     except ValueError as error:
         raise SubmitError(_refusal(host, 404, "not JSON", "")) from error

@@ -63,7 +63,7 @@ def _run(folder: Path, settings: str = SETTINGS, out: str = "out") -> tuple[str,
 
 def _typed(folder: Path, cwd: Path, **replaced: str) -> str:
     """Types the documented block, parts of it replaced, in an empty environment; returns stdout."""
-    section = DOCUMENT.read_text("utf-8").partition("## TFX's command line by hand")[2]
+    section = DOCUMENT.read_text("utf-8").partition("## Using TFX's command line directly")[2]
     block = section.split("```")[1]
     assert block.count("\ntfx ") == 2
     for part, other in {"--pipeline-name=sample": "--pipeline-name=custom", **replaced}.items():

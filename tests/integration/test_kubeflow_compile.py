@@ -201,7 +201,9 @@ def test_a_runs_values_reach_both_nodes_that_fit_models(tmp_path: Path, target: 
     assert found["producerTask"] == "Tuner"
 
 
-def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
+def test_a_gpu_and_its_node_come_from_the_two_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "platform.yaml").write_text(
         "all:\n  pvcMount: [{constant: c, mountPath: /mnt/session-retrieval}]\n"
         "nodes:\n  Trainer:\n    nodeSelector: {labels: {gpu: a}}\n"
@@ -213,6 +215,15 @@ def test_a_gpu_and_its_node_come_from_the_two_files(tmp_path: Path) -> None:
         tmp_path, text + "resources:\n  SessionExampleGen: {gpu: 1}\n  Trainer: {gpu: 2}\n"
     )
     assert status == 0
+    next_steps = capsys.readouterr().out.partition("\nNext, as explained in ")[2].splitlines()
+    assert next_steps == [
+        "kubeflow/README.md:",
+        "  push the image registry.example.com/session-retrieval:0.1.0 to where the cluster pulls "
+        "it from",
+        "  put the click logs into /mnt/session-retrieval/data",
+        "  kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80 &",
+        f"  session-retrieval submit run {output} --host http://localhost:8080",
+    ]
     view = read_view(output)
     tasks = {task.name: task for task in view.tasks()}
     assert tasks["Trainer"].container["resources"]["accelerator"] == {

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from modules.sessions.click_header import read_header
+from modules.sessions.click_log import parse_rows
 from pipeline.cli import run
 from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
 from tests.documents import PROJECT, Command, commands, commands_of
 
+OWN_DATA = PROJECT / "docs" / "own-data.md"
 CALLS = "tests/integration/test_documented_calls.py::"
 # Typed, with data of the test's own: how a command begins -> the test.
 TYPED = {
@@ -220,6 +223,24 @@ def test_make_run_takes_what_is_typed(
     arguments = _called(text, tmp_path)
     assert len(arguments) == 2 * (len(Command("", text).words) - 2)
     _configured(arguments, tmp_path)
+
+
+def test_a_file_with_other_columns_is_read_as_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (log,) = re.findall(r"^```text\n(.*?)^```$", OWN_DATA.read_text("utf-8"), re.DOTALL | re.M)
+    (command,) = (text for text in RUNS if "sessions.time_column" in text)
+    options = _configured(_called(command, tmp_path), tmp_path).sessions
+    header, _, rows = log.encode().partition(b"\n")
+    columns = read_header(header, "shop.csv", options)
+    found = parse_rows(rows, 0, columns, options.time_unit)
+    assert not found.rejects
+    assert list(zip(found.session_ids, found.item_ids, strict=True)) == [
+        *((b"v1", b"shoe-7"), (b"v1", b"shoe-9"), (b"v2", b"belt-2"))
+    ]
+    seconds = [(time - found.times[0]) / 1000 for time in found.times]
+    assert seconds == [0, 90, 12]
 
 
 @pytest.mark.parametrize("text", [text for text in ALL if text.startswith("SET=")])
