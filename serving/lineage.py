@@ -1,17 +1,68 @@
-"""Records refreshes in the run's ML Metadata: the base and the new version."""
+"""Records refreshes in the run's ML Metadata, and reads them: the base and the new version."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
 from modules.files.mlmd_file import digest_after_changes, open_store
-from serving.catalog_refresh import Refresh
+
+if TYPE_CHECKING:  # it loads TensorFlow
+    from serving.catalog_refresh import Refresh
 
 TYPE = "IndexRenewal"  # the name in existing metadata
 _MODEL = "PushedModel"
+
+
+class RefreshRecord(NamedTuple):
+    """A recorded refresh.
+
+    Attributes:
+      recorded: time of the record in ms since 1970.
+      base: version from which the new one was made.
+      version: the new version.
+      catalogue: items in the model's catalogue.
+      offered: recommendable items.
+    """
+
+    recorded: int
+    base: str
+    version: str
+    catalogue: int
+    offered: int
+
+
+def read_refreshes(metadata: Path) -> Iterator[RefreshRecord]:
+    """Yields the recorded refreshes, in order.
+
+    Raises:
+      MetadataFileError: the file cannot be used.
+    """
+    store = open_store(metadata)
+    for execution in sorted(store.get_executions_by_type(TYPE), key=lambda found: found.id):
+        versions = {
+            event.type: _version(store, event.artifact_id)
+            for event in store.get_events_by_execution_ids([execution.id])
+        }
+        properties = execution.custom_properties
+        yield RefreshRecord(
+            execution.create_time_since_epoch,
+            versions[mlmd_pb2.Event.INPUT],
+            versions[mlmd_pb2.Event.OUTPUT],
+            properties["catalogue"].int_value,
+            properties["offered"].int_value,
+        )
+
+
+def _version(store: mlmd.MetadataStore, artifact_id: int) -> str:
+    (artifact,) = store.get_artifacts_by_id([artifact_id])
+    pushed = artifact.custom_properties["pushed_destination"].string_value
+    return os.path.basename(pushed or artifact.uri)
 
 
 def record(metadata: Path, refresh: Refresh, items: Path) -> int:

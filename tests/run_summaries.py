@@ -81,6 +81,7 @@ def make_summary(**changes: Any) -> dict[str, Any]:
         "beyond_accuracy": {"coverage@20": {"value": 0.5, "interval": None}},
         "warnings": ["split test: 7 of 120 sessions start early [checks.max_time_overlap]"],
         "pushed_model": "/out/pushed/7",
+        "pushed_by": "this run",
         "serving_check": {"passed": True, "reasons": [], "figures": {"p50_ms": 1.5}},
         "report": "/out/page/report.html",
         "nodes": {"ran": ["Trainer"], "cached": ["Transform"]},

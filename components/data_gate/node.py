@@ -25,6 +25,7 @@ from modules.daily.days import DAYS
 from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
+from modules.messages.counting import counted
 
 
 class DataGateError(Exception):
@@ -157,5 +158,6 @@ def _summary(results: Sequence[checks.DataCheck], previous: types.Artifact | Non
         for check in results
         if check.verdict == WARNING
     ]
-    passed = f"{len(results)} checks, {anomalies} anomalies tolerated, {compared}"
+    tolerated = counted(anomalies, "anomaly", "anomalies")
+    passed = f"{len(results)} checks, {tolerated} tolerated, {compared}"
     return f"Data gate: passed, {passed}{''.join(warnings)}"

@@ -7,12 +7,19 @@ from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from modules.files.model_folder import SAVED_MODEL, is_same_training, model_damage
+from modules.files.model_folder import (
+    RENEWAL_RECORD,
+    SAVED_MODEL,
+    is_same_training,
+    model_damage,
+)
 from modules.files.model_versions import newest_version, next_version
+from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 
 
 class Executor(executor.Executor):
@@ -38,7 +45,9 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model, folder = self.GetModelPath(input_dict), _push_folder(exec_properties)
-        version = _pushed_before(model, folder) or _push(model, next_version(folder))
+        before = _pushed_before(model, folder)
+        version = before or _push(model, next_version(folder))
+        pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(
             pushed, pushed_destination=version, pushed_version=os.path.basename(version)
@@ -59,6 +68,11 @@ def _pushed_before(model: str, folder: str) -> str | None:
         print(f"{newest} is damaged, {damage}: the model is pushed again", flush=True)
         return None
     return newest if newest and is_same_training(model, newest) else None
+
+
+def _origin(version: str) -> str:
+    is_refreshed = fileio.exists(os.path.join(version, RENEWAL_RECORD))
+    return A_REFRESH if is_refreshed else AN_EARLIER_RUN
 
 
 def _push(model: str, version: str) -> str:

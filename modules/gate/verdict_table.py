@@ -7,6 +7,7 @@ from typing import Any
 
 from modules.gate.check_record import PASSED, SKIPPED
 from modules.gate.metric_checks import BASELINE, CHANGE, SLICE_CHANGE
+from modules.messages.counting import counted
 from modules.messages.text_table import aligned
 
 HEAD = (
@@ -32,7 +33,8 @@ def format_verdict(verdict: Mapping[str, Any]) -> str:
     lines = aligned(rows, _LEFT)
     slices = sum(is_quiet(row) and row["verdict"] == PASSED for row in verdict["rows"])
     if slices:
-        lines.append(f"{slices} slices against the last blessed model: passed")
+        found = counted(slices, "slice")
+        lines.append(f"{found} against the last blessed model: passed")
     lines += slices_not_compared(verdict["rows"])
     lines += reach_in_words(verdict)
     for row in verdict["rows"]:
@@ -71,7 +73,8 @@ def _beyond_accuracy(found: Mapping[str, Any]) -> list[str]:
     if not found.get("prefixes"):
         return []
     shown = [f"{name} {number(found[name]['value'])}" for name in found if "@" in name]
-    return [f"Recommendations for {found['prefixes']:,} prefixes: {', '.join(shown)}"]
+    prefixes = counted(found["prefixes"], "prefix", "prefixes")
+    return [f"Recommendations for {prefixes}: {', '.join(shown)}"]
 
 
 def is_quiet(row: Mapping[str, Any]) -> bool:

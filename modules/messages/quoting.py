@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from modules.messages.counting import counted
+
 MOST_CHARACTERS = 200
 
 
@@ -36,7 +38,7 @@ def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
 
 def with_rest(shown: str, more: int) -> str:
     """Returns the start of a text, followed by the number of characters left out."""
-    return f"{shown} and {more:,} more characters" if more > 0 else shown
+    return f"{shown} and {counted(more, 'more character')}" if more > 0 else shown
 
 
 def first_line(error: Exception) -> str:

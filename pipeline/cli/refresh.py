@@ -10,6 +10,7 @@ import click
 
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file, holds_runs
 from modules.files.text_file import TextFileError, read_text
+from modules.messages.counting import counted
 from pipeline.cli.options import FILE, example, find_pushed, number, out_option, quieten
 from pipeline.paths import Paths
 from serving.pushed_models import NoModelError, check_loadable
@@ -50,7 +51,8 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
     print(f"items    {done.offered:,} of {done.catalogue:,} of the catalogue are recommendable")
     print(f"changes  {done.gone:,} removed, {done.back:,} restored, in {done.seconds:.1f} s")
     if done.unknown:
-        print(f"ignored  {done.unknown:,} items of the list that the model was not trained on")
+        unknown = counted(done.unknown, "item")
+        print(f"ignored  {unknown} of the list that the model was not trained on")
     return _record_lineage(metadata, done, items)
 
 

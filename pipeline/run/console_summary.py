@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.evaluation.metric_names import HEADLINE_METRICS, STEPS, VIEWS
+from modules.gate.metric_checks import SLICE_CHANGE
+from modules.gate.relaxing_options import relaxing_option
+from modules.messages.counting import counted
 from modules.messages.text_table import aligned
+from modules.push_origin import THIS_RUN
 
 _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 
@@ -30,10 +34,10 @@ def _headline(summary: Mapping[str, Any]) -> str:
     name = summary["pipeline"]
     if not nodes["ran"]:
         return (
-            f"Pipeline {name}: nothing had to run, all {len(nodes['cached'])} nodes came from the "
-            f"cache ({seconds:.1f} s). The results are those of the previous run:"
+            f"Pipeline {name}: nothing had to run, {counted(len(nodes['cached']), 'node')} came "
+            f"from the cache ({seconds:.1f} s). The results are those of the previous run:"
         )
-    cached = f", {len(nodes['cached'])} nodes from the cache" if nodes["cached"] else ""
+    cached = f", {counted(len(nodes['cached']), 'node')} from the cache" if nodes["cached"] else ""
     return f"Pipeline {name} finished in {seconds:.1f} s{cached}."
 
 
@@ -91,12 +95,43 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     """Says whether the model was blessed and pushed, and why not; the gate printed its table."""
     if summary["blessed"]:
         passed = sum(row["verdict"] == "passed" for row in summary["gate"]["rows"])
-        lines = [f"Blessed: yes, {passed} checks passed"]
+        lines = [f"Blessed: yes, {counted(passed, 'check')} passed"]
     else:
-        lines = ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
-    lines.append(f"Pushed:  {summary['pushed_model'] or 'nothing'}")
+        lines = _refusal(summary)
     page = [f"Report:  {summary['report']}"] if summary.get("report") else []
-    return "\n".join([*lines, *_serving(summary), *_index(summary), *page])
+    return "\n".join([*lines, _pushed(summary), *_serving(summary), *_index(summary), *page])
+
+
+def _refusal(summary: Mapping[str, Any]) -> list[str]:
+    """Says why the model is not blessed, and what to do next; all slices share a line."""
+    gate = summary["gate"]
+    if not gate:
+        return ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
+    failed = [row for row in gate["rows"] if not row["passed"]]
+    slices = [row for row in failed if row["kind"] == SLICE_CHANGE]
+    reasons = [(row["reason"], row) for row in failed if row["kind"] != SLICE_CHANGE]
+    if slices:
+        names = ", ".join(row["metric"] for row in slices)
+        found = f"{counted(len(slices), 'slice')} fell behind the last blessed model: {names}"
+        reasons.append((found, slices[0]))
+    options = {reason: relaxing_option(row) for reason, row in reasons}
+    lines = [f"  {reason}{option and f' [{option}]'}" for reason, option in options.items()]
+    where = "the report below has" if summary.get("report") else "ModelGate's table in the log has"
+    relaxing = ", an option in brackets relaxes its check" if any(options.values()) else ""
+    return [
+        f"Blessed: no, {len(failed)} of {counted(len(gate['rows']), 'check')} failed",
+        *lines,
+        f"  What to do: {where} all numbers{relaxing}; see docs/evaluation.md, The gate",
+    ]
+
+
+def _pushed(summary: Mapping[str, Any]) -> str:
+    folder = summary["pushed_model"]
+    if not folder:
+        return "Pushed:  nothing"
+    origin = summary.get("pushed_by", THIS_RUN)  # former summaries have none
+    new = "" if origin == THIS_RUN else f"nothing new, since {origin} pushed this model: "
+    return f"Pushed:  {new}{folder}"
 
 
 def _serving(summary: Mapping[str, Any]) -> list[str]:
@@ -130,5 +165,5 @@ def _recommendations(summary: Mapping[str, Any]) -> str:
     for session in found["sessions"]:
         lines.append(f"  {', '.join(session['items'])}  ->  {', '.join(session['recommended'])}")
     if found["model"] != summary["pushed_model"]:
-        lines.insert(1, f"  (by the model pushed before, {found['model']})")
+        lines.insert(1, f"  (by the newest pushed model, {found['model']})")
     return "\n".join(lines)

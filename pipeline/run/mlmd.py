@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.files.mlmd_file import open_store
+from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 
 _RESOLVER = ".Resolver"
 
@@ -49,21 +50,23 @@ class RunRecord:
     Attributes:
       run_id: id of TFX, the run's start in ISO format.
       nodes: records by node id.
+      recorded: time of the record in ms since 1970.
     """
 
     run_id: str
     nodes: Mapping[str, NodeRecord]
+    recorded: int = 0
 
     def cached(self) -> list[str]:
         """Returns the nodes whose outputs came from the cache."""
         return sorted(name for name, node in self.nodes.items() if node.state == "CACHED")
 
-    def ran(self) -> list[str]:
-        """Returns the nodes that ran; resolvers do not count."""
+    def ran(self, resolvers: bool = False) -> list[str]:
+        """Returns the nodes that ran; resolvers, which always do, only if asked for."""
         return sorted(
             name
             for name, node in self.nodes.items()
-            if node.state == "COMPLETE" and not node.is_resolver
+            if node.state == "COMPLETE" and (resolvers or not node.is_resolver)
         )
 
     def output(self, name: str) -> OutputArtifact | None:
@@ -78,11 +81,24 @@ class RunRecord:
 
     def pushed_folder(self, pusher: str = "Pusher") -> str | None:
         """Returns the folder of a Pusher's model, None if it pushed none."""
-        node = self.nodes.get(pusher)
-        pushed = node.outputs.get("pushed_model") if node else None
-        if pushed is None or not int(pushed.properties.get("pushed", 0)):
+        pushed = self._pushed(pusher)
+        if pushed is None:
             return None
         return str(pushed.properties.get("pushed_destination") or pushed.uri)
+
+    def pushed_by(self) -> str | None:
+        """Returns by what the pushed version came to be (`push_origin`), None without one."""
+        pushed = self._pushed("Pusher")
+        if pushed is None:
+            return None
+        origin = str(pushed.properties.get(PUSHED_BY, THIS_RUN))
+        is_new = origin == THIS_RUN and self.nodes["Pusher"].state != "CACHED"
+        return THIS_RUN if is_new else A_REFRESH if origin == A_REFRESH else AN_EARLIER_RUN
+
+    def _pushed(self, pusher: str) -> OutputArtifact | None:
+        node = self.nodes.get(pusher)
+        pushed = node.outputs.get("pushed_model") if node else None
+        return pushed if pushed and int(pushed.properties.get("pushed", 0)) else None
 
 
 def read_runs(metadata: Path | str, pipeline_name: str | None = None) -> Iterator[RunRecord]:
@@ -96,7 +112,7 @@ def read_runs(metadata: Path | str, pipeline_name: str | None = None) -> Iterato
     for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
         nodes = _read_nodes(store, run.id, pipeline_name)
         if nodes:
-            yield RunRecord(run.name, nodes)
+            yield RunRecord(run.name, nodes, run.create_time_since_epoch)
 
 
 def read_run(metadata: Path | str, pipeline_name: str) -> RunRecord:

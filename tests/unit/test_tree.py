@@ -20,6 +20,7 @@ DECLARATIONS = (
     "modules/config/options",
     "modules/data/item_indices.py",
     "modules/files/placeholders.py",
+    "modules/push_origin.py",
     "modules/gate/report_files.py",
     "modules/serving/answer_length.py",
     "modules/sessions/feature_names.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from modules.files.mlmd_file import MetadataFileError
 from serving.catalog_refresh import Refresh
-from serving.lineage import TYPE, record
+from serving.lineage import TYPE, read_refreshes, record
 from tests.metadata_store import COMPLETE, Store
 
 EVENT = metadata_store_pb2.Event
@@ -61,6 +62,17 @@ def test_an_execution_says_what_changed(tmp_path: Path) -> None:
     assert properties["items"].string_value == str(tmp_path / "items.txt")
     counts = {name: value.int_value for name, value in properties.items() if name != "items"}
     assert counts == {"catalogue": 9, "offered": 6, "gone": 2, "back": 1, "unknown": 3}
+
+
+def test_refreshes_are_read_in_order(tmp_path: Path) -> None:
+    file, versions = tmp_path / "metadata.sqlite", tmp_path / "pushed"
+    _pushed(Store(file).store, versions / "7")
+    assert not list(read_refreshes(file))
+    for base, new in (("7", "8"), ("8", "9")):
+        record(file, _refresh(versions / base, versions / new), tmp_path / "items.txt")
+    found = list(read_refreshes(file))
+    assert [each[1:] for each in found] == [("7", "8", 9, 6), ("8", "9", 9, 6)]
+    assert 0 <= time.time() - found[0].recorded / 1000 < 600
 
 
 def test_a_file_that_is_not_a_store_stays_as_it_is(tmp_path: Path) -> None:

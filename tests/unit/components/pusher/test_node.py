@@ -13,7 +13,8 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.pusher.node import Executor
-from modules.files.model_folder import model_damage, write_manifest
+from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
+from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 
 Push = Callable[..., Path | None]
 
@@ -24,7 +25,13 @@ def pushed(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def push(tmp_path: Path, pushed: Path) -> Push:
+def origins() -> list[str]:
+    """By what each model that `push` returned came to be where it is."""
+    return []
+
+
+@pytest.fixture
+def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
     """Returns a function that pushes a model and returns where it says that the model is."""
     numbers = iter(range(100))
 
@@ -63,6 +70,7 @@ def push(tmp_path: Path, pushed: Path) -> Push:
         assert output.get_string_custom_property("pushed_version") == place.name
         assert model_damage(str(place)) is None
         assert model_damage(output.uri) is None
+        origins.append(output.get_string_custom_property(PUSHED_BY))
         return place
 
     return call
@@ -81,6 +89,18 @@ def test_a_model_that_was_trained_again_alike_is_not_pushed_again(push: Push, pu
     assert push("monday") == first
     assert list(pushed.iterdir()) == [first]
     assert push("tuesday") != first
+
+
+def test_a_version_says_by_what_it_was_pushed(push: Push, pushed: Path, origins: list[str]) -> None:
+    first = push("monday")
+    assert first is not None
+    push("monday")
+    refreshed = shutil.copytree(first, pushed / f"{int(first.name) + 1}")
+    (refreshed / RENEWAL_RECORD).write_text("{}")
+    write_manifest(str(refreshed), "monday")
+    assert push("monday") == refreshed
+    push("tuesday")
+    assert origins == [THIS_RUN, AN_EARLIER_RUN, A_REFRESH, THIS_RUN]
 
 
 def test_a_version_that_is_gone_is_pushed_again(push: Push) -> None:

@@ -26,6 +26,7 @@ def _summary(page: Path, **changed: Any) -> dict[str, Any]:
         "metrics": {},
         "blessed": False,
         "reasons": ["recall fell"],
+        "gate": None,
         "pushed_model": None,
         "serving_check": None,
         "report": str(page),

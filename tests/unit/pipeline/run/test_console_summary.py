@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 
 from pipeline.run.console_summary import format_report
-from tests.run_summaries import make_summary
+from tests.run_summaries import GATE, make_summary
+
+
+def _row(kind: str, metric: str, reason: str) -> dict[str, Any]:
+    """Returns a check that failed."""
+    found = f"{metric}: {reason}"
+    return {"kind": kind, "metric": metric, "passed": False, "verdict": "failed", "reason": found}
 
 
 def test_the_report_has_all_parts() -> None:
     text = format_report(make_summary())
-    assert text.startswith("Pipeline shop finished in 12.3 s, 1 nodes from the cache.")
+    assert text.startswith("Pipeline shop finished in 12.3 s, 1 node from the cache.")
     for line in (
         "Data     files  rows read  kept  rejected  sessions  items",
         "  train      4      1,000   800         3       200     90",
@@ -25,7 +31,7 @@ def test_the_report_has_all_parts() -> None:
         "  known/last       0.5000  0.5000   0.5000  1,234",
         "Warning: split test: 7 of 120 sessions start early [checks.max_time_overlap]",
         "Recommendations for sessions of split test:",
-        "Blessed: yes, 1 checks passed",
+        "Blessed: yes, 1 check passed",
         "Pushed:  /out/pushed/7",
         "Report:  /out/page/report.html",
         "  a, b  ->  d, e",
@@ -34,10 +40,35 @@ def test_the_report_has_all_parts() -> None:
 
 
 def test_the_report_of_a_refused_model() -> None:
-    reason = "known/all/recall@20: 0.3000 is below the threshold 0.4000"
-    text = format_report(make_summary(blessed=False, reasons=[reason], pushed_model=None))
-    assert f"Blessed: no\n  {reason}\nPushed:  nothing" in text
-    assert "(by the model pushed before, /out/pushed/7)" in text
+    slices = [f"honest/all/recall@20/context_length={length}" for length in (1, 2)]
+    rows = [
+        _row("value", "known/all/recall@20", "0.3000 is below the threshold 0.4000"),
+        _row("model", "finite scores", "scores are NaN"),
+        *(_row("slice_change", name, "change from the last blessed model") for name in slices),
+    ]
+    reasons = [row["reason"] for row in rows]
+    refused = make_summary(
+        blessed=False, reasons=reasons, gate={"rows": GATE["rows"] + rows}, pushed_model=None
+    )
+    text = format_report(refused)
+    assert text[text.index("Blessed:") : text.index("Recommendations")].splitlines()[:7] == [
+        "Blessed: no, 4 of 5 checks failed",
+        "  known/all/recall@20: 0.3000 is below the threshold 0.4000 [gate.thresholds]",
+        "  finite scores: scores are NaN",
+        f"  2 slices fell behind the last blessed model: {slices[0]}, {slices[1]} "
+        "[gate.slice_change_threshold]",
+        "  What to do: the report below has all numbers, an option in brackets relaxes its check; "
+        "see docs/evaluation.md, The gate",
+        "Pushed:  nothing",
+        "Report:  /out/page/report.html",
+    ]
+    for name in slices:
+        assert text.count(name) == 1
+    assert "(by the newest pushed model, /out/pushed/7)" in text
+    alone = format_report({**refused, "gate": {"rows": rows[1:2]}, "report": None})
+    assert "  What to do: ModelGate's table in the log has all numbers; see docs/" in alone
+    unknown = make_summary(blessed=False, reasons=["no node evaluated the model"], gate=None)
+    assert "Blessed: no\n  no node evaluated the model\nPushed:" in format_report(unknown)
     none = format_report(make_summary(pushed_model=None, recommendations=None))
     assert "Recommendations: none, since no model has been pushed yet" in none
 
@@ -78,7 +109,19 @@ def test_the_report_names_the_approximate_index(index: Any, lines: list[str]) ->
 
 def test_the_report_says_that_nothing_ran() -> None:
     text = format_report(make_summary(nodes={"ran": [], "cached": ["Trainer", "Transform"]}))
-    assert "nothing had to run, all 2 nodes came from the cache" in text.splitlines()[0]
+    assert "nothing had to run, 2 nodes came from the cache" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("origin", ["an earlier run", "a refresh"])
+def test_the_report_says_that_nothing_new_was_pushed(origin: str) -> None:
+    line = f"Pushed:  nothing new, since {origin} pushed this model: /out/pushed/7"
+    assert line in format_report(make_summary(pushed_by=origin)).splitlines()
+
+
+def test_a_summary_of_a_former_version_can_be_reported() -> None:
+    summary = make_summary()
+    del summary["pushed_by"]
+    assert "Pushed:  /out/pushed/7" in format_report(summary).splitlines()
 
 
 def test_an_undefined_metric_is_a_dash() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from modules.gate.check_record import Check
 from modules.gate.metric_checks import FILE_NAME
 from modules.gate.report_files import SERVING_REPORT
 from pipeline.cli.main import main
+from serving.catalog_refresh import Refresh
+from serving.lineage import record
 from tests.metadata_store import CACHED, COMPLETE, FAILED, Store
 
 METRICS = headline_names(steps=("all",))
@@ -64,6 +67,36 @@ def test_a_line_per_run_says_what_became_of_the_model(
         ["run-3", "0", "0", "-", *none, "nothing: Trainer failed"],
         ["run-4", "1", "0", "-", *none, "nothing: the run has not got that far"],
         ["run-5", "3", "0", "yes", *values, "nothing: p50 latency: 90 ms"],
+    ]
+
+
+def test_what_was_pushed_before_and_refreshed_is_told_from_what_a_run_pushed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, file = Store(tmp_path / "metadata.sqlite"), tmp_path / "metadata.sqlite"
+
+    def run(name: str, state: int, version: int, origin: str) -> None:
+        store.node(name, "shop.LatestBlessedModel", COMPLETE, kind="x.Resolver")
+        pushed = {"pushed": 1, "pushed_destination": f"/p/{version}", "pushed_by": origin}
+        store.node(name, "shop.Pusher", state, pushed_model=pushed)
+
+    run("run-1", COMPLETE, 7, "this run")
+    run("run-2", COMPLETE, 7, "an earlier run")
+    time.sleep(0.01)  # the store counts milliseconds
+    refreshed = Refresh(Path("/p/8"), Path("/p/7"), 9, 6, gone=3, back=0, unknown=0, seconds=0.5)
+    record(file, refreshed, tmp_path / "items.txt")
+    time.sleep(0.01)
+    run("run-3", COMPLETE, 8, "a refresh")
+    run("run-4", CACHED, 7, "this run")
+
+    assert main(["history", "--out", str(tmp_path)]) == 0
+    rows = [row.split(maxsplit=8) for row in capsys.readouterr().out.splitlines()[1:]]
+    assert [(ran, cached, pushed) for _, ran, cached, *_, pushed in rows] == [
+        ("2", "0", "7"),
+        ("2", "0", "nothing new, since an earlier run pushed 7"),
+        ("-", "-", "8: refreshed from 7, 6 of 9 items"),
+        ("2", "0", "nothing new, since a refresh pushed 8"),
+        ("1", "1", "nothing new, since an earlier run pushed 7"),
     ]
 
 
