@@ -22,15 +22,16 @@ class EarlierRuns:
     """Nodes that find results of earlier runs; their outputs hold nothing in the first run.
 
     Attributes:
-      accepted_statistics: node with the output `statistics` of the data last accepted by the gate.
+      accepted_statistics: returns the node with the output `statistics` of the data that the gate
+        accepted last, of the day before if there is a window; gets the run's examples.
       blessed_model: node with the output `model`, the newest pushed one.
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
-        passed; none if a metadata store keeps them.
+        passed, none if a metadata store keeps them; gets statistics, examples and the data gate.
     """
 
-    accepted_statistics: BaseNode
+    accepted_statistics: Callable[[Channel], BaseNode]
     blessed_model: BaseNode
-    keep: Callable[[Channel, BaseNode], list[BaseNode]] = lambda *_: []
+    keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
 
 
 def pushed_model(push_folder: str, newest: str = "") -> BaseNode:
@@ -47,4 +48,4 @@ def of_local_runs(push_folder: str) -> EarlierRuns:
     catch-up or with refreshed versions the newest model is not the newest push.
     """
     newest = os.path.basename(newest_version(push_folder) or "")
-    return EarlierRuns(accepted_statistics(), pushed_model(push_folder, newest))
+    return EarlierRuns(accepted_statistics, pushed_model(push_folder, newest))

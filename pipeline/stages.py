@@ -85,17 +85,18 @@ def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
     )
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
+    previous = earlier.accepted_statistics(examples)
     gate = DataGate(
         statistics=statistics,
         anomalies=validator.outputs["anomalies"],
         schema=schema,
-        previous_statistics=earlier.accepted_statistics.outputs["statistics"],
+        previous_statistics=previous.outputs["statistics"],
         examples=examples,
         options=_as_json(config.checks),
         source_digest=code_digest(DataGate),
     )
-    nodes = [example_gen, statistics_gen, schema_gen, validator, earlier.accepted_statistics, gate]
-    return Data(examples, schema, gate, [*nodes, *earlier.keep(statistics, gate)])
+    nodes = [example_gen, statistics_gen, schema_gen, validator, previous, gate]
+    return Data(examples, schema, gate, [*nodes, *earlier.keep(statistics, examples, gate)])
 
 
 def training_stage(config: Config, paths: Paths, data: Data) -> Training:

@@ -1,4 +1,4 @@
-"""Finds the statistics of the last data that passed the data gate."""
+"""Finds the statistics of the data that a run is compared with: those of the day before."""
 
 from __future__ import annotations
 
@@ -9,43 +9,67 @@ from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-STATISTICS_ID, STATISTICS, REPORT = "statistics_id", "statistics", "report"
+from modules.daily.artifacts import SPAN, evaluated_span
+
+# The report has the span of the evaluated day, too, if there is a window.
+STATISTICS_ID, STATISTICS, REPORT, EXAMPLES = "statistics_id", "statistics", "report", "examples"
 
 
 class LatestAcceptedStatistics(resolver.ResolverStrategy):
-    """Resolves the existing statistics that the data gate's newest report names.
+    """Resolves the existing statistics that a report of the data gate names.
 
-    A stopped run leaves statistics but no report. If the newest statistics were used, the next run
-    would be compared with bad data, and pass.
+    In a window of days, the report is the newest of the latest earlier day; otherwise the newest
+    one. A stopped run leaves statistics but no report. If the newest statistics were used, the next
+    run would be compared with bad data, and pass.
     """
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """Returns at most one artifact of each input: the report and its statistics."""
+        """Returns at most one report with its statistics, and this run's examples."""
         statistics = {artifact.id: artifact for artifact in input_dict[STATISTICS]}
-        for report in sorted(input_dict[REPORT], key=lambda artifact: artifact.id, reverse=True):
+        examples = input_dict.get(EXAMPLES, [])
+        span = evaluated_span(examples[-1]) if examples else None
+        reports = [report for report in input_dict[REPORT] if span is None or _span(report) < span]
+        order = (lambda report: report.id) if span is None else _span_and_id
+        for report in sorted(reports, key=order, reverse=True):
             found = statistics.get(report.get_int_custom_property(STATISTICS_ID))
             if found is not None and fileio.exists(found.uri):
-                return {STATISTICS: [found], REPORT: [report]}
-        return {STATISTICS: [], REPORT: []}
+                return {**input_dict, STATISTICS: [found], REPORT: [report]}
+        return {**input_dict, STATISTICS: [], REPORT: []}
+
+
+def _span(report: types.Artifact) -> int:
+    """Returns the evaluated span of a report; -1 for one without a window."""
+    return int(report.get_int_custom_property(SPAN)) if report.has_custom_property(SPAN) else -1
+
+
+def _span_and_id(report: types.Artifact) -> tuple[int, int]:
+    return _span(report), report.id
 
 
 def accepted_statistics(
-    statistics_gen_id: str = "StatisticsGen", data_gate_id: str = "DataGate"
+    examples: channel.Channel | None = None,
+    statistics_gen_id: str = "StatisticsGen",
+    data_gate_id: str = "DataGate",
 ) -> resolver.Resolver:
-    """Returns the node that finds the previous run's statistics, none in the first run.
+    """Returns the node that finds an earlier run's statistics, none in the first run.
 
     It must precede the data gate of the same pipeline, which must have its output as input.
+
+    Args:
+      examples: this run's examples, which say the evaluated day.
+      statistics_gen_id: id of the node that writes the statistics.
+      data_gate_id: id of the data gate.
     """
-    return resolver.Resolver(
-        strategy_class=LatestAcceptedStatistics,
-        **{
-            STATISTICS: channel.Channel(
-                type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen_id
-            ),
-            REPORT: channel.Channel(
-                type=simple_artifacts.Metrics, producer_component_id=data_gate_id
-            ),
-        },
-    ).with_id("AcceptedStatistics")
+    channels = {
+        STATISTICS: channel.Channel(
+            type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen_id
+        ),
+        REPORT: channel.Channel(type=simple_artifacts.Metrics, producer_component_id=data_gate_id),
+    }
+    if examples is not None:
+        channels[EXAMPLES] = examples
+    return resolver.Resolver(strategy_class=LatestAcceptedStatistics, **channels).with_id(
+        "AcceptedStatistics"
+    )

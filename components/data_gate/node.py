@@ -21,7 +21,7 @@ from components.data_gate.split_checks import split_checks
 from components.data_gate.window_checks import window_checks
 from modules.config.fields import from_json
 from modules.config.options.data_gate import DataGateOptions
-from modules.daily.days import DAYS
+from modules.daily.artifacts import SPAN, days_of, evaluated_span
 from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
@@ -83,21 +83,16 @@ def DataGate(
     results = [
         *_run_checks(statistics, anomalies, previous_statistics, _read_schema(schema), limits),
         *split_checks(counts, limits),
-        *window_checks(_days(examples), limits),
+        *window_checks(days_of(examples), limits),
     ]
     failed = [check for check in results if not check.passed]
     if failed:
         raise DataGateError(failed)
     report.set_int_custom_property(STATISTICS_ID, statistics.id)
+    if (span := evaluated_span(examples)) is not None:
+        report.set_int_custom_property(SPAN, span)
     _write_report(report, results, previous_statistics)
     print(_summary(results, previous_statistics), flush=True)
-
-
-def _days(examples: types.Artifact | None) -> dict[str, int]:
-    """Returns the bytes of each day of a window; nothing if there is none."""
-    text = examples.get_string_custom_property(DAYS) if examples else ""
-    found: dict[str, int] = json.loads(text or "{}")
-    return found
 
 
 def _run_checks(

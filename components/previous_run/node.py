@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -10,6 +11,7 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_constants
 
+from modules.daily.artifacts import evaluated_span
 from modules.files import file_digests
 from modules.files.file_digests import FileDigest
 from modules.files.model_folder import model_damage
@@ -18,11 +20,12 @@ from modules.found import FOUND
 
 # Written last into a folder of kept statistics, so that a folder with it is complete.
 PROPERTIES = "artifact.json"
-KEPT = 3
+KEPT = 30  # days: a day that is run again is compared with the one before it
+_SPLITS, _FILES, _SPAN = "split_names", "files", "span"
 
 
-def newest_whole(folder: str, damage_of: Callable[[str], str | None]) -> str | None:
-    """Returns the newest intact version, None if there is none.
+def whole_versions(folder: str, damage_of: Callable[[str], str | None]) -> Iterator[str]:
+    """Yields the intact versions, the newest first.
 
     Args:
       folder: folder of all versions.
@@ -32,18 +35,27 @@ def newest_whole(folder: str, damage_of: Callable[[str], str | None]) -> str | N
         path = os.path.join(folder, str(number))
         damage = damage_of(path)
         if damage is None:
-            return path
-        print(f"{path} is skipped: {damage}", flush=True)
-    return None
+            yield path
+        else:
+            print(f"{path} is skipped: {damage}", flush=True)
 
 
-def _read_properties(folder: str) -> tuple[str, dict[str, FileDigest]]:
-    """Reads split names and digests of kept statistics; raises ValueError if they are damaged."""
+class _Properties(NamedTuple):
+    """Properties of kept statistics; `span` is the evaluated one, -1 without a window of days."""
+
+    split_names: str
+    files: dict[str, FileDigest]
+    span: int
+
+
+def _read_properties(folder: str) -> _Properties:
+    """Reads the properties of kept statistics; raises ValueError if they are damaged."""
     with fileio.open(os.path.join(folder, PROPERTIES), "r") as file:
         content = json.load(file)
     try:
-        # Former versions kept no digests.
-        return str(content["split_names"]), file_digests.from_json(content.get("files", {}))
+        # Former versions kept neither digests nor spans.
+        files = file_digests.from_json(content.get(_FILES, {}))
+        return _Properties(str(content[_SPLITS]), files, int(content.get(_SPAN, -1)))
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"unexpected content: {error!r}") from error
 
@@ -52,7 +64,7 @@ def _statistics_damage(folder: str) -> str | None:
     if not fileio.exists(os.path.join(folder, PROPERTIES)):
         return f"{PROPERTIES} is missing"
     try:
-        return file_digests.damage(folder, _read_properties(folder)[1])
+        return file_digests.damage(folder, _read_properties(folder).files)
     except ValueError as error:
         return f"{PROPERTIES} is damaged: {error}"
 
@@ -73,7 +85,7 @@ def LatestPushedModel(
         cached.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    found = newest_whole(push_folder, model_damage)
+    found = next(whole_versions(push_folder, model_damage), None)
     model.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
@@ -87,21 +99,29 @@ def LatestPushedModel(
 def KeptStatistics(
     statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
     folder: Parameter[str],
+    examples: InputArtifact[standard_artifacts.Examples] = None,
     source_digest: Parameter[str] = "",
 ) -> None:
-    """Finds the statistics that StatisticsKeeper kept last.
+    """Finds the statistics that StatisticsKeeper kept last, of the day before in a window of days.
 
     Args:
       statistics: output; a copy of them. Its property `found` is 0 if none were kept yet.
+      examples: this run's examples, which say the evaluated day.
       folder: the keeper's folder.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    found = newest_whole(folder, _statistics_damage)
+    span = evaluated_span(examples)
+    spans = {
+        each: _read_properties(each).span for each in whole_versions(folder, _statistics_damage)
+    }
+    earlier = [each for each in spans if span is None or spans[each] < span]
+    # Of equal spans, the first is the newest version.
+    found = max(earlier, key=lambda each: 0 if span is None else spans[each], default=None)
     statistics.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No accepted data in {folder} yet", flush=True)
         return
-    statistics.split_names = _read_properties(found)[0]
+    statistics.split_names = _read_properties(found).split_names
     io_utils.copy_dir(found, statistics.uri)
     print(f"The last accepted data are {found}", flush=True)
 
@@ -110,6 +130,7 @@ def KeptStatistics(
 def StatisticsKeeper(
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     folder: Parameter[str],
+    examples: InputArtifact[standard_artifacts.Examples] = None,
     source_digest: Parameter[str] = "",
 ) -> None:
     """Keeps a copy of statistics in a folder, for later runs.
@@ -120,13 +141,17 @@ def StatisticsKeeper(
     Args:
       statistics: statistics of this run's data.
       folder: parent of one numbered subfolder per run; only the newest few are kept.
+      examples: this run's examples, which say the evaluated day.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     place = next_version(folder)
     io_utils.copy_dir(statistics.uri, place)
     files = file_digests.as_json(file_digests.folder_digests(place))
     with fileio.open(os.path.join(place, PROPERTIES), "w") as file:
-        file.write(json.dumps({"split_names": statistics.split_names, "files": files}))
+        content = {_SPLITS: statistics.split_names, _FILES: files}
+        if (span := evaluated_span(examples)) is not None:
+            content[_SPAN] = span
+        file.write(json.dumps(content))
     for old in sorted(version_numbers(folder))[:-KEPT]:
         fileio.rmtree(os.path.join(folder, str(old)))
     print(f"These data are kept as {place}", flush=True)

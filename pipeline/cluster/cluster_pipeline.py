@@ -63,7 +63,7 @@ def _relative(data: DataOptions, preset: str) -> DataOptions:
     problems = [
         f"data.{split} must be relative to the data folder of the cluster, got {pattern!r}: give "
         "the name alone; the folder is a parameter of the run"
-        for split in SPLITS
+        for split in (*SPLITS, "daily")
         if (pattern := getattr(data, split)) and (pattern[0] in "/~" or is_uri(pattern))
     ]
     if problems:
@@ -92,13 +92,19 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
     digest = code_digest(StatisticsKeeper)
     accepted = ACCEPTED.format(deployment.state_folder)
 
-    def keep(statistics: Channel, data_gate: BaseNode) -> list[BaseNode]:
-        keeper = StatisticsKeeper(statistics=statistics, folder=accepted, source_digest=digest)
+    def find(examples: Channel) -> BaseNode:
+        node = KeptStatistics(examples=examples, folder=accepted, source_digest=digest)
+        return node.with_id("AcceptedStatistics")
+
+    def keep(statistics: Channel, examples: Channel, data_gate: BaseNode) -> list[BaseNode]:
+        keeper = StatisticsKeeper(
+            statistics=statistics, examples=examples, folder=accepted, source_digest=digest
+        )
         keeper.add_upstream_node(data_gate)
         return [keeper]
 
     return EarlierRuns(
-        KeptStatistics(folder=accepted, source_digest=digest).with_id("AcceptedStatistics"),
+        find,
         pushed_model(deployment.push_folder),
         keep,
     )
@@ -131,6 +137,15 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             NO_SPAN,
             "number in place of {SPAN} in the file names; -1 for the newest",
             {"SessionExampleGen": Binding("span", "range_config", form="span", minimum=NO_SPAN)},
+        ),
+        RuntimeParameter(
+            "date",
+            config.data.date or "",
+            "day in place of {YYYY}, {MM} and {DD} in the file names; empty for the newest",
+            {
+                "SessionExampleGen": Binding("date", "range_config", form="date"),
+                "Report": Binding("date", "config", ("data", "date"), "date"),
+            },
         ),
         _of_option(config, "trainer", "max_epochs", ("Tuner", "Trainer"), "custom_config"),
         _thresholds(config, "thresholds"),

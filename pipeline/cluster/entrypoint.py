@@ -86,8 +86,11 @@ def run_driver(message: Json, driver_class_path: str) -> None:
     resolved = import_utils.import_class_by_path(driver_class_path)(None).resolve_exec_properties(
         dict(parameters), pipeline_info, ComponentInfo("", "", pipeline_info)
     )
-    config_key = standard_component_specs.INPUT_CONFIG_KEY
-    parameters[config_key] = resolved[config_key]
+    for key in (
+        standard_component_specs.INPUT_CONFIG_KEY,
+        standard_component_specs.CUSTOM_CONFIG_KEY,  # has the days of a window
+    ):
+        parameters[key] = resolved[key]
     examples = standard_artifacts.Examples()
     driver.update_output_artifact(resolved, examples.mlmd_artifact)
     found = kubeflow_v2_entrypoint_utils.to_runtime_artifact(examples, {})

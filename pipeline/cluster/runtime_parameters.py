@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modules.daily.days import day_number
 from modules.messages.quoting import quote, shorten
 
 Value = str | int | float
@@ -31,7 +32,7 @@ class Binding:
       prop: the execution property.
       path: keys inside the property's JSON; empty for the property itself.
       form: text with `{}` for the value; or `json` for a JSON object of numbers; or `span` for a
-        span number, where -1 changes nothing.
+        span number, where -1 changes nothing; or `date` for a day's name, where "" changes nothing.
       minimum: lowest allowed whole number; None for no limit.
     """
 
@@ -47,6 +48,11 @@ class Binding:
             self._parse(value)
         if self.minimum is not None or self.form == "span":
             self._check_number(value)
+        if self.form == "date" and value:
+            try:
+                day_number(str(value))
+            except ValueError as error:
+                raise ValueError(f"{self.parameter} {error}") from error
 
     def _check_number(self, value: Value) -> None:
         if isinstance(value, (str, bool)) or not float(value).is_integer():
@@ -69,8 +75,11 @@ class Binding:
         elif self.form == "span":
             if int(value) == NO_SPAN:
                 return
-            span = {"start_span_number": str(int(value)), "end_span_number": str(int(value))}
-            new = json.dumps({"static_range": span})
+            new = _range_of(int(value))
+        elif self.form == "date":
+            if not value:
+                return
+            new = str(value) if self.path else _range_of(day_number(str(value)))
         else:
             new = self.form.format(value) if isinstance(value, str) else value
         self._put(properties, new)
@@ -111,6 +120,13 @@ class Binding:
         self._check_kind(place.get(self.path[-1]), new)
         place[self.path[-1]] = new
         properties[self.prop] = json.dumps(content, sort_keys=True)
+
+
+def _range_of(span: int) -> str:
+    """Returns TFX's range of one span, as JSON."""
+    return json.dumps(
+        {"static_range": {"start_span_number": str(span), "end_span_number": str(span)}}
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,6 +112,7 @@ def test_runtime_parameters_keep_their_defaults(compiled: dict[str, str]) -> Non
     assert defaults == {
         "data_folder": deployment.data_folder,
         "span": -1,
+        "date": "",
         "max_epochs": config.trainer.max_epochs,
         "thresholds": json.dumps(dict(config.gate.thresholds)),
         "change_thresholds": json.dumps(dict(config.gate.change_thresholds), sort_keys=True),

@@ -15,15 +15,17 @@ from typing import Any
 import pytest
 from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
 
-from pipeline.sample.generate import write_sample
+from pipeline.sample.generate import write_days, write_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 TESTS = Path(__file__).resolve().parent
 sys.path.append(str(TESTS))
 
+from modules.daily.days import DAYS  # noqa: E402
 from pipeline.cluster import entrypoint  # noqa: E402
 from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
 from pipeline.cluster.runtime_parameters import FLAG, Binding, encode  # noqa: E402
+from tests.click_files import input_config  # noqa: E402
 
 EXAMPLES = "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
 MODEL = "title: tfx.Model\ntype: object\n"
@@ -278,24 +280,24 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
-    from tfx.proto import example_gen_pb2
-
+def _example_gen(
+    pod: Path, days: Path, patterns: dict[str, str], window: int = 0, **parameters: str | int
+) -> dict[str, Any]:
+    """Returns the metadata of the examples that SessionExampleGen writes in a container."""
     from components.session_example_gen.node import SessionExampleGen
     from modules.config.options.sessions import SessionOptions
 
-    splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=f"day-{{SPAN}}/{name}.tsv")
-        for name in ("train", "test")
-    ]
-    node = SessionExampleGen("/nowhere", example_gen_pb2.Input(splits=splits), SessionOptions())
+    node = SessionExampleGen("/nowhere", input_config(**patterns), SessionOptions(), window=window)
     values = {k: v for k, v in node.exec_properties.items() if v is not None}
-    message = _message(pod, **values, data_folder=str(days), span=span)
+    message = _message(pod, **values, data_folder=str(days), **parameters)
     del message["inputs"]["artifacts"]
     (artifact,) = message["outputs"]["artifacts"].pop("model")["artifacts"]
     artifact["type"] = {"instanceSchema": EXAMPLES}
     message["outputs"]["artifacts"]["examples"] = {"artifacts": [artifact]}
-    bindings = [Binding("data_folder", "input_base"), Binding("span", "range_config", form="span")]
+    bindings = [
+        Binding("data_folder", "input_base"),
+        *(Binding(name, "range_config", form=name) for name in parameters),
+    ]
     driver = "components.session_example_gen.driver.SessionFilesDriver"
     with _log(pod, message, "2.17"):
         arguments = _arguments("", message, FLAG, encode(bindings), own=("examples",))
@@ -312,9 +314,22 @@ def _example_gen(pod: Path, days: Path, span: int) -> dict[str, Any]:
 def test_example_gens_driver_finds_the_span_and_takes_the_fingerprint(
     pod: Path, days: Path, span: int, expected: int
 ) -> None:
-    metadata = _example_gen(pod, days, span)
+    patterns = {name: f"day-{{SPAN}}/{name}.tsv" for name in ("train", "test")}
+    metadata = _example_gen(pod, days, patterns, span=span)
     found = {key.rpartition(":")[2]: value for key, value in metadata.items()}
     assert found["span"] == expected
     rows = (days / f"day-{expected}" / "train.tsv").read_text("utf-8").count("\n") - 1
     assert metadata["train.rows_read"] == rows
     assert "files:" in found[FINGERPRINT_PROPERTY_NAME]
+
+
+def test_a_window_of_days_ends_at_the_date_of_the_run(pod: Path, tmp_path: Path) -> None:
+    write_days(tmp_path, sessions=400)
+    pattern = {"train": "clicks-{YYYY}-{MM}-{DD}.tsv"}
+    metadata = _example_gen(pod, tmp_path, pattern, window=3, date="2015-09-10")
+    sizes = {
+        f"2015-09-{day:02d}": (tmp_path / f"clicks-2015-09-{day:02d}.tsv").stat().st_size
+        for day in (7, 8, 9, 10)
+    }
+    assert json.loads(metadata[DAYS]) == sizes
+    assert (metadata["train.files"], metadata["test.files"]) == (3, 1)

@@ -18,6 +18,7 @@ from components.previous_run.node import (
 )
 from modules.found import FOUND
 from tests import file_uris
+from tests.daily_examples import examples_of
 
 _named: Callable[[Path], str] = str
 
@@ -76,29 +77,49 @@ def test_an_empty_or_missing_push_folder_is_not_an_error(tmp_path: Path, exists:
     assert not (tmp_path / "model").exists()
 
 
-def _keep(folder: Path, source: Path, content: str) -> None:
+def _keep(folder: Path, source: Path, content: str, span: int | None = None) -> None:
     (source / "Split-train").mkdir(parents=True)
     (source / "Split-train" / "FeatureStats.pb").write_text(content, "utf-8")
     statistics = _artifact(standard_artifacts.ExampleStatistics, source)
     statistics.split_names = '["train", "test"]'
-    StatisticsKeeper.test_call(statistics=statistics, folder=_named(folder))
+    StatisticsKeeper.test_call(
+        statistics=statistics, examples=examples_of(span), folder=_named(folder)
+    )
 
 
-def _kept(folder: Path, place: Path) -> Artifact:
+def _kept(folder: Path, place: Path, span: int | None = None) -> Artifact:
     statistics = _artifact(standard_artifacts.ExampleStatistics, place)
-    KeptStatistics.test_call(statistics=statistics, folder=_named(folder))
+    KeptStatistics.test_call(
+        statistics=statistics, examples=examples_of(span), folder=_named(folder)
+    )
     return statistics
 
 
 def test_the_statistics_kept_last_come_back_with_their_splits(tmp_path: Path) -> None:
-    for run in range(5):
+    for run in range(KEPT + 2):
         _keep(tmp_path / "accepted", tmp_path / f"run-{run}", str(run))
     statistics = _kept(tmp_path / "accepted", tmp_path / "found")
     found = tmp_path / "found" / "Split-train" / "FeatureStats.pb"
-    assert found.read_text("utf-8") == "4"
+    assert found.read_text("utf-8") == str(KEPT + 1)
     assert statistics.split_names == '["train", "test"]'
     assert statistics.get_int_custom_property(FOUND) == 1
     assert len(list((tmp_path / "accepted").iterdir())) == KEPT
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"), [(14, "13 again"), (13, "11"), (11, "no window"), (None, "13 again")]
+)
+def test_in_a_window_the_day_before_comes_back(
+    tmp_path: Path, span: int | None, expected: str
+) -> None:
+    """A run of a past day, or of one day twice, is not compared with later data or itself."""
+    for number, (day, content) in enumerate(
+        [(None, "no window"), (11, "11"), (14, "14"), (13, "13"), (13, "13 again")]
+    ):
+        _keep(tmp_path / "accepted", tmp_path / f"run-{number}", content, day)
+    _kept(tmp_path / "accepted", tmp_path / "found", span)
+    found = tmp_path / "found" / "Split-train" / "FeatureStats.pb"
+    assert found.read_text("utf-8") == expected
 
 
 def test_incomplete_statistics_do_not_count(tmp_path: Path) -> None:

@@ -68,6 +68,22 @@ def test_a_number_below_its_minimum_is_refused_by_name(low: float) -> None:
         apply_one(binding, low, custom_config="{}")
 
 
+def test_a_date_fixes_the_range_and_an_empty_one_leaves_it_open() -> None:
+    binding = Binding("date", "range_config", form="date")
+    assert json.loads(apply_one(binding, "2015-09-11")["range_config"]) == {
+        "static_range": {"start_span_number": "16689", "end_span_number": "16689"}
+    }
+    assert apply_one(binding, "") == {}
+    with pytest.raises(ValueError, match=r"date must be a date such as 2015-09-11"):
+        apply_one(binding, "11.9.2015")
+    in_config = Binding("date", "config", ("data", "date"), "date")
+    config = '{"data": {"date": null}}'
+    assert json.loads(apply_one(in_config, "2015-09-11", config=config)["config"]) == {
+        "data": {"date": "2015-09-11"}
+    }
+    assert apply_one(in_config, "", config=config) == {"config": config}
+
+
 def test_a_span_fixes_the_range_and_minus_one_leaves_it_open() -> None:
     binding = Binding("span", "range_config", form="span")
     assert json.loads(apply_one(binding, 12.0)["range_config"]) == {

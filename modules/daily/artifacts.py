@@ -1,0 +1,26 @@
+"""What an Examples artifact says about the window of days that it was made from."""
+
+from __future__ import annotations
+
+import json
+
+from tfx import types
+
+from modules.daily.days import DAYS
+
+SPAN = "span"
+"""Custom property that TFX's driver sets, too; the property of this name stays 0."""
+
+
+def days_of(examples: types.Artifact | None) -> dict[str, int]:
+    """Returns the bytes of the files of each day, the evaluated one last; {} without a window."""
+    text = examples.get_string_custom_property(DAYS) if examples else ""
+    found: dict[str, int] = json.loads(text or "{}")
+    return found
+
+
+def evaluated_span(examples: types.Artifact | None) -> int | None:
+    """Returns the span that split test is; None without a window."""
+    if examples is None or not days_of(examples):
+        return None
+    return int(examples.get_int_custom_property(SPAN))
