@@ -24,20 +24,24 @@ class EarlierRuns:
     Attributes:
       accepted_statistics: returns the node with the output `statistics` of the data that the gate
         accepted last, of the day before if there is a window; gets the run's examples.
-      blessed_model: node with the output `model`, the newest pushed one.
+      blessed_model: returns the node with the output `model`, the newest pushed one, of a past day
+        the one that served then; gets the run's examples.
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
         passed, none if a metadata store keeps them; gets statistics, examples and the data gate.
     """
 
     accepted_statistics: Callable[[Channel], BaseNode]
-    blessed_model: BaseNode
+    blessed_model: Callable[[Channel], BaseNode]
     keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
 
 
-def pushed_model(push_folder: str, newest: str = "") -> BaseNode:
+def pushed_model(examples: Channel, push_folder: str, newest: str = "") -> BaseNode:
     """Returns the node that finds the model that serves; arguments are `LatestPushedModel`'s."""
     return LatestPushedModel(
-        push_folder=push_folder, newest=newest, source_digest=code_digest(LatestPushedModel)
+        examples=examples,
+        push_folder=push_folder,
+        newest=newest,
+        source_digest=code_digest(LatestPushedModel),
     ).with_id(BLESSED_MODEL_ID)
 
 
@@ -48,4 +52,6 @@ def of_local_runs(push_folder: str) -> EarlierRuns:
     catch-up or with refreshed versions the newest model is not the newest push.
     """
     newest = os.path.basename(newest_version(push_folder) or "")
-    return EarlierRuns(accepted_statistics, pushed_model(push_folder, newest))
+    return EarlierRuns(
+        accepted_statistics, lambda examples: pushed_model(examples, push_folder, newest)
+    )

@@ -121,19 +121,20 @@ def evaluation_stage(
     )
     baseline_evaluator.add_upstream_node(data.gate)
     evaluator = create_evaluator(config, data.examples, training.trainer)
+    serving_model = earlier.blessed_model(data.examples)
     model_gate = ModelGate(
         examples=data.examples,
         evaluation=evaluator.outputs["evaluation"],
         model=training.trainer.outputs["model"],
         baseline_ranks=baseline_evaluator.outputs["baseline_ranks"],
-        last_blessed_model=earlier.blessed_model.outputs["model"],
+        last_blessed_model=serving_model.outputs["model"],
         options=_as_json(config.gate),
         evaluation_options=_as_json(config.evaluation),
         fit_splits=json.dumps(learned_splits(config)),
         source_digest=code_digest(ModelGate),
     )
     serving = _serving_validators(config, training.trainer, data.examples)
-    nodes = [baseline_evaluator, earlier.blessed_model, evaluator, model_gate, *serving]
+    nodes = [baseline_evaluator, serving_model, evaluator, model_gate, *serving]
     return Evaluation(model_gate, serving[-1], nodes)
 
 
@@ -161,7 +162,8 @@ def push_stage(
     model = training.trainer.outputs["model"]
     model_blessing = evaluation.model_gate.outputs["blessing"]
     infra_blessing = evaluation.serving.outputs["blessing"]
-    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder)
+    in_order = config.data.daily is not None
+    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder, in_order)
     if config.index.kind == NONE:
         return [pusher]
     builder = IndexBuilder(
@@ -173,7 +175,7 @@ def push_stage(
         source_digest=code_digest(IndexBuilder),
     )
     index, blessing = builder.outputs["index"], builder.outputs["blessing"]
-    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder)
+    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder, in_order)
     return [pusher, builder, index_pusher.with_id(INDEX_PUSHER_ID)]
 
 

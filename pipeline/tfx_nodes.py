@@ -17,6 +17,7 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 
+from components.pusher.node import IN_ORDER
 from components.pusher.node import Executor as PusherExecutor
 from modules.evaluation.tfma_metrics import eval_config
 from pipeline.code_fingerprint import PACKAGES, source_digest
@@ -146,9 +147,17 @@ def create_infra_validator(config: Config, trainer: Trainer) -> InfraValidator |
 
 
 def create_pusher(
-    model: Channel, model_blessing: Channel, infra_blessing: Channel, folder: str
+    model: Channel, model_blessing: Channel, infra_blessing: Channel, folder: str, in_order: bool
 ) -> Pusher:
-    """Returns the node that pushes a model with both blessings into a folder."""
+    """Returns the node that pushes a model with both blessings into a folder.
+
+    Args:
+      model: the model.
+      model_blessing: the model gate's blessing.
+      infra_blessing: the serving check's blessing.
+      folder: parent of one numbered folder per pushed version.
+      in_order: whether a model is not pushed over one that learned later sessions.
+    """
     return Pusher(
         model=model,
         model_blessing=model_blessing,
@@ -157,5 +166,5 @@ def create_pusher(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=folder)
         ),
         custom_executor_spec=ExecutorClassSpec(PusherExecutor),
-        custom_config={"source_digest": code_digest(Pusher)},
+        custom_config={"source_digest": code_digest(Pusher), IN_ORDER: in_order},
     )

@@ -26,6 +26,7 @@ from modules.ann.export import OldModelError, export
 from modules.ann.pq_index import CodeOptions, FaissMissingError, PQIndex
 from modules.config.fields import from_json
 from modules.config.options.index import IndexOptions
+from modules.files.learned_data import read_learned, write_learned
 from modules.files.model_folder import learned_from, write_manifest
 from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import INDEX_VERDICT
@@ -74,6 +75,8 @@ def IndexBuilder(
     checks, measured = build(exact, approximate, sessions, wanted)
     if fileio.exists(approximate):
         origin = (learned_from(exact), wanted, source_digest)
+        if (learned := read_learned(exact)) is not None:
+            write_learned(approximate, learned)
         write_manifest(approximate, hashlib.sha256(repr(origin).encode()).hexdigest())
     if infra_blessing is not None:
         checks.append(_served_model(infra_blessing))

@@ -5,15 +5,17 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_constants
 
-from modules.daily.artifacts import evaluated_span
+from modules.daily.artifacts import evaluated_span, first_evaluated_start
 from modules.files import file_digests
 from modules.files.file_digests import FileDigest
+from modules.files.learned_data import read_learned
 from modules.files.model_folder import model_damage
 from modules.files.model_versions import PUSHED_VERSION, next_version, version_numbers
 from modules.found import FOUND
@@ -73,19 +75,25 @@ def _statistics_damage(folder: str) -> str | None:
 def LatestPushedModel(
     model: OutputArtifact[standard_artifacts.Model],
     push_folder: Parameter[str],
+    examples: InputArtifact[standard_artifacts.Examples] = None,
     newest: Parameter[str] = "",
     source_digest: Parameter[str] = "",
 ) -> None:
     """Finds the newest model in the push folder, which has only blessed ones: the one that serves.
 
+    For a past day of a window it is the newest that learned no session of that day or later: the
+    one that served then. If there is none, it is the newest all the same, and the gate says why it
+    leaves it out.
+
     Args:
       model: output; a copy of it. Its property `found` is 0 if none was pushed yet.
       push_folder: the Pusher's base directory.
+      examples: this run's examples, which say the evaluated day.
       newest: name of the newest version, so that TFX's cache sees a push; "" where nothing is
         cached.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    found = next(whole_versions(push_folder, model_damage), None)
+    found = _model_that_served(list(whole_versions(push_folder, model_damage)), examples)
     model.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
@@ -93,6 +101,16 @@ def LatestPushedModel(
     io_utils.copy_dir(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
     model.set_string_custom_property(PUSHED_VERSION, os.path.basename(found))
     print(f"The last pushed model is {found}", flush=True)
+
+
+def _model_that_served(versions: list[str], examples: types.Artifact | None) -> str | None:
+    """Returns the newest version, of a past day the one that served then; None without versions."""
+    newest = next(iter(versions), None)
+    start = first_evaluated_start(examples)
+    if start is None:
+        return newest
+    learned = ((version, read_learned(version)) for version in versions)
+    return next((version for version, of in learned if of and of.last_start < start), newest)
 
 
 @component

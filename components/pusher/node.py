@@ -1,7 +1,8 @@
-"""Executor of TFX's Pusher that pushes no duplicate."""
+"""Executor of TFX's Pusher that pushes no duplicate, and days in order only."""
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from modules.files.learned_data import read_learned
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     SAVED_MODEL,
@@ -19,15 +21,21 @@ from modules.files.model_folder import (
     model_damage,
 )
 from modules.files.model_versions import newest_version, next_version
-from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
+from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
+from modules.sessions.event_times import utc_text
+
+IN_ORDER = "in_order"
 
 
 class Executor(executor.Executor):
-    """Pushes a blessed model unless the newest pushed version is an intact copy of it.
+    """Pushes a blessed model unless the newest version is a copy of it, or learned later days.
 
     The gate reruns once there is a last blessed model to compare with, and blesses the same model
     again; TFX would push a second copy. A version with a refreshed index counts as a copy: the
     original would restore withdrawn items.
+
+    With `in_order` in the custom config, for windows of days, a model of a past day is not pushed
+    over one that learned later sessions; the output's property `not_pushed` says so.
     """
 
     def Do(
@@ -45,6 +53,11 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model, folder = self.GetModelPath(input_dict), _push_folder(exec_properties)
+        if _in_order(exec_properties) and (reason := _learned_earlier(model, folder)):
+            print(f"Not pushed: {reason}", flush=True)
+            pushed.set_string_custom_property(NOT_PUSHED, reason)
+            self._MarkNotPushed(pushed)
+            return
         before = _pushed_before(model, folder)
         version = before or _push(model, next_version(folder))
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
@@ -52,6 +65,26 @@ class Executor(executor.Executor):
         self._MarkPushed(
             pushed, pushed_destination=version, pushed_version=os.path.basename(version)
         )
+
+
+def _in_order(exec_properties: dict[str, Any]) -> bool:
+    text = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
+    return bool(json.loads(text or "{}").get(IN_ORDER))
+
+
+def _learned_earlier(model: str, folder: str) -> str | None:
+    """Returns why a model is older than the newest version; None if it is not, or is unknown."""
+    newest = newest_version(folder)
+    if newest is None or model_damage(newest):
+        return None
+    learned, serving = read_learned(model), read_learned(newest)
+    if learned is None or serving is None or learned.last_start >= serving.last_start:
+        return None
+    return (
+        f"version {os.path.basename(newest)} serves, which learned sessions until "
+        f"{utc_text(serving.last_start)}; this model learned them until "
+        f"{utc_text(learned.last_start)} only"
+    )
 
 
 def _push_folder(exec_properties: dict[str, Any]) -> str:

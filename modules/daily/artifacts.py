@@ -24,3 +24,10 @@ def evaluated_span(examples: types.Artifact | None) -> int | None:
     if examples is None or not days_of(examples):
         return None
     return int(examples.get_int_custom_property(SPAN))
+
+
+def first_evaluated_start(examples: types.Artifact | None) -> int | None:
+    """Returns the start of the first session of split test, in ms; None without a window."""
+    if examples is None or not days_of(examples):
+        return None
+    return int(examples.get_int_custom_property("test.first_start"))

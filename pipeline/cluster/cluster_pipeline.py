@@ -105,7 +105,7 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
 
     return EarlierRuns(
         find,
-        pushed_model(deployment.push_folder),
+        lambda examples: pushed_model(examples, deployment.push_folder),
         keep,
     )
 

@@ -128,7 +128,8 @@ def _refusal(summary: Mapping[str, Any]) -> list[str]:
 def _pushed(summary: Mapping[str, Any]) -> str:
     folder = summary["pushed_model"]
     if not folder:
-        return "Pushed:  nothing"
+        reason = summary.get("not_pushed")  # former summaries have none
+        return "Pushed:  nothing" + (f", since {reason}" if reason else "")
     origin = summary.get("pushed_by", THIS_RUN)  # former summaries have none
     new = "" if origin == THIS_RUN else f"nothing new, since {origin} pushed this model: "
     return f"Pushed:  {new}{folder}"

@@ -86,6 +86,8 @@ def _pushed(run: RunRecord, verdict: Mapping[str, Any] | None) -> str:
         return f"nothing: {first}" + (f" and {len(more)} more" if more else "")
     if refused := _serving_refusals(run):
         return f"nothing: {refused[0]}"
+    if reason := run.not_pushed():
+        return f"nothing: {reason}"
     if "Pusher" in run.nodes:
         return "nothing: the run's log says why"
     return "nothing: the run has not got that far"

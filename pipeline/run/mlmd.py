@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.files.mlmd_file import open_store
-from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
+from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 
 _RESOLVER = ".Resolver"
 
@@ -95,9 +95,14 @@ class RunRecord:
         is_new = origin == THIS_RUN and self.nodes["Pusher"].state != "CACHED"
         return THIS_RUN if is_new else A_REFRESH if origin == A_REFRESH else AN_EARLIER_RUN
 
+    def not_pushed(self) -> str | None:
+        """Returns why a blessed model was not pushed; None unless Pusher found a reason."""
+        pushed = self.output_of("Pusher", "pushed_model")
+        reason = pushed.properties.get(NOT_PUSHED) if pushed else None
+        return str(reason) if reason else None
+
     def _pushed(self, pusher: str) -> OutputArtifact | None:
-        node = self.nodes.get(pusher)
-        pushed = node.outputs.get("pushed_model") if node else None
+        pushed = self.output_of(pusher, "pushed_model")
         return pushed if pushed and int(pushed.properties.get("pushed", 0)) else None
 
 

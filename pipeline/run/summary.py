@@ -67,6 +67,7 @@ def summarize(
         **_quality(_evaluation(run), config.evaluation.split),
         **model_verdict(run),
         "pushed_model": run.pushed_folder(),
+        "not_pushed": run.not_pushed(),
         "pushed_by": run.pushed_by(),
         "serving_check": serving_check(run),
         "index": _index(run),

@@ -16,9 +16,10 @@ from components.previous_run.node import (
     LatestPushedModel,
     StatisticsKeeper,
 )
+from modules.files.learned_data import LearnedData, write_learned
 from modules.found import FOUND
 from tests import file_uris
-from tests.daily_examples import examples_of
+from tests.daily_examples import DAY_MS, examples_of
 
 _named: Callable[[Path], str] = str
 
@@ -42,9 +43,11 @@ def _artifact(kind: type[Artifact], folder: Path) -> Artifact:
     return artifact
 
 
-def _latest_model(push_folder: Path, place: Path) -> Artifact:
+def _latest_model(push_folder: Path, place: Path, span: int | None = None) -> Artifact:
     model = _artifact(standard_artifacts.Model, place)
-    LatestPushedModel.test_call(model=model, push_folder=_named(push_folder))
+    LatestPushedModel.test_call(
+        model=model, examples=examples_of(span), push_folder=_named(push_folder)
+    )
     return model
 
 
@@ -58,6 +61,21 @@ def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: P
     assert (copied / "variables" / "data").read_text("utf-8") == "1000"
     assert model.get_int_custom_property(FOUND) == 1
     assert model.get_string_custom_property("pushed_version") == "1000"
+
+
+@pytest.mark.parametrize(("span", "expected"), [(None, "3"), (12, "3"), (10, "2"), (9, "3")])
+def test_a_past_day_is_compared_with_the_model_that_served_then(
+    tmp_path: Path, span: int | None, expected: str
+) -> None:
+    """Of a day that all models learned, the newest comes, which the gate leaves out by name."""
+    for name, last_day in (("1", None), ("2", 9), ("3", 11)):
+        _version(tmp_path / "pushed", name, name)
+        if last_day is not None:
+            last_start = last_day * DAY_MS
+            learned = LearnedData(("train",), 1, 2, 2, 0, last_start, last_start, "")
+            write_learned(str(tmp_path / "pushed" / name), learned)
+    model = _latest_model(tmp_path / "pushed", tmp_path / "model", span)
+    assert model.get_string_custom_property("pushed_version") == expected
 
 
 def test_an_incomplete_version_does_not_count(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.pusher.node import Executor
+from components.pusher.node import IN_ORDER, Executor
+from modules.files.learned_data import LearnedData, write_learned
 from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 
@@ -35,7 +37,9 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
     """Returns a function that pushes a model and returns where it says that the model is."""
     numbers = iter(range(100))
 
-    def call(learned_from: str, blessed: bool = True) -> Path | None:
+    def call(
+        learned_from: str, blessed: bool = True, day: int | None = None, in_order: bool = True
+    ) -> Path | None:
         run = tmp_path / "artifacts" / str(next(numbers))
         model = standard_artifacts.Model()
         model.uri = str(run / "model")
@@ -43,6 +47,9 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         (folder / "variables").mkdir(parents=True)
         (folder / "variables" / "data").write_text(f"weights of {learned_from}")
         (folder / "saved_model.pb").write_text(f"graph with the id {run}")
+        if day is not None:
+            learned = LearnedData(("train",), 1, 2, 2, 0, day * 86_400_000, 0, "")
+            write_learned(str(folder), learned)
         write_manifest(str(folder), learned_from)
         blessing = standard_artifacts.ModelBlessing()
         blessing.uri = str(run / "blessing")
@@ -61,7 +68,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
                 standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(
                     destination
                 ),
-                standard_component_specs.CUSTOM_CONFIG_KEY: "{}",
+                standard_component_specs.CUSTOM_CONFIG_KEY: json.dumps({IN_ORDER: in_order}),
             },
         )
         if not output.get_int_custom_property("pushed"):
@@ -146,3 +153,24 @@ def test_folders_that_are_not_versions_are_ignored(push: Push, pushed: Path) -> 
         (pushed / name).mkdir(parents=True)
     first = push("monday")
     assert first is not None and abs(int(first.name) - time.time()) < 60
+
+
+def test_a_model_of_a_past_day_is_not_pushed_over_a_later_one(
+    push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push("day 2", day=2)
+    serving = push("day 9", day=9)
+    assert serving
+    assert push("day 8", day=8) is None
+    assert (
+        f"Not pushed: version {serving.name} serves, which learned sessions until 1970-01-10"
+        in capsys.readouterr().out
+    )
+    assert push("day 9, other options", day=9) not in (None, serving)
+
+
+def test_without_days_or_a_record_of_them_any_model_is_pushed(push: Push) -> None:
+    assert push("day 9", day=9)
+    assert push("day 8", day=8, in_order=False)
+    assert push("of a former version")
+    assert push("day 2", day=2)
