@@ -83,6 +83,7 @@ def _table(write) -> bytes:
         (b"version https://git-lfs.github.com/spec/v1\n", "is Git LFS's pointer to a file"),
         (TEXT + b"\0", f"is not text: byte {len(TEXT)} is 0: write its rows as UTF-8 text"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_file_that_is_not_text_is_named_with_the_fix(sample: bytes, words: str) -> None:
     found = formats.what_is_wrong(sample[:SAMPLE_BYTES])
