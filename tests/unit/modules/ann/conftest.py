@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from modules.data.vocabulary import Vocabulary
-from modules.serving import recommender
+from modules.files.model_folder import ITEM_LIST
+from modules.serving.recommender import Recommender
 from modules.serving.score_adjustments import SessionAdjustments
 from tests.small_model import ITEMS, make_model
 
@@ -22,8 +23,17 @@ def exact_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exact")
     vocabulary = Vocabulary(np.array([*IDS, b"rare"], object), np.arange(ITEMS + 1, 0, -1), ITEMS)
     seen = SessionAdjustments(1.5, 0.5)
-    names = str(folder / "ids"), str(folder / "model")
-    recommender.export(make_model(), vocabulary, 3, *names, seen)
+    module = Recommender(make_model(), vocabulary, 3, str(folder / ITEM_LIST), seen)
+    sessions = tf.TensorSpec([None, None], tf.string, "item_ids")
+    examples = tf.TensorSpec([None], tf.string, "examples")
+    items = tf.TensorSpec([None], tf.string, "item_ids")
+    # Only what an index needs: all signatures would take twice as long.
+    signatures = {
+        "recommend": module.recommend.get_concrete_function(sessions),
+        "serving_default": module.recommend_examples.get_concrete_function(examples),
+        "embed_items": module.embed_items.get_concrete_function(items),
+    }
+    tf.saved_model.save(module, str(folder / "model"), signatures=signatures)
     return folder / "model"
 
 
