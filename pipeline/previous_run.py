@@ -10,6 +10,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import Channel
 
 from components.data_gate.latest_accepted import accepted_statistics
+from components.model_gate.previous_verdict import previous_verdict
 from components.previous_run.node import LatestPushedModel
 from modules.files.model_versions import newest_version
 from pipeline.tfx_nodes import code_digest
@@ -26,13 +27,18 @@ class EarlierRuns:
         accepted last, of the day before if there is a window; gets the run's examples.
       blessed_model: returns the node with the output `model`, the newest pushed one, of a past day
         the one that served then; gets the run's examples.
+      previous_verdict: returns the node with the output `verdict`, about the day before the given
+        examples.
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
         passed, none if a metadata store keeps them; gets statistics, examples and the data gate.
+      keep_verdict: returns the nodes that keep this run's verdict; likewise.
     """
 
     accepted_statistics: Callable[[Channel], BaseNode]
     blessed_model: Callable[[Channel], BaseNode]
+    previous_verdict: Callable[[Channel], BaseNode] = previous_verdict
     keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
+    keep_verdict: Callable[[Channel], list[BaseNode]] = lambda _: []
 
 
 def pushed_model(examples: Channel, push_folder: str, newest: str = "") -> BaseNode:

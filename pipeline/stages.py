@@ -122,12 +122,14 @@ def evaluation_stage(
     baseline_evaluator.add_upstream_node(data.gate)
     evaluator = create_evaluator(config, data.examples, training.trainer)
     serving_model = earlier.blessed_model(data.examples)
+    previous = earlier.previous_verdict(data.examples) if config.gate.pooled_days > 1 else None
     model_gate = ModelGate(
         examples=data.examples,
         evaluation=evaluator.outputs["evaluation"],
         model=training.trainer.outputs["model"],
         baseline_ranks=baseline_evaluator.outputs["baseline_ranks"],
         last_blessed_model=serving_model.outputs["model"],
+        previous_verdict=previous and previous.outputs["verdict"],
         options=_as_json(config.gate),
         evaluation_options=_as_json(config.evaluation),
         fit_splits=json.dumps(learned_splits(config)),
@@ -135,6 +137,8 @@ def evaluation_stage(
     )
     serving = _serving_validators(config, training.trainer, data.examples)
     nodes = [baseline_evaluator, serving_model, evaluator, model_gate, *serving]
+    if previous:
+        nodes += [previous, *earlier.keep_verdict(model_gate.outputs["verdict"])]
     return Evaluation(model_gate, serving[-1], nodes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.model_gate.previous_verdict import UnreadableVerdictError, read_previous_days
 from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -39,18 +40,22 @@ from modules.gate.agreement_checks import (
     items_check,
     steps_check,
 )
-from modules.gate.check_record import FAILED
+from modules.gate.check_record import FAILED, SKIPPED
+from modules.gate.day_records import DayRecord, by_key, days_before, with_day
 from modules.gate.known_metrics import slice_bounds
 from modules.gate.learned_overlap import learned_evaluation
 from modules.gate.limit_checks import limit_checks
 from modules.gate.metric_checks import (
     AGREEMENT,
+    CHANGE,
     MODEL,
     MetricCheck,
+    is_blessed,
     left_out_model,
     lost_model,
 )
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
+from modules.gate.pooled_checks import with_pooled_checks
 from modules.sessions.examples import SessionBatch, read_batches
 
 
@@ -63,6 +68,7 @@ class Inputs:
     model: types.Artifact
     baseline_ranks: types.Artifact | None
     last_blessed: types.Artifact | None
+    previous_verdict: types.Artifact | None = None
 
 
 class Gate:
@@ -99,8 +105,15 @@ class Gate:
         else:
             table = self._add_baselines(self._add_last_blessed(table, model, history))
         comparison = verdict.Comparison(table, self._options, self._bounds)
-        self._checks += comparison.checks()
-        self._checks += limit_checks(stats, self._options)
+        checks = list(comparison.checks())
+        today, days = self._day(comparison, checks), self._previous_days()
+        if today and self._options.pooled_days > 1:
+            earlier = days_before(days, today, self._options.pooled_days - 1)
+            checks = with_pooled_checks(checks, today, earlier, self._options)
+        self._checks += [*checks, *limit_checks(stats, self._options)]
+        if today:
+            today = dataclasses.replace(today, blessed=is_blessed(self._checks))
+            days = with_day(days, today, self._options.pooled_days)
         content = verdict.content(
             comparison,
             self._checks,
@@ -116,6 +129,7 @@ class Gate:
                 self._options.confidence,
                 self._options.coverage_prefixes,
             ),
+            days=[day.as_json() for day in days],
         )
         return table, content
 
@@ -182,6 +196,30 @@ class Gate:
             required = self._options.require_last_blessed
             self._checks.append(lost_model(LAST_BLESSED, f"{named} {error}", required))
             return table
+
+    def _day(
+        self, comparison: verdict.Comparison, checks: Sequence[MetricCheck]
+    ) -> DayRecord | None:
+        """Returns the record of the evaluated day, not blessed yet; None without sessions."""
+        if not len(self._start_times):
+            return None
+        differences = comparison.differences(checks)
+        if self._last_blessed["status"] == "identical":
+            differences = [found for found in differences if found.kind != CHANGE]
+        first, last = int(self._start_times.min()), int(self._start_times.max())
+        return DayRecord(first, last, False, by_key(differences))
+
+    def _previous_days(self) -> list[DayRecord]:
+        """Reads the days in the previous verdict; a check says so if it cannot be read."""
+        artifact = self._inputs.previous_verdict
+        if artifact is None:
+            return []
+        try:
+            return read_previous_days(artifact)
+        except UnreadableVerdictError as error:
+            reason = f"the days before are not taken together with this one: {error}"
+            self._checks.append(MetricCheck("days", SKIPPED, reason, MODEL))
+            return []
 
     def _add_baselines(self, table: RankTable) -> RankTable:
         artifact = self._inputs.baseline_ranks

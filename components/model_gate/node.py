@@ -14,6 +14,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils
 
 from components.model_gate.gate import Gate, Inputs
+from components.model_gate.previous_verdict import EXAMPLES_ID
 from modules.config.fields import from_json
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -35,6 +36,7 @@ def ModelGate(
     options: Parameter[str],
     baseline_ranks: InputArtifact[simple_artifacts.Metrics] = None,
     last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
+    previous_verdict: InputArtifact[simple_artifacts.Metrics] = None,
     source_digest: Parameter[str] = "",
 ) -> None:
     """Decides whether a model may be pushed, and says why; no state of the models makes it fail.
@@ -52,10 +54,13 @@ def ModelGate(
       options: `ModelGateOptions` as JSON.
       baseline_ranks: output of BaselineEvaluator; may be left out.
       last_blessed_model: the model that serves; may be left out, or be marked as not found.
+      previous_verdict: the verdict about the day before, to take days together; may be left out, or
+        be marked as not found.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
     last_blessed = last_blessed_model if is_found(last_blessed_model) else None
-    inputs = Inputs(examples, evaluation, model, baseline_ranks, last_blessed)
+    previous = previous_verdict if is_found(previous_verdict) else None
+    inputs = Inputs(examples, evaluation, model, baseline_ranks, last_blessed, previous)
     gate = Gate(
         inputs,
         from_json(ModelGateOptions, json.loads(options)),
@@ -63,6 +68,7 @@ def ModelGate(
         json.loads(fit_splits),
     )
     table, content = gate.decide()
+    verdict.set_int_custom_property(EXAMPLES_ID, examples.id)
     _write_verdict(verdict.uri, table, content)
     _bless(blessing, content["blessed"], inputs)
     print(format_verdict(content), flush=True)

@@ -123,6 +123,14 @@ class MetricEstimates:
         value = self.value(name, column) - self.value(name, other)
         return MetricEstimate(value, percentile_interval(drawn, confidence), self._n[name])
 
+    def difference_variance(self, name: str, column: str, other: str) -> float:
+        """Returns the variance of the difference of two columns over the draws; NaN without any."""
+        row = self._row[name]
+        of_column, of_other = (self._columns.index(each) for each in (column, other))
+        drawn = self._drawn[:, row, of_column] - self._drawn[:, row, of_other]
+        finite = drawn[np.isfinite(drawn)]
+        return float(finite.var(ddof=1)) if len(finite) > 1 else float("nan")
+
 
 def _means(sums: FloatArray) -> FloatArray:
     """Divides sums `[..., columns + 1]` by their last column, the number of steps."""

@@ -40,6 +40,7 @@ class MetricCheck(Check):
       n: number of steps or prefixes that `value` is over.
       against: name of the baseline of a comparison.
       limit_is_high: whether the threshold is the highest value allowed, not the lowest.
+      days: number of days that `value` is over, None for today's alone.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class MetricCheck(Check):
     n: int | None = None
     against: str | None = None
     limit_is_high: bool = False
+    days: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Returns the check as plain values for JSON, its name as `metric`."""

@@ -15,8 +15,10 @@ from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED, RankTable, all_metrics
 from modules.evaluation.slice_names import Bounds, slice_names
 from modules.evaluation.tfma_results import in_order, plain_value
+from modules.gate.day_records import PairedDifference
 from modules.gate.metric_checks import (
     AGREEMENT,
+    BASELINE,
     CHANGE,
     LIMIT,
     MODEL,
@@ -97,13 +99,30 @@ class Comparison:
         if self._comparable:
             yield from change_checks(self.estimates, self._comparable, self._options, self._slices)
 
+    def differences(self, checks: Iterable[MetricCheck]) -> list[PairedDifference]:
+        """Returns the differences behind the checks that days can be pooled for."""
+        found = []
+        for check in checks:
+            if check.kind not in (BASELINE, CHANGE) or check.value is None or not check.n:
+                continue
+            pair = (check.name, CANDIDATE, check.against or LAST_BLESSED)
+            variance = self._estimates_behind(check).difference_variance(*pair)
+            found.append(
+                PairedDifference(
+                    check.kind, check.name, check.against, check.value, variance, check.n
+                )
+            )
+        return found
+
     def row(self, check: MetricCheck) -> dict[str, Any]:
         """Returns a check as a row of the verdict's table."""
         return {**check.as_json(), **self._side_by_side(check)}
 
     def _side_by_side(self, check: MetricCheck) -> dict[str, Any]:
-        values = {CANDIDATE: check.value}
-        if check.kind not in (MODEL, AGREEMENT, LIMIT):
+        values: dict[str, float | None] = {CANDIDATE: check.value}
+        if check.days:
+            values = {CANDIDATE: None}
+        elif check.kind not in (MODEL, AGREEMENT, LIMIT):
             estimates = self._estimates_behind(check)
             values = {
                 column: none_for_nan(estimates.value(check.name, column))

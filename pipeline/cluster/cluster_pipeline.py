@@ -11,6 +11,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 
 from components.previous_run.node import KeptStatistics, StatisticsKeeper
+from components.previous_run.verdicts import KeptVerdict, VerdictKeeper
 from modules.config.fields import declared
 from modules.config.options.data import DataOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -27,6 +28,7 @@ from pipeline.tfx_nodes import code_digest
 # Relative to the working directory of the image, which is the project.
 SCHEMA_FOLDER = "pipeline/schema"
 ACCEPTED = "{}/accepted"
+VERDICTS = "{}/verdicts"
 CHECKPOINTS = "{}/checkpoints"
 
 
@@ -103,10 +105,13 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
         keeper.add_upstream_node(data_gate)
         return [keeper]
 
+    verdicts = VERDICTS.format(deployment.state_folder)
     return EarlierRuns(
         find,
         lambda examples: pushed_model(examples, deployment.push_folder),
+        lambda _: KeptVerdict(folder=verdicts, source_digest=digest).with_id("PreviousVerdict"),
         keep,
+        lambda verdict: [VerdictKeeper(verdict=verdict, folder=verdicts, source_digest=digest)],
     )
 
 
@@ -163,10 +168,12 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
         RuntimeParameter(
             "state_folder",
             deployment.state_folder,
-            "folder of interrupted trainings' checkpoints and accepted data's statistics",
+            "folder of interrupted trainings' checkpoints, accepted data's statistics and verdicts",
             {
                 "AcceptedStatistics": Binding("state_folder", "folder", form=ACCEPTED),
                 "StatisticsKeeper": Binding("state_folder", "folder", form=ACCEPTED),
+                "PreviousVerdict": Binding("state_folder", "folder", form=VERDICTS),
+                "VerdictKeeper": Binding("state_folder", "folder", form=VERDICTS),
                 **dict.fromkeys(
                     ("Tuner", "Trainer"),
                     Binding("state_folder", "custom_config", ("checkpoint_folder",), CHECKPOINTS),

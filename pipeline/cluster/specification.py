@@ -44,10 +44,10 @@ COMMAND = ("python", "kubeflow/entrypoint.py")
 # Their results depend on folders whose content KFP's cache cannot see.
 UNCACHED = (
     *("SessionExampleGen", "LatestBlessedModel", "AcceptedStatistics", "StatisticsKeeper"),
-    *("Pusher", "IndexPusher"),
+    *("PreviousVerdict", "VerdictKeeper", "Pusher", "IndexPusher"),
 )
 # Nodes that only some configurations have; one deployment file serves all configurations.
-OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher")
+OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher", "PreviousVerdict", "VerdictKeeper")
 
 
 def compile_pipeline(config: Config, deployment: Deployment) -> Spec:

@@ -42,6 +42,12 @@ class ModelGateOptions(Section):
     slice_change_metrics: tuple[str, ...] = option(
         ("honest/all/recall@20",), "metrics, over all steps, that are compared in every slice"
     )
+    # Takes the last days' differences from the verdict before.
+    pooled_days: int = option(
+        1,
+        "days that are also compared together, the evaluated one included; 1 for it alone",
+        limits=(1, 366),
+    )
     # If true, every model is refused until somebody fixes or removes the lost one.
     require_last_blessed: bool = option(
         False, "refuse the candidate if the last blessed model cannot be loaded or queried"

@@ -51,3 +51,14 @@ def test_a_refused_model_has_a_report_that_shows_the_configuration(tmp_path: Pat
     assert json.loads(node.exec_properties["config"])["trainer"]["max_epochs"] == 3
     assert len(node.exec_properties["code_digest"]) == 64
     assert len(node.exec_properties["page_digest"]) == 64
+
+
+def test_days_are_taken_together_only_where_that_is_wanted(tmp_path: Path) -> None:
+    alone = make_pipeline(tmp_path)
+    assert "previous_verdict" not in find_node(alone, "ModelGate").inputs
+    assert "PreviousVerdict" not in {node.id for node in alone.components}
+    together = make_pipeline(tmp_path, "gate.pooled_days=7")
+    found = find_node(together, "ModelGate").inputs["previous_verdict"]
+    assert (found.producer_component_id, found.output_key) == ("PreviousVerdict", "verdict")
+    upstream = find_node(together, "PreviousVerdict").upstream_nodes
+    assert {node.id for node in upstream} == {"SessionExampleGen"}

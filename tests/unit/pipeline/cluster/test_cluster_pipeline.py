@@ -22,3 +22,13 @@ def test_one_file_is_enough_on_a_cluster() -> None:
     splits = json.loads(properties["input_config"])["splits"]
     assert [(split["name"], split["pattern"]) for split in splits] == [("train", "train.tsv")]
     assert read_settings(properties).tail == TailOptions(test_days=2)
+
+
+def test_the_verdict_is_kept_where_the_next_run_looks_for_it() -> None:
+    deployment = load_deployment(HERE / "oss.yaml")
+    config = load_cluster_config("custom", ["gate.pooled_days=7"], deployment.beam)
+    nodes = {node.id: node for node in create_cluster_pipeline(config, deployment).components}
+    keeper, found = nodes["VerdictKeeper"], nodes["PreviousVerdict"]
+    assert keeper.inputs["verdict"].producer_component_id == "ModelGate"
+    assert keeper.exec_properties["folder"] == found.exec_properties["folder"]
+    assert found.exec_properties["folder"].startswith(deployment.state_folder)
