@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfx.types.standard_artifacts import ExampleStatistics, Model
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Examples, ExampleStatistics, Model
 
 from pipeline.previous_run import BLESSED_MODEL_ID, of_local_runs
 from tests.pipelines import find_node, make_pipeline
@@ -29,8 +30,10 @@ def test_the_cache_sees_each_push_and_each_version_that_is_taken_back(tmp_path: 
 def test_accepted_data_come_from_the_metadata(tmp_path: Path) -> None:
     earlier = of_local_runs(str(tmp_path))
     assert earlier.blessed_model.outputs["model"].type is Model
-    assert earlier.accepted_statistics.outputs["statistics"].type is ExampleStatistics
-    assert earlier.keep(None, None) == []  # the metadata keep them
+    examples = Channel(type=Examples, producer_component_id="SessionExampleGen")
+    accepted = earlier.accepted_statistics(examples)
+    assert accepted.outputs["statistics"].type is ExampleStatistics
+    assert earlier.keep(None, None, None) == []  # the metadata keep them
 
 
 def test_they_reach_the_nodes_that_compare_with_them(tmp_path: Path) -> None:
@@ -38,4 +41,4 @@ def test_they_reach_the_nodes_that_compare_with_them(tmp_path: Path) -> None:
     gate, data_gate = find_node(pipeline, "ModelGate"), find_node(pipeline, "DataGate")
     assert gate.inputs["last_blessed_model"].producer_component_id == BLESSED_MODEL_ID
     accepted = data_gate.inputs["previous_statistics"].producer_component_id
-    assert accepted == of_local_runs(str(tmp_path)).accepted_statistics.id
+    assert accepted == "AcceptedStatistics"
