@@ -82,7 +82,7 @@ def test_items_are_removed_and_restored(
         json.loads((refreshed / MANIFEST).read_text())["files"]
         and model_damage(str(refreshed)) is None
     )
-    assert "ignored  1 items of the list" in capsys.readouterr().out
+    assert "ignored  1 item of the list" in capsys.readouterr().out
 
     for session, answer in zip(sessions, _answers(refreshed, sessions), strict=True):
         expected = _filtered(before, session, exclude=[gone], k=100)
