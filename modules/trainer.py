@@ -17,11 +17,15 @@ from modules.files.model_folder import ITEM_LIST, write_manifest
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
 from modules.serving.reference_predictions import write_reference_predictions
-from modules.training.fitting import select_and_refit
+from modules.training import kept_weights
+from modules.training.fitting import catalogue_ids, select_and_refit
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
+from modules.training.model_start import start_of
 from modules.training.selection_record import write_selection
+from modules.training.state_files import write_state
 from modules.training.training_run import TrainingRun, input_files, read_training_run
+from modules.training.training_state import capture
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -29,7 +33,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: `train_files` and `eval_files` hold Transform's windows; `custom_config` has options
-        under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`.
+        under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`;
+        `base_model`, if any, is the output of the node BaseModel.
     """
     exempt_keras_from_autograph()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
@@ -37,22 +42,29 @@ def run_fn(fn_args: FnArgs) -> None:
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     known_items = transform_output.vocabulary_file_by_name(VOCABULARY_NAME)
     vocabulary = read_vocabulary(known_items, run.features)
-    fitted = select_and_refit(run, vocabulary, train_files, eval_files)
-    model, seen = fitted.model.for_serving(), fitted.adjustments.seen
+    learned = learned_data(run, len(vocabulary.item_ids), train_files, eval_files)
+    start = start_of(run, fn_args.base_model, learned.last_start, eval_files)
+    run = run.after(start.digest)
+    fitted = select_and_refit(
+        run, vocabulary, train_files, eval_files, state=start.state, kept=start.selection
+    )
     folder = fn_args.serving_model_dir
+    if run.trainer.warm_start:
+        state = capture(fitted.model, catalogue_ids(vocabulary), run.model)
+        write_state(state, kept_weights.beside(folder))
+    model, seen = fitted.model.for_serving(), fitted.selection.adjustments.seen
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
         recommender.export(
             model, vocabulary, run.features.max_context, vocabulary_file, folder, seen
         )
-    write_selection(folder, fitted.epochs, fitted.adjustments, fitted.recall, fitted.mrr)
+    write_selection(folder, fitted.selection, start.origin)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
         contexts, _ = batching.cut_steps(windows, run.features.targets)
         write_reference_predictions(
             model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
         )
-    items = len(vocabulary.item_ids)
-    write_learned(folder, learned_data(run, items, train_files, eval_files))
+    write_learned(folder, learned)
     write_manifest(folder, learned_from(run, known_items))
     run.forget_progress()
 

@@ -82,8 +82,8 @@ class SessionTuner(base_tuner.BaseTuner):
         number, values = len(self.oracle.trials), trial.hyperparameters.values
         print(f"    trial {number}/{self._trials}  {_named(values)}", flush=True)
         name = os.path.join("trials", trial.trial_id)
-        choice = select(with_hyperparameters(self._run, values), name, self._windows)
-        return {OBJECTIVE: float(selection_score(choice.recall, choice.mrr))}
+        selected = select(with_hyperparameters(self._run, values), name, self._windows).selection
+        return {OBJECTIVE: float(selection_score(selected.recall, selected.mrr))}
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints nothing: the configuration has it."""

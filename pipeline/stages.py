@@ -19,6 +19,7 @@ from components.baseline_evaluator.node import BaselineEvaluator
 from components.data_gate.node import DataGate
 from components.index_builder.node import IndexBuilder
 from components.model_gate.node import ModelGate
+from components.previous_run.base_model import BaseModel
 from components.report.node import Report
 from components.report.templates import template_digest
 from components.schema_import.node import ImportSchemaGen
@@ -104,8 +105,24 @@ def training_stage(config: Config, paths: Paths, data: Data) -> Training:
     transform = create_transform(config, paths, data.examples, data.schema)
     transform.add_upstream_node(data.gate)
     tuner = create_tuner(config, paths, transform)
-    trainer = create_trainer(config, paths, transform, tuner)
-    return Training(transform, trainer, [transform, *([tuner] if tuner else []), trainer])
+    base_model = _base_model(config, paths, data.examples)
+    trainer = create_trainer(config, paths, transform, tuner, base_model)
+    nodes = [transform, tuner, base_model, trainer]
+    return Training(transform, trainer, [node for node in nodes if node])
+
+
+def _base_model(config: Config, paths: Paths, examples: Channel) -> BaseNode | None:
+    """Returns the node that finds an earlier model to start from, if the options use one."""
+    options = config.trainer
+    if not options.warm_start and options.selection_days == 1:
+        return None
+    return BaseModel(
+        examples=examples,
+        push_folder=paths.push_folder,
+        fit_splits=json.dumps(learned_splits(config)),
+        weights=int(options.warm_start),
+        source_digest=code_digest(BaseModel),
+    )
 
 
 def evaluation_stage(

@@ -74,10 +74,23 @@ def create_tuner(config: Config, paths: Paths, transform: Transform) -> Tuner | 
 
 
 def create_trainer(
-    config: Config, paths: Paths, transform: Transform, tuner: Tuner | None
+    config: Config,
+    paths: Paths,
+    transform: Transform,
+    tuner: Tuner | None,
+    base_model: BaseNode | None,
 ) -> Trainer:
-    """Returns the node that trains the model, with the hyperparameters found by a search if any."""
+    """Returns the node that trains the model.
+
+    Args:
+      config: configuration of the run.
+      paths: paths of code and results.
+      transform: node with the windows.
+      tuner: node that searches hyperparameters, if any.
+      base_model: node that finds an earlier model to start from, if any.
+    """
     return Trainer(
+        base_model=base_model and base_model.outputs["model"],
         hyperparameters=tuner and tuner.outputs["best_hyperparameters"],
         **_training_arguments(config, paths, transform, Trainer, "run_fn"),
     )

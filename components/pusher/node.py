@@ -23,6 +23,7 @@ from modules.files.model_folder import (
 from modules.files.model_versions import newest_version, next_version
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.sessions.event_times import utc_text
+from modules.training import kept_weights
 
 IN_ORDER = "in_order"
 
@@ -61,6 +62,7 @@ class Executor(executor.Executor):
         before = _pushed_before(model, folder)
         version = before or _push(model, next_version(folder))
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
+        _keep_weights(model, version)
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(
             pushed, pushed_destination=version, pushed_version=os.path.basename(version)
@@ -106,6 +108,16 @@ def _pushed_before(model: str, folder: str) -> str | None:
 def _origin(version: str) -> str:
     is_refreshed = fileio.exists(os.path.join(version, RENEWAL_RECORD))
     return A_REFRESH if is_refreshed else AN_EARLIER_RUN
+
+
+def _keep_weights(model: str, version: str) -> None:
+    """Keeps the weights of a pushed model for later models to start from, if Trainer left them."""
+    source, place = kept_weights.beside(model), kept_weights.place_of(version)
+    if place is None or not fileio.exists(source) or fileio.exists(place):
+        return
+    io_utils.copy_dir(source, place)
+    for folder in kept_weights.outdated(os.path.dirname(version)):
+        fileio.rmtree(folder)
 
 
 def _push(model: str, version: str) -> str:

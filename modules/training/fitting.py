@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from modules.config.options.trainer import TrainerOptions
@@ -19,8 +20,10 @@ from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import TwoTower
 from modules.training import score_adjustment_search
 from modules.training.best_epoch_checkpoint import BestEpochCheckpoint, EvalFn
-from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid, ScoreAdjustments
+from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid
+from modules.training.selection_record import Selection
 from modules.training.training_run import TrainingRun
+from modules.training.training_state import TrainingState, carry_slots, carry_weights
 
 # Targets evaluated at a time; each batch computes the vectors of the whole catalogue.
 _EVALUATED_TARGETS = 4096
@@ -42,27 +45,39 @@ class TrainingData(NamedTuple):
     evaluation: tf.data.Dataset | None = None
 
 
+class WarmStart(NamedTuple):
+    """What a model starts from instead of random weights.
+
+    Attributes:
+      state: state of an earlier model of the same shape.
+      item_ids: ids of the items of the model that starts, bytes `[items]`.
+    """
+
+    state: TrainingState
+    item_ids: npt.NDArray[np.object_]
+
+
 class FitResult(NamedTuple):
     """A trained model, and what was selected on split eval.
 
     Attributes:
       model: the model of the best epoch, or one trained on all the data for as many epochs.
-      epochs: number of the best epoch.
-      adjustments: score adjustments for serving.
-      recall: Recall@20 of the selecting training run with the adjustments, over `enough_steps` of
-        split eval; NaN without evaluation.
-      mrr: likewise MRR@20.
+      selection: epochs and score adjustments for serving; metrics are those of the selecting
+        training run with the adjustments, over `enough_steps` of split eval.
     """
 
     model: TwoTower
-    epochs: int
-    adjustments: ScoreAdjustments
-    recall: float
-    mrr: float
+    selection: Selection
 
 
 def select_and_refit(
-    run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+    run: TrainingRun,
+    vocabulary: Vocabulary,
+    train_files: Sequence[str],
+    eval_files: Sequence[str],
+    *,
+    state: TrainingState | None = None,
+    kept: Selection | None = None,
 ) -> FitResult:
     """Trains the model to export, on train, or on train and eval with `refit`.
 
@@ -73,20 +88,30 @@ def select_and_refit(
       vocabulary: all known items.
       train_files: Transform's windows of split train.
       eval_files: likewise of split eval.
+      state: state of an earlier model that all training runs start from; None for random weights.
+      kept: epochs and score adjustments of an earlier run; None to select them.
     """
     options = run.trainer
-    epochs, adjustments = options.max_epochs, AdjustmentGrid().with_fixed(options).at(0, 0, 0)
-    recall = mrr = np.nan
-    if options.needs_model_selection or not options.refit:
+    warm = WarmStart(state, catalogue_ids(vocabulary)) if state else None
+    adjustments = AdjustmentGrid().with_fixed(options).at(0, 0, 0)
+    selection = kept or Selection(options.max_epochs, adjustments, np.nan, np.nan)
+    selects = kept is None and (options.needs_model_selection or not options.refit)
+    if selects:
         windows = selection_data(run, vocabulary, train_files, eval_files)
-        model, epochs, adjustments, recall, mrr = select(run, "choose", windows)
-    if options.refit:
-        both = TrainingData(_windows(run, [*train_files, *eval_files]), _item_counts(vocabulary))
-        model = fit(
-            run, "refit", both, BestEpochCheckpoint(_checkpoints(run, "refit"), epochs, None)
-        )
-    model.candidate_tower.popularity_weight.assign(adjustments.popularity_weight)
-    return FitResult(model, epochs, adjustments, recall, mrr)
+        model, selection = select(run, "choose", windows, warm)
+    if options.refit or not selects:
+        files = [*train_files, *(eval_files if options.refit else [])]
+        windows = TrainingData(_windows(run, files), _item_counts(vocabulary))
+        checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
+        model = fit(run, "refit", windows, checkpoint, warm)
+    weight = selection.adjustments.popularity_weight
+    model.candidate_tower.popularity_weight.assign(weight)
+    return FitResult(model, selection)
+
+
+def catalogue_ids(vocabulary: Vocabulary) -> npt.NDArray[np.object_]:
+    """Returns the ids of the items that a model has vectors of, bytes `[items]`."""
+    return vocabulary.item_ids[: vocabulary.catalogue_size]
 
 
 def selection_data(
@@ -110,25 +135,31 @@ def selection_data(
     return TrainingData(train, counts, evaluation)
 
 
-def select(run: TrainingRun, name: str, windows: TrainingData) -> FitResult:
+def select(
+    run: TrainingRun, name: str, windows: TrainingData, warm: WarmStart | None = None
+) -> FitResult:
     """Trains a model and selects epochs and score adjustments on split eval; see `fit`."""
     options = run.trainer
     evaluate, patience = epoch_eval_fn(run, windows), options.early_stopping_patience
     checkpoint = BestEpochCheckpoint(
         _checkpoints(run, name), options.max_epochs, patience, evaluate
     )
-    model = fit(run, name, windows, checkpoint)
+    model = fit(run, name, windows, checkpoint, warm)
     adjustments, recall, mrr = score_adjustment_search.search(
         model.scored_steps(_evaluation_batches(run, windows)),
         AdjustmentGrid().with_fixed(options),
     )
     selected = ", ".join(f"{name} {value:g}" for name, value in adjustments.by_option().items())
     print(f"    {selected}:  eval {RECALL} {recall:.4f}  eval {MRR} {mrr:.4f}", flush=True)
-    return FitResult(model, checkpoint.best_epoch, adjustments, recall, mrr)
+    return FitResult(model, Selection(checkpoint.best_epoch, adjustments, recall, mrr))
 
 
 def fit(
-    run: TrainingRun, name: str, windows: TrainingData, checkpoint: BestEpochCheckpoint
+    run: TrainingRun,
+    name: str,
+    windows: TrainingData,
+    checkpoint: BestEpochCheckpoint,
+    warm: WarmStart | None = None,
 ) -> TwoTower:
     """Trains a new model and loads the weights of its best epoch.
 
@@ -139,12 +170,17 @@ def fit(
       name: name of the training run and of its folder for TensorBoard.
       windows: data to train on.
       checkpoint: checkpoint of this training run.
+      warm: what the model starts from; None for random weights.
     """
-    return checkpoint.fit(lambda: _train(run, name, windows, checkpoint))
+    return checkpoint.fit(lambda: _train(run, name, windows, checkpoint, warm))
 
 
 def _train(
-    run: TrainingRun, name: str, windows: TrainingData, checkpoint: BestEpochCheckpoint
+    run: TrainingRun,
+    name: str,
+    windows: TrainingData,
+    checkpoint: BestEpochCheckpoint,
+    warm: WarmStart | None,
 ) -> TwoTower:
     options = run.trainer
     tf.keras.utils.set_random_seed(options.seed)
@@ -155,7 +191,11 @@ def _train(
         # A run that was interrupted after its last epoch takes no step, but averages its weights.
         model.query_tower(tf.constant([[FIRST_ITEM]]))
         model.candidate_tower(tf.constant([FIRST_ITEM]))
+        carried = carry_weights(warm.state, model, warm.item_ids, neighbors) if warm else None
         model.optimizer.build(model.trainable_variables)
+        if warm:
+            carry_slots(warm.state, model, warm.item_ids)
+            print(f"    warm start: {carried}", flush=True)
     batches = batching.training_batches(
         windows.train,
         options.batch_targets,

@@ -43,6 +43,19 @@ class TrainingRun:
     logs: str
     split_digests: tuple[str, ...] = ()
 
+    def after(self, start: str) -> TrainingRun:
+        """Returns the run with a digest, and so checkpoints, that also depend on its start.
+
+        Args:
+          start: digest of what it takes over from an earlier model; "" for nothing.
+        """
+        if not start:
+            return self
+        digest = hashlib.sha256(f"{self.digest} {start}".encode()).hexdigest()
+        return dataclasses.replace(
+            self, digest=digest, checkpoints=_checkpoints(os.path.dirname(self.checkpoints), digest)
+        )
+
     def forget_progress(self) -> None:
         """Removes the checkpoints."""
         if tf.io.gfile.exists(self.checkpoints):
@@ -81,10 +94,14 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
         from_json(ModelOptions, sections["model"]),
         from_json(TrainerOptions, sections["trainer"]),
         digest.hexdigest(),
-        os.path.join(config["checkpoint_folder"], digest.hexdigest()[:16]),
+        _checkpoints(config["checkpoint_folder"], digest.hexdigest()),
         fn_args.model_run_dir or fn_args.working_dir,
         split_digests,
     )
+
+
+def _checkpoints(folder: str, digest: str) -> str:
+    return os.path.join(folder, digest[:16])
 
 
 def with_hyperparameters(run: TrainingRun, values: Mapping[str, Any]) -> TrainingRun:

@@ -161,6 +161,7 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             "folder of the pushed models, one numbered folder each",
             {
                 BLESSED_MODEL_ID: Binding("push_folder", "push_folder"),
+                "BaseModel": Binding("push_folder", "push_folder"),
                 "Pusher": Binding("push_folder", "push_destination", _PUSH_PATH),
                 "IndexPusher": Binding("push_folder", "push_destination", _PUSH_PATH, "{}_index"),
             },

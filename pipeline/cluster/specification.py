@@ -47,7 +47,10 @@ UNCACHED = (
     *("PreviousVerdict", "VerdictKeeper", "Pusher", "IndexPusher"),
 )
 # Nodes that only some configurations have; one deployment file serves all configurations.
-OPTIONAL = ("Tuner", "IndexBuilder", "IndexPusher", "PreviousVerdict", "VerdictKeeper")
+OPTIONAL = (
+    *("Tuner", "BaseModel", "IndexBuilder", "IndexPusher"),
+    *("PreviousVerdict", "VerdictKeeper"),
+)
 
 
 def compile_pipeline(config: Config, deployment: Deployment) -> Spec:

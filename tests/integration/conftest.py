@@ -82,9 +82,9 @@ def _example(row: Mapping[str, Sequence[int]]) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
-def _with_times(split: str, sessions: Sessions) -> list[dict[str, list]]:
+def _with_times(split: str, sessions: Sessions, first_day: int) -> list[dict[str, list]]:
     """Returns raw features of sessions on one day per split, an event a second."""
-    day = SPLITS.index(split) * DAY
+    day = (first_day + SPLITS.index(split)) * DAY
     return [
         {"item_ids": list(items), "event_times": [day + 1000 * step for step in range(len(items))]}
         for items in sessions
@@ -92,7 +92,7 @@ def _with_times(split: str, sessions: Sessions) -> list[dict[str, list]]:
 
 
 def _transform(
-    folder: Path, sessions: Mapping[str, Sessions], features: FeatureOptions
+    folder: Path, sessions: Mapping[str, Sessions], features: FeatureOptions, first_day: int = 0
 ) -> Transformed:
     """Runs preprocessing_fn on all splits; train and eval are analysed, as in the pipeline."""
     config = {"features": dataclasses.asdict(features)}
@@ -102,7 +102,7 @@ def _transform(
     with pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
         raw = {
             split: pipeline
-            | f"Read[{split}]" >> beam.Create(_with_times(split, rows), reshuffle=False)
+            | f"Read[{split}]" >> beam.Create(_with_times(split, rows, first_day), reshuffle=False)
             for split, rows in sessions.items()
         }
         analysis = ([raw["train"], raw["eval"]] | beam.Flatten(), metadata)
@@ -252,7 +252,7 @@ def push(tmp_path: Path) -> Callable[..., list[Path]]:
         blessing, pushed = standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
         blessing.uri, pushed.uri = str(tmp_path / "model-blessing"), str(tmp_path / "pushed")
         blessing.set_int_custom_property("blessed", int(model_blessed))
-        Path(blessing.uri).mkdir()
+        Path(blessing.uri).mkdir(exist_ok=True)
         (Path(blessing.uri) / ("BLESSED" if model_blessed else "NOT_BLESSED")).touch()
         place = tmp_path / "served"
         inputs = {"model": model, "model_blessing": blessing, "infra_blessing": infra_blessing}

@@ -182,6 +182,23 @@ def test_an_approximate_index_is_built_checked_and_pushed_beside_the_models(
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_trainer_starts_from_a_model_in_the_push_folder_of_the_run(
+    tmp_path: Path, target: str
+) -> None:
+    output = tmp_path / f"pipeline{SUFFIXES[target]}"
+    arguments = ["--target", target, "--output", str(output), "--set", "trainer.warm_start=true"]
+
+    assert main(["compile", *arguments]) == 0
+
+    assert lint.report(output) == []
+    tasks = {task.name: task for task in read_view(output).tasks()}
+    (found,) = tasks["Trainer"].task["inputs"]["artifacts"]["base_model"].values()
+    assert found["producerTask"] == "BaseModel"
+    taken = tasks["BaseModel"].inputs("parameters")["push_folder"]
+    assert taken == {"componentInputParameter": "push_folder"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_runs_values_reach_both_nodes_that_fit_models(tmp_path: Path, target: str) -> None:
     output = tmp_path / f"pipeline{SUFFIXES[target]}"
     arguments = ["--target", target, "--output", str(output), "--set", "tuner.enabled=true"]

@@ -231,9 +231,9 @@ class TestRefit:
         """What `fit` was called with, by name of the fit."""
         fit, seen = fitting.fit, {}
 
-        def watched(run, name, windows, checkpoint):
+        def watched(run, name, windows, checkpoint, warm):
             seen[name] = {"windows": windows, "checkpoint": checkpoint}
-            return fit(run, name, windows, checkpoint)
+            return fit(run, name, windows, checkpoint, warm)
 
         folder = tmp_path_factory.mktemp("refit")
         with pytest.MonkeyPatch.context() as patch:

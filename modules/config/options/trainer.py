@@ -74,6 +74,19 @@ class TrainerOptions(Section):
         "weight of the log of an item's training events in its score; null selects it on `eval`",
         limits=(-1e6, 1e6),
     )
+    selection_days: int = option(
+        1,
+        "days of data for which selected epochs and score adjustments serve: runs in between take "
+        "those of an earlier pushed model with equal options, and train once; 1 selects in every "
+        "run",
+        limits=(1, 10_000),
+        unit="days",
+    )
+    warm_start: bool = option(
+        False,
+        "start from the weights of the last pushed model that learned earlier sessions only; "
+        "items keep their vectors, new ones begin with their neighbors' mean",
+    )
     precision: str = option(
         "float32", "Keras precision policy", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )

@@ -62,3 +62,25 @@ def test_days_are_taken_together_only_where_that_is_wanted(tmp_path: Path) -> No
     assert (found.producer_component_id, found.output_key) == ("PreviousVerdict", "verdict")
     upstream = find_node(together, "PreviousVerdict").upstream_nodes
     assert {node.id for node in upstream} == {"SessionExampleGen"}
+
+
+def test_by_default_nothing_is_taken_over_from_an_earlier_model(tmp_path: Path) -> None:
+    pipeline = make_pipeline(tmp_path)
+    assert "BaseModel" not in {node.id for node in pipeline.components}
+    assert "base_model" not in find_node(pipeline, "Trainer").inputs
+
+
+@pytest.mark.parametrize(
+    ("setting", "weights"), [("trainer.warm_start=true", 1), ("trainer.selection_days=7", 0)]
+)
+def test_trainer_starts_from_the_model_before(tmp_path: Path, setting: str, weights: int) -> None:
+    pipeline = make_pipeline(tmp_path, setting)
+    node = find_node(pipeline, "BaseModel")
+    pusher = json.loads(find_node(pipeline, "Pusher").exec_properties["push_destination"])
+
+    base = find_node(pipeline, "Trainer").inputs["base_model"]
+    assert base.producer_component_id == "BaseModel"
+    assert node.inputs["examples"].producer_component_id == "SessionExampleGen"
+    assert node.exec_properties["weights"] == weights
+    assert node.exec_properties["push_folder"] == pusher["filesystem"]["base_directory"]
+    assert json.loads(node.exec_properties["fit_splits"]) == ["train", "eval"]

@@ -127,3 +127,17 @@ def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:
     for file in ("modules/tuner.py", "modules/config/options/tuner.py"):
         changed = copied.changed_by_edit(file, "", "EDITED = 1", "tuner.enabled=true")
         assert changed == {"Tuner", "Report"}
+
+
+@pytest.mark.parametrize(
+    ("file", "users"),
+    [
+        ("modules/model/losses.py", _FITS),
+        ("modules/training/training_state.py", _FITS),
+        ("modules/training/kept_weights.py", {"BaseModel", "Pusher", *_FITS}),
+        ("modules/training/selection_record.py", {"BaseModel", *_FITS}),
+        ("components/previous_run/base_model.py", {"BaseModel", "Report"}),
+    ],
+)
+def test_another_model_looks_for_no_other_start(copied: Copied, file: str, users: set[str]) -> None:
+    assert copied.changed_by_edit(file, "", "EDITED = 1", "trainer.warm_start=true") == users

@@ -17,6 +17,7 @@ from components.pusher.node import IN_ORDER, Executor
 from modules.files.learned_data import LearnedData, write_learned
 from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
+from modules.training.kept_weights import place_of
 
 Push = Callable[..., Path | None]
 
@@ -38,7 +39,11 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
     numbers = iter(range(100))
 
     def call(
-        learned_from: str, blessed: bool = True, day: int | None = None, in_order: bool = True
+        learned_from: str,
+        blessed: bool = True,
+        day: int | None = None,
+        in_order: bool = True,
+        weights: str = "",
     ) -> Path | None:
         run = tmp_path / "artifacts" / str(next(numbers))
         model = standard_artifacts.Model()
@@ -51,6 +56,9 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
             learned = LearnedData(("train",), 1, 2, 2, 0, day * 86_400_000, 0, "")
             write_learned(str(folder), learned)
         write_manifest(str(folder), learned_from)
+        if weights:
+            (run / "model" / "warm_start").mkdir()
+            (run / "model" / "warm_start" / "state.json").write_text(weights)
         blessing = standard_artifacts.ModelBlessing()
         blessing.uri = str(run / "blessing")
         Path(blessing.uri).mkdir()
@@ -108,6 +116,25 @@ def test_a_version_says_by_what_it_was_pushed(push: Push, pushed: Path, origins:
     assert push("monday") == refreshed
     push("tuesday")
     assert origins == [THIS_RUN, AN_EARLIER_RUN, A_REFRESH, THIS_RUN]
+
+
+def _kept(version: Path | None) -> str | None:
+    place = place_of(str(version))
+    return (Path(place) / "state.json").read_text() if place and Path(place).exists() else None
+
+
+def test_weights_are_kept_beside_the_push_folder_and_not_pushed(push: Push, pushed: Path) -> None:
+    assert push("monday", blessed=False, weights="monday's") is None
+    assert not list(pushed.parent.glob("pushed_*"))
+    version = push("monday", weights="monday's")
+    assert _kept(version) == "monday's"
+    assert version is not None and not list(version.rglob("state.json"))
+    assert _kept(push("tuesday")) is None
+
+
+def test_weights_of_the_newest_few_versions_are_kept(push: Push) -> None:
+    versions = [push(f"{day}day", weights=str(day)) for day in range(5)]
+    assert [_kept(version) for version in versions] == [None, None, "2", "3", "4"]
 
 
 def test_a_version_that_is_gone_is_pushed_again(push: Push) -> None:
