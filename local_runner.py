@@ -37,6 +37,7 @@ def run(stream: Console) -> None:
         gc.disable()  # Imports make no garbage; searching for it takes 1.7 s of their 8.4.
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+        from pipeline.history.update import update_history
         from pipeline.pipeline import create_pipeline
         from pipeline.run.gate_results import forget_failed_check
         from pipeline.run.identity import identity
@@ -58,6 +59,8 @@ def run(stream: Console) -> None:
                 record_run(out, config, summary, began, made_from)
                 forget_failed_check(read_run(paths.metadata, config.name))
                 print(f"\n{format_report(summary)}")
+                for warning in update_history(out):
+                    print(warning)
 
 
 if __name__ == "__main__":

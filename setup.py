@@ -121,7 +121,7 @@ def main() -> None:
             ]
         ),
         package_data={
-            "pipeline": ["presets/*.yaml", "schema/*.pbtxt"],
+            "pipeline": ["history/*.html", "presets/*.yaml", "schema/*.pbtxt"],
             "serving": ["pages/*.html"],
             "components": ["report/*.html", "report/*.css"],
         },

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from components.report.svg import COLOURS, inline
+from components.report.drawing import LINES, WIDTH, Line, draw_line, drawing_style, save
+from components.report.svg import COLOURS
 from modules.array_types import IntArray
 
-# Inches; a phone shows the whole width, so letters stay readable.
-WIDTH = 5.4
-# The style tells apart lines that lie on each other.
-LINES = (("candidate", "-"), ("second", "--"), ("third", ":"))
 LONGEST_SHOWN = 20
 _POINTS = 120
-
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "report",
-    "font.size": 10,
-    "text.color": COLOURS["ink"],
-    "axes.edgecolor": COLOURS["grid"],
-    "axes.labelcolor": COLOURS["muted"],
-    "axes.titlecolor": COLOURS["ink"],
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": COLOURS["grid"],
-    "grid.linewidth": 0.8,
-    "xtick.color": COLOURS["grid"],
-    "ytick.color": COLOURS["grid"],
-    "xtick.labelcolor": COLOURS["muted"],
-    "ytick.labelcolor": COLOURS["muted"],
-    "legend.frameon": False,
-    "legend.labelcolor": COLOURS["ink"],
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-}
 
 
 class Bar(NamedTuple):
@@ -58,16 +26,6 @@ class Bar(NamedTuple):
     colour: str
 
 
-class Line(NamedTuple):
-    """One line: its label, points, a key of `COLOURS`, and matplotlib's line style."""
-
-    label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    colour: str
-    style: str = "-"
-
-
 class Panel(NamedTuple):
     """Lines over the epochs that share an axis; `title` names what they measure."""
 
@@ -77,7 +35,7 @@ class Panel(NamedTuple):
 
 def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
     """Draws horizontal bars with their intervals, the first one on top."""
-    with matplotlib.rc_context(_STYLE):
+    with drawing_style():
         figure = Figure((WIDTH, 0.62 + 0.31 * len(rows)), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(rows))[::-1]
@@ -103,7 +61,7 @@ def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.set_title(title)
-        return _save(figure, name, f"Bar chart of {title}: {_said(rows)}.")
+        return save(figure, name, f"Bar chart of {title}: {_said(rows)}.")
 
 
 def _said(rows: Sequence[Bar]) -> str:
@@ -116,12 +74,12 @@ def _said(rows: Sequence[Bar]) -> str:
 
 def curves(name: str, panels: Sequence[Panel]) -> str:
     """Draws panels of training curves, one below the other."""
-    with matplotlib.rc_context(_STYLE):
+    with drawing_style():
         figure = Figure((WIDTH, 2.35 * len(panels)), layout="constrained")
         column = figure.subplots(len(panels), squeeze=False)[:, 0]
         for axes, panel in zip(column, panels, strict=True):
             for line in panel.lines:
-                _draw(axes, line, marker="o", markersize=3)
+                draw_line(axes, line, marker="o", markersize=3)
             axes.set_title(panel.title)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -134,7 +92,7 @@ def curves(name: str, panels: Sequence[Panel]) -> str:
             for panel in panels
             for line in panel.lines
         )
-        return _save(figure, name, f"Training curves by epoch, first to last value. {said}.")
+        return save(figure, name, f"Training curves by epoch, first to last value. {said}.")
 
 
 def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
@@ -151,18 +109,18 @@ def session_lengths(name: str, by_split: Mapping[str, IntArray]) -> str:
         shown = np.pad(shown, (0, LONGEST_SHOWN - len(shown))) / total
         lines.append(Line(split, list(range(1, LONGEST_SHOWN + 1)), list(shown), *look))
         said.append(f"{split}: {shown[1]:.0%} have 2 events, {shown[9:].sum():.0%} have 10 or more")
-    with matplotlib.rc_context(_STYLE):
+    with drawing_style():
         figure = Figure((WIDTH, 2.6), layout="constrained")
         axes = figure.subplots()
         for line in lines:
-            _draw(axes, line, marker="o", markersize=3)
+            draw_line(axes, line, marker="o", markersize=3)
         axes.set_title("Session length")
         axes.set_xlabel(f"events in the session ({LONGEST_SHOWN}: this many or more)")
         axes.set_ylabel("share of sessions")
         axes.set_xticks([1, 5, 10, 15, LONGEST_SHOWN], ["1", "5", "10", "15", f"{LONGEST_SHOWN}+"])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
         axes.legend()
-        return _save(figure, name, f"Share of sessions by length. {'; '.join(said)}.")
+        return save(figure, name, f"Share of sessions by length. {'; '.join(said)}.")
 
 
 def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
@@ -174,7 +132,7 @@ def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
       catalogue_size: number of items that can be recommended, the first ones.
     """
     places = np.unique(np.geomspace(1, len(counts), _POINTS).astype(np.int64))
-    with matplotlib.rc_context(_STYLE):
+    with drawing_style():
         figure = Figure((WIDTH, 2.6), layout="constrained")
         axes = figure.subplots()
         axes.loglog(places, counts[places - 1], color=COLOURS["candidate"], linewidth=2)
@@ -189,15 +147,4 @@ def popularity(name: str, counts: IntArray, catalogue_size: int) -> str:
         axes.set_xlabel("popularity rank of the item")
         axes.set_ylabel("training events")
         said = f"The most frequent of {len(counts):,} items has {counts[0]:,} training events"
-        return _save(figure, name, f"{said}, the median item {int(np.median(counts)):,}.")
-
-
-def _draw(axes: Any, line: Line, **marks: Any) -> None:
-    axes.plot(line.x, line.y, line.style, color=COLOURS[line.colour], label=line.label, **marks)
-
-
-def _save(figure: Figure, name: str, description: str) -> str:
-    buffer = io.StringIO()
-    # Without a date, equal numbers make equal files.
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return inline(buffer.getvalue(), name, description)
+        return save(figure, name, f"{said}, the median item {int(np.median(counts)):,}.")

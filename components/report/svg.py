@@ -16,6 +16,8 @@ COLOURS: Mapping[str, str] = {
     "baseline": "#010208",
     "second": "#010209",
     "third": "#01020a",
+    "good": "#01020b",
+    "bad": "#01020c",
 }
 LIGHT: Mapping[str, str] = {
     "paper": "#ffffff",
@@ -27,6 +29,8 @@ LIGHT: Mapping[str, str] = {
     "baseline": "#7d8a99",
     "second": "#b4540a",
     "third": "#0b7a68",
+    "good": "#0b6b3a",
+    "bad": "#b3261e",
 }
 DARK: Mapping[str, str] = {
     "paper": "#171c23",
@@ -38,6 +42,8 @@ DARK: Mapping[str, str] = {
     "baseline": "#8793a1",
     "second": "#f29a58",
     "third": "#48cdb4",
+    "good": "#5ed39a",
+    "bad": "#ff8f85",
 }
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)

@@ -101,17 +101,18 @@ def outs(out: Path | None) -> list[Path]:
     return [out] if out else sorted((paths.PROJECT / "output").glob("*"))
 
 
-def newest_out(out: Path | None, file: str) -> Path:
-    """Returns the named output folder, else the one whose `file` was written last.
+def newest_out(out: Path | None, file: str, *others: str) -> Path:
+    """Returns the named output folder, else the one whose `file`, or another, was written last.
 
     Raises:
       click.ClickException: there is none.
     """
-    found = [folder / file for folder in outs(out) if (folder / file).is_file()]
+    places = [folder / name for folder in outs(out) for name in (file, *others)]
+    found = [path for path in places if path.is_file()]
     if not found:
-        places = ", ".join(map(str, outs(out))) or "output/*"
+        folders = ", ".join(map(str, outs(out))) or "output/*"
         raise click.ClickException(
-            f"No {file} in {places}: no run has finished there. `make run` writes one; give the "
+            f"No {file} in {folders}: no run has finished there. `make run` writes one; give the "
             "same OUT to both."
         )
     return max(found, key=lambda path: path.stat().st_mtime).parent

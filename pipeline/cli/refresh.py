@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from modules.files.mlmd_file import MetadataFileError, check_metadata_file, hold
 from modules.files.text_file import TextFileError, read_text
 from modules.messages.counting import counted
 from pipeline.cli.options import FILE, example, find_pushed, number, out_option, quieten
+from pipeline.cli.outcomes import record_refresh
 from pipeline.paths import Paths
 from serving.pushed_models import NoModelError, check_loadable
 
@@ -30,6 +32,7 @@ from serving.pushed_models import NoModelError, check_loadable
 def command(items: Path, out: Path | None, least_share: float) -> int:
     """Restrict the newest model to a list of items, and push it."""
     quieten()
+    began = time.time()
     try:
         base = find_pushed(out).absolute()
         check_loadable(base)
@@ -53,6 +56,7 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
     if done.unknown:
         unknown = counted(done.unknown, "item")
         print(f"ignored  {unknown} of the list that the model was not trained on")
+    record_refresh(base.parents[1], done, began)
     return _record_lineage(metadata, done, items)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
 from pathlib import Path
 
 import click
 
+from pipeline.cli.browser import open_page
 from pipeline.cli.options import example, newest_out, out_option
 from pipeline.run.console_summary import format_report
 from pipeline.run.summary_file import SUMMARY_FILE, read_summary
@@ -38,7 +38,4 @@ def _open(page: str | None) -> int:
             f"The run has no report page{f', {page} is missing' if page else ''}.", file=sys.stderr
         )
         return 1
-    if not webbrowser.open(Path(page).as_uri()):
-        print(f"No browser was found: open {page} in one.", file=sys.stderr)
-        return 1
-    return 0
+    return open_page(Path(page))

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from modules.config.overrides import split_overrides
 from modules.files.folders import output_folder
 from modules.files.mlmd_file import check_metadata_file
 from pipeline.cli.options import example, overrides_option
+from pipeline.cli.outcomes import record_failure
 from pipeline.config import Config, ConfigError, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_cut
 from pipeline.paths import Paths
 from pipeline.run import launch
+from pipeline.run.failures import read_failure
 from pipeline.run.lock import STARTING, BusyError, exclusive
 from pipeline.run.progress import DAMAGED, FAILED
 from pipeline.run.summary_file import SUMMARY_FILE
@@ -96,9 +99,15 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
         print(_not_writable(error), file=sys.stderr)
         return 2
     commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
-    status = launch.call_tfx(commands, environment, log, screen.show)
+    began = time.time()
+    try:
+        status = launch.call_tfx(commands, environment, log, screen.show)
+    except SystemExit as stopped:  # by a signal, not by the user at the terminal
+        record_failure(config, out, read_failure(screen.shown, signal_of(stopped)), began, log)
+        raise
     if status:
         print(launch.failure_text(screen.shown, log, status), flush=True)
+        record_failure(config, out, read_failure(screen.shown, status), began, log)
         return 1
     print(f"\nSummary: {out / SUMMARY_FILE}\nLog:     {log}")
     return 0
@@ -123,6 +132,11 @@ def execute_until_stopped(config: Config, out: Path) -> int:
 def _stop(number: int, _: object) -> None:
     """Exits by an exception, so that the child processes end too."""
     sys.exit(128 + number)
+
+
+def signal_of(stopped: SystemExit) -> int:
+    """Returns the status of a process that the signal behind an exit of `_stop` ends."""
+    return 128 - stopped.code if isinstance(stopped.code, int) else 1
 
 
 def end_with_children() -> None:

@@ -24,6 +24,16 @@ def days_there(data: DataOptions) -> list[str]:
     return [day_name(span, "{YYYY" in data.daily) for span in sorted(spans)]
 
 
+def evaluated_day(data: DataOptions) -> str | None:
+    """Returns the day that a run evaluates; None without daily files, or if none can be found."""
+    if data.date or not data.daily:
+        return data.date
+    try:
+        return max(days_there(data), key=day_number, default=None)
+    except (OSError, ValueError):
+        return None
+
+
 def named_day(day: str, there: Collection[str]) -> str:
     """Returns a day that has files, by its name.
 

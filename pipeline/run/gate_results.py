@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ _NOT_EVALUATED = {
 _GATE_KEYS = ("metric", "kind", "threshold", "value", "n", "passed")
 # Keys of its `gate`, as in verdict.json.
 _VERDICT_KEYS = ("rows", "judged", "candidate", "last_blessed", "headlines", "slices", "reach")
+# Keys of its `data_checks`.
+_DATA_KEYS = ("name", "split", "value", "limit", "verdict")
 _GATE_KINDS = (VALUE, CHANGE, SLICE_CHANGE)
 
 
@@ -40,6 +43,16 @@ def _read(run: RunRecord, node: str, output: str, name: str) -> dict[str, Any] |
     if file is None or not file.exists():
         return None
     return dict(json.loads(file.read_text("utf-8")))
+
+
+def data_checks(run: RunRecord) -> list[dict[str, Any]]:
+    """Returns the data gate's checks; none if it did not pass. What is not finite becomes None."""
+    report = _read(run, _DATA_GATE, "report", DATA_REPORT) or {"checks": []}
+    return [{key: _finite(check[key]) for key in _DATA_KEYS} for check in report["checks"]]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def data_warnings(run: RunRecord) -> list[str]:

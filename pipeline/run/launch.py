@@ -19,9 +19,9 @@ from modules.ann.pq_index import FaissMissingError, require_faiss
 from modules.config.options.index import PQ
 from modules.files.folders import output_folder
 from modules.files.patterns import find_files
-from modules.messages.exit_status import describe_exit
 from pipeline.config import DEFAULT_PRESET, Config, ConfigError, load_config, write_config
 from pipeline.paths import PROJECT, Paths
+from pipeline.run.failures import ending
 from pipeline.run.lock import holder
 from pipeline.run.progress import FAILED
 from pipeline.run.tfx_cli import join_commands
@@ -267,7 +267,6 @@ def failure_text(shown: str, log: Path, status: int) -> str:
     """
     if FAILED in shown:
         return f"Full log: {log}"
-    ending = describe_exit(status) if status < 0 else "exited without an error message"
     with open(log, encoding="utf-8", errors="replace") as file:
         tail = "".join(collections.deque(file, _TAIL_LINES)).rstrip()
-    return f"{FAILED}the run {ending}:\n{tail}\nFull log: {log}"
+    return f"{FAILED}the run {ending(status)}:\n{tail}\nFull log: {log}"

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,8 @@ _MAX_CAUSE_LINES = 20
 _RUNNING = "Component %s is running."
 _CACHED = "A cached execution %d is used."
 _FINISHED = "Component %s is finished."
+_LINE = re.compile(r"^\[\d+/\d+\] (?P<node>\S+) \.\.\. (?P<end>.*)$", re.MULTILINE)
+_DONE = re.compile(r"(?:^|\.\.\. )(?:cached|[\d.]+ s)$")
 
 
 class NodeError(Exception):
@@ -196,6 +199,18 @@ def watch_nodes(
 def _beat_until(ended: threading.Event, progress: NodeProgress) -> None:
     while not ended.wait(1.0):
         progress.beat()
+
+
+def running_node(shown: str) -> str:
+    r"""Returns the node that was running, or had failed, when these lines were all; "" for none.
+
+    >>> running_node("[1/2] Transform ... 9.1 s\n[2/2] Trainer ... 10 s ... ")
+    'Trainer'
+    >>> running_node("[1/2] Transform ... 9.1 s\n")
+    ''
+    """
+    lines = list(_LINE.finditer(shown))
+    return lines[-1]["node"] if lines and not _DONE.search(lines[-1]["end"]) else ""
 
 
 def report_failure(error: BaseException) -> None:

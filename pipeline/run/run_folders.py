@@ -1,12 +1,14 @@
-"""The record of every run of an output folder, below `runs/`: summary, configuration and report.
+"""The record of every run of an output folder, below `runs/`, one folder each.
 
-`OUT/summary.json` is the newest run's; these folders keep those before it, so that a past day that
-is run again hides nothing.
+A finished run leaves its summary, configuration and report, a failed one where and why it failed,
+and a refresh of the served model what it changed. `OUT/summary.json` is the newest run's; these
+folders keep those before it, so that a past day that is run again hides nothing.
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 import shutil
@@ -21,15 +23,18 @@ RUNS = "runs"
 CONFIG_FILE = "config.yaml"
 REPORT_FILE = "report.html"
 IDENTITY_FILE = "identity.json"
+FAILURE_FILE = "failure.json"
+REFRESH_FILE = "refresh.json"
 _NAME = re.compile(r"(?P<day>\d[\d-]*)-(?P<number>\d+)")
 
 
 class RunFolder(NamedTuple):
-    """A finished run.
+    """A run, or a refresh of the served model.
 
     Attributes:
       path: its folder.
-      day: the evaluated day; for a run without a window, the UTC date of its start.
+      day: the evaluated day; for a run without a window, and for a refresh, the UTC date of its
+        start.
       number: which run of that day it is, from 1.
     """
 
@@ -51,14 +56,42 @@ class RunFolder(NamedTuple):
 
 def run_folders(out: Path) -> list[RunFolder]:
     """Returns the finished runs of an output folder, by day and number."""
-    return sorted(_run_folders(out), key=lambda run: (run.day.zfill(10), run.number))
+    return [run for run in recorded_folders(out) if (run.path / SUMMARY_FILE).is_file()]
 
 
-def _run_folders(out: Path) -> Iterator[RunFolder]:
+def recorded_folders(out: Path) -> list[RunFolder]:
+    """Returns all folders of runs by day and number: finished, failed, refreshes, and damaged."""
+    return sorted(_recorded_folders(out), key=lambda run: (run.day.zfill(10), run.number))
+
+
+def _recorded_folders(out: Path) -> Iterator[RunFolder]:
     for path in (out / RUNS).glob("*"):
         found = _NAME.fullmatch(path.name)
-        if found and (path / SUMMARY_FILE).is_file():
+        if found and path.is_dir():
             yield RunFolder(path, found["day"], int(found["number"]))
+
+
+def utc_time(seconds: float) -> str:
+    """Returns a time in seconds since 1970 as ISO text in UTC, which sorts by time.
+
+    >>> utc_time(1442004589.4)
+    '2015-09-11T20:49:49Z'
+    """
+    found = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _new_folder(out: Path, day: str) -> Path:
+    """Creates the folder of a day's next run."""
+    number = 1 + max((run.number for run in recorded_folders(out) if run.day == day), default=0)
+    for next_number in itertools.count(number):
+        folder = out / RUNS / f"{day}-{next_number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # A refresh may have been recorded in the meantime.
+            continue
+        return folder
+    raise AssertionError
 
 
 def record_run(
@@ -74,17 +107,29 @@ def record_run(
       identity: digest of what the run was made from; see `pipeline.run.identity`.
     """
     window = summary.get("window")
-    day = (
-        str(window["day"])
-        if window
-        else datetime.datetime.fromtimestamp(started, datetime.timezone.utc).date().isoformat()
-    )
-    number = 1 + max((run.number for run in run_folders(out) if run.day == day), default=0)
-    folder = out / RUNS / f"{day}-{number}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _new_folder(out, str(window["day"]) if window else utc_time(started)[:10])
     write_config(config, folder / CONFIG_FILE)
     if summary.get("report"):
         shutil.copyfile(str(summary["report"]), folder / REPORT_FILE)
     (folder / IDENTITY_FILE).write_text(json.dumps({"identity": identity}), encoding="utf-8")
     write_summary(summary, folder)  # last: a folder with it is complete
+    return folder
+
+
+def record_event(
+    out: Path, file_name: str, event: Mapping[str, Any], started: float, day: str | None = None
+) -> Path:
+    """Keeps what is known of a failed run or of a refresh, and returns its folder.
+
+    Args:
+      out: output folder.
+      file_name: `FAILURE_FILE` or `REFRESH_FILE`.
+      event: content of the file; the start is added.
+      started: start in seconds since 1970.
+      day: the day that was to be evaluated; None for the UTC date of the start.
+    """
+    time = utc_time(started)
+    folder = _new_folder(out, day or time[:10])
+    content = {"started": time, **event}
+    (folder / file_name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return folder

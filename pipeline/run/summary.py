@@ -26,12 +26,15 @@ from modules.training.selection_record import read_selection
 from pipeline.config import Config
 from pipeline.paths import Paths
 from pipeline.run.gate_results import (
+    data_checks,
     data_warnings,
     index_check,
     model_verdict,
     serving_check,
 )
 from pipeline.run.mlmd import RunRecord, read_run
+from pipeline.run.output_state import disk_bytes, served_model
+from pipeline.run.run_folders import utc_time
 from pipeline.run.summary_file import FORMAT, read_summary
 from pipeline.stages import INDEX_PUSHER_ID
 from serving import pushed_models
@@ -58,9 +61,11 @@ def summarize(
         "format": FORMAT,
         "pipeline": config.name,
         "run_id": run.run_id,
+        "started": utc_time(started),
         "out": str(out),
         "window": _window(run),
         **_data(run),
+        "data_checks": data_checks(run),
         "warnings": data_warnings(run),
         "catalogue": _catalogue(run, config),
         "choices": _selection(run),
@@ -69,18 +74,22 @@ def summarize(
         "pushed_model": run.pushed_folder(),
         "not_pushed": run.not_pushed(),
         "pushed_by": run.pushed_by(),
+        "served_model": served_model(out),
         "serving_check": serving_check(run),
         "index": _index(run),
         "report": _report(run),
         "nodes": {"ran": run.ran(), "cached": run.cached()},
         "seed": config.trainer.seed,
         "versions": versions(),
-        "recommendations": _recommendations(
-            run, Path(paths.push_folder), out, config.evaluation.split
-        ),
+        "recommendations": _recommendations(run, out, config.evaluation.split),
     }
+    summary["disk_bytes"] = disk_bytes(out)
     # Last, so that reading artifacts and loading the model count too.
-    seconds = {"total": round(time.time() - started, 3), "nodes": dict(node_seconds)}
+    seconds = {
+        "total": round(time.time() - started, 3),
+        "cpu": round(sum(os.times()[:4]), 3),  # of this process and those it has started
+        "nodes": dict(node_seconds),
+    }
     return {**summary, "seconds": seconds}
 
 
@@ -198,20 +207,15 @@ def _report(run: RunRecord) -> str | None:
     return os.path.join(page.uri, REPORT_PAGE) if page else None
 
 
-def _recommendations(
-    run: RunRecord, push_folder: Path, out: Path, split: str
-) -> dict[str, Any] | None:
+def _recommendations(run: RunRecord, out: Path, split: str) -> dict[str, Any] | None:
     """Calls the newest pushed model with sessions of the evaluated split; None if it is damaged.
 
     The answers of the previous run are kept while model and sessions are the same.
     """
-    examples = run.output("examples")
-    if examples is None:
+    examples, folder = run.output("examples"), served_model(out)
+    if examples is None or folder is None:
         return None
-    try:
-        model = pushed_models.newest_model([push_folder])
-    except pushed_models.NoModelError:
-        return None
+    model = Path(folder)
     known = read_summary(out).get("recommendations") or {}
     origin = {"model": str(model), "examples": examples.uri, "split": split}
     if origin.items() <= known.items():

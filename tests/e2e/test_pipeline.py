@@ -105,6 +105,24 @@ def test_ends_with_a_pushed_model_and_its_metrics(first: tuple[str, dict]) -> No
     assert "WARNING" not in output and "Traceback" not in output
 
 
+def test_the_history_has_the_run_and_a_link_to_its_report(
+    first: tuple[str, dict], folder: Path
+) -> None:
+    out = folder / "out"
+    row = json.loads(_call("history", "--out", str(out), "--json").stdout)[0]
+    version = Path(first[1]["pushed_model"]).name
+    assert (row["verdict"], row["pushed_version"], row["served_version"]) == (
+        "blessed",
+        version,
+        version,
+    )
+    mrr = first[1]["metrics"]["known/all/mrr@20"]
+    assert row["candidate.known/all/mrr@20"] == pytest.approx(mrr)
+    assert row["disk_bytes"] > 10**6 and row["cpu_seconds"] > 1
+    assert f'href="{row["report"]}"' in (out / "history.html").read_text("utf-8")
+    assert (out / row["report"]).is_file() and (out / "history.parquet").is_file()
+
+
 def test_the_pushed_model_answers(first: tuple[str, dict], folder: Path) -> None:
     item = (folder / "data" / "train.tsv").read_text("utf-8").splitlines()[1].split("\t")[1]
     done = _call("recommend", "--items", item, "-k", "3", "--out", str(folder / "out"))

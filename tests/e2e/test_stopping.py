@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -42,6 +43,10 @@ def _wait_until_free(out: Path) -> None:
     assert holder(out) is None
 
 
+def _failures(out: Path) -> list[dict[str, str]]:
+    return [json.loads(file.read_text("utf-8")) for file in out.glob("runs/*/failure.json")]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_sample(tmp_path / "data", sessions=300)
@@ -67,6 +72,8 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
         run.communicate(timeout=60)
         assert run.returncode == 128 + signal.SIGTERM
         _wait_until_free(folder / "out")
+        (failure,) = _failures(folder / "out")
+        assert failure["cause"] == "the run was killed by SIGTERM"
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
@@ -97,6 +104,8 @@ def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
     assert run.returncode == 1
     assert "Failed: the run was killed by SIGKILL (out of memory?)" in rest
     _wait_until_free(folder / "out")
+    (failure,) = _failures(folder / "out")
+    assert failure["node"] == "Trainer" and "SIGKILL" in failure["cause"]
     done += len(re.findall(r"^ +epoch \d+/40 ", rest, re.MULTILINE))
     assert 3 <= done < 40
 

@@ -22,6 +22,7 @@ from components.pusher.node import Executor
 from modules.evaluation.ranks import UNRANKED
 from modules.files.model_folder import MANIFEST, RENEWAL_RECORD, model_damage, write_manifest
 from pipeline.cli.main import main
+from pipeline.history.rows import read_history
 from serving import pushed_models
 
 
@@ -188,7 +189,13 @@ def test_lineage_is_kept(out: Path, sample: Any) -> None:
     }
     assert ends[first.id, kind.INPUT] == str(out / "pushed" / "7")
     assert ends[first.id, kind.OUTPUT] == ends[second.id, kind.INPUT]
-    assert ends[second.id, kind.OUTPUT] == str(pushed_models.newest_model([out / "pushed"]))
+    newest = pushed_models.newest_model([out / "pushed"])
+    assert ends[second.id, kind.OUTPUT] == str(newest)
+    rows = read_history(out).rows
+    assert [row["verdict"] for row in rows[-2:]] == ["refreshed"] * 2
+    assert rows[-2]["base_version"] == "7"
+    assert rows[-2]["pushed_version"] == rows[-1]["base_version"]
+    assert rows[-1]["served_version"] == newest.name
 
 
 def test_a_list_of_a_spreadsheet_is_read_or_refused_by_name(

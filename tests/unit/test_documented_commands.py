@@ -39,7 +39,7 @@ TYPED = {
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
     "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
     "test_the_newest_run_of_all_is_shown_unless_one_is_named",
-    "session-retrieval history": "tests/unit/pipeline/run/test_history.py::"
+    "session-retrieval history": "tests/unit/pipeline/history/test_metadata_table.py::"
     "test_a_line_per_run_says_what_became_of_the_model",
 }
 # Not run, but read up to where the work begins, by tests below and by

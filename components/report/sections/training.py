@@ -10,7 +10,8 @@ from tensorboard.util import tensor_util
 from tfx.dsl.io import fileio
 
 from components.report import charts
-from components.report.charts import LINES, Line, Panel
+from components.report.charts import Panel
+from components.report.drawing import LINES, Line
 from components.report.run_parts import RunParts, Section
 
 # Training run -> tag -> values by epoch.

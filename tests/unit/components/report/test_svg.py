@@ -6,7 +6,7 @@ import doctest
 import re
 from xml.etree import ElementTree
 
-from components.report import charts, svg
+from components.report import charts, drawing, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -17,7 +17,7 @@ def test_examples_in_docstrings() -> None:
 
 
 def test_the_file_of_curves_stands_alone() -> None:
-    line = charts.Line("choose", [1, 2, 3], [3.0, 2.0, 1.5], "candidate")
+    line = drawing.Line("choose", [1, 2, 3], [3.0, 2.0, 1.5], "candidate")
     panel = charts.Panel("mean loss", [line])
     text = svg.standalone(charts.curves("curves", [panel]))
     root = ElementTree.fromstring(text.encode())

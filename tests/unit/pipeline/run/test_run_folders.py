@@ -1,9 +1,16 @@
 """The folders that keep past runs."""
 
 import datetime
+import json
 
 from pipeline.config import load_config
-from pipeline.run.run_folders import record_run, run_folders
+from pipeline.run.run_folders import (
+    FAILURE_FILE,
+    record_event,
+    record_run,
+    recorded_folders,
+    run_folders,
+)
 from pipeline.run.summary_file import FORMAT
 
 STARTED = datetime.datetime(2015, 9, 12, 3, tzinfo=datetime.timezone.utc).timestamp()
@@ -48,3 +55,15 @@ def test_a_damaged_record_is_no_identity(tmp_path):
     folder = _record(tmp_path, "9")
     (folder / "identity.json").write_text("[1")
     assert run_folders(tmp_path)[0].identity() == ""
+
+
+def test_failed_runs_are_numbered_with_the_others_and_are_not_finished(tmp_path):
+    _record(tmp_path, "2015-09-11")
+    failed = record_event(tmp_path, FAILURE_FILE, {"cause": "x"}, STARTED, "2015-09-11")
+    _record(tmp_path, "2015-09-11")
+    undated = record_event(tmp_path, FAILURE_FILE, {"cause": "x"}, STARTED)
+    assert [failed.name, undated.name] == ["2015-09-11-2", "2015-09-12-1"]
+    assert [run.path.name for run in run_folders(tmp_path)] == ["2015-09-11-1", "2015-09-11-3"]
+    assert len(recorded_folders(tmp_path)) == 4
+    content = json.loads((failed / FAILURE_FILE).read_text())
+    assert content == {"started": "2015-09-12T03:00:00Z", "cause": "x"}

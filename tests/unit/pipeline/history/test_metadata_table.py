@@ -1,4 +1,4 @@
-"""The table of an output folder's runs."""
+"""The table of runs in ML Metadata."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The history of an output folder: a row per run, as a table, a file and a page."""
