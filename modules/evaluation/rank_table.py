@@ -24,11 +24,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-# Importing it keeps PyArrow 10 from running code in a Parquet file.
-import pyarrow_hotfix  # noqa: F401
 
 from modules.array_types import BoolArray, IntArray
 from modules.evaluation import metrics
@@ -164,6 +159,9 @@ def all_metrics(table: RankTable, column: str) -> dict[str, float]:
 
 def to_parquet(table: RankTable) -> bytes:
     """Returns the content of a Parquet file."""
+    import pyarrow as pa  # Slow, and commands import this module for the names of columns.
+    import pyarrow.parquet as pq
+
     session_ids = pa.array(table.session_ids.tolist(), pa.binary())
     columns: dict[str, pa.Array] = {
         "session_id": session_ids.take(pa.array(table.session)),
@@ -189,6 +187,12 @@ def from_parquet(content: bytes) -> RankTable:
     Raises:
       ValueError: a column is missing, or rows are not sorted by session and step.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # Importing it keeps PyArrow 10 from running code in a Parquet file.
+    import pyarrow_hotfix  # noqa: F401
+
     found = pq.read_table(pa.BufferReader(content))
     missing = {*_KEYS, *_STEP_COLUMNS[:3]} - set(found.column_names)
     if missing:
