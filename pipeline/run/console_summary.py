@@ -12,6 +12,7 @@ from modules.gate.relaxing_options import relaxing_option
 from modules.messages.counting import counted
 from modules.messages.text_table import aligned
 from modules.push_origin import THIS_RUN
+from modules.training.selection_record import describe_selection
 
 _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 
@@ -22,6 +23,7 @@ def format_report(summary: Mapping[str, Any]) -> str:
         _headline(summary),
         _data(summary),
         "\n".join(f"Warning: {warning}" for warning in summary["warnings"]),
+        _selection(summary),
         _metrics(summary),
         _verdict(summary),
         _recommendations(summary),
@@ -75,6 +77,14 @@ def _dropped(by_split: Mapping[str, Any]) -> list[str]:
         totals.update(counts["dropped"])
     parts = [f"{name.replace('_', ' ')} {count:,}" for name, count in totals.items() if count]
     return [f"Rows left out: {', '.join(parts)}"] if parts else []
+
+
+def _selection(summary: Mapping[str, Any]) -> str:
+    """Says what was selected on `eval`, and when: it may serve for several days."""
+    try:
+        return f"Training: {describe_selection(summary.get('choices') or {})}"
+    except ValueError:  # no model, or one of a former version
+        return ""
 
 
 def _metrics(summary: Mapping[str, Any]) -> str:

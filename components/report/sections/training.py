@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 from tfx.dsl.io import fileio
+from tfx.utils import path_constants
 
 from components.report import charts
 from components.report.charts import Panel
 from components.report.drawing import LINES, Line
 from components.report.run_parts import RunParts, Section
+from modules.training.selection_record import describe_selection, read_selection
 
 # Training run -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]
@@ -26,6 +28,7 @@ _LOSS, _TARGETS_PER_SECOND = "mean_loss", "targets_per_second"
 
 def add_parts(run: RunParts) -> None:
     """Adds the training curves, as a chart each and all in one."""
+    run.add("selection", _selection, run.path("model", path_constants.SERVING_MODEL_DIR))
     found = run.add("curves", read_curves, run.path("model_run"))
     drawn = panels(found) if found else None
     if not drawn:
@@ -33,6 +36,11 @@ def add_parts(run: RunParts) -> None:
         return
     run.add("curve_charts", curve_charts, drawn)
     run.add("all_curves_chart", charts.curves, "curves", drawn)
+
+
+def _selection(model: str) -> str:
+    """Says what was selected on `eval`, and when; raises ValueError if a model has no record."""
+    return describe_selection(read_selection(model) or {})
 
 
 def read_curves(uri: str) -> Curves:
@@ -96,6 +104,7 @@ SECTION = Section(
     add_parts,
     """\
 {% block body %}
+{% if parts.selection %}<p class="note">{{ parts.selection }}.</p>{% endif %}
 {% if parts.curve_charts %}
 <p class="note"><em>choose</em> is the training run on train that selects the number of epochs on
 eval; <em>refit</em> trains on both for that many epochs.</p>

@@ -128,3 +128,20 @@ def test_an_undefined_metric_is_a_dash() -> None:
     summary = make_summary()
     summary["metrics"]["known/all/mrr@20"] = None
     assert "  known/all        0.5000       -   0.5000  1,234" in format_report(summary)
+
+
+def test_the_report_says_when_epochs_were_selected() -> None:
+    adjustments = dict.fromkeys(("current_item_penalty", "earlier_item_boost"), 1.5)
+    choices = {
+        **{"epochs": 7, **adjustments, "popularity_weight": 0.3},
+        **{"eval": {"recall@20": None, "mrr@20": None}},
+        **{"options": "digest", "warm_start": False, "selected_until": 1442004589439},
+    }
+    (line,) = [
+        line
+        for line in format_report(make_summary(choices=choices)).splitlines()
+        if line.startswith("Training: 7 epochs, ")
+    ]
+    assert line.endswith("selected on data until 2015-09-11 20:49:49.439 UTC")
+    assert "Training:" not in format_report(make_summary(choices={"epochs": 7}))
+    assert "Training:" not in format_report(make_summary(choices=None))
