@@ -52,6 +52,9 @@ test-e2e: python  ## Run the end-to-end tests.
 test-damage: python  ## Damage each file of a finished run in turn, and run again (an hour or two).
 	@$(PYTEST) tests/e2e/test_damage.py -m "exhaustive or not exhaustive" $(ARGS)
 
+test-fortnight: python  ## Live through fourteen days of a daily pipeline with a tiny model.
+	@$(PYTEST) tests/e2e/test_days.py -m exhaustive $(ARGS)
+
 test-all-stacks: python  ## Run all tests on both stacks (needs root where the system is too old for one).
 	@failed=0; for stack in legacy current; do sh .ci/on-stack.sh $$stack make test || failed=1; done; \
 	  exit $$failed
@@ -103,5 +106,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-integration test-e2e test-damage test-all-stacks lint format \
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-fortnight test-all-stacks lint format \
   types docs-options notebooks docs env lock doctor audit ci clean clean-env python

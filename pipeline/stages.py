@@ -221,6 +221,7 @@ def _example_gen(config: Config, paths: Paths) -> SessionExampleGen:
         tail=data.tail,
         window=data.window if data.daily else 0,
         span=day_number(data.date) if data.date else None,
+        max_age_days=config.checks.max_age_days,
     )
 
 

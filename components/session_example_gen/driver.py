@@ -12,7 +12,8 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.session_example_gen import spans
-from components.session_example_gen.settings import read_settings, with_days
+from components.session_example_gen.settings import Settings, read_settings, with_days
+from modules.daily.days import check_age
 from modules.daily.spans import find_window
 from modules.files.fingerprint import FingerprintError, files_fingerprint
 from modules.files.patterns import join
@@ -47,8 +48,9 @@ class SessionFilesDriver(driver.FileBasedDriver):
         """
         input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         try:
-            if length := read_settings(exec_properties).window:
-                resolved = _resolve_window(exec_properties, length)
+            settings = read_settings(exec_properties)
+            if settings.window:
+                resolved = _resolve_window(exec_properties, settings)
             else:
                 resolved = super().resolve_exec_properties(
                     exec_properties, pipeline_info, component_info
@@ -74,10 +76,14 @@ def _input(exec_properties: dict[str, Any]) -> example_gen_pb2.Input:
     return input_config
 
 
-def _resolve_window(exec_properties: dict[str, Any], length: int) -> dict[str, Any]:
+def _resolve_window(exec_properties: dict[str, Any], settings: Settings) -> dict[str, Any]:
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     pattern = _input(exec_properties).splits[0].pattern
-    window = find_window(base, pattern, length, _wanted_span(exec_properties))
+    wanted = _wanted_span(exec_properties)
+    window = find_window(base, pattern, settings.window, wanted)
+    if wanted is None:
+        # Here, and not in the data gate, which the cache may skip.
+        check_age(list(window.patterns)[-1], settings.max_age_days)
     *before, evaluated = window.patterns.values()
     splits = [
         example_gen_pb2.Input.Split(name=name, pattern=filled)

@@ -114,6 +114,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
         tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
         window: int = 0,
         span: int | None = None,
+        max_age_days: int | None = None,
     ) -> None:
         """Builds the component.
 
@@ -129,6 +130,7 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
           window: number of spans before the evaluated one that become train, while it becomes test;
             the input has train alone, with the pattern of one span's files. 0 reads one span.
           span: span to read, or to evaluate if there is a window; None for the newest.
+          max_age_days: largest age of a window's newest day; None for no limit.
 
         Raises:
           ValueError: the splits or options are not valid; the message names all problems.
@@ -139,12 +141,13 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
         )
         if problems:
             raise ValueError("SessionExampleGen cannot be built:\n" + "\n".join(problems))
+        settings = Settings(sessions, tail, kept_rejects, window, max_age_days)
         super().__init__(
             input_base=input_base,
             input_config=input_config,
             # Empty: the executor names the output splits; TFX must not split by hash.
             output_config=example_gen_pb2.Output(),
-            custom_config=pack(Settings(sessions, tail, kept_rejects, window), source_digest),
+            custom_config=pack(settings, source_digest),
             range_config=None if span is None else _static_range(span),
         )
 

@@ -25,6 +25,7 @@ class Settings:
       tail: how much of the end of train becomes split test.
       kept_rejects: file for all bad rows if they stop the run.
       window: number of spans of train before the evaluated one; 0 for one span of all splits.
+      max_age_days: largest age of the evaluated day if none is named; None for no limit.
       days: patterns by day of a resolved window; see `window.Window`.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     tail: TailOptions
     kept_rejects: str = ""
     window: int = 0
+    max_age_days: int | None = None
     days: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

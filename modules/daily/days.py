@@ -55,3 +55,25 @@ def day_number(name: str) -> int:
 def is_date(name: str) -> bool:
     """Returns whether the name of a day is a date."""
     return "-" in name
+
+
+def check_age(day: str, most_days: int | None, today: datetime.date | None = None) -> None:
+    """Checks that a day is not too long ago.
+
+    Args:
+      day: name of the newest day that has files; a number of a span has no age.
+      most_days: largest age that is accepted; None for no limit.
+      today: the date by which days are old, by default that of the clock, in UTC.
+
+    Raises:
+      ValueError: the day is older.
+    """
+    if most_days is None or not is_date(day):
+        return
+    today = today or datetime.datetime.now(datetime.timezone.utc).date()
+    age = (today - datetime.date.fromisoformat(day)).days
+    if age > most_days:
+        raise ValueError(
+            f"the newest day that has files is {day}, {age} days ago: the log is late "
+            f"[checks.max_age_days: {most_days}]"
+        )

@@ -53,7 +53,7 @@ def choose_days(
     done = {run.day for run in run_folders(out) if run.summary().get("window")}
     if catch_up:
         return missed_days(there, done, config.data.window)
-    return [next_day(there, done)]
+    return [next_day(there, done, config.checks.max_age_days)]
 
 
 def run_day(config: Config, out: Path, day: str, again: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from modules.config.options.data import DataOptions
-from modules.daily.days import day_name, day_number
+from modules.daily.days import check_age, day_name, day_number
 from modules.daily.spans import newest_versions
 
 
@@ -48,11 +48,11 @@ def named_day(day: str, there: Collection[str]) -> str:
     return days_between(day, day, there)[0]
 
 
-def next_day(there: Collection[str], done: Collection[str]) -> str:
+def next_day(there: Collection[str], done: Collection[str], max_age_days: int | None) -> str:
     """Returns the newest day with files, which must be later than the days that have been run.
 
     Raises:
-      LateError: it has been run: the next day is late.
+      LateError: it has been run, or is too long ago: the next day is late.
     """
     newest = max(there, key=day_number, default=None)
     if newest is None:
@@ -62,6 +62,10 @@ def next_day(there: Collection[str], done: Collection[str]) -> str:
         raise LateError(
             f"No day after {last} has files yet, and that one has been run: the log is late."
         )
+    try:
+        check_age(newest, max_age_days)
+    except ValueError as error:
+        raise LateError(f"{error}") from error
     return newest
 
 

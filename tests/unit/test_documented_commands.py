@@ -18,7 +18,7 @@ import pytest
 
 from modules.sessions.click_header import read_header
 from modules.sessions.click_log import parse_rows
-from pipeline.cli import run
+from pipeline.cli import day, run
 from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
 from tests.documents import PROJECT, Command, commands, commands_of
@@ -165,8 +165,8 @@ def test_make_knows_its_targets(text: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _called(text: str, folder: Path) -> list[str]:
-    """Returns the arguments that `make run` calls `session-retrieval run` with."""
+def _called(text: str, folder: Path, command: str = "run") -> list[str]:
+    """Returns the arguments that a target calls its command of `session-retrieval` with."""
     echo = folder / "echo"
     script = "import json, sys; print(json.dumps(sys.argv[1:]))"
     echo.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{script}' \"$@\"\n")
@@ -183,7 +183,7 @@ def _called(text: str, folder: Path) -> list[str]:
         check=True,
     )
     words: list[str] = json.loads(done.stdout)
-    assert words[:4] == ["environment.py", "run", "session-retrieval", "run"]
+    assert words[:4] == ["environment.py", "run", "session-retrieval", command]
     return words[4:]
 
 
@@ -241,6 +241,14 @@ def test_a_file_with_other_columns_is_read_as_documented(
     ]
     seconds = [(time - found.times[0]) / 1000 for time in found.times]
     assert seconds == [0, 90, 12]
+
+
+@pytest.mark.parametrize("text", [text for text in ALL if text.startswith("make day")])
+def test_make_day_takes_what_is_typed(text: str, tmp_path: Path) -> None:
+    words = _called(text, tmp_path, "day")
+    options = day.command.make_context("day", words).params
+    given = {word.partition("=")[2].strip("'") for word in Command("", text).words[2:]}
+    assert given <= set(options.values())
 
 
 @pytest.mark.parametrize("text", [text for text in ALL if text.startswith("SET=")])

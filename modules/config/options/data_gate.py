@@ -73,3 +73,10 @@ class DataGateOptions(Section):
         "other days; warns above 0.5",
         limits=(0.0, 10**6),
     )
+    max_age_days: int | None = option(
+        None,
+        "largest age of the newest day of `data.daily`, by the clock (UTC), if no day is named: an "
+        "older one means that the log is late",
+        limits=(0, 3650),
+        unit="days",
+    )

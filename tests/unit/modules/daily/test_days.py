@@ -1,8 +1,10 @@
 """Names and numbers of days."""
 
+import datetime
+
 import pytest
 
-from modules.daily.days import date_number, day_name, day_number, is_date
+from modules.daily.days import check_age, date_number, day_name, day_number, is_date
 
 
 def test_a_date_and_its_number_of_days_since_1970_are_each_others_inverse():
@@ -16,3 +18,12 @@ def test_a_date_and_its_number_of_days_since_1970_are_each_others_inverse():
 def test_what_is_neither_a_date_nor_a_number_is_refused(name):
     with pytest.raises(ValueError, match="must be a date such as 2015-09-11, or the number"):
         day_number(name)
+
+
+def test_a_day_is_too_old_by_the_date_of_the_clock_and_a_number_has_no_age():
+    today = datetime.date(2015, 9, 13)
+    check_age("2015-09-12", 1, today)
+    check_age("2015-09-01", None, today)
+    check_age("12", 1, today)
+    with pytest.raises(ValueError, match=r"2015-09-11, 2 days ago: the log is late"):
+        check_age("2015-09-11", 1, today)

@@ -22,12 +22,17 @@ def test_the_days_that_have_files_are_ordered_as_numbers(tmp_path):
 
 
 def test_the_next_day_is_the_newest_and_late_if_it_has_been_run():
-    assert next_day(THERE, []) == "2015-09-08"
-    assert next_day(THERE, ["2015-09-06"]) == "2015-09-08"
+    assert next_day(THERE, [], None) == "2015-09-08"
+    assert next_day(THERE, ["2015-09-06"], None) == "2015-09-08"
     with pytest.raises(LateError, match=r"No day after 2015-09-08 .* the log is late"):
-        next_day(THERE, ["2015-09-08", "2015-09-04"])
+        next_day(THERE, ["2015-09-08", "2015-09-04"], None)
     with pytest.raises(LateError, match="No day has files yet"):
-        next_day([], [])
+        next_day([], [], None)
+
+
+def test_a_newest_day_that_is_too_long_ago_is_late():
+    with pytest.raises(LateError, match=r"2015-09-08, [\d]+ days ago: the log is late \[checks"):
+        next_day(THERE, [], 30)
 
 
 def test_a_named_day_without_files_is_late_or_wrong():

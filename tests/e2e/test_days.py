@@ -1,0 +1,167 @@
+"""A daily pipeline over some days, as an operator lives through them, with a tiny model.
+
+`make test-fortnight` lives through fourteen days, with a pause, a refusal and a backfill.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.run.run_folders import run_folders
+from pipeline.sample.generate import write_days
+
+PROJECT = Path(__file__).resolve().parents[2]
+# One epoch of a tiny model on a few dozen sessions a day beats nothing.
+SETTINGS = (
+    "trainer.max_epochs=1 trainer.refit=false model.ensemble_size=1 model.embedding_dim=8 "
+    "model.gru_units=8 baselines.names=[popularity] gate.beat_baselines=[] gate.resamples=100"
+)
+REFUSED = "gate.thresholds.honest/all/recall@20=0.99"
+FAILED, LATE = 1, 4
+
+
+class Shop:
+    """A log that grows by a file a day, and the command that runs its days."""
+
+    def __init__(self, folder: Path) -> None:
+        """Writes fourteen days aside; none has come yet."""
+        self._folder = folder
+        self.out = folder / "out"
+        (folder / "log").mkdir()
+        write_days(folder / "later", sessions=700)
+
+    def comes(self, *days: int) -> None:
+        """Lets the files of days of September come."""
+        for day in days:
+            name = f"clicks-2015-09-{day:02d}.tsv"
+            (self._folder / "later" / name).rename(self._folder / "log" / name)
+
+    def day(self, *arguments: str, settings: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs `session-retrieval day`."""
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "pipeline.cli", "day", *arguments),
+                *("--data", f"{self._folder}/log/clicks-{{YYYY}}-{{MM}}-{{DD}}.tsv"),
+                *("--window", "3", "--out", str(self.out), "--set", f"{SETTINGS} {settings}"),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=PROJECT,
+            env={k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"},
+            timeout=1200,
+        )
+
+    def days_run(self) -> list[str]:
+        """Returns the names of the folders of finished runs."""
+        return [run.path.name for run in run_folders(self.out)]
+
+    def summary(self, run: str) -> dict[str, Any]:
+        """Returns the summary that a run left."""
+        found: dict[str, Any] = json.loads((self.out / "runs" / run / "summary.json").read_text())
+        return found
+
+    def versions(self) -> list[str]:
+        """Returns the pushed versions, the newest last."""
+        return sorted(path.name for path in (self.out / "pushed").iterdir())
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Returns a shop after two days in order; the log goes until the 9th."""
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.comes(4, 5, 6, 7, 8, 9)
+    done = shop.day("--from", "2015-09-08", "--to", "2015-09-09")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shop
+
+
+def _compared(summary: dict[str, Any]) -> tuple[str, str | None]:
+    last = summary["gate"]["last_blessed"]
+    return last["status"], last.get("version")
+
+
+def test_each_day_trains_on_those_before_it_and_meets_the_model_that_serves(shop: Shop) -> None:
+    first, second = shop.summary("2015-09-08-1"), shop.summary("2015-09-09-1")
+    assert list(first["window"]["bytes"]) == [f"2015-09-{day:02d}" for day in (5, 6, 7, 8)]
+    assert second["window"]["day"] == "2015-09-09"
+    assert _compared(first) == ("none", None)
+    assert _compared(second) == ("compared", shop.versions()[0])
+    assert second["gate"]["last_blessed"]["learned"]["sessions"] < 200
+    assert len(shop.versions()) == 2
+
+
+def test_a_late_day_and_a_day_run_twice_train_nothing(shop: Shop) -> None:
+    before = shop.days_run(), shop.versions()
+    late = shop.day()
+    assert late.returncode == LATE
+    assert "No day after 2015-09-09 has files yet, and that one has been run" in late.stderr
+    twice = shop.day("--date", "2015-09-09")
+    assert twice.returncode == 0
+    assert "2015-09-09 has been run with the same files, options and code" in twice.stdout
+    assert (shop.days_run(), shop.versions()) == before
+
+
+def test_a_past_day_is_evaluated_and_pushes_nothing(shop: Shop) -> None:
+    serving = shop.versions()
+    done = shop.day("--date", "2015-09-07")
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = shop.summary("2015-09-07-1")
+    assert summary["blessed"], summary["reasons"]
+    assert _compared(summary)[0] == "left out"
+    assert "Pushed:  nothing, since version" in done.stdout
+    assert summary["not_pushed"].startswith(f"version {serving[-1]} serves, which learned")
+    assert shop.versions() == serving
+
+
+def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: Shop) -> None:
+    shop.comes(11)
+    serving = shop.versions()
+    stopped = shop.day()
+    assert stopped.returncode == FAILED
+    assert "1 of 3 days to train on have no file: 2015-09-10" in stopped.stdout
+    shop.comes(10)
+    refused = shop.day("--date", "2015-09-11", settings=REFUSED)
+    assert refused.returncode == 0, refused.stdout + refused.stderr
+    summary = shop.summary("2015-09-11-1")
+    assert not summary["blessed"]
+    assert _compared(summary) == ("compared", serving[-1])
+    assert shop.versions() == serving
+
+
+@pytest.mark.exhaustive
+def test_a_fortnight_goes_on_after_a_pause_a_refusal_and_a_backfill(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    shop = Shop(tmp_path_factory.mktemp("fortnight"))
+    shop.comes(*range(4, 9))
+    assert shop.day().returncode == 0
+    shop.comes(9)
+    assert shop.day(settings=REFUSED).returncode == 0
+    shop.comes(10)
+    assert shop.day().returncode == 0  # No refusal makes the next one likelier.
+    shop.comes(11, 12, 13)  # a pause of two days
+    assert shop.day().returncode == 0
+    assert shop.day().returncode == LATE
+    caught_up = shop.day("--catch-up")
+    assert caught_up.returncode == 0, caught_up.stdout + caught_up.stderr
+    for day in (14, 15, 16, 17):
+        shop.comes(day)
+        assert shop.day().returncode == 0
+    runs = {run.day: run.summary() for run in run_folders(shop.out)}
+    assert sorted(runs) == [f"2015-09-{day:02d}" for day in range(8, 18)]
+    assert [day for day, run in runs.items() if not run["blessed"]] == ["2015-09-09"]
+    not_pushed = [day for day, run in runs.items() if run["not_pushed"]]
+    assert not_pushed == ["2015-09-11", "2015-09-12"]
+    pushed = [run["pushed_model"] for run in runs.values() if run["pushed_model"]]
+    assert pushed == sorted(pushed)
+    # Each was compared with the one that served when its day began.
+    assert runs["2015-09-10"]["gate"]["last_blessed"]["version"] == Path(pushed[0]).name
+    assert runs["2015-09-12"]["gate"]["last_blessed"]["version"] == Path(pushed[1]).name
+    assert runs["2015-09-17"]["gate"]["last_blessed"]["version"] == Path(pushed[-2]).name
