@@ -113,7 +113,7 @@ def _verdict(summary: Mapping[str, Any]) -> str:
 
 
 def _refusal(summary: Mapping[str, Any]) -> list[str]:
-    """Says why the model is not blessed, and what to do next; all slices share a line."""
+    """Says why the model is not blessed, and what to do next; the gate has listed the slices."""
     gate = summary["gate"]
     if not gate:
         return ["Blessed: no", *(f"  {reason}" for reason in summary["reasons"])]
@@ -121,8 +121,7 @@ def _refusal(summary: Mapping[str, Any]) -> list[str]:
     slices = [row for row in failed if row["kind"] == SLICE_CHANGE]
     reasons = [(row["reason"], row) for row in failed if row["kind"] != SLICE_CHANGE]
     if slices:
-        names = ", ".join(row["metric"] for row in slices)
-        found = f"{counted(len(slices), 'slice')} fell behind the last blessed model: {names}"
+        found = f"{counted(len(slices), 'slice')} fell behind the last blessed model"
         reasons.append((found, slices[0]))
     options = {reason: relaxing_option(row) for reason, row in reasons}
     lines = [f"  {reason}{option and f' [{option}]'}" for reason, option in options.items()]

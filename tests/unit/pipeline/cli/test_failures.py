@@ -67,6 +67,7 @@ def out(tmp_path: Path) -> Path:
         ("refresh --items image.png --out out", "/image.png is an image (PNG)"),
         ("refresh --items log.tsv --out none", "No model has been pushed yet in"),
         ("refresh --items log.tsv --out out --least-share nan", "a number from 0 to 1, got 'nan'"),
+        ("recommend --items a --out none", "Or name a SavedModel with --model."),
         ("batch --sessions missing.tsv --to new --out out", "--sessions: no file matches"),
         ("batch --sessions out --to new --out out", "/out, only the folder"),
         ("batch --sessions log.tsv --to out --out out", "/out is not an empty folder"),
@@ -99,6 +100,8 @@ def test_a_wrong_argument_is_one_line_before_anything_slow_is_loaded(
     lines = [line for line in done.stderr.splitlines() if not line.startswith(("Usage:", "Try "))]
     assert message in " ".join(lines) and len([line for line in lines if line]) == 1, done.stderr
     assert done.stdout.split() in (["1"], ["2"])
+    if "refresh" in words:  # it has no such option
+        assert "--model" not in done.stderr
     assert sorted(out.parent.rglob("*")) == before
 
 

@@ -55,15 +55,12 @@ def test_the_report_of_a_refused_model() -> None:
         "Blessed: no, 4 of 5 checks failed",
         "  known/all/recall@20: 0.3000 is below the threshold 0.4000 [gate.thresholds]",
         "  finite scores: scores are NaN",
-        f"  2 slices fell behind the last blessed model: {slices[0]}, {slices[1]} "
-        "[gate.slice_change_threshold]",
+        "  2 slices fell behind the last blessed model [gate.slice_change_threshold]",
         "  What to do: the report below has all numbers, an option in brackets relaxes its check; "
         "see docs/evaluation.md, The gate",
         "Pushed:  nothing",
         "Report:  /out/page/report.html",
     ]
-    for name in slices:
-        assert text.count(name) == 1
     assert "(by the newest pushed model, /out/pushed/7)" in text
     alone = format_report({**refused, "gate": {"rows": rows[1:2]}, "report": None})
     assert "  What to do: ModelGate's table in the log has all numbers; see docs/" in alone
