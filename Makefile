@@ -23,13 +23,15 @@ help:  ## Show this list.
 	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder"
 	@echo "For make day: DATE=2015-09-11 DAYS=7 DATA=pattern (or FROM=date TO=date), PRESET, SET, OUT"
 	@echo "For both:     SET=\"trainer.max_epochs=3 trainer.seed=7\""
+	@echo "              ARGS=\"--wait --fail-if-refused\", any options of the command"
 	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
 	@echo "For all:      STACK=legacy or STACK=current, GPU=no, PYTHON=/path/to/python3"
 
 run: python  ## Run the whole pipeline: click logs in, a pushed model and a summary out.
 	@$(IN_BASE) session-retrieval run \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
-	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"}
+	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"} \
+	  $(ARGS)
 
 day: python  ## Run a day of a daily log: train on the days before it, evaluate on it.
 	@$(IN_BASE) session-retrieval day \

@@ -21,6 +21,7 @@ from modules.config.options.data import DataOptions
 from modules.config.options.data_gate import DataGateOptions
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.features import FeatureOptions
+from modules.config.options.hooks import HookOptions
 from modules.config.options.index import IndexOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.model_gate import ModelGateOptions
@@ -58,9 +59,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 class ConfigError(Exception):
     """A configuration is not usable; the message has one line per problem."""
 
-    def __init__(self, source: str, problems: Sequence[str]):
-        """Keeps each problem once; `source` is their file or argument."""
+    def __init__(self, source: str, problems: Sequence[str], hooks: HookOptions | None = None):
+        """Keeps each problem once; `source` is their file or argument, `hooks` who hears of it."""
         self.problems = tuple(dict.fromkeys(problems))
+        self.source, self.hooks = source, hooks
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"Config {shorten(source)} is not usable:\n{lines}")
 
@@ -92,6 +94,7 @@ class Config:
     gate: ModelGateOptions = dataclasses.field(default_factory=ModelGateOptions)
     serving: ServingValidatorOptions = dataclasses.field(default_factory=ServingValidatorOptions)
     index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
+    hooks: HookOptions = dataclasses.field(default_factory=HookOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
@@ -248,8 +251,13 @@ def load_config(
     config = Config(**scalars, **sections)
     problems += config.problems()
     if problems:
-        raise ConfigError(file.name, problems)
+        raise ConfigError(file.name, problems, config.hooks)
     return config
+
+
+def result_options(config: Config) -> dict[str, Any]:
+    """Returns the plain values of all that a run's results depend on: `hooks` changes none."""
+    return {name: value for name, value in to_plain(config).items() if name != "hooks"}
 
 
 def write_config(config: Config, file: Path) -> None:

@@ -26,11 +26,10 @@ from components.schema_import.node import ImportSchemaGen
 from components.serving_validator.node import ServingValidator
 from components.session_example_gen.node import SessionExampleGen
 from modules.config.options.index import NONE
-from modules.config.parsing import to_plain
 from modules.daily.days import day_number
 from modules.sessions.splits import SPLITS
 from pipeline.code_fingerprint import file_digest
-from pipeline.config import Config
+from pipeline.config import Config, result_options
 from pipeline.paths import PROJECT, Paths
 from pipeline.previous_run import EarlierRuns
 from pipeline.tfx_nodes import (
@@ -163,7 +162,7 @@ def report_node(config: Config, data: Data, training: Training, evaluation: Eval
     """Returns the node that shows the results of the stages before it."""
     above = [*data.nodes, *training.nodes, *evaluation.nodes]
     return Report(
-        config=json.dumps(to_plain(config)),
+        config=json.dumps(result_options(config)),
         verdict=evaluation.model_gate.outputs["verdict"],
         examples=data.examples,
         data_report=data.gate.outputs["report"],

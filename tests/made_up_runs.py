@@ -68,6 +68,7 @@ def summary_of(number: int, blessed: bool = True, **changes: Any) -> dict[str, A
 
 def finish(out: Path, number: int, blessed: bool = True, **changes: Any) -> Path:
     """Records a finished run with a report, and returns its folder."""
+    out.mkdir(parents=True, exist_ok=True)
     page = out / "page.html"
     page.write_text("<html>a report", "utf-8")
     summary = {**summary_of(number, blessed), "report": str(page), **changes}

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import check_one, example, overrides_option
+from pipeline.cli.exit_statuses import ExitStatus
+from pipeline.cli.options import (
+    check_one,
+    example,
+    fail_if_refused_option,
+    overrides_option,
+    wait_option,
+)
+from pipeline.cli.outcomes import report_late
 from pipeline.cli.run import (
     STOPPERS,
     configure,
@@ -18,6 +26,7 @@ from pipeline.cli.run import (
     execute_until_stopped,
     prepare,
     refuse,
+    status_of_verdict,
 )
 from pipeline.config import Config, ConfigError
 from pipeline.data_files import DataPaths, describe_cut
@@ -26,7 +35,6 @@ from pipeline.run.lock import STARTING, exclusive
 from pipeline.run.run_folders import run_folders
 
 DEFAULT_PRESET = "daily"
-LATE = 4
 
 
 def choose_days(
@@ -56,8 +64,16 @@ def choose_days(
     return [next_day(there, done, config.checks.max_age_days)]
 
 
-def run_day(config: Config, out: Path, day: str, again: bool) -> int:
-    """Runs one day unless a finished run was made from the same; returns the exit status."""
+def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: bool) -> int:
+    """Runs one day unless a finished run was made from the same; returns the exit status.
+
+    Args:
+      config: checked configuration.
+      out: output folder.
+      day: day to evaluate.
+      again: whether to run it even if a finished run was made from the same.
+      fail_if_refused: whether a refused model is an exit status of its own.
+    """
     from pipeline.run.identity import identity
 
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, date=day))
@@ -69,9 +85,29 @@ def run_day(config: Config, out: Path, day: str, again: bool) -> int:
                 f"{day} has been run with the same files, options and code: {run.path}\n"
                 "Nothing to do; --again runs it all the same."
             )
-            return 0
+            return status_of_verdict(ExitStatus.DONE, run.path, fail_if_refused)
     print(describe_cut(config.data), flush=True)
-    return execute_until_stopped(config, out)
+    return status_of_verdict(execute_until_stopped(config, out), out, fail_if_refused)
+
+
+def run_days(
+    config: Config, out: Path, days: Sequence[str], again: bool, fail_if_refused: bool
+) -> int:
+    """Runs days in order; returns the exit status of the first that cannot be run.
+
+    A refused model does not keep the days after it from being run: it is reported at the end.
+    """
+    status = int(ExitStatus.DONE)
+    for number, day in enumerate(days, 1):
+        if len(days) > 1:
+            print(f"Day {day} ({number} of {len(days)})", flush=True)
+        found = run_day(config, out, day, again, fail_if_refused)
+        if found not in (ExitStatus.DONE, ExitStatus.REFUSED):
+            return found
+        status = max(status, found)
+    if not days:
+        print("No day has been missed.")
+    return status
 
 
 @click.command(**example("day --date 2015-09-11 --window 7"))
@@ -85,6 +121,8 @@ def run_day(config: Config, out: Path, day: str, again: bool) -> int:
 @click.option("--again", is_flag=True, help="run a day that has been run with the same files")
 @overrides_option
 @click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+@wait_option
+@fail_if_refused_option
 def command(
     preset: str | None,
     data: str | None,
@@ -96,6 +134,8 @@ def command(
     again: bool,
     overrides: Sequence[str],
     out: str | None,
+    wait: bool,
+    fail_if_refused: bool,
 ) -> int:
     """Run a day of a daily log: train on the days before it."""
     check_one(date=date, **{"from": first}, **{"catch-up": catch_up or None})
@@ -104,6 +144,7 @@ def command(
     end_with_children()
     given = {"data.date": date, "data.window": window}
     named = [f"{name}={value}" for name, value in given.items() if value]
+    config, place = None, None
     try:
         config, place = configure(
             preset=preset or ("custom" if data else DEFAULT_PRESET),
@@ -113,21 +154,16 @@ def command(
         )
         if not config.data.daily:
             problem = "data.daily is not set: give DATA=pattern of one day's files"
-            raise ConfigError(config.name, [problem])
+            raise ConfigError(config.name, [problem], config.hooks)
         with contextlib.ExitStack() as held:
-            held.enter_context(exclusive(place, STARTING))
-            prepare(config, place)
+            held.enter_context(exclusive(place, STARTING, wait))
+            prepare(config, place, wait)
             days = choose_days(config, place, first, last, catch_up)
-            for number, day in enumerate(days, 1):
-                if len(days) > 1:
-                    print(f"Day {day} ({number} of {len(days)})", flush=True)
-                if status := run_day(config, place, day, again):
-                    return status
-            if not days:
-                print("No day has been missed.")
-            return 0
+            return run_days(config, place, days, again, fail_if_refused)
     except LateError as error:
+        assert config and place
         print(error, file=sys.stderr)
-        return LATE
+        report_late(config, place, error)
+        return ExitStatus.LATE
     except STOPPERS as error:
-        return refuse(error)
+        return refuse(error, config, place)

@@ -71,6 +71,12 @@ overrides_option = click.option(
     metavar="'SECTION.KEY=VALUE ...'",
     help="overrides single options; repeatable",
 )
+wait_option = click.option(
+    "--wait", is_flag=True, help="wait for another run of the output folder to end"
+)
+fail_if_refused_option = click.option(
+    "--fail-if-refused", is_flag=True, help="exit with status 5 if the model is refused"
+)
 parameter_option = click.option(
     "--parameter",
     "parameters",

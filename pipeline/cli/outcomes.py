@@ -1,22 +1,41 @@
-"""What a command leaves of a run besides its own output: records of failures and refreshes."""
+"""What a command leaves of a run besides its own output: records in the history, and events."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config
-from pipeline.run.days import evaluated_day
+from modules.config.options import hooks
+from modules.config.options.hooks import HookOptions
+from pipeline.config import Config, ConfigError
+from pipeline.run.days import LateError, evaluated_day
 from pipeline.run.failures import Failure
 from pipeline.run.output_state import served_model
 from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, record_event
 
+if TYPE_CHECKING:
+    from pipeline.history.columns import Row
+
+
+def report_run(config: Config, out: Path) -> None:
+    """Sends the events of the run that has just finished."""
+    if not config.hooks.on_event:
+        return
+    from pipeline.events.event import run_message
+    from pipeline.history.rows import BLESSED, REFUSED
+
+    finished = [row for row in _rows(out) if row["verdict"] in (BLESSED, REFUSED)]
+    if finished:
+        row = finished[-1]
+        _send(config, row["verdict"], out, run_message(row), row, row["day"], row["reasons"])
+        _send_if_stale(config, out, row, row["day"])
+
 
 def record_failure(config: Config, out: Path, failure: Failure, began: float, log: Path) -> None:
-    """Keeps a failed run in the history; a warning says so if that is not possible.
+    """Keeps a failed run in the history, and sends its events; a warning says what was not done.
 
     Args:
       config: configuration of the run.
@@ -25,6 +44,7 @@ def record_failure(config: Config, out: Path, failure: Failure, began: float, lo
       began: start of the run, in seconds since 1970.
       log: file with all messages.
     """
+    day, cause = evaluated_day(config.data), ": ".join(filter(None, failure))
     content = {
         "pipeline": config.name,
         **failure._asdict(),
@@ -32,7 +52,44 @@ def record_failure(config: Config, out: Path, failure: Failure, began: float, lo
         "seconds": round(time.time() - began, 3),
         "log": str(log),
     }
-    _record(out, FAILURE_FILE, content, began, evaluated_day(config.data))
+    _record(out, FAILURE_FILE, content, began, day)
+    if config.hooks.on_event:
+        message = f"{config.name} {day or ''}".rstrip() + f": failed: {cause.splitlines()[0]}"
+        row = _newest(out)
+        _send(config, hooks.FAILED, out, message, row, day, [cause])
+        _send_if_stale(config, out, row, day)
+
+
+def report_late(config: Config, out: Path, late: LateError) -> None:
+    """Sends the events of a day that has no files yet."""
+    if config.hooks.on_event:
+        message = f"{config.name} {late.day or ''}".rstrip() + f": late: {late}"
+        row = _newest(out)
+        _send(config, hooks.LATE, out, message, row, late.day, [str(late)])
+        _send_if_stale(config, out, row, late.day)
+
+
+def report_not_started(error: Exception, config: Config | None, out: Path | None) -> None:
+    """Sends the event of a run that cannot start.
+
+    Args:
+      error: why.
+      config: the configuration; None if it is not usable, whose error has its hooks.
+      out: output folder, None if it is unknown.
+    """
+    found = error.hooks if isinstance(error, ConfigError) else config.hooks if config else None
+    if not (found and found.on_event):
+        return
+    from pipeline.events.event import make_event
+
+    name = config.name if config else getattr(error, "source", "")
+    day = evaluated_day(config.data) if config else None
+    reason = str(error)
+    message = f"{name}: failed: {' '.join(reason.split())}"
+    event = make_event(
+        hooks.FAILED, out, message, pipeline=name, day=day, row=_newest(out), reasons=[reason]
+    )
+    _hand_over(found, event)
 
 
 def record_refresh(out: Path, done: Any, began: float) -> None:
@@ -64,3 +121,46 @@ def _record(
         return
     for warning in update_history(out):
         print(warning, file=sys.stderr)
+
+
+def _rows(out: Path) -> list[Row]:
+    from pipeline.history.rows import read_history
+
+    return read_history(out).rows
+
+
+def _newest(out: Path | None) -> Row | None:
+    rows = _rows(out) if out else []
+    return rows[-1] if rows else None
+
+
+def _send(
+    config: Config,
+    name: str,
+    out: Path,
+    message: str,
+    row: Row | None,
+    day: str | None,
+    reasons: Sequence[str],
+) -> None:
+    from pipeline.events.event import make_event
+
+    event = make_event(name, out, message, pipeline=config.name, day=day, row=row, reasons=reasons)
+    _hand_over(config.hooks, event)
+
+
+def _send_if_stale(config: Config, out: Path, row: Row | None, day: str | None) -> None:
+    from pipeline.events.event import stale_message
+
+    if row and day:
+        message = stale_message(config.name, row, day, config.hooks.stale_days)
+        if message:
+            _send(config, hooks.STALE, out, message, row, day, [message])
+
+
+def _hand_over(options: HookOptions, event: Mapping[str, Any]) -> None:
+    from pipeline.events.hooks import send
+
+    sys.stdout.flush()
+    if warning := send(options, event):
+        print(warning, file=sys.stderr, flush=True)

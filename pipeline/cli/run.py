@@ -16,8 +16,14 @@ import click
 from modules.config.overrides import split_overrides
 from modules.files.folders import output_folder
 from modules.files.mlmd_file import check_metadata_file
-from pipeline.cli.options import example, overrides_option
-from pipeline.cli.outcomes import record_failure
+from pipeline.cli.exit_statuses import ExitStatus
+from pipeline.cli.options import (
+    example,
+    fail_if_refused_option,
+    overrides_option,
+    wait_option,
+)
+from pipeline.cli.outcomes import record_failure, report_not_started, report_run
 from pipeline.config import Config, ConfigError, choose_preset, load_config
 from pipeline.data_files import DataPaths, describe_cut
 from pipeline.paths import Paths
@@ -25,7 +31,7 @@ from pipeline.run import launch
 from pipeline.run.failures import read_failure
 from pipeline.run.lock import STARTING, BusyError, exclusive
 from pipeline.run.progress import DAMAGED, FAILED
-from pipeline.run.summary_file import SUMMARY_FILE
+from pipeline.run.summary_file import SUMMARY_FILE, read_summary
 from pipeline.run.tfx_cli import PROMPT
 
 
@@ -48,14 +54,14 @@ def configure(
     return config, output_folder(out or launch.default_out(config.name))
 
 
-def prepare(config: Config, out: Path) -> None:
-    """Writes what a run needs into the output folder.
+def prepare(config: Config, out: Path, wait: bool = False) -> None:
+    """Writes what a run needs into the output folder, if told so after another run's end.
 
     Raises:
       BusyError: another run uses the output folder.
       MetadataFileError: the metadata of earlier runs is damaged.
     """
-    with exclusive(out):
+    with exclusive(out, wait=wait):
         check_metadata_file(Paths.under(out).metadata)
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
@@ -96,8 +102,7 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
         log, screen = launch.new_log(out), Screen()
         Path(environment[launch.HOME_VARIABLE]).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(_not_writable(error), file=sys.stderr)
-        return 2
+        return refuse(error, config, out)
     commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
     began = time.time()
     try:
@@ -108,9 +113,10 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
     if status:
         print(launch.failure_text(screen.shown, log, status), flush=True)
         record_failure(config, out, read_failure(screen.shown, status), began, log)
-        return 1
-    print(f"\nSummary: {out / SUMMARY_FILE}\nLog:     {log}")
-    return 0
+        return ExitStatus.FAILED
+    print(f"\nSummary: {out / SUMMARY_FILE}\nLog:     {log}", flush=True)
+    report_run(config, out)
+    return ExitStatus.DONE
 
 
 def _not_writable(error: OSError) -> str:
@@ -150,10 +156,35 @@ STOPPERS = (ConfigError, ValueError, BusyError, OSError)
 """What keeps a run from starting."""
 
 
-def refuse(error: Exception) -> int:
-    """Prints why a run cannot start, and returns its exit status."""
+def refuse(error: Exception, config: Config | None = None, out: Path | None = None) -> int:
+    """Prints why a run cannot start, and returns its exit status.
+
+    Args:
+      error: one of `STOPPERS`.
+      config: the configuration, None if it is not usable.
+      out: output folder, None if it is unknown.
+    """
     print(_not_writable(error) if isinstance(error, OSError) else error, file=sys.stderr)
-    return 2
+    if isinstance(error, BusyError):
+        return ExitStatus.BUSY
+    report_not_started(error, config, out)
+    return ExitStatus.MISCONFIGURED
+
+
+def status_of_verdict(status: int, run: Path, fail_if_refused: bool) -> int:
+    """Returns the exit status of a command whose run has this status.
+
+    Args:
+      status: status of the run itself.
+      run: folder with the run's summary.
+      fail_if_refused: whether a refused model is an exit status of its own.
+    """
+    if status or not fail_if_refused:
+        return status
+    from pipeline.history.rows import REFUSED, verdict_of
+
+    verdict, _ = verdict_of(read_summary(run))
+    return ExitStatus.REFUSED if verdict == REFUSED else status
 
 
 @click.command(**example("run --preset sample --set trainer.seed=7"))
@@ -164,6 +195,8 @@ def refuse(error: Exception) -> int:
 @click.option("--test", help="test file or pattern, in place of the preset's")
 @overrides_option
 @click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+@wait_option
+@fail_if_refused_option
 def command(
     preset: str | None,
     data: str | None,
@@ -172,17 +205,20 @@ def command(
     test: str | None,
     overrides: Sequence[str],
     out: str | None,
+    wait: bool,
+    fail_if_refused: bool,
 ) -> int:
     """Run the pipeline: click logs in, a pushed model out."""
     end_with_children()
+    config, place = None, None
     with contextlib.ExitStack() as held:
         try:
             paths = DataPaths(data, train, eval, test)
             config, place = configure(preset=preset, paths=paths, overrides=overrides, out=out)
-            held.enter_context(exclusive(place, STARTING))
-            prepare(config, place)
+            held.enter_context(exclusive(place, STARTING, wait))
+            prepare(config, place, wait)
             if cut := describe_cut(config.data):
                 print(cut, flush=True)
         except STOPPERS as error:
-            return refuse(error)
-        return execute_until_stopped(config, place)
+            return refuse(error, config, place)
+        return status_of_verdict(execute_until_stopped(config, place), place, fail_if_refused)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from modules.config.options.data import DataOptions
-from modules.daily.days import check_age, day_name, day_number
+from modules.daily.days import check_age, day_name, day_number, is_date
 from modules.daily.spans import newest_versions
 
 
 class LateError(Exception):
-    """The day that should be run has no files yet; the message says which."""
+    """The day that should be run has no files yet; the message says which.
+
+    Attributes:
+      day: the day, None where no day has any.
+    """
+
+    def __init__(self, message: str, day: str | None = None) -> None:
+        """Keeps message and day."""
+        super().__init__(message)
+        self.day = day
 
 
 def days_there(data: DataOptions) -> list[str]:
@@ -44,7 +53,7 @@ def named_day(day: str, there: Collection[str]) -> str:
     newest = max(there, key=day_number, default=None)
     if newest is None or day_number(day) > day_number(newest):
         ending = "" if newest is None else f": the newest day there is {newest}"
-        raise LateError(f"{day} has no file yet{ending}.")
+        raise LateError(f"{day} has no file yet{ending}.", day)
     return days_between(day, day, there)[0]
 
 
@@ -60,12 +69,14 @@ def next_day(there: Collection[str], done: Collection[str], max_age_days: int | 
     last = max(done, key=day_number, default=None)
     if last is not None and day_number(newest) <= day_number(last):
         raise LateError(
-            f"No day after {last} has files yet, and that one has been run: the log is late."
+            f"No day after {last} has files yet, and that one has been run: the log is late.",
+            day_name(day_number(last) + 1, is_date(last)),
         )
     try:
         check_age(newest, max_age_days)
     except ValueError as error:
-        raise LateError(f"{error}") from error
+        after = day_name(day_number(newest) + 1, is_date(newest))
+        raise LateError(str(error), after) from error
     return newest
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-from modules.config.parsing import to_plain
 from modules.daily.days import day_number
 from modules.daily.spans import find_window
 from modules.files.fingerprint import files_fingerprint
@@ -13,7 +12,7 @@ from modules.files.patterns import join
 from modules.sessions.splits import SPLITS
 from modules.training.library_versions import versions
 from pipeline.code_fingerprint import source_digest
-from pipeline.config import Config
+from pipeline.config import Config, result_options
 
 
 def input_files(config: Config) -> list[tuple[str, str]]:
@@ -39,7 +38,7 @@ def identity(config: Config) -> str:
       ValueError: input files cannot be found or accessed.
     """
     content = {
-        "config": to_plain(config),
+        "config": result_options(config),
         "files": files_fingerprint(input_files(config)),
         "code": source_digest("pipeline.pipeline"),
         "versions": versions(),

@@ -17,9 +17,9 @@ class BusyError(Exception):
     """Another process uses the output folder."""
 
 
-def _lock(file: IO[str]) -> bool:
+def _lock(file: IO[str], wait: bool = False) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     return True
@@ -37,11 +37,16 @@ def holder(out: Path, lock: str = RUNNING) -> int | None:
 
 
 @contextlib.contextmanager
-def exclusive(out: Path, lock: str = RUNNING) -> Iterator[None]:
+def exclusive(out: Path, lock: str = RUNNING, wait: bool = False) -> Iterator[None]:
     """Holds a lock of the folder; the kernel releases it however the process ends.
 
     Concurrent runs would write the same configuration, metadata, checkpoints and pushed models.
     There are two locks since the runner outlives a command that is killed.
+
+    Args:
+      out: output folder.
+      lock: name of the lock.
+      wait: whether to wait for a process that holds the lock; a line says so.
 
     Raises:
       BusyError: another process holds the lock; the message has its id.
@@ -49,10 +54,14 @@ def exclusive(out: Path, lock: str = RUNNING) -> Iterator[None]:
     out.mkdir(parents=True, exist_ok=True)
     with open(out / lock, "a", encoding="utf-8") as file:
         if not _lock(file):
-            raise BusyError(
-                f"Another run (process {holder(out, lock) or 'unknown'}) uses {out}: wait for its "
-                "end, or name another folder with OUT=folder."
-            )
+            other = f"Another run (process {holder(out, lock) or 'unknown'}) uses {out}"
+            if not wait:
+                raise BusyError(
+                    f"{other}: wait for its end (--wait does), or name another folder with "
+                    "OUT=folder."
+                )
+            print(f"{other}: waiting for its end.", flush=True)
+            _lock(file, wait)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -65,7 +65,7 @@ def test_sigterm_ends_all_processes_and_a_second_run_waits_its_turn(folder: Path
 
         second = _start(folder, epochs=1)
         output, errors = second.communicate(timeout=60)
-        assert (second.returncode, output) == (2, "")
+        assert (second.returncode, output) == (3, "")
         assert f"Another run (process {run.pid}) uses {folder / 'out'}" in errors
 
         run.send_signal(signal.SIGTERM)

@@ -39,8 +39,8 @@ TYPED = {
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
     "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
     "test_the_newest_run_of_all_is_shown_unless_one_is_named",
-    "session-retrieval history": "tests/unit/pipeline/history/test_metadata_table.py::"
-    "test_a_line_per_run_says_what_became_of_the_model",
+    "session-retrieval history": "tests/unit/pipeline/cli/test_history.py::"
+    "test_runs_are_listed_from_their_folders_and_damaged_ones_named",
 }
 # Not run, but read up to where the work begins, by tests below and by
 # test_documented_calls.py::test_scripts_read_the_documented_options: how one begins -> why not run.
@@ -62,6 +62,7 @@ NOT_HERE = {
     "podman ": "it needs a container engine",
     "/kaniko/executor ": "it runs in a container of its own",
     "kubectl ": "it needs a cluster",
+    "30 3-12 * * * ": "it needs cron; tests/unit/test_deploy.py reads its options",
     "sudo sh .ci/debian13.sh ": "it needs root, and downloads a system",
 }
 ALL = [command.text for command in commands()]

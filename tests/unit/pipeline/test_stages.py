@@ -84,3 +84,11 @@ def test_trainer_starts_from_the_model_before(tmp_path: Path, setting: str, weig
     assert node.exec_properties["weights"] == weights
     assert node.exec_properties["push_folder"] == pusher["filesystem"]["base_directory"]
     assert json.loads(node.exec_properties["fit_splits"]) == ["train", "eval"]
+
+
+def test_hooks_change_the_cache_key_of_no_node(tmp_path: Path) -> None:
+    plain = make_pipeline(tmp_path)
+    hooked = make_pipeline(tmp_path, "hooks.on_event=https://example.org/", "hooks.stale_days=9")
+    assert [(node.id, node.exec_properties) for node in hooked.components] == [
+        (node.id, node.exec_properties) for node in plain.components
+    ]

@@ -1,8 +1,15 @@
 """The command for days: what it refuses, and with which exit status."""
 
+import json
+
 import pytest
 
 from pipeline.cli.main import main
+from pipeline.config import load_config
+from pipeline.data_files import DataPaths
+from pipeline.run.identity import identity
+from pipeline.run.lock import STARTING, exclusive
+from tests import made_up_runs as runs
 
 
 @pytest.fixture
@@ -40,3 +47,42 @@ def test_days_before_the_window_are_not_missed(daily, capsys):
 def test_a_preset_without_daily_data_is_refused(tmp_path, capsys):
     assert main(["day", "--preset", "sample", "--out", str(tmp_path)]) == 2
     assert "data.daily is not set: give DATA=pattern" in capsys.readouterr().err
+
+
+def _record(tmp_path, day, blessed):
+    """Records a finished run that was made from the same as the command's would be."""
+    files = DataPaths(daily=f"{tmp_path}/{{YYYY}}-{{MM}}-{{DD}}.tsv")
+    config = load_config("custom", [f"data.date={day}", "data.window=1"], files)
+    window = {"day": day, "bytes": {}}
+    folder = runs.finish(tmp_path / "out", 0, blessed, window=window)
+    (folder / "identity.json").write_text(json.dumps({"identity": identity(config)}))
+
+
+def test_a_refused_model_is_a_failure_only_if_that_is_wanted(daily, tmp_path, capsys):
+    (tmp_path / "2015-09-12.tsv").write_text("SessionId\tItemId\tTime\n1\ta\t1\n")
+    _record(tmp_path, "2015-09-11", blessed=False)
+    _record(tmp_path, "2015-09-12", blessed=True)
+    days = [*daily, "--window", "1", "--from", "2015-09-11", "--to", "2015-09-12"]
+    assert main(days) == 0
+    assert main([*days, "--fail-if-refused"]) == 5
+    assert capsys.readouterr().out.count("Nothing to do") == 4  # the day after it is run too
+    second = [*daily, "--window", "1", "--date", "2015-09-12", "--fail-if-refused"]
+    assert main(second) == 0
+
+
+def test_a_folder_in_use_is_a_status_of_its_own(daily, tmp_path, capsys):
+    with exclusive(tmp_path / "out", STARTING):
+        assert main([*daily, "--date", "2015-09-11"]) == 3
+    assert "--wait" in capsys.readouterr().err
+
+
+def test_a_late_day_and_one_that_cannot_be_run_are_events(daily, tmp_path):
+    file = tmp_path / "events"
+    hook = ["--set", f"hooks.on_event=\"cat >> '{file}'\""]
+    assert main([*daily, *hook, "--date", "2015-09-12"]) == 4
+    assert main([*daily, *hook, "--date", "2015-09-09"]) == 2
+    assert main([*daily, *hook, "--set", "trainer.max_epochs=0"]) == 2
+    late, missing, unusable = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (late["event"], late["day"]) == ("late", "2015-09-12")
+    assert missing["event"] == "failed" and "no file is there" in missing["message"]
+    assert unusable["event"] == "failed" and "max_epochs" in unusable["message"]

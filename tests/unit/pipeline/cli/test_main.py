@@ -82,7 +82,7 @@ def test_every_command_of_the_help_has_a_file_of_its_name() -> None:
     files = {file.stem for file in (PROJECT / "pipeline" / "cli").glob("*.py")}
     assert set(COMMANDS) <= files
     others = {"__init__", "__main__", "main", "options", "moved"}
-    assert files - set(COMMANDS) == {*others, "browser", "failures", "outcomes"}
+    assert files - set(COMMANDS) == {*others, "browser", "exit_statuses", "failures", "outcomes"}
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])

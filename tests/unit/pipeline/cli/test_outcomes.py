@@ -1,14 +1,24 @@
-"""What a command leaves of failures and refreshes."""
+"""What a command leaves of runs, failures and refreshes: records and events."""
 
 import json
 import time
 
-from pipeline.cli.outcomes import record_failure, record_refresh
-from pipeline.config import load_config
+import pytest
+
+from pipeline.cli.outcomes import (
+    record_failure,
+    record_refresh,
+    report_late,
+    report_not_started,
+    report_run,
+)
+from pipeline.config import ConfigError, load_config
 from pipeline.data_files import DataPaths
 from pipeline.history.rows import read_history
+from pipeline.run.days import LateError
 from pipeline.run.failures import Failure
 from serving.catalog_refresh import Refresh
+from tests import made_up_runs as runs
 
 
 def _daily(tmp_path, *overrides):
@@ -55,3 +65,67 @@ def test_what_cannot_be_recorded_is_a_warning(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith(f"Warning: the history in {tmp_path} was not updated: ")
     assert error.count("\n") == 1
+
+
+def _hooked(tmp_path):
+    """Returns a configuration whose hook appends each event to a file, and what reads it."""
+    file = tmp_path / "events"
+    config = _daily(tmp_path, f"hooks.on_event=cat >> '{file}'", "data.date=2015-09-11")
+
+    def events():
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines]
+
+    return config, events
+
+
+def test_a_finished_run_sends_its_verdict(tmp_path):
+    config, events = _hooked(tmp_path)
+    runs.finish(tmp_path / "out", 0, blessed=False)
+    report_run(config, tmp_path / "out")
+    (event,) = events()
+    assert (event["event"], event["day"], len(event["reasons"])) == ("refused", "2015-09-11", 2)
+
+
+def test_a_served_model_that_is_too_old_is_an_event_of_its_own(tmp_path):
+    config, events = _hooked(tmp_path)
+    out = tmp_path / "out"
+    runs.finish(out, 0)
+    served = {"pushed_model": None, "served_model": "/out/pushed/1"}
+    runs.finish(out, 4, blessed=False, **served)
+    report_run(config, out)
+    assert [event["event"] for event in events()] == ["refused", "stale"]
+    assert events()[1]["versions"]["served_day"] == "2015-09-11"
+    assert "4 days before" in events()[1]["message"]
+    report_late(config, out, LateError("2015-09-16 has no file yet.", "2015-09-16"))
+    assert [event["event"] for event in events()][2:] == ["late", "stale"]
+    assert events()[2]["day"] == "2015-09-16"
+
+
+def test_a_failed_run_sends_where_and_why(tmp_path):
+    config, events = _hooked(tmp_path)
+    failure = Failure("Trainer", "OSError: full\nmore")
+    record_failure(config, tmp_path / "out", failure, time.time(), tmp_path / "1.log")
+    (event,) = events()
+    assert (event["event"], event["day"]) == ("failed", "2015-09-11")
+    assert event["message"] == "custom 2015-09-11: failed: Trainer: OSError: full"
+    assert event["reasons"] == ["Trainer: OSError: full\nmore"]
+
+
+def test_a_run_that_cannot_start_is_a_failed_one_even_without_a_configuration(tmp_path):
+    config, events = _hooked(tmp_path)
+    report_not_started(ValueError("no file is there"), config, tmp_path / "out")
+    with pytest.raises(ConfigError) as caught:
+        load_config("custom", [f"hooks.on_event=cat >> '{tmp_path}/events'", "data.train=/nope"])
+    report_not_started(caught.value, None, None)
+    first, second = events()
+    assert [first["event"], second["event"]] == ["failed", "failed"]
+    assert "no file is there" in first["message"] and first["out"] == str(tmp_path / "out")
+    assert "/nope" in second["message"] and second["out"] is None
+
+
+def test_a_hook_that_fails_is_a_warning(tmp_path, capsys):
+    runs.finish(tmp_path / "out", 0)
+    report_run(_daily(tmp_path, "hooks.on_event=exit 7"), tmp_path / "out")
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "exit status 7" in error

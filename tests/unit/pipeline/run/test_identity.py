@@ -39,3 +39,8 @@ def test_equal_runs_have_one_identity_and_others_another(folder: Path) -> None:
     os.utime(folder / "test.tsv", (0, 0))
     found.add(identity(_config(folder)))
     assert len(found) == 4
+
+
+def test_hooks_are_no_part_of_what_a_run_is_made_from(folder: Path) -> None:
+    hooks = ("hooks.on_event=https://example.org/", "hooks.stale_days=9", "hooks.events=[failed]")
+    assert identity(_config(folder, *hooks)) == identity(_config(folder))

@@ -1,0 +1,1 @@
+"""Events: what became of a run, for the programs of an operator."""
