@@ -10,7 +10,6 @@ from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.files.model_folder import read_json, write_json
 from modules.serving.score_adjustments import SessionAdjustments
-from modules.sessions.event_times import utc_text
 from modules.training.score_adjustment_search import ScoreAdjustments
 
 FILE = os.path.join("assets.extra", "choices.json")
@@ -57,19 +56,6 @@ def write_selection(folder: str, selection: Selection, origin: Origin) -> None:
 def read_selection(folder: str) -> Mapping[str, Any] | None:
     """Returns what `write_selection` wrote, None if the file is missing."""
     return read_json(folder, FILE)
-
-
-def describe_selection(content: Mapping[str, Any]) -> str:
-    """Describes a record in a sentence.
-
-    Raises:
-      ValueError: a former version wrote it, or it is damaged.
-    """
-    selection, origin = parse_selection(content)
-    adjustments = selection.adjustments.by_option().items()
-    chosen = [f"{selection.epochs} epochs", *(f"{name} {value:g}" for name, value in adjustments)]
-    start = ", from the model before" if origin.warm_start else ""
-    return f"{', '.join(chosen)}, selected on data until {utc_text(origin.selected_until)}{start}"
 
 
 def parse_selection(content: Mapping[str, Any]) -> tuple[Selection, Origin]:

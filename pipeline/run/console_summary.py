@@ -12,7 +12,7 @@ from modules.gate.relaxing_options import relaxing_option
 from modules.messages.counting import counted
 from modules.messages.text_table import aligned
 from modules.push_origin import THIS_RUN
-from modules.training.selection_record import describe_selection
+from modules.training.selection_text import describe_selection
 
 _COLUMNS = tuple(dict.fromkeys([*HEADLINE_METRICS, "ndcg@20"]))
 

@@ -14,7 +14,8 @@ from components.report import charts
 from components.report.charts import Panel
 from components.report.drawing import LINES, Line
 from components.report.run_parts import RunParts, Section
-from modules.training.selection_record import describe_selection, read_selection
+from modules.training.selection_record import read_selection
+from modules.training.selection_text import describe_selection
 
 # Training run -> tag -> values by epoch.
 Curves = Mapping[str, Mapping[str, list[float]]]

@@ -15,7 +15,6 @@ from modules.training.selection_record import (
     FILE,
     Origin,
     Selection,
-    describe_selection,
     parse_selection,
     read_selection,
     write_selection,
@@ -66,14 +65,3 @@ def test_a_model_without_it_has_none(tmp_path: Path) -> None:
 def test_a_record_of_a_former_version_cannot_be_taken_over(content: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="unexpected content"):
         parse_selection(content)
-
-
-@pytest.mark.parametrize("warm_start", [False, True])
-def test_it_is_described_in_a_sentence(tmp_path: Path, warm_start: bool) -> None:
-    origin = Origin("digest", warm_start, 1442004589439)
-    write_selection(str(tmp_path), Selection(7, ADJUSTMENTS, NAN, NAN), origin)
-    assert describe_selection(read_selection(str(tmp_path)) or {}) == (
-        "7 epochs, current_item_penalty 2.5, earlier_item_boost 0.5, popularity_weight 0.3, "
-        "selected on data until 2015-09-11 20:49:49.439 UTC"
-        + (", from the model before" if warm_start else "")
-    )
