@@ -29,8 +29,8 @@ def test_the_cache_sees_each_push_and_each_version_that_is_taken_back(tmp_path: 
 
 def test_accepted_data_come_from_the_metadata(tmp_path: Path) -> None:
     earlier = of_local_runs(str(tmp_path))
-    assert earlier.blessed_model.outputs["model"].type is Model
     examples = Channel(type=Examples, producer_component_id="SessionExampleGen")
+    assert earlier.blessed_model(examples).outputs["model"].type is Model
     accepted = earlier.accepted_statistics(examples)
     assert accepted.outputs["statistics"].type is ExampleStatistics
     assert earlier.keep(None, None, None) == []  # the metadata keep them
