@@ -57,13 +57,26 @@ def _run(data: Path, test: str) -> tuple[set[str], dict]:
     return nodes - cached, json.loads(newest.read_text("utf-8"))
 
 
-def test_a_day_is_taken_together_with_the_day_before(data: Path) -> None:
-    _, first = _run(data, "first.tsv")
+@pytest.fixture(scope="module")
+def first(data: Path) -> dict:
+    """The verdict about the first day."""
+    return _run(data, "first.tsv")[1]
+
+
+@pytest.fixture(scope="module")
+def again(first: dict, data: Path) -> None:
+    """The same day again, whose model is compared with itself now."""
+    _run(data, "first.tsv")
+
+
+def test_a_repeated_day_stays_cached(first: dict, again: None, data: Path) -> None:
     assert first["blessed"], first["reasons"]
     assert len(first["days"]) == 1
-    _run(data, "first.tsv")
     ran, _ = _run(data, "first.tsv")
     assert ran == {"AcceptedStatistics", "PreviousVerdict"}  # the resolvers
+
+
+def test_a_day_is_taken_together_with_the_day_before(first: dict, data: Path) -> None:
     ran, second = _run(data, "second.tsv")
     assert "Trainer" not in ran and "ModelGate" in ran
     starts = [day["first_start"] for day in second["days"]]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx import types
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
@@ -22,62 +21,14 @@ from components.previous_run.node import LatestPushedModel
 from modules.config.options.baselines import BaselineOptions
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
-from modules.evaluation import metrics
 from modules.evaluation.rank_table import from_parquet
 from modules.evaluation.ranks import UNRANKED
 from modules.files.learned_data import LearnedData, write_learned
 from modules.gate.agreement_checks import STEPS_AGREE
+from tests.matrix_model import MatrixModel, save_model, write_evaluation
 
 ITEMS = 60
 DAY = 86_400_000
-EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
-PREFIXES = [tf.TensorSpec([None, None], tf.string, name="item_ids")]
-
-
-class MatrixModel(tf.Module):
-    """Scores the next item by the current one: a row of a matrix, row 0 for an unknown item.
-
-    A target that cannot be recommended has rank `unranked`; |catalogue| + 1 in earlier versions.
-    """
-
-    def __init__(self, scores: np.ndarray, counts: np.ndarray, unranked: int) -> None:
-        super().__init__()
-        self.items = scores.shape[1]
-        self.unranked = unranked
-        self.scores = tf.Variable(scores, dtype=tf.float32, trainable=False)
-        self.counts = tf.constant(counts[: self.items], tf.int64)
-        self.ids = tf.constant([f"i{index}" for index in range(self.items)])
-        positions = tf.range(self.items, dtype=tf.int64)
-        self.table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(self.ids, positions), default_value=-1
-        )
-
-    @tf.function(input_signature=EXAMPLES)
-    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = tf.io.parse_example(examples, {"item_ids": tf.io.RaggedFeature(tf.string)})
-        items = parsed["item_ids"].to_tensor("")
-        index, exists = self.table.lookup(items), items[:, 1:] != ""
-        prefix, target = index[:, :-1], index[:, 1:]
-        scores = tf.gather(self.scores, prefix + 1)
-        of_target = tf.gather(scores, tf.maximum(target, 0), batch_dims=2)
-        below = tf.reduce_sum(tf.cast(scores < of_target[..., None], tf.int64), -1)
-        rank = tf.where(target >= 0, self.items - below, self.unranked)
-        length = tf.cumsum(tf.cast(prefix >= 0, tf.int64), axis=1)
-        count = tf.where(target >= 0, tf.gather(self.counts, tf.maximum(target, 0)), 0)
-        known = exists & (target >= 0) & (length > 0)
-        return {
-            "rank": tf.where(exists, rank, 0),
-            "known": tf.cast(known, tf.int64),
-            "context_length": tf.where(exists, length, 0),
-            "target_count": tf.where(exists, count, 0),
-        }
-
-    @tf.function(input_signature=PREFIXES)
-    def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        length = tf.reduce_sum(tf.cast(item_ids != "", tf.int64), axis=1)
-        latest = tf.gather(self.table.lookup(item_ids), length - 1, batch_dims=1)
-        scores, top = tf.math.top_k(tf.gather(self.scores, latest + 1), min(30, self.items))
-        return {"item_ids": tf.gather(self.ids, top), "scores": scores}
 
 
 class World:
@@ -159,9 +110,7 @@ class World:
     ) -> types.Artifact:
         """Saves a model, with a record of the days it learned if they are given."""
         artifact = self.artifact(standard_artifacts.Model, "model")
-        model = MatrixModel(scores, self.counts, unranked)
-        signatures = {"evaluate": model.evaluate, "recommend": model.recommend}
-        tf.saved_model.save(model, f"{artifact.uri}/Format-Serving", signatures=signatures)
+        save_model(MatrixModel(scores, self.counts, unranked), artifact.uri)
         if learned_days:
             first, last = (int(day * DAY) for day in learned_days)
             record = LearnedData(("train",), 400, 1_600, ITEMS, first, last, last, "digest")
@@ -171,19 +120,7 @@ class World:
     def evaluation(self, model: types.Artifact, split: str, off_by: float = 0.0) -> types.Artifact:
         """Writes the metrics of a model as TFMA does, one of them wrong by `off_by`."""
         artifact = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
-        evaluate = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures["evaluate"]
-        files = [f"{self.examples.uri}/Split-{split}/data.gz"]
-        records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
-        outputs = evaluate(examples=tf.constant(records, tf.string)) if records else None
-        values = metrics.metrics_from_ranks(outputs["rank"], outputs["known"]) if outputs else {}
-        record = metrics_for_slice_pb2.MetricsForSlice()
-        for name, value in values.items():
-            entry = record.metric_keys_and_values.add()
-            entry.key.name = name
-            wrong = off_by if name == "known/last/mrr@20" else 0.0
-            entry.value.double_value.value = value + wrong
-        with tf.io.TFRecordWriter(f"{artifact.uri}/metrics-00000-of-00001.tfrecord") as writer:
-            writer.write(record.SerializeToString())
+        write_evaluation(model.uri, self.examples.uri, split, artifact.uri, off_by)
         return artifact
 
     def judge(
