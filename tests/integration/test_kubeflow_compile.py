@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -291,7 +292,8 @@ def _raw(schema_2_1: bool) -> dict[str, Any]:
     ).with_id("Accepted_Statistics")
     earlier = of_local_runs("/home/me/out/pushed")
     config, paths = load_config("sample"), Paths.under("/home/me/out")
-    pipeline = create_pipeline(config, paths, type(earlier)(statistics, earlier.blessed_model))
+    earlier = dataclasses.replace(earlier, accepted_statistics=lambda examples: statistics)
+    pipeline = create_pipeline(config, paths, earlier)
     runner_config = KubeflowV2DagRunnerConfig(
         default_image="image", use_pipeline_spec_2_1=schema_2_1
     )
