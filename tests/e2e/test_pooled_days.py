@@ -77,8 +77,7 @@ def test_a_repeated_day_stays_cached(first: dict, again: None, data: Path) -> No
 
 
 def test_a_day_is_taken_together_with_the_day_before(first: dict, data: Path) -> None:
-    ran, second = _run(data, "second.tsv")
-    assert "Trainer" not in ran and "ModelGate" in ran
+    _, second = _run(data, "second.tsv")
     starts = [day["first_start"] for day in second["days"]]
     assert starts[0] == first["days"][0]["first_start"] < starts[1]
     pooled = {row["metric"]: row for row in second["rows"] if row["days"]}
