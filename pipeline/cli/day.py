@@ -16,6 +16,7 @@ from pipeline.cli.options import (
     example,
     fail_if_refused_option,
     overrides_option,
+    quiet_for_now,
     wait_option,
 )
 from pipeline.cli.outcomes import report_late
@@ -74,11 +75,12 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
       again: whether to run it even if a finished run was made from the same.
       fail_if_refused: whether a refused model is an exit status of its own.
     """
-    from pipeline.run.identity import identity
-
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, date=day))
     prepare(config, out)
-    made_from = identity(config)
+    with quiet_for_now():  # Access to files loads TensorFlow.
+        from pipeline.run.identity import identity
+
+        made_from = identity(config)
     for run in run_folders(out):
         if run.day == day and run.identity() == made_from and not again:
             print(

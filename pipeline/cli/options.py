@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from modules.messages.quoting import quote
 from pipeline import paths
 from pipeline.cluster.parameter_values import assignment
 from serving.pushed_models import NoModelError, newest_model
+
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 class Value(click.ParamType[Any]):
@@ -147,6 +150,18 @@ def find_model(model: Path | None, out: Path | None) -> Path:
 
 def quieten() -> None:
     """Suppresses what TensorFlow and other libraries print while they load."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(_LOG_LEVEL, "3")
     warnings.simplefilter("ignore")
     logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quiet_for_now() -> Iterator[None]:
+    """Does the same while it lasts: processes that start later log what they always do."""
+    level = os.environ.get(_LOG_LEVEL)
+    try:
+        quieten()
+        yield
+    finally:
+        if level is None:
+            del os.environ[_LOG_LEVEL]

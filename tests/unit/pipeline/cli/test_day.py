@@ -1,12 +1,15 @@
 """The command for days: what it refuses, and with which exit status."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from pipeline.cli.main import main
 from pipeline.config import load_config
 from pipeline.data_files import DataPaths
+from pipeline.paths import PROJECT
 from pipeline.run.identity import identity
 from pipeline.run.lock import STARTING, exclusive
 from tests import made_up_runs as runs
@@ -86,3 +89,17 @@ def test_a_late_day_and_one_that_cannot_be_run_are_events(daily, tmp_path):
     assert (late["event"], late["day"]) == ("late", "2015-09-12")
     assert missing["event"] == "failed" and "no file is there" in missing["message"]
     assert unusable["event"] == "failed" and "max_epochs" in unusable["message"]
+
+
+def test_a_day_that_has_been_run_ends_without_chatter(daily, tmp_path):
+    _record(tmp_path, "2015-09-11", blessed=True)
+    words = [*daily, "--window", "1", "--date", "2015-09-11"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *words],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("Nothing to do")
