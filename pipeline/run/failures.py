@@ -30,8 +30,7 @@ def read_failure(shown: str, status: int) -> Failure:
     node, text = running_node(shown), shown.rpartition(FAILED)[2].strip()
     if FAILED not in shown or not text:
         return Failure(node, f"the run {ending(status)}")
-    where = f"{node}: "
-    return Failure(node, text.removeprefix(where)) if text.startswith(where) else Failure("", text)
+    return Failure(node, text.removeprefix(f"{node}: "))
 
 
 def ending(status: int) -> str:
