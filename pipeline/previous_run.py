@@ -31,14 +31,14 @@ class EarlierRuns:
         examples.
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
         passed, none if a metadata store keeps them; gets statistics, examples and the data gate.
-      keep_verdict: returns the nodes that keep this run's verdict; likewise.
+      keep_verdict: returns the nodes that keep this run's verdict; gets verdict and examples.
     """
 
     accepted_statistics: Callable[[Channel], BaseNode]
     blessed_model: Callable[[Channel], BaseNode]
     previous_verdict: Callable[[Channel], BaseNode] = previous_verdict
     keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
-    keep_verdict: Callable[[Channel], list[BaseNode]] = lambda _: []
+    keep_verdict: Callable[[Channel, Channel], list[BaseNode]] = lambda *_: []
 
 
 def pushed_model(examples: Channel, push_folder: str, newest: str = "") -> BaseNode:

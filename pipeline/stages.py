@@ -154,7 +154,7 @@ def evaluation_stage(
     serving = _serving_validators(config, training.trainer, data.examples)
     nodes = [baseline_evaluator, serving_model, evaluator, model_gate, *serving]
     if previous:
-        nodes += [previous, *earlier.keep_verdict(model_gate.outputs["verdict"])]
+        nodes += [previous, *earlier.keep_verdict(model_gate.outputs["verdict"], data.examples)]
     return Evaluation(model_gate, serving[-1], nodes)
 
 

@@ -9,7 +9,8 @@ from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from modules.daily.artifacts import SPAN, evaluated_span
+from modules.daily.artifacts import evaluated_span, span_of
+from modules.daily.order import nearest_first
 
 # The report has the span of the evaluated day, too, if there is a window.
 STATISTICS_ID, STATISTICS, REPORT, EXAMPLES = "statistics_id", "statistics", "report", "examples"
@@ -30,22 +31,11 @@ class LatestAcceptedStatistics(resolver.ResolverStrategy):
         statistics = {artifact.id: artifact for artifact in input_dict[STATISTICS]}
         examples = input_dict.get(EXAMPLES, [])
         span = evaluated_span(examples[-1]) if examples else None
-        reports = [report for report in input_dict[REPORT] if span is None or _span(report) < span]
-        order = (lambda report: report.id) if span is None else _span_and_id
-        for report in sorted(reports, key=order, reverse=True):
+        for report in nearest_first(input_dict[REPORT], span, span_of, lambda report: report.id):
             found = statistics.get(report.get_int_custom_property(STATISTICS_ID))
             if found is not None and fileio.exists(found.uri):
                 return {**input_dict, STATISTICS: [found], REPORT: [report]}
         return {**input_dict, STATISTICS: [], REPORT: []}
-
-
-def _span(report: types.Artifact) -> int:
-    """Returns the evaluated span of a report; -1 for one without a window."""
-    return int(report.get_int_custom_property(SPAN)) if report.has_custom_property(SPAN) else -1
-
-
-def _span_and_id(report: types.Artifact) -> tuple[int, int]:
-    return _span(report), report.id
 
 
 def accepted_statistics(

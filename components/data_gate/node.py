@@ -21,7 +21,7 @@ from components.data_gate.split_checks import split_checks
 from components.data_gate.window_checks import window_checks
 from modules.config.fields import from_json
 from modules.config.options.data_gate import DataGateOptions
-from modules.daily.artifacts import SPAN, days_of, evaluated_span
+from modules.daily.artifacts import days_of, mark
 from modules.gate.check_record import WARNING
 from modules.gate.report_files import DATA_REPORT
 from modules.ingest.report import read_report
@@ -89,8 +89,7 @@ def DataGate(
     if failed:
         raise DataGateError(failed)
     report.set_int_custom_property(STATISTICS_ID, statistics.id)
-    if (span := evaluated_span(examples)) is not None:
-        report.set_int_custom_property(SPAN, span)
+    mark(report, examples)
     _write_report(report, results, previous_statistics)
     print(_summary(results, previous_statistics), flush=True)
 

@@ -13,12 +13,15 @@ from tfx.dsl.io import fileio
 from tfx.types import channel
 from tfx.types.experimental import simple_artifacts
 
+from modules.daily.artifacts import evaluated_span, span_of
+from modules.daily.order import nearest_first
 from modules.gate.day_records import DayRecord, read_days
 from modules.gate.metric_checks import FILE_NAME
 
 VERDICT, EXAMPLES = "verdict", "examples"
 EXAMPLES_ID = "examples_id"
-"""Property of a verdict: the id of the examples that were evaluated."""
+"""Property of a verdict: the id of the examples that were evaluated; in a window of days it has
+the evaluated span, too."""
 
 
 class UnreadableVerdictError(ValueError):
@@ -26,9 +29,10 @@ class UnreadableVerdictError(ValueError):
 
 
 class LatestOtherVerdict(resolver.ResolverStrategy):
-    """Resolves the newest existing verdict about other examples than those of this run.
+    """Resolves an existing verdict about other examples than those of this run.
 
-    The newest of all would be the run's own when it is repeated: TFX's cache would never hold.
+    In a window of days it is the newest of the latest earlier day; otherwise the newest. The newest
+    of all would be the run's own when it is repeated: TFX's cache would never hold.
     """
 
     def resolve_artifacts(
@@ -37,7 +41,8 @@ class LatestOtherVerdict(resolver.ResolverStrategy):
         """Returns the examples of this run, and at most one verdict."""
         examples = input_dict[EXAMPLES]
         own = {artifact.id for artifact in examples}
-        for found in sorted(input_dict[VERDICT], key=lambda one: one.id, reverse=True):
+        span = evaluated_span(examples[-1] if examples else None)
+        for found in nearest_first(input_dict[VERDICT], span, span_of, lambda verdict: verdict.id):
             of_other = found.get_int_custom_property(EXAMPLES_ID) not in own
             if found.has_custom_property(EXAMPLES_ID) and of_other and fileio.exists(found.uri):
                 return {EXAMPLES: examples, VERDICT: [found]}

@@ -59,8 +59,6 @@ def BaseModel(
 
 def _unsuitable(version: str, until: int) -> str | None:
     """Returns why a version is no earlier model, None if it is one."""
-    if damage := model_damage(version):
-        return damage
     try:
         learned = read_learned(version)
     except ValueError as error:
@@ -70,4 +68,4 @@ def _unsuitable(version: str, until: int) -> str | None:
     if learned.last_start >= until:
         last = utc_text(learned.last_start)
         return f"it learned sessions until {last}, this run until {utc_text(until)}"
-    return None
+    return model_damage(version)

@@ -1,29 +1,22 @@
 """Nodes that read and write the folders that outlive a run."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_constants
 
-from modules.daily.artifacts import evaluated_span, first_evaluated_start
-from modules.files import file_digests
-from modules.files.file_digests import FileDigest
+from components.previous_run import kept_folders
+from modules.daily.artifacts import first_evaluated_start
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import model_damage
-from modules.files.model_versions import PUSHED_VERSION, next_version, version_numbers
+from modules.files.model_versions import PUSHED_VERSION, version_numbers
 from modules.found import FOUND
 
-# Written last into a folder of kept statistics, so that a folder with it is complete.
-PROPERTIES = "artifact.json"
-KEPT = 30  # days: a day that is run again is compared with the one before it
-_SPLITS, _FILES, _SPAN = "split_names", "files", "span"
+_SPLITS = "split_names"
 
 
 def whole_versions(folder: str, damage_of: Callable[[str], str | None]) -> Iterator[str]:
@@ -40,35 +33,6 @@ def whole_versions(folder: str, damage_of: Callable[[str], str | None]) -> Itera
             yield path
         else:
             print(f"{path} is skipped: {damage}", flush=True)
-
-
-class _Properties(NamedTuple):
-    """Properties of kept statistics; `span` is the evaluated one, -1 without a window of days."""
-
-    split_names: str
-    files: dict[str, FileDigest]
-    span: int
-
-
-def _read_properties(folder: str) -> _Properties:
-    """Reads the properties of kept statistics; raises ValueError if they are damaged."""
-    with fileio.open(os.path.join(folder, PROPERTIES), "r") as file:
-        content = json.load(file)
-    try:
-        # Former versions kept neither digests nor spans.
-        files = file_digests.from_json(content.get(_FILES, {}))
-        return _Properties(str(content[_SPLITS]), files, int(content.get(_SPAN, -1)))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"unexpected content: {error!r}") from error
-
-
-def _statistics_damage(folder: str) -> str | None:
-    if not fileio.exists(os.path.join(folder, PROPERTIES)):
-        return f"{PROPERTIES} is missing"
-    try:
-        return file_digests.damage(folder, _read_properties(folder).files)
-    except ValueError as error:
-        return f"{PROPERTIES} is damaged: {error}"
 
 
 @component
@@ -93,7 +57,7 @@ def LatestPushedModel(
         cached.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    found = _model_that_served(list(whole_versions(push_folder, model_damage)), examples)
+    found = _model_that_served(whole_versions(push_folder, model_damage), examples)
     model.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
@@ -103,14 +67,18 @@ def LatestPushedModel(
     print(f"The last pushed model is {found}", flush=True)
 
 
-def _model_that_served(versions: list[str], examples: types.Artifact | None) -> str | None:
-    """Returns the newest version, of a past day the one that served then; None without versions."""
-    newest = next(iter(versions), None)
-    start = first_evaluated_start(examples)
-    if start is None:
-        return newest
-    learned = ((version, read_learned(version)) for version in versions)
-    return next((version for version, of in learned if of and of.last_start < start), newest)
+def _model_that_served(versions: Iterator[str], examples: types.Artifact | None) -> str | None:
+    """Returns the newest version, of a past day the one that served then; None without versions.
+
+    Versions are read one by one: after a year there are hundreds.
+    """
+    start, newest = first_evaluated_start(examples), None
+    for version in versions:
+        newest = newest or version
+        learned = None if start is None else read_learned(version)
+        if start is None or (learned and learned.last_start < start):
+            return version
+    return newest
 
 
 @component
@@ -128,20 +96,14 @@ def KeptStatistics(
       folder: the keeper's folder.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    span = evaluated_span(examples)
-    spans = {
-        each: _read_properties(each).span for each in whole_versions(folder, _statistics_damage)
-    }
-    earlier = [each for each in spans if span is None or spans[each] < span]
-    # Of equal spans, the first is the newest version.
-    found = max(earlier, key=lambda each: 0 if span is None else spans[each], default=None)
+    found = kept_folders.find(folder, examples, required=[_SPLITS])
     statistics.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No accepted data in {folder} yet", flush=True)
         return
-    statistics.split_names = _read_properties(found).split_names
-    io_utils.copy_dir(found, statistics.uri)
-    print(f"The last accepted data are {found}", flush=True)
+    statistics.split_names = str(found.properties[_SPLITS])
+    io_utils.copy_dir(found.path, statistics.uri)
+    print(f"The last accepted data are {found.path}", flush=True)
 
 
 @component
@@ -162,14 +124,6 @@ def StatisticsKeeper(
       examples: this run's examples, which say the evaluated day.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    place = next_version(folder)
-    io_utils.copy_dir(statistics.uri, place)
-    files = file_digests.as_json(file_digests.folder_digests(place))
-    with fileio.open(os.path.join(place, PROPERTIES), "w") as file:
-        content = {_SPLITS: statistics.split_names, _FILES: files}
-        if (span := evaluated_span(examples)) is not None:
-            content[_SPAN] = span
-        file.write(json.dumps(content))
-    for old in sorted(version_numbers(folder))[:-KEPT]:
-        fileio.rmtree(os.path.join(folder, str(old)))
+    properties = {_SPLITS: statistics.split_names}
+    place = kept_folders.keep(statistics, folder, examples, properties)
     print(f"These data are kept as {place}", flush=True)

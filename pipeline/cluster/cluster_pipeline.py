@@ -106,12 +106,22 @@ def from_folders(deployment: Deployment) -> EarlierRuns:
         return [keeper]
 
     verdicts = VERDICTS.format(deployment.state_folder)
+
+    def find_verdict(examples: Channel) -> BaseNode:
+        node = KeptVerdict(examples=examples, folder=verdicts, source_digest=digest)
+        return node.with_id("PreviousVerdict")
+
+    def keep_verdict(verdict: Channel, examples: Channel) -> list[BaseNode]:
+        return [
+            VerdictKeeper(verdict=verdict, examples=examples, folder=verdicts, source_digest=digest)
+        ]
+
     return EarlierRuns(
         find,
         lambda examples: pushed_model(examples, deployment.push_folder),
-        lambda _: KeptVerdict(folder=verdicts, source_digest=digest).with_id("PreviousVerdict"),
+        find_verdict,
         keep,
-        lambda verdict: [VerdictKeeper(verdict=verdict, folder=verdicts, source_digest=digest)],
+        keep_verdict,
     )
 
 

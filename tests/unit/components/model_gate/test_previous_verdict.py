@@ -19,7 +19,9 @@ from components.model_gate.previous_verdict import (
     previous_verdict,
     read_previous_days,
 )
+from modules.daily.artifacts import SPAN
 from modules.gate.day_records import DAYS, DayRecord
+from tests.daily_examples import examples_of
 
 
 def _artifact(kind: Any, number: int, **properties: int) -> Any:
@@ -59,6 +61,19 @@ def test_it_is_the_newest_about_other_examples(tmp_path: Path, verdicts, expecte
     for number in (5, 8, 12):
         (tmp_path / str(number)).mkdir()
     assert _resolve(tmp_path, 10, verdicts) == expected
+
+
+def test_in_a_window_of_days_it_is_about_the_day_before(tmp_path: Path) -> None:
+    """After a past day, the newest verdict knows none of the days after it."""
+    verdicts = []
+    for number, span in ((5, 13), (8, 14), (12, 9)):
+        verdict = _artifact(simple_artifacts.Metrics, number, **{EXAMPLES_ID: number, SPAN: span})
+        verdict.uri = str(tmp_path / str(number))
+        Path(verdict.uri).mkdir()
+        verdicts.append(verdict)
+    inputs = {EXAMPLES: [examples_of(15)], VERDICT: verdicts}
+    resolved = LatestOtherVerdict().resolve_artifacts(None, inputs)
+    assert [artifact.id for artifact in resolved[VERDICT]] == [8]
 
 
 def test_the_node_reads_the_examples_of_its_own_run() -> None:

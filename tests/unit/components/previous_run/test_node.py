@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from tfx.types import Artifact, standard_artifacts
 
+from components.previous_run.kept_folders import KEPT, PROPERTIES
 from components.previous_run.node import (
-    KEPT,
-    PROPERTIES,
     KeptStatistics,
     LatestPushedModel,
     StatisticsKeeper,

@@ -8,10 +8,11 @@ import pytest
 from tfx.types import Artifact
 from tfx.types.experimental import simple_artifacts
 
-from components.previous_run.node import KEPT
-from components.previous_run.verdicts import DIGESTS, KeptVerdict, VerdictKeeper
+from components.previous_run.kept_folders import KEPT, PROPERTIES
+from components.previous_run.verdicts import KeptVerdict, VerdictKeeper
 from modules.found import is_found
 from tests import file_uris
+from tests.daily_examples import examples_of
 
 
 def _artifact(folder: Path, named=str) -> Artifact:
@@ -20,17 +21,21 @@ def _artifact(folder: Path, named=str) -> Artifact:
     return artifact
 
 
-def _keep(folder: Path, number: int, named=str) -> None:
+def _keep(folder: Path, number: int, named=str, span: int | None = None) -> None:
     run = folder / f"run-{number}"
     run.mkdir()
     (run / "verdict.json").write_text(str(number))
-    VerdictKeeper.test_call(verdict=_artifact(run, named), folder=named(folder / "kept"))
+    VerdictKeeper.test_call(
+        verdict=_artifact(run, named), examples=examples_of(span), folder=named(folder / "kept")
+    )
 
 
-def _find(folder: Path, named=str) -> tuple[bool, str | None]:
+def _find(folder: Path, named=str, span: int | None = None) -> tuple[bool, str | None]:
     """Returns whether a verdict was found, and its text."""
     verdict = _artifact(folder / "found", named)
-    KeptVerdict.test_call(verdict=verdict, folder=named(folder / "kept"))
+    KeptVerdict.test_call(
+        verdict=verdict, examples=examples_of(span), folder=named(folder / "kept")
+    )
     file = folder / "found" / "verdict.json"
     return is_found(verdict), file.read_text("utf-8") if file.exists() else None
 
@@ -43,13 +48,20 @@ def test_the_verdict_kept_last_comes_back(tmp_path: Path, named) -> None:
     assert _find(tmp_path, named) == (True, "2")
 
 
+def test_after_a_past_day_the_verdict_of_the_day_before_comes_back(tmp_path: Path) -> None:
+    """The newest one is of the past day, and knows none of the days after it."""
+    for number, span in enumerate((13, 14, 9)):
+        _keep(tmp_path, number, span=span)
+    assert _find(tmp_path, span=15) == (True, "1")
+
+
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     for number in range(KEPT + 2):
         _keep(tmp_path, number)
     assert len(list((tmp_path / "kept").iterdir())) == KEPT
 
 
-@pytest.mark.parametrize("file", ["verdict.json", DIGESTS])
+@pytest.mark.parametrize("file", ["verdict.json", PROPERTIES])
 @pytest.mark.parametrize("content", [None, "", "[1]"])
 def test_a_damaged_verdict_is_skipped(
     tmp_path: Path, file: str, content: str | None, capsys: pytest.CaptureFixture[str]
