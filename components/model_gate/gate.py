@@ -18,6 +18,7 @@ from components.model_gate.previous_verdict import UnreadableVerdictError, read_
 from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
+from modules.daily.artifacts import evaluated_span
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
 from modules.evaluation.rank_table import (
@@ -207,7 +208,9 @@ class Gate:
         if self._last_blessed["status"] == "identical":
             differences = [found for found in differences if found.kind != CHANGE]
         first, last = int(self._start_times.min()), int(self._start_times.max())
-        return DayRecord(first, last, False, by_key(differences))
+        is_day = self._evaluation.split == "test"
+        span = evaluated_span(self._inputs.examples) if is_day else None
+        return DayRecord(first, last, False, by_key(differences), span)
 
     def _previous_days(self) -> list[DayRecord]:
         """Reads the days in the previous verdict; a check says so if it cannot be read."""

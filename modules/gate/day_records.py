@@ -51,16 +51,27 @@ class DayRecord:
       last_start: start of its last session, ms.
       blessed: whether the candidate of the day was blessed.
       differences: all comparisons, by what was compared.
+      span: the day in a window of days; None without one.
     """
 
     first_start: int
     last_start: int
     blessed: bool
     differences: Mapping[Key, PairedDifference]
+    span: int | None = None
+
+    def is_before(self, other: DayRecord) -> bool:
+        """Returns whether this day is before another one.
+
+        Spans say so where both are known: a day's file may have sessions of the day before.
+        """
+        if self.span is not None and other.span is not None:
+            return self.span < other.span
+        return self.last_start < other.first_start
 
     def overlaps(self, other: DayRecord) -> bool:
-        """Returns whether both are of the same sessions, at least in part."""
-        return self.first_start <= other.last_start and other.first_start <= self.last_start
+        """Returns whether both are of the same day, or of the same sessions at least in part."""
+        return not self.is_before(other) and not other.is_before(self)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the record as plain values for JSON."""
@@ -68,6 +79,7 @@ class DayRecord:
             "first_start": self.first_start,
             "last_start": self.last_start,
             "blessed": self.blessed,
+            "span": self.span,
             "differences": [dataclasses.asdict(found) for found in self.differences.values()],
         }
 
@@ -90,6 +102,7 @@ def read_days(verdict: Mapping[str, Any]) -> list[DayRecord]:
                 int(day["last_start"]),
                 bool(day["blessed"]),
                 by_key(PairedDifference(**found) for found in day["differences"]),
+                day.get("span"),
             )
             for day in verdict.get(DAYS, [])
         ]
@@ -99,10 +112,7 @@ def read_days(verdict: Mapping[str, Any]) -> list[DayRecord]:
 
 def days_before(days: Iterable[DayRecord], today: DayRecord, most: int) -> list[DayRecord]:
     """Returns the last days before one, at most so many, in order; a past day has no later ones."""
-    earlier = sorted(
-        (day for day in days if day.last_start < today.first_start),
-        key=lambda day: day.first_start,
-    )
+    earlier = _in_order(day for day in days if day.is_before(today))
     return earlier[-most:] if most else []
 
 
@@ -115,4 +125,12 @@ def with_day(days: Sequence[DayRecord], today: DayRecord, most: int) -> list[Day
     differences = {key: found for day in own for key, found in day.differences.items()}
     whole = dataclasses.replace(today, differences={**differences, **today.differences})
     others = [day for day in days if not day.overlaps(today)]
-    return sorted([*others, whole], key=lambda day: day.first_start)[-most:]
+    return _in_order([*others, whole])[-most:]
+
+
+def _in_order(days: Iterable[DayRecord]) -> list[DayRecord]:
+    found = list(days)
+    spans = [day.span for day in found if day.span is not None]
+    if len(spans) == len(found):
+        return [day for _, day in sorted(zip(spans, found, strict=True), key=lambda pair: pair[0])]
+    return sorted(found, key=lambda day: day.first_start)

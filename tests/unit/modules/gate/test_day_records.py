@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -63,6 +64,20 @@ def test_a_day_that_is_evaluated_again_replaces_itself() -> None:
         CHANGE: -0.2,
         BASELINE: 0.4,
     }
+
+
+def test_days_of_a_window_are_told_apart_by_their_spans() -> None:
+    # Each file has a session that began on the day before, as logs by time of arrival have.
+    days = [
+        dataclasses.replace(_day(number, stan=0.1), first_start=number * 24 - 30, span=number)
+        for number in (1, 2, 3)
+    ]
+    kept: list[DayRecord] = []
+    for day in (days[0], days[2], days[1]):
+        kept = with_day(kept, day, most=3)
+    assert kept == days
+    assert days_before(kept, days[2], most=2) == days[:2]
+    assert read_days({DAYS: [days[0].as_json()]}) == days[:1]
 
 
 def test_the_last_days_are_kept_whatever_the_order_of_their_evaluation() -> None:
