@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from tfx import types
@@ -26,6 +27,7 @@ from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
 
 IN_ORDER = "in_order"
+_DAY_SECONDS = 86_400
 
 
 class Executor(executor.Executor):
@@ -81,6 +83,11 @@ def _learned_earlier(model: str, folder: str) -> str | None:
         return None
     learned, serving = read_learned(model), read_learned(newest)
     if learned is None or serving is None or learned.last_start >= serving.last_start:
+        return None
+    if serving.last_start > (time.time() + _DAY_SECONDS) * 1000:
+        # One session with a wrong clock would otherwise keep all later models back.
+        until = utc_text(serving.last_start)
+        print(f"{newest} learned a session of the future, {until}: its day is unknown", flush=True)
         return None
     return (
         f"version {os.path.basename(newest)} serves, which learned sessions until "

@@ -196,6 +196,17 @@ def test_a_model_of_a_past_day_is_not_pushed_over_a_later_one(
     assert push("day 9, other options", day=9) not in (None, serving)
 
 
+def test_a_session_with_a_wrong_clock_does_not_keep_later_models_back(
+    push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today = int(time.time() / 86_400)
+    ahead = push("a session of the year 2100", day=47_482)
+    assert ahead
+    assert push("today", day=today) not in (None, ahead)
+    assert f"{ahead} learned a session of the future, 2100-01-01" in capsys.readouterr().out
+    assert push("yesterday", day=today - 1) is None
+
+
 def test_without_days_or_a_record_of_them_any_model_is_pushed(push: Push) -> None:
     assert push("day 9", day=9)
     assert push("day 8", day=8, in_order=False)
