@@ -37,7 +37,7 @@ def send(options: HookOptions, event: Mapping[str, Any]) -> str | None:
     """
     if not options.on_event or event["event"] not in options.events:
         return None
-    body = json.dumps(event, ensure_ascii=False).encode()
+    body = json.dumps(event).encode()  # in ASCII: paths may have characters that UTF-8 has not
     call = _post if _ADDRESS.match(options.on_event) else _run
     try:
         call(options.on_event, body, options.timeout_seconds)

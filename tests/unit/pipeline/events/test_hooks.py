@@ -24,6 +24,12 @@ def test_a_command_gets_the_event_on_its_standard_input(tmp_path):
     assert json.loads(file.read_text("utf-8")) == EVENT
 
 
+def test_a_folder_whose_name_is_not_utf_8_keeps_no_event_back(tmp_path):
+    file, out = tmp_path / "event.json", os.fsdecode(b"/srv/sh\xf6p")
+    assert send(_options(f"cat > '{file}'"), {**EVENT, "out": out}) is None
+    assert json.loads(file.read_text("utf-8"))["out"] == out
+
+
 def test_other_events_and_no_hook_call_nothing(tmp_path):
     file = tmp_path / "event.json"
     assert send(_options(f"cat > '{file}'", events=("failed",)), EVENT) is None
