@@ -33,7 +33,7 @@ from pipeline.config import Config, ConfigError
 from pipeline.data_files import DataPaths, describe_cut
 from pipeline.run.days import LateError, days_between, days_there, missed_days, named_day, next_day
 from pipeline.run.lock import STARTING, exclusive
-from pipeline.run.run_folders import run_folders
+from pipeline.run.run_folders import repeated_run, run_folders
 
 DEFAULT_PRESET = "daily"
 
@@ -66,13 +66,13 @@ def choose_days(
 
 
 def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: bool) -> int:
-    """Runs one day unless a finished run was made from the same; returns the exit status.
+    """Runs one day unless that would repeat its newest run; returns the exit status.
 
     Args:
       config: checked configuration.
       out: output folder.
       day: day to evaluate.
-      again: whether to run it even if a finished run was made from the same.
+      again: whether to run it even if that repeats its newest run.
       fail_if_refused: whether a refused model is an exit status of its own.
     """
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, date=day))
@@ -81,13 +81,12 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
         from pipeline.run.identity import identity
 
         made_from = identity(config)
-    for run in run_folders(out):
-        if run.day == day and run.identity() == made_from and not again:
-            print(
-                f"{day} has been run with the same files, options and code: {run.path}\n"
-                "Nothing to do; --again runs it all the same."
-            )
-            return status_of_verdict(ExitStatus.DONE, run.path, fail_if_refused)
+    if not again and (run := repeated_run(out, day, made_from)):
+        print(
+            f"{day} has been run with the same files, options and code: {run.path}\n"
+            "Nothing to do; --again runs it all the same."
+        )
+        return status_of_verdict(ExitStatus.DONE, run.path, fail_if_refused)
     print(describe_cut(config.data), flush=True)
     return status_of_verdict(execute_until_stopped(config, out), out, fail_if_refused)
 

@@ -59,6 +59,25 @@ def run_folders(out: Path) -> list[RunFolder]:
     return [run for run in recorded_folders(out) if (run.path / SUMMARY_FILE).is_file()]
 
 
+def repeated_run(out: Path, day: str, identity: str) -> RunFolder | None:
+    """Returns the newest finished run of a day if running the day again would only repeat it.
+
+    It would not if that run was made from something else, even if one before it was not: what was
+    changed and changed back has to be run again. Nor if its record is damaged, or its model failed
+    the check of serving, which is repeated since a busy moment of the machine may be the cause.
+    """
+    newest = max(
+        (run for run in run_folders(out) if run.day == day),
+        key=lambda run: run.number,
+        default=None,
+    )
+    if newest is None or newest.identity() != identity:
+        return None
+    summary = newest.summary()
+    check = summary.get("serving_check") or {"passed": True}
+    return newest if summary and check["passed"] else None
+
+
 def recorded_folders(out: Path) -> list[RunFolder]:
     """Returns all folders of runs by day and number: finished, failed, refreshes, and damaged."""
     return sorted(_recorded_folders(out), key=lambda run: (run.day.zfill(10), run.number))

@@ -9,9 +9,11 @@ from pipeline.run.run_folders import (
     record_event,
     record_run,
     recorded_folders,
+    repeated_run,
     run_folders,
 )
-from pipeline.run.summary_file import FORMAT
+from pipeline.run.summary_file import FORMAT, SUMMARY_FILE
+from tests import made_up_runs as runs
 
 STARTED = datetime.datetime(2015, 9, 12, 3, tzinfo=datetime.timezone.utc).timestamp()
 
@@ -67,3 +69,30 @@ def test_failed_runs_are_numbered_with_the_others_and_are_not_finished(tmp_path)
     assert len(recorded_folders(tmp_path)) == 4
     content = json.loads((failed / FAILURE_FILE).read_text())
     assert content == {"started": "2015-09-12T03:00:00Z", "cause": "x"}
+
+
+def _finish(out, identity, **changes):
+    folder = runs.finish(out, 0, **changes)
+    (folder / "identity.json").write_text(json.dumps({"identity": identity}))
+    return folder
+
+
+def test_only_the_newest_run_of_a_day_is_repeated(tmp_path):
+    day = runs.day_of(0)
+    assert repeated_run(tmp_path, day, "a") is None
+    first = _finish(tmp_path, "a")
+    assert repeated_run(tmp_path, day, "a").path == first
+    second = _finish(tmp_path, "b")
+    assert repeated_run(tmp_path, day, "a") is None  # options that were changed back
+    assert repeated_run(tmp_path, day, "b").path == second
+    assert repeated_run(tmp_path, runs.day_of(1), "b") is None
+
+
+def test_a_failed_check_of_serving_and_a_damaged_record_are_run_again(tmp_path):
+    day = runs.day_of(0)
+    _finish(tmp_path, "a", serving_check={"passed": False, "reasons": ["busy"]})
+    assert repeated_run(tmp_path, day, "a") is None
+    folder = _finish(tmp_path, "a")
+    assert repeated_run(tmp_path, day, "a")
+    (folder / SUMMARY_FILE).write_text("{")
+    assert repeated_run(tmp_path, day, "a") is None
