@@ -21,7 +21,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 # One epoch of a tiny model on a few dozen sessions a day beats nothing.
 SETTINGS = (
     "trainer.max_epochs=1 trainer.refit=false model.ensemble_size=1 model.embedding_dim=8 "
-    "model.gru_units=8 baselines.names=[popularity] gate.beat_baselines=[] gate.resamples=100"
+    "model.gru_units=8 baselines.names=[popularity] gate.beat_baselines=[] gate.resamples=100 "
+    "gate.pooled_days=3"
 )
 REFUSED = "gate.thresholds.honest/all/recall@20=0.99"
 FAILED, LATE = 1, 4
@@ -132,6 +133,9 @@ def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: S
     summary = shop.summary("2015-09-11-1")
     assert not summary["blessed"]
     assert _compared(summary) == ("compared", serving[-1])
+    # The past day that was run in between is no part of it.
+    pooled = [row["metric"] for row in summary["gate"]["rows"] if row["days"]]
+    assert "honest/all/recall@20 over 2 days" in pooled
     assert shop.versions() == serving
 
 

@@ -1,4 +1,4 @@
-"""Runs of one day after another whose verdicts take the days together."""
+"""Runs of one day after another whose verdicts take the days together: `make test-fortnight`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from pipeline.paths import PROJECT
 from pipeline.sample.generate import write_sample
 
+pytestmark = pytest.mark.exhaustive
 SETTINGS = (
     "trainer.max_epochs=2 model.embedding_dim=16 model.gru_units=16 "
     "gate.beat_baselines=[popularity] gate.pooled_days=3"
