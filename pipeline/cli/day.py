@@ -52,8 +52,13 @@ def choose_days(
 
     Raises:
       LateError: the next day has no files yet.
-      ValueError: a named day has no files.
+      ValueError: a named day has no files, or one day and several are wanted.
     """
+    if config.data.date and (first or catch_up):
+        raise ValueError(
+            f"data.date names one day, {config.data.date}, but "
+            f"{'--from' if first else '--catch-up'} wants several: leave one of them out"
+        )
     there = days_there(config.data)
     if config.data.date:
         return [named_day(config.data.date, there)]

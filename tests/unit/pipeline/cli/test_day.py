@@ -33,6 +33,7 @@ def daily(tmp_path):
         (["--from", "2015-09-10"], 2, "--from and --to belong together"),
         (["--from", "2015-09-10", "--to", "2015-09-12"], 2, "no file is there for 2015-09-12"),
         (["--date", "2015-09-11", "--catch-up"], 2, "exclude each other: give one"),
+        (["--set", "data.date=2015-09-11", "--catch-up"], 2, "data.date names one day, 2015-09-11"),
         (["--set", "data.train=x.tsv"], 2, "daily and train are both set"),
     ],
 )
