@@ -123,7 +123,7 @@ def run_days(
 @click.option("--window", help="days before it to train on  [7]")
 @click.option("--from", "first", help="first of several days to run, in order; with --to")
 @click.option("--to", "last", help="last of several days")
-@click.option("--catch-up", is_flag=True, help="run all days that have not been run, in order")
+@click.option("--catch-up", is_flag=True, help="run all past days that were not run, in order")
 @click.option("--again", is_flag=True, help="run a day that has been run with the same files")
 @overrides_option
 @click.option("--out", help="folder of all outputs  [default: output/<preset>]")
