@@ -53,6 +53,13 @@ def test_units_are_valid() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_missed_day_that_cannot_be_run_does_not_keep_yesterday_from_being_run() -> None:
+    unit = (PROJECT / "deploy" / "session-retrieval-day.service").read_text("utf-8")
+    catch_up, yesterday = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    assert catch_up.startswith("-") and "--catch-up" in catch_up
+    assert not yesterday.startswith("-") and "--date" in yesterday
+
+
 def test_every_recipe_is_documented() -> None:
     document = (PROJECT / "docs" / "operations.md").read_text("utf-8")
     for file in (UNITS[0], DAG):
