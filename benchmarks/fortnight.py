@@ -19,15 +19,14 @@ TFX. Metrics count all steps (the honest view): an item that a model does not kn
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import gzip
 import json
-import shutil
+import multiprocessing
+import signal
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +38,14 @@ sys.path.insert(0, str(PROJECT))
 import modules  # noqa: E402, F401  # isort: skip  (Keras 2)
 import tensorflow as tf  # noqa: E402
 
+from benchmarks.daily_sessions import (  # noqa: E402
+    WINDOW,
+    Day,
+    Session,
+    day_of,
+    in_days,
+    read_sessions,
+)
 from benchmarks.training import load_without_files  # noqa: E402
 from modules.array_types import FloatArray, IntArray  # noqa: E402
 from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
@@ -54,17 +61,9 @@ from modules.training.selection_record import Selection  # noqa: E402
 from modules.training.training_run import TrainingRun  # noqa: E402
 from modules.training.training_state import TrainingState, capture  # noqa: E402
 
-WINDOW = 7
-_DAY_MS, _BEGIN_MS = 86_400_000, 3 * 3_600_000
 _STEPS_PER_BLOCK = 512
-WAYS = ("scratch", "kept", "warm", "warm, kept", "yesterday", "stan")
-
-
-class Session(NamedTuple):
-    """A session: start in ms, and item ids in time order."""
-
-    start: int
-    item_ids: list[bytes]
+TRAINED = ("scratch", "kept", "warm", "warm, kept")
+WAYS = (*TRAINED, "yesterday", "stan")
 
 
 class Way(NamedTuple):
@@ -74,26 +73,14 @@ class Way(NamedTuple):
     kept: Selection | None = None
 
 
-def read_sessions(files: Iterable[Path]) -> list[Session]:
-    """Reads TSVs with SessionId, ItemId and Time in ms; ids may recur in another file."""
-    events: dict[tuple[Path, bytes], list[tuple[int, bytes]]] = defaultdict(list)
-    for file in files:
-        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        for row in text.splitlines()[1:]:
-            session, item, moment = row.split(b"\t")[:3]
-            events[file, session].append((int(float(moment)), item))
-    sessions = [sorted(rows, key=lambda row: row[0]) for rows in events.values()]
-    found = [Session(rows[0][0], [item for _, item in rows]) for rows in sessions if len(rows) > 1]
-    return sorted(found, key=lambda session: session.start)
+class Result(NamedTuple):
+    """A trained model: what it hands on, CPU time, and metrics on its day and the next one."""
 
-
-def in_days(sessions: Sequence[Session], per_day: int | None) -> list[list[Session]]:
-    """Cuts sessions into days; see the module."""
-    days: dict[int, list[Session]] = defaultdict(list)
-    for number, session in enumerate(sessions):
-        day = number // per_day if per_day else (session.start - _BEGIN_MS) // _DAY_MS
-        days[day].append(session)
-    return [days[day] for day in sorted(days)]
+    state: TrainingState
+    selection: Selection
+    seconds: float
+    metrics: FloatArray
+    metrics_next: FloatArray | None
 
 
 def vocabulary_of(sessions: Sequence[Session]) -> Vocabulary:
@@ -147,18 +134,44 @@ def model_ranks(
 
 
 def metrics(rank: IntArray) -> FloatArray:
-    """Returns Recall@20 and MRR@20."""
+    """Returns Recall@20, MRR@20 and the number of steps."""
     hit = rank <= 20
-    return np.array([hit.mean(), np.where(hit, 1 / rank, 0).mean()])
+    return np.array([hit.mean(), np.where(hit, 1 / rank, 0).mean(), len(rank)])
 
 
-def stan_ranks(train: Sequence[Session], test: Sequence[Session]) -> IntArray:
+def stan_ranks(day: Day) -> IntArray:
     """Ranks the target of every step by STAN."""
-    known, asked = ([session.item_ids for session in part] for part in (train, test))
-    splits = IndexedSplits.of(known, asked, [session.start for session in train])
+    learned = [*day.train, *day.evaluation]
+    known, asked = ([session.item_ids for session in part] for part in (learned, day.test))
+    splits = IndexedSplits.of(known, asked, [session.start for session in learned])
     baseline = make_baseline("stan")
     baseline.fit(splits.train, splits.items)
     return splits.ranks(baseline).rank
+
+
+def train(preset: str, seed: int, day: Day, way: Way) -> Result:
+    """Trains and evaluates the model of a day; in a process of its own, which frees its memory."""
+    exempt_keras_from_autograph()
+    config = load_without_files(preset, (f"trainer.seed={seed}",))
+    width, vocabulary = config.features.max_context, vocabulary_of([*day.train, *day.evaluation])
+    begin = time.process_time()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        places = (str(folder / "checkpoints"), str(folder / "logs"))
+        run = TrainingRun(config.features, config.model, config.trainer, "", *places)
+        files = [
+            [write_windows(folder / f"{name}.gz", part, vocabulary, width)]
+            for name, part in (("train", day.train), ("eval", day.evaluation))
+        ]
+        fitted = select_and_refit(run, vocabulary, *files, state=way.state, kept=way.kept)
+    state = capture(fitted.model, catalogue_ids(vocabulary), config.model)
+    seconds = time.process_time() - begin
+    today, later = (
+        metrics(model_ranks(fitted, vocabulary, part, width)) if part else None
+        for part in (day.test, day.next)
+    )
+    assert today is not None
+    return Result(state, fitted.selection, seconds, today, later)
 
 
 def main() -> None:
@@ -168,98 +181,81 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+", help="TSVs, in ms since 1970")
     parser.add_argument("--sessions-per-day", type=int)
     parser.add_argument("--days", type=int, help="the last days of the log; all by default")
+    parser.add_argument("--first", type=int, default=WINDOW + 1, help="first evaluated day")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--json", type=Path, help="file for the results, written day by day")
     arguments = parser.parse_args()
-    exempt_keras_from_autograph()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the pool ends its process
     days = in_days(read_sessions(arguments.files), arguments.sessions_per_day)
     days = days[-arguments.days :] if arguments.days else days
-    config = load_without_files(arguments.preset, (f"trainer.seed={arguments.seed}",))
-    run = TrainingRun(config.features, config.model, config.trainer, "", "", "")
-    ways = {name: Way() for name in arguments.ways}
+    ways = {name: Way() for name in arguments.ways if name in TRAINED}
     results: list[dict[str, Any]] = []
-    stale: tuple[FitResult, Vocabulary] | None = None
-    for day in range(WINDOW, len(days)):
-        train = [session for part in days[day - WINDOW : day - 1] for session in part]
-        learned = [*train, *days[day - 1]]
-        vocabulary = vocabulary_of(learned)
-        for name in ways:
-            begin, fitted = time.process_time(), None
-            if name == "stan":
-                rank = stan_ranks(learned, days[day])
-            elif name == "yesterday":
-                if stale is None:
-                    continue
-                rank = model_ranks(*stale, days[day], run.features.max_context)
-            else:
-                fitted = _train(run, vocabulary, train, days[day - 1], ways[name])
-                ways[name] = _handed_on(name, ways[name], fitted, vocabulary, run)
-            seconds = time.process_time() - begin
-            if fitted:
-                rank = model_ranks(fitted, vocabulary, days[day], run.features.max_context)
-                if name == "scratch":
-                    following = fitted, vocabulary
-            recall, mrr = metrics(rank)
-            row = {"day": day + 1, "way": name, "recall@20": recall, "mrr@20": mrr}
-            row |= {"cpu_seconds": seconds, "epochs": fitted and fitted.selection.epochs}
-            row |= {"steps": len(rank)}
-            results.append(row)
-            print(json.dumps(row), file=sys.stderr, flush=True)
-        stale = following if "scratch" in ways else None
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for number in range(arguments.first - 1, len(days)):
+            day, cold = day_of(days, number), None
+            for name, way in ways.items():
+                starts_cold = way.state is None and way.kept is None
+                result = cold if starts_cold else None
+                if result is None:
+                    result = pool.apply(train, (arguments.preset, arguments.seed, day, way))
+                cold = result if starts_cold else cold
+                ways[name] = _handed_on(name, way, result)
+                epochs = result.selection.epochs
+                _add(results, number, name, result.metrics, result.seconds, epochs)
+                if name == "scratch" and "yesterday" in arguments.ways and day.next:
+                    assert result.metrics_next is not None
+                    _add(results, number + 1, "yesterday", result.metrics_next)
+            if "stan" in arguments.ways:
+                _add(results, number, "stan", metrics(stan_ranks(day)))
+            if arguments.json:
+                arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     print("\n".join(table(results)))
 
 
-def _train(
-    run: TrainingRun,
-    vocabulary: Vocabulary,
-    train: Sequence[Session],
-    evaluation: Sequence[Session],
-    way: Way,
-) -> FitResult:
-    folder = Path(tempfile.mkdtemp())
-    try:
-        run = dataclasses.replace(run, checkpoints=str(folder / "fit"), logs=str(folder / "logs"))
-        splits = {"train": train, "eval": evaluation}
-        files = [
-            [write_windows(folder / f"{name}.gz", part, vocabulary, run.features.max_context)]
-            for name, part in splits.items()
-        ]
-        return select_and_refit(run, vocabulary, *files, state=way.state, kept=way.kept)
-    finally:
-        shutil.rmtree(folder)
-
-
-def _handed_on(
-    name: str, before: Way, fitted: FitResult, vocabulary: Vocabulary, run: TrainingRun
-) -> Way:
+def _handed_on(name: str, before: Way, result: Result) -> Way:
     """Returns what the next day begins with."""
-    state = capture(fitted.model, catalogue_ids(vocabulary), run.model) if "warm" in name else None
+    state = result.state if "warm" in name else None
     # A cold run's epochs are too many for a warm one.
     keeps = "kept" in name and (name == "kept" or before.state is not None)
-    return Way(state, fitted.selection if keeps else None)
+    return Way(state, result.selection if keeps else None)
+
+
+def _add(
+    results: list[dict[str, Any]],
+    number: int,
+    way: str,
+    found: FloatArray,
+    seconds: float = 0.0,
+    epochs: int | None = None,
+) -> None:
+    values = {"recall@20": found[0], "mrr@20": found[1], "steps": int(found[2])}
+    row = {"day": number + 1, "way": way, **values, "cpu_seconds": seconds, "epochs": epochs}
+    results.append(row)
+    print(json.dumps(row), file=sys.stderr, flush=True)
 
 
 def table(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Returns the lines of a Markdown table: a row per way and the mean over its days."""
+    """Returns the lines of a Markdown table: a row per way, its mean over steps, CPU time a day."""
     numbers = sorted({row["day"] for row in results})
-    lines = ["| | " + " | ".join(f"day {n}" for n in numbers) + " | mean | epochs | CPU s |"]
+    lines = ["| | " + " | ".join(f"day {n}" for n in numbers) + " | all | epochs | CPU s |"]
     lines.append("|---" * (len(numbers) + 4) + "|")
     for name in dict.fromkeys(row["way"] for row in results):
         rows = {row["day"]: row for row in results if row["way"] == name}
         cells = [_cell([rows[n]]) if n in rows else "-" for n in numbers]
         epochs = [row["epochs"] for row in rows.values() if row["epochs"]]
         cells += [_cell(list(rows.values())), f"{np.mean(epochs):.1f}" if epochs else "-"]
-        cells += [f"{np.mean([row['cpu_seconds'] for row in rows.values()]):.0f}"]
+        cells += [f"{np.median([row['cpu_seconds'] for row in rows.values()]):.0f}"]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
 def _cell(rows: Sequence[dict[str, Any]]) -> str:
-    """Returns the mean Recall@20 and MRR@20 of some days."""
-    means = (np.mean([row[name] for row in rows]) for name in ("recall@20", "mrr@20"))
+    """Returns Recall@20 and MRR@20 of all steps of some days."""
+    steps = [row["steps"] for row in rows]
+    means = (
+        np.average([row[name] for row in rows], weights=steps) for name in ("recall@20", "mrr@20")
+    )
     return " / ".join(f"{mean:.3f}".lstrip("0") for mean in means)
 
 

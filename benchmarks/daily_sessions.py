@@ -1,0 +1,57 @@
+"""A click log as days of sessions, for benchmarks; NumPy and TensorFlow are not needed."""
+
+from __future__ import annotations
+
+import gzip
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+WINDOW = 7  # days that a model learns
+_DAY_MS, _BEGIN_MS = 86_400_000, 3 * 3_600_000
+
+
+class Session(NamedTuple):
+    """A session: start in ms, and item ids in time order."""
+
+    start: int
+    item_ids: list[bytes]
+
+
+class Day(NamedTuple):
+    """Sessions of a model: to train on, for split eval, of the evaluated day and the next one."""
+
+    train: list[Session]
+    evaluation: list[Session]
+    test: list[Session]
+    next: list[Session]
+
+
+def read_sessions(files: Iterable[Path]) -> list[Session]:
+    """Reads TSVs with SessionId, ItemId and Time in ms; ids may recur in another file."""
+    events: dict[tuple[Path, bytes], list[tuple[int, bytes]]] = defaultdict(list)
+    for file in files:
+        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        for row in text.splitlines()[1:]:
+            session, item, moment = row.split(b"\t")[:3]
+            events[file, session].append((int(float(moment)), item))
+    sessions = [sorted(rows, key=lambda row: row[0]) for rows in events.values()]
+    found = [Session(rows[0][0], [item for _, item in rows]) for rows in sessions if len(rows) > 1]
+    return sorted(found, key=lambda session: session.start)
+
+
+def in_days(sessions: Sequence[Session], per_day: int | None) -> list[list[Session]]:
+    """Cuts sessions into days; see the module."""
+    days: dict[int, list[Session]] = defaultdict(list)
+    for number, session in enumerate(sessions):
+        day = number // per_day if per_day else (session.start - _BEGIN_MS) // _DAY_MS
+        days[day].append(session)
+    return [days[day] for day in sorted(days)]
+
+
+def day_of(days: Sequence[list[Session]], number: int) -> Day:
+    """Returns the sessions of the day at a position."""
+    before = [session for part in days[number - WINDOW : number - 1] for session in part]
+    following = days[number + 1] if number + 1 < len(days) else []
+    return Day(before, days[number - 1], days[number], following)
