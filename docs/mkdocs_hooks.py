@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "output" / "notebooks"
 NODES = "components/*/README.md"
 PAGES = ("*.md", "docs/*.md", NODES, "kubeflow/README.md")
-ASSETS = ("docs/*.svg", "docs/*.css")
+ASSETS = ("docs/*.svg", "docs/*.css", "deploy/*")
 PACKAGES = ("modules", "components", "serving", "pipeline")
 
 

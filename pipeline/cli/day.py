@@ -66,7 +66,7 @@ def choose_days(
         return days_between(first, last, there)
     done = {run.day for run in run_folders(out) if run.summary().get("window")}
     if catch_up:
-        return missed_days(there, done, config.data.window)
+        return missed_days(there, done)
     return [next_day(there, done, config.checks.max_age_days)]
 
 
@@ -97,20 +97,28 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
 
 
 def run_days(
-    config: Config, out: Path, days: Sequence[str], again: bool, fail_if_refused: bool
+    config: Config,
+    out: Path,
+    days: Sequence[str],
+    again: bool,
+    fail_if_refused: bool,
+    past_failures: bool,
 ) -> int:
     """Runs days in order; returns the exit status of the first that cannot be run.
 
-    A refused model does not keep the days after it from being run: it is reported at the end.
+    A refused model does not keep the days after it from being run: it is reported at the end. With
+    `past_failures` a failed day does not either: it would be the first of the missed days for ever.
     """
     status = int(ExitStatus.DONE)
+    goes_on = {ExitStatus.DONE, ExitStatus.REFUSED, *([ExitStatus.FAILED] * past_failures)}
     for number, day in enumerate(days, 1):
         if len(days) > 1:
             print(f"Day {day} ({number} of {len(days)})", flush=True)
         found = run_day(config, out, day, again, fail_if_refused)
-        if found not in (ExitStatus.DONE, ExitStatus.REFUSED):
+        if found not in goes_on:
             return found
-        status = max(status, found)
+        failed = ExitStatus.FAILED in (status, found)
+        status = ExitStatus.FAILED if failed else max(status, found)
     if not days:
         print("No day has been missed.")
     return status
@@ -165,7 +173,7 @@ def command(
             held.enter_context(exclusive(place, STARTING, wait))
             prepare(config, place, wait)
             days = choose_days(config, place, first, last, catch_up)
-            return run_days(config, place, days, again, fail_if_refused)
+            return run_days(config, place, days, again, fail_if_refused, past_failures=catch_up)
     except LateError as error:
         assert config and place
         print(error, file=sys.stderr)

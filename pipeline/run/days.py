@@ -99,25 +99,21 @@ def days_between(first: str, last: str, there: Collection[str]) -> list[str]:
 
 
 def missed_days(
-    there: Collection[str],
-    done: Collection[str],
-    window: int,
-    today: datetime.date | None = None,
+    there: Collection[str], done: Collection[str], today: datetime.date | None = None
 ) -> list[str]:
-    """Returns the days that have files and have not been run, in order.
+    """Returns the days that have files and have not been run, from the first run on, in order.
 
-    Without any finished run, these are the days with a whole window before them.
+    Without any finished run it is the newest alone: a log of years would mean hundreds of runs.
 
     Args:
       there: days that have files.
       done: days that have been run.
-      window: number of days to train on.
       today: the first day that is not over, by default that of the clock, in UTC: the files of a
         live log still grow. A number of a span is over.
     """
     end = (today or datetime.datetime.now(datetime.timezone.utc).date()).isoformat()
     over = [day for day in there if not is_date(day) or day_number(day) < day_number(end)]
     spans = {day_number(day): day for day in over}
-    first = min((day_number(day) for day in done), default=min(spans, default=0) + window)
+    first = min((day_number(day) for day in done), default=max(spans, default=0))
     skipped = {day_number(day) for day in done}
     return [spans[span] for span in sorted(spans) if span >= first and span not in skipped]

@@ -6,19 +6,22 @@ import sys
 
 import pytest
 
+from pipeline.cli import day
 from pipeline.cli.main import main
 from pipeline.config import load_config
 from pipeline.data_files import DataPaths
 from pipeline.paths import PROJECT
 from pipeline.run.identity import identity
 from pipeline.run.lock import STARTING, exclusive
+from pipeline.run.run_folders import record_run
 from tests import made_up_runs as runs
+from tests.run_summaries import make_summary
 
 
 @pytest.fixture
 def daily(tmp_path):
-    for day in ("10", "11"):
-        (tmp_path / f"2015-09-{day}.tsv").write_text("SessionId\tItemId\tTime\n1\ta\t1\n")
+    for number in ("10", "11"):
+        (tmp_path / f"2015-09-{number}.tsv").write_text("SessionId\tItemId\tTime\n1\ta\t1\n")
     return ["day", "--data", f"{tmp_path}/{{YYYY}}-{{MM}}-{{DD}}.tsv", "--out", f"{tmp_path}/out"]
 
 
@@ -43,9 +46,33 @@ def test_what_cannot_be_run_is_said_in_a_line(daily, capsys, arguments, status, 
     assert message in capsys.readouterr().err
 
 
-def test_days_before_the_window_are_not_missed(daily, capsys):
+def test_days_that_have_been_run_are_not_missed(daily, tmp_path, capsys):
+    for name in ("2015-09-10", "2015-09-11"):
+        summary = make_summary(window={"day": name, "bytes": {name: 1}}, report=None)
+        record_run(tmp_path / "out", load_config("sample"), summary, 0, "")
     assert main([*daily, "--catch-up"]) == 0
     assert "No day has been missed." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("past_failures", "statuses", "run", "status"),
+    [
+        (True, [0, 1, 5, 0], 4, 1),
+        (True, [5, 0], 2, 5),
+        (True, [0, 2, 0], 2, 2),
+        (False, [0, 1, 0], 2, 1),
+        (False, [5, 0], 2, 5),
+    ],
+)
+def test_a_day_that_fails_stops_a_series_but_not_a_catch_up(
+    monkeypatch, past_failures, statuses, run, status
+):
+    """It would be the first of the missed days for ever, and keep those after it from being run."""
+    left = iter(statuses)
+    monkeypatch.setattr(day, "run_day", lambda *_: next(left))
+    days = [str(number) for number, _ in enumerate(statuses)]
+    assert day.run_days(None, None, days, False, True, past_failures) == status
+    assert len(list(left)) == len(statuses) - run
 
 
 def test_a_preset_without_daily_data_is_refused(tmp_path, capsys):

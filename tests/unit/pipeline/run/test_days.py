@@ -54,13 +54,13 @@ def test_days_between_two_need_files_and_an_order():
 
 
 def test_missed_days_are_those_after_the_first_run_that_were_not_run():
-    assert missed_days(THERE, ["2015-09-05", "2015-09-08"], 7) == ["2015-09-06"]
-    assert missed_days(THERE, THERE, 7) == []
-    assert missed_days(["9", "10", "11", "12"], [], 2) == ["11", "12"]
+    assert missed_days(THERE, ["2015-09-05", "2015-09-08"]) == ["2015-09-06"]
+    assert missed_days(THERE, THERE) == []
+    assert missed_days(["9", "10", "11", "12"], []) == ["12"]  # not a log of years
 
 
 def test_a_day_is_not_missed_before_it_is_over():
     there = ["2015-09-04", "2015-09-05", "2015-09-06"]  # a live log has the first hours of today
     today = datetime.date(2015, 9, 6)
-    assert missed_days(there, ["2015-09-04"], 7, today) == ["2015-09-05"]
-    assert missed_days(["9", "16700"], ["9"], 7, today) == ["16700"]  # no date
+    assert missed_days(there, ["2015-09-04"], today) == ["2015-09-05"]
+    assert missed_days(["9", "16700"], ["9"], today) == ["16700"]  # no date
