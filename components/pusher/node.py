@@ -73,7 +73,7 @@ class Executor(executor.Executor):
 
 def _in_order(exec_properties: dict[str, Any]) -> bool:
     text = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
-    return bool(json.loads(text or "{}").get(IN_ORDER))
+    return bool((json.loads(text or "null") or {}).get(IN_ORDER))
 
 
 def _learned_earlier(model: str, folder: str) -> str | None:

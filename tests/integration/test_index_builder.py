@@ -209,7 +209,9 @@ def test_without_faiss_one_sentence_says_how_to_install_it(
         load_model(built.folder)
     assert str(raised.value).endswith(sentence)
     model, to = str(built.folder), str(tmp_path / "answers")
-    assert main(["batch", "--sessions", "no file", "--to", to, "--model", model]) == 1
+    log = tmp_path / "clicks.tsv"
+    log.write_text("SessionId\tItemId\tTime\n1\ta\t1\n")
+    assert main(["batch", "--sessions", str(log), "--to", to, "--model", model]) == 1
     assert sentence in capsys.readouterr().err
     refused = build()
     assert refused.failed == ["loads"]

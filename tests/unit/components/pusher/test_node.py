@@ -42,7 +42,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         learned_from: str,
         blessed: bool = True,
         day: int | None = None,
-        in_order: bool = True,
+        settings: str | None = json.dumps({IN_ORDER: True}),
         weights: str = "",
     ) -> Path | None:
         run = tmp_path / "artifacts" / str(next(numbers))
@@ -76,7 +76,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
                 standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(
                     destination
                 ),
-                standard_component_specs.CUSTOM_CONFIG_KEY: json.dumps({IN_ORDER: in_order}),
+                standard_component_specs.CUSTOM_CONFIG_KEY: settings,
             },
         )
         if not output.get_int_custom_property("pushed"):
@@ -207,8 +207,14 @@ def test_a_session_with_a_wrong_clock_does_not_keep_later_models_back(
     assert push("yesterday", day=today - 1) is None
 
 
+@pytest.mark.parametrize("settings", [None, "", "null", "{}"])
+def test_a_pusher_without_settings_pushes_in_any_order(push: Push, settings: str | None) -> None:
+    assert push("day 9", day=9, settings=settings)
+    assert push("day 8", day=8, settings=settings)
+
+
 def test_without_days_or_a_record_of_them_any_model_is_pushed(push: Push) -> None:
     assert push("day 9", day=9)
-    assert push("day 8", day=8, in_order=False)
+    assert push("day 8", day=8, settings=json.dumps({IN_ORDER: False}))
     assert push("of a former version")
     assert push("day 2", day=2)
