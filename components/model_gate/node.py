@@ -18,7 +18,7 @@ from components.model_gate.previous_verdict import EXAMPLES_ID
 from modules.config.fields import from_json
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
-from modules.daily.artifacts import mark
+from modules.daily.artifacts import mark, mark_day
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.found import is_found
 from modules.gate import metric_checks, model_card
@@ -73,6 +73,7 @@ def ModelGate(
     mark(verdict, examples)
     _write_verdict(verdict.uri, table, content)
     _bless(blessing, content["blessed"], inputs)
+    mark_day(blessing, examples)
     print(format_verdict(content), flush=True)
     print(f"Blessed: {'yes' if content['blessed'] else 'no'}", flush=True)
 

@@ -8,9 +8,11 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components.previous_run.node import whole_versions
+from modules.daily.artifacts import evaluated_day
+from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import model_damage
+from modules.files.model_versions import usable_versions
 from modules.ingest.report import read_report
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
@@ -43,8 +45,9 @@ def BaseModel(
     counts = read_report(examples.uri).counts
     until = max(counts.get(f"{split}.last_start", 0) for split in json.loads(fit_splits))
     place = path_utils.serving_model_path(model.uri)
-    suitable = whole_versions(push_folder, lambda version: _unsuitable(version, until))
-    found = next(iter(suitable), None)
+    day = evaluated_day(examples)
+    suitable = usable_versions(push_folder, lambda version: _unsuitable(version, day, until))
+    found = next(suitable, None)
     learned = read_learned(found) if found else None
     if not found or not learned:
         print(f"No model in {push_folder} learned only sessions before {utc_text(until)}")
@@ -57,7 +60,7 @@ def BaseModel(
         io_utils.copy_dir(kept, state_folder(place))
 
 
-def _unsuitable(version: str, until: int) -> str | None:
+def _unsuitable(version: str, day: str | None, until: int) -> str | None:
     """Returns why a version is no earlier model, None if it is one."""
     try:
         learned = read_learned(version)
@@ -65,7 +68,10 @@ def _unsuitable(version: str, until: int) -> str | None:
         return str(error)
     if learned is None:
         return "it does not say until when it learned"
-    if learned.last_start >= until:
+    if (is_before := is_earlier(read_day(version), day)) is not None:
+        if not is_before:
+            return f"it is of {read_day(version)}, this run of {day}"
+    elif learned.last_start >= until:
         last = utc_text(learned.last_start)
         return f"it learned sessions until {last}, this run until {utc_text(until)}"
     return model_damage(version)

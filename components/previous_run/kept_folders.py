@@ -62,9 +62,19 @@ def keep(
     content = {**properties, _FILES: files, **({} if span is None else {SPAN: span})}
     with fileio.open(os.path.join(place, PROPERTIES), "w") as file:
         file.write(json.dumps(content))
-    for old in sorted(version_numbers(folder))[:-KEPT]:
-        fileio.rmtree(os.path.join(folder, str(old)))
+    _remove_old(folder)
     return place
+
+
+def _remove_old(folder: str) -> None:
+    """Keeps the newest few folders, and those of the latest few days, which a backfill is not."""
+    numbers = sorted(version_numbers(folder))
+    if len(numbers) <= KEPT:
+        return
+    spans = {kept.number: kept.span for kept in _intact(folder, [], check_files=False)}
+    latest = sorted(spans, key=lambda number: (spans[number], number))
+    for number in {*numbers[:-KEPT]} - {*latest[-KEPT:]}:
+        fileio.rmtree(os.path.join(folder, str(number)))
 
 
 def find(
@@ -84,16 +94,18 @@ def find(
     return next(iter(found), None)
 
 
-def _intact(folder: str, required: Collection[str]) -> Iterator[KeptFolder]:
+def _intact(
+    folder: str, required: Collection[str], check_files: bool = True
+) -> Iterator[KeptFolder]:
     for number in sorted(version_numbers(folder), reverse=True):
         path = os.path.join(folder, str(number))
         try:
-            yield _read(path, number, required)
+            yield _read(path, number, required, check_files)
         except ValueError as error:
             print(f"{path} is skipped: {error}", flush=True)
 
 
-def _read(path: str, number: int, required: Collection[str]) -> KeptFolder:
+def _read(path: str, number: int, required: Collection[str], check_files: bool) -> KeptFolder:
     """Reads a copy; raises ValueError if it is damaged."""
     if not fileio.exists(os.path.join(path, PROPERTIES)):
         raise ValueError(f"{PROPERTIES} is missing")
@@ -107,6 +119,6 @@ def _read(path: str, number: int, required: Collection[str]) -> KeptFolder:
         raise ValueError(f"{PROPERTIES} is damaged: {error!r}") from error
     if missing := [name for name in required if name not in content]:
         raise ValueError(f"{PROPERTIES} has no {', '.join(missing)}")
-    if damage := file_digests.damage(path, files):
+    if check_files and (damage := file_digests.damage(path, files)):
         raise ValueError(damage)
     return KeptFolder(path, number, content, span)

@@ -1,7 +1,7 @@
 """Nodes that read and write the folders that outlive a run."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -10,29 +10,13 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_constants
 
 from components.previous_run import kept_folders
-from modules.daily.artifacts import first_evaluated_start
+from modules.daily.artifacts import evaluated_day, first_evaluated_start
+from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
-from modules.files.model_folder import model_damage
-from modules.files.model_versions import PUSHED_VERSION, version_numbers
+from modules.files.model_versions import PUSHED_VERSION, usable_versions
 from modules.found import FOUND
 
 _SPLITS = "split_names"
-
-
-def whole_versions(folder: str, damage_of: Callable[[str], str | None]) -> Iterator[str]:
-    """Yields the intact versions, the newest first.
-
-    Args:
-      folder: folder of all versions.
-      damage_of: returns what is wrong with a version, None if nothing is.
-    """
-    for number in sorted(version_numbers(folder), reverse=True):
-        path = os.path.join(folder, str(number))
-        damage = damage_of(path)
-        if damage is None:
-            yield path
-        else:
-            print(f"{path} is skipped: {damage}", flush=True)
 
 
 @component
@@ -45,9 +29,8 @@ def LatestPushedModel(
 ) -> None:
     """Finds the newest model in the push folder, which has only blessed ones: the one that serves.
 
-    For a past day of a window it is the newest that learned no session of that day or later: the
-    one that served then. If there is none, it is the newest all the same, and the gate says why it
-    leaves it out.
+    For a past day of a window it is the newest of an earlier day: the one that served then. If
+    there is none, it is the newest all the same, and the gate says why it leaves it out.
 
     Args:
       model: output; a copy of it. Its property `found` is 0 if none was pushed yet.
@@ -57,7 +40,7 @@ def LatestPushedModel(
         cached.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
     """
-    found = _model_that_served(whole_versions(push_folder, model_damage), examples)
+    found = _model_that_served(usable_versions(push_folder), examples)
     model.set_int_custom_property(FOUND, int(found is not None))
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
@@ -72,13 +55,20 @@ def _model_that_served(versions: Iterator[str], examples: types.Artifact | None)
 
     Versions are read one by one: after a year there are hundreds.
     """
-    start, newest = first_evaluated_start(examples), None
+    day, newest = evaluated_day(examples), None
     for version in versions:
         newest = newest or version
-        learned = None if start is None else read_learned(version)
-        if start is None or (learned and learned.last_start < start):
+        if day is None or _is_before(version, day, first_evaluated_start(examples)):
             return version
     return newest
+
+
+def _is_before(version: str, day: str, start: int | None) -> bool:
+    """Returns whether a version is of an earlier day, by its sessions' times if it has none."""
+    if (is_before := is_earlier(read_day(version), day)) is not None:
+        return is_before
+    learned = read_learned(version)
+    return learned is not None and start is not None and learned.last_start < start
 
 
 @component

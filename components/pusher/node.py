@@ -14,6 +14,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from modules.daily.artifacts import day_of
+from modules.daily.model_day import is_earlier, read_day, write_day
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import (
     RENEWAL_RECORD,
@@ -21,10 +23,11 @@ from modules.files.model_folder import (
     is_same_training,
     model_damage,
 )
-from modules.files.model_versions import newest_version, next_version
+from modules.files.model_versions import newest_version, next_version, usable_versions
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
+from modules.training.state_files import state_damage
 
 IN_ORDER = "in_order"
 _DAY_SECONDS = 86_400
@@ -56,13 +59,14 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model, folder = self.GetModelPath(input_dict), _push_folder(exec_properties)
-        if _in_order(exec_properties) and (reason := _learned_earlier(model, folder)):
+        day = _day(input_dict)
+        if _in_order(exec_properties) and (reason := _is_of_the_past(model, day, folder)):
             print(f"Not pushed: {reason}", flush=True)
             pushed.set_string_custom_property(NOT_PUSHED, reason)
             self._MarkNotPushed(pushed)
             return
         before = _pushed_before(model, folder)
-        version = before or _push(model, next_version(folder))
+        version = before or _push(model, next_version(folder), day)
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         _keep_weights(model, version)
         io_utils.copy_dir(model, pushed.uri)
@@ -76,11 +80,21 @@ def _in_order(exec_properties: dict[str, Any]) -> bool:
     return bool((json.loads(text or "null") or {}).get(IN_ORDER))
 
 
-def _learned_earlier(model: str, folder: str) -> str | None:
+def _day(input_dict: dict[str, list[types.Artifact]]) -> str | None:
+    """Returns the day that the model was blessed on; None without a window of days."""
+    blessings = input_dict.get(standard_component_specs.MODEL_BLESSING_KEY)
+    return day_of(blessings[-1]) if blessings else None
+
+
+def _is_of_the_past(model: str, day: str | None, folder: str) -> str | None:
     """Returns why a model is older than the newest version; None if it is not, or is unknown."""
-    newest = newest_version(folder)
-    if newest is None or model_damage(newest):
+    newest = next(usable_versions(folder), None)
+    if newest is None:
         return None
+    serves = f"version {os.path.basename(newest)} serves, which "
+    day_of_newest = read_day(newest)
+    if (is_past := is_earlier(day, day_of_newest)) is not None:
+        return f"{serves}is of {day_of_newest}; this model is of {day}" if is_past else None
     learned, serving = read_learned(model), read_learned(newest)
     if learned is None or serving is None or learned.last_start >= serving.last_start:
         return None
@@ -90,9 +104,8 @@ def _learned_earlier(model: str, folder: str) -> str | None:
         print(f"{newest} learned a session of the future, {until}: its day is unknown", flush=True)
         return None
     return (
-        f"version {os.path.basename(newest)} serves, which learned sessions until "
-        f"{utc_text(serving.last_start)}; this model learned them until "
-        f"{utc_text(learned.last_start)} only"
+        f"{serves}learned sessions until {utc_text(serving.last_start)}; this model learned them "
+        f"until {utc_text(learned.last_start)} only"
     )
 
 
@@ -120,15 +133,17 @@ def _origin(version: str) -> str:
 def _keep_weights(model: str, version: str) -> None:
     """Keeps the weights of a pushed model for later models to start from, if Trainer left them."""
     source, place = kept_weights.beside(model), kept_weights.place_of(version)
-    if place is None or not fileio.exists(source) or fileio.exists(place):
+    if place is None or not fileio.exists(source) or state_damage(place) is None:
         return
     io_utils.copy_dir(source, place)
     for folder in kept_weights.outdated(os.path.dirname(version)):
         fileio.rmtree(folder)
 
 
-def _push(model: str, version: str) -> str:
+def _push(model: str, version: str, day: str | None) -> str:
     """Copies a model to a new version and returns it; the graph, which servers await, last."""
     io_utils.copy_dir(model, version, deny_regex_patterns=[r"/saved_model\.pb$"])
+    if day:
+        write_day(version, day)
     io_utils.copy_file(os.path.join(model, SAVED_MODEL), os.path.join(version, SAVED_MODEL))
     return version

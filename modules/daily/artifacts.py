@@ -11,6 +11,7 @@ from modules.daily.order import NO_SPAN
 
 SPAN = "span"
 """Custom property that TFX's driver sets, too; the property of this name stays 0."""
+_DAY = "day"
 
 
 def days_of(examples: types.Artifact | None) -> dict[str, int]:
@@ -25,6 +26,11 @@ def evaluated_span(examples: types.Artifact | None) -> int | None:
     if examples is None or not days_of(examples):
         return None
     return int(examples.get_int_custom_property(SPAN))
+
+
+def evaluated_day(examples: types.Artifact | None) -> str | None:
+    """Returns the name of the day that split test is; None without a window."""
+    return next(reversed(days_of(examples)), None)
 
 
 def first_evaluated_start(examples: types.Artifact | None) -> int | None:
@@ -44,3 +50,14 @@ def mark(result: types.Artifact, examples: types.Artifact | None) -> None:
     """Lets a report or verdict carry the evaluated span of its run's examples, if any."""
     if (span := evaluated_span(examples)) is not None:
         result.set_int_custom_property(SPAN, span)
+
+
+def mark_day(blessing: types.Artifact, examples: types.Artifact | None) -> None:
+    """Lets a blessing carry the evaluated day of its run's examples, if any."""
+    if day := evaluated_day(examples):
+        blessing.set_string_custom_property(_DAY, day)
+
+
+def day_of(blessing: types.Artifact) -> str | None:
+    """Returns the evaluated day that a blessing carries; None without a window."""
+    return blessing.get_string_custom_property(_DAY) or None

@@ -57,20 +57,30 @@ def is_date(name: str) -> bool:
     return "-" in name
 
 
+def is_over(day: str, today: datetime.date | None = None) -> bool:
+    """Returns whether a day is over: the files of a live log grow until then.
+
+    Args:
+      day: name of the day; a number of a span is over.
+      today: the first date that is not, by default that of this machine's clock and time zone.
+    """
+    return not is_date(day) or datetime.date.fromisoformat(day) < (today or datetime.date.today())
+
+
 def check_age(day: str, most_days: int | None, today: datetime.date | None = None) -> None:
     """Checks that a day is not too long ago.
 
     Args:
       day: name of the newest day that has files; a number of a span has no age.
       most_days: largest age that is accepted; None for no limit.
-      today: the date by which days are old, by default that of the clock, in UTC.
+      today: the date by which days are old, by default that of this machine's clock and time zone.
 
     Raises:
       ValueError: the day is older.
     """
     if most_days is None or not is_date(day):
         return
-    today = today or datetime.datetime.now(datetime.timezone.utc).date()
+    today = today or datetime.date.today()
     age = (today - datetime.date.fromisoformat(day)).days
     if age > most_days:
         raise ValueError(

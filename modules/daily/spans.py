@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from modules.daily.days import date_number, day_name
+from modules.daily.days import date_number, day_name, is_over
 from modules.files import patterns
 from modules.files.placeholders import PLACEHOLDER
 
@@ -64,7 +64,7 @@ def find_window(base: str, pattern: str, length: int, day: int | None) -> Window
       base: folder that a relative pattern starts from.
       pattern: pattern of one span's files.
       length: number of spans before the evaluated one.
-      day: span to evaluate; None for the newest.
+      day: span to evaluate; None for the newest day that is over.
 
     Raises:
       ValueError: the day has no files, or no span before it has any.
@@ -74,7 +74,12 @@ def find_window(base: str, pattern: str, length: int, day: int | None) -> Window
     place = patterns.join(base, pattern)
     if not newest:
         raise ValueError(f"no file of any day matches {place}")
-    day = max(newest) if day is None else day
+    if day is None:
+        over = [span for span in newest if is_over(day_name(span, is_dated))]
+        if not over:
+            first = day_name(min(newest), is_dated)
+            raise ValueError(f"no day that is over matches {place}: the first there is {first}")
+        day = max(over)
     if day not in newest:
         raise ValueError(
             f"no file of {day_name(day, is_dated)} matches {place}: the newest day there is "

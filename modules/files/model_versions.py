@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
+
+from modules.files.model_folder import model_damage
 
 PUSHED_VERSION = "pushed_version"
 """Property of an artifact with the name of its version."""
@@ -26,6 +29,24 @@ def newest_version(folder: str) -> str | None:
     """Returns the highest version below a folder, None if there is none."""
     numbers = version_numbers(folder)
     return os.path.join(folder, str(max(numbers))) if numbers else None
+
+
+def usable_versions(
+    folder: str, problem_of: Callable[[str], str | None] = model_damage
+) -> Iterator[str]:
+    """Yields the usable versions, the newest first; says which are not.
+
+    Args:
+      folder: folder of all versions.
+      problem_of: returns why a version cannot be used, None if it can; by default its damage.
+    """
+    for number in sorted(version_numbers(folder), reverse=True):
+        path = os.path.join(folder, str(number))
+        problem = problem_of(path)
+        if problem is None:
+            yield path
+        else:
+            print(f"{path} is skipped: {problem}", flush=True)
 
 
 def next_version(folder: str) -> str:

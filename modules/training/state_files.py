@@ -46,12 +46,7 @@ def read_state(folder: str) -> TrainingState:
     Raises:
       ValueError: a file is missing or damaged.
     """
-    if not tf.io.gfile.exists(os.path.join(folder, _DIGESTS)):
-        raise ValueError(f"{_DIGESTS} is missing")
-    damage = file_digests.damage(
-        folder, file_digests.from_json(_read_json(os.path.join(folder, _DIGESTS)))
-    )
-    if damage:
+    if damage := state_damage(folder):
         raise ValueError(damage)
     about = _read_json(os.path.join(folder, _STATE))
     with tf.io.gfile.GFile(os.path.join(folder, _ITEM_IDS), "rb") as file:
@@ -64,6 +59,17 @@ def read_state(folder: str) -> TrainingState:
         about["iteration"],
         tuple(_read_arrays(folder, "slots", about["slots"])),
     )
+
+
+def state_damage(folder: str) -> str | None:
+    """Returns what is wrong with a state in a folder; None if nothing is."""
+    path = os.path.join(folder, _DIGESTS)
+    if not tf.io.gfile.exists(path):
+        return f"{_DIGESTS} is missing"
+    try:
+        return file_digests.damage(folder, file_digests.from_json(_read_json(path)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return f"{_DIGESTS} is damaged"
 
 
 def state_digest(folder: str) -> str:

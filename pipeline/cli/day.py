@@ -127,7 +127,9 @@ def run_days(
 @click.command(**example("day --date 2015-09-11 --window 7"))
 @click.option("--preset", help=f"name of a preset, or path of a YAML file  [{DEFAULT_PRESET}]")
 @click.option("--data", help="pattern of one day's files, such as '/logs/{YYYY}-{MM}-{DD}*.tsv.gz'")
-@click.option("--date", help="day to evaluate: a date, or a span's number  [the newest]")
+@click.option(
+    "--date", help="day to evaluate: a date, or a span's number  [the newest that is over]"
+)
 @click.option("--window", help="days before it to train on  [7]")
 @click.option("--from", "first", help="first of several days to run, in order; with --to")
 @click.option("--to", "last", help="last of several days")

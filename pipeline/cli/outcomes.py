@@ -52,11 +52,11 @@ def record_failure(config: Config, out: Path, failure: Failure, began: float, lo
         "seconds": round(time.time() - began, 3),
         "log": str(log),
     }
-    _record(out, FAILURE_FILE, content, began, day)
+    folder = _record(out, FAILURE_FILE, content, began, day)
     if config.hooks.on_event:
         message = f"{config.name} {day or ''}".rstrip() + f": failed: {cause.splitlines()[0]}"
         row = _newest(out)
-        _send(config, hooks.FAILED, out, message, row, day, [cause])
+        _send(config, hooks.FAILED, out, message, row, day, [cause], is_of_row=folder is not None)
         _send_if_stale(config, out, row, day)
 
 
@@ -65,7 +65,7 @@ def report_late(config: Config, out: Path, late: LateError) -> None:
     if config.hooks.on_event:
         message = f"{config.name} {late.day or ''}".rstrip() + f": late: {late}"
         row = _newest(out)
-        _send(config, hooks.LATE, out, message, row, late.day, [str(late)])
+        _send(config, hooks.LATE, out, message, row, late.day, [str(late)], is_of_row=False)
         _send_if_stale(config, out, row, late.day)
 
 
@@ -87,7 +87,14 @@ def report_not_started(error: Exception, config: Config | None, out: Path | None
     reason = str(error)
     message = f"{name}: failed: {' '.join(reason.split())}"
     event = make_event(
-        hooks.FAILED, out, message, pipeline=name, day=day, row=_newest(out), reasons=[reason]
+        hooks.FAILED,
+        out,
+        message,
+        pipeline=name,
+        day=day,
+        row=_newest(out),
+        is_of_row=False,
+        reasons=[reason],
     )
     _hand_over(found, event)
 
@@ -111,16 +118,18 @@ def record_refresh(out: Path, done: Any, began: float) -> None:
 
 def _record(
     out: Path, file_name: str, content: Mapping[str, Any], began: float, day: str | None = None
-) -> None:
+) -> Path | None:
+    """Records an event and returns its folder; None, and a warning, if that is not possible."""
     from pipeline.history.update import update_history  # slow to import: it draws charts
 
     try:
-        record_event(out, file_name, content, began, day)
+        folder = record_event(out, file_name, content, began, day)
     except OSError as error:
         print(f"Warning: the history in {out} was not updated: {error}", file=sys.stderr)
-        return
+        return None
     for warning in update_history(out):
         print(warning, file=sys.stderr)
+    return folder
 
 
 def _rows(out: Path) -> list[Row]:
@@ -142,10 +151,20 @@ def _send(
     row: Row | None,
     day: str | None,
     reasons: Sequence[str],
+    is_of_row: bool = True,
 ) -> None:
     from pipeline.events.event import make_event
 
-    event = make_event(name, out, message, pipeline=config.name, day=day, row=row, reasons=reasons)
+    event = make_event(
+        name,
+        out,
+        message,
+        pipeline=config.name,
+        day=day,
+        row=row,
+        is_of_row=is_of_row,
+        reasons=reasons,
+    )
     _hand_over(config.hooks, event)
 
 

@@ -23,6 +23,7 @@ def make_event(
     pipeline: str,
     day: str | None = None,
     row: Row | None = None,
+    is_of_row: bool = True,
     reasons: Sequence[str] = (),
 ) -> Event:
     """Returns an event as plain values for JSON.
@@ -33,24 +34,26 @@ def make_event(
       message: what happened, in a line.
       pipeline: name of the pipeline.
       day: day that the event is about, None if it is unknown.
-      row: newest row of the history, if there is one: what serves, and what the run left.
+      row: newest row of the history, if there is one: what serves, and what its run left.
+      is_of_row: whether the event is about that run, and not about one that did not begin.
       reasons: why, a sentence each.
     """
     known = row or {}
-    summary = out / known["folder"] / SUMMARY_FILE if out and row else None
-    report = out / known["report"] if out and known.get("report") else None
+    left = known if is_of_row else {}
+    summary = out / left["folder"] / SUMMARY_FILE if out and left else None
+    report = out / left["report"] if out and left.get("report") else None
     return {
         "event": name,
         "time": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "pipeline": pipeline,
         "day": day,
-        "run_id": known.get("run_id"),
+        "run_id": left.get("run_id"),
         "out": str(out) if out else None,
         "summary": str(summary) if summary and summary.is_file() else None,
         "report": str(report) if report else None,
         "reasons": list(reasons),
         "versions": {
-            "pushed": known.get("pushed_version"),
+            "pushed": left.get("pushed_version"),
             "served": known.get("served_version"),
             "served_day": known.get("served_day"),
         },

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Collection
 
 from modules.config.options.data import DataOptions
-from modules.daily.days import check_age, day_name, day_number, is_date
+from modules.daily.days import check_age, day_name, day_number, is_date, is_over
 from modules.daily.spans import newest_versions
 
 
@@ -39,7 +39,7 @@ def evaluated_day(data: DataOptions) -> str | None:
     if data.date or not data.daily:
         return data.date
     try:
-        return max(days_there(data), key=day_number, default=None)
+        return max(filter(is_over, days_there(data)), key=day_number, default=None)
     except (OSError, ValueError):
         return None
 
@@ -49,8 +49,10 @@ def named_day(day: str, there: Collection[str]) -> str:
 
     Raises:
       LateError: it is later than all that have.
-      ValueError: it is not, and has none.
+      ValueError: it is not, and has none, or it is in the future.
     """
+    if is_date(day) and datetime.date.fromisoformat(day) > _tomorrow():
+        raise ValueError(f"{day} is in the future")
     newest = max(there, key=day_number, default=None)
     if newest is None or day_number(day) > day_number(newest):
         ending = "" if newest is None else f": the newest day there is {newest}"
@@ -58,15 +60,21 @@ def named_day(day: str, there: Collection[str]) -> str:
     return days_between(day, day, there)[0]
 
 
+def _tomorrow() -> datetime.date:
+    """Returns tomorrow's date, which it may be today where the log is written."""
+    return datetime.date.today() + datetime.timedelta(days=1)
+
+
 def next_day(there: Collection[str], done: Collection[str], max_age_days: int | None) -> str:
-    """Returns the newest day with files, which must be later than the days that have been run.
+    """Returns the newest day with files that is over, which must be later than those run.
 
     Raises:
       LateError: it has been run, or is too long ago: the next day is late.
     """
-    newest = max(there, key=day_number, default=None)
+    newest = max(filter(is_over, there), key=day_number, default=None)
     if newest is None:
-        raise LateError("No day has files yet.")
+        first = min(there, key=day_number, default=None)
+        raise LateError("No day has files yet." if first is None else f"{first} is not over yet.")
     last = max(done, key=day_number, default=None)
     if last is not None and day_number(newest) <= day_number(last):
         raise LateError(
@@ -108,12 +116,9 @@ def missed_days(
     Args:
       there: days that have files.
       done: days that have been run.
-      today: the first day that is not over, by default that of the clock, in UTC: the files of a
-        live log still grow. A number of a span is over.
+      today: the first day that is not over, see `is_over`.
     """
-    end = (today or datetime.datetime.now(datetime.timezone.utc).date()).isoformat()
-    over = [day for day in there if not is_date(day) or day_number(day) < day_number(end)]
-    spans = {day_number(day): day for day in over}
+    spans = {day_number(day): day for day in there if is_over(day, today)}
     first = min((day_number(day) for day in done), default=max(spans, default=0))
     skipped = {day_number(day) for day in done}
     return [spans[span] for span in sorted(spans) if span >= first and span not in skipped]

@@ -46,7 +46,7 @@ class DataOptions(Section):
         7, "days (or spans) before the evaluated one to train on", limits=(1, 3650), unit="days"
     )
     date: str | None = option(
-        None, "day to evaluate: a date, or the number of a span; null for the newest"
+        None, "day to evaluate: a date, or the number of a span; null for the newest that is over"
     )
 
     @property

@@ -75,8 +75,8 @@ class DataGateOptions(Section):
     )
     max_age_days: int | None = option(
         None,
-        "largest age of the newest day of `data.daily`, by the clock (UTC), if no day is named: an "
-        "older one means that the log is late",
+        "largest age of the newest day of `data.daily`, by the machine's clock, if no day is "
+        "named: an older one means that the log is late",
         limits=(0, 3650),
         unit="days",
     )

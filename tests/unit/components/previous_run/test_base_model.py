@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tfx.types import standard_artifacts
+from tfx.types import Artifact, standard_artifacts
 
 from components.previous_run.base_model import BaseModel
+from modules.daily.model_day import write_day
 from modules.files.learned_data import FILE, LearnedData, write_learned
 from modules.files.model_folder import write_manifest
 from modules.ingest.report import REJECTS_FOLDER, REPORT_NAME, Report
@@ -21,6 +22,7 @@ from modules.training.score_adjustment_search import ScoreAdjustments
 from modules.training.selection_record import Origin, Selection, write_selection
 from modules.training.state_files import read_state, write_state
 from modules.training.training_state import TrainingState
+from tests.daily_examples import examples_of_days
 
 SELECTION = Selection(5, ScoreAdjustments(SessionAdjustments(2.5, 1.0), 0.3), 0.4, 0.2)
 STATE = TrainingState(np.array([b"a"], object), {}, (np.ones(3, np.float32),), "LazyAdam", 9, ())
@@ -31,7 +33,7 @@ def pushed(tmp_path: Path) -> Path:
     return tmp_path / "pushed"
 
 
-def _push(pushed: Path, number: int, learned_until: int | None) -> Path:
+def _push(pushed: Path, number: int, learned_until: int | None, day: str | None = None) -> Path:
     version = pushed / str(number)
     version.mkdir(parents=True)
     (version / "saved_model.pb").write_text("graph")
@@ -40,13 +42,21 @@ def _push(pushed: Path, number: int, learned_until: int | None) -> Path:
         learned = LearnedData(("train", "eval"), 9, 30, 5, 1, learned_until, learned_until + 5, "")
         write_learned(str(version), learned)
     write_manifest(str(version), f"{number:064x}")
+    if day:
+        write_day(str(version), day)
     return version
 
 
-def _found(tmp_path: Path, pushed: Path, until: int = 100, weights: int = 1) -> tuple[Base, Path]:
+def _found(
+    tmp_path: Path,
+    pushed: Path,
+    until: int = 100,
+    weights: int = 1,
+    examples: Artifact | None = None,
+) -> tuple[Base, Path]:
     """Returns what the node says for a run that learns until a time, and the output's folder."""
     counts = {"train.last_start": until - 10, "eval.last_start": until}
-    examples, model = standard_artifacts.Examples(), standard_artifacts.Model()
+    examples, model = examples or standard_artifacts.Examples(), standard_artifacts.Model()
     examples.uri, model.uri = str(tmp_path / "examples"), str(tmp_path / "base")
     folder = tmp_path / "examples" / REJECTS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +96,16 @@ def test_a_day_that_is_trained_again_has_the_model_before_as_it_had_then(
     _push(pushed, 9, learned_until=101)
     assert _found(tmp_path, pushed)[0].version == str(pushed / "7")
     assert f"{pushed / '8'} is skipped: it learned sessions until" in capsys.readouterr().out
+
+
+def test_the_day_that_a_model_is_of_goes_before_the_clocks_of_its_sessions(
+    tmp_path: Path, pushed: Path, capsys
+) -> None:
+    _push(pushed, 7, learned_until=500, day="2015-09-09")
+    _push(pushed, 8, learned_until=50, day="2015-09-10")
+    base, _ = _found(tmp_path, pushed, examples=examples_of_days("2015-09-10"))
+    assert base.version == str(pushed / "7")
+    assert "8 is skipped: it is of 2015-09-10, this run of 2015-09-10" in capsys.readouterr().out
 
 
 def test_damaged_models_and_those_of_former_versions_are_skipped(

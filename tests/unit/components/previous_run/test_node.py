@@ -15,6 +15,7 @@ from components.previous_run.node import (
     LatestPushedModel,
     StatisticsKeeper,
 )
+from modules.daily.model_day import write_day
 from modules.files.learned_data import LearnedData, write_learned
 from modules.found import FOUND
 from tests import file_uris
@@ -75,6 +76,18 @@ def test_a_past_day_is_compared_with_the_model_that_served_then(
             write_learned(str(tmp_path / "pushed" / name), learned)
     model = _latest_model(tmp_path / "pushed", tmp_path / "model", span)
     assert model.get_string_custom_property("pushed_version") == expected
+
+
+def test_the_day_that_a_version_is_of_goes_before_the_clocks_of_its_sessions(
+    tmp_path: Path,
+) -> None:
+    for name, day, last_day in (("1", 10, 20), ("2", 11, 2)):
+        _version(tmp_path / "pushed", name, name)
+        version = str(tmp_path / "pushed" / name)
+        write_learned(version, LearnedData(("train",), 1, 2, 2, 0, last_day * DAY_MS, 0, ""))
+        write_day(version, str(day))
+    model = _latest_model(tmp_path / "pushed", tmp_path / "model", span=11)
+    assert model.get_string_custom_property("pushed_version") == "1"
 
 
 def test_an_incomplete_version_does_not_count(tmp_path: Path) -> None:

@@ -14,10 +14,13 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.pusher.node import IN_ORDER, Executor
+from modules.daily.artifacts import mark_day
+from modules.daily.model_day import read_day
 from modules.files.learned_data import LearnedData, write_learned
 from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 from modules.training.kept_weights import place_of
+from tests.daily_examples import examples_of_days
 
 Push = Callable[..., Path | None]
 
@@ -44,6 +47,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         day: int | None = None,
         settings: str | None = json.dumps({IN_ORDER: True}),
         weights: str = "",
+        date: str | None = None,
     ) -> Path | None:
         run = tmp_path / "artifacts" / str(next(numbers))
         model = standard_artifacts.Model()
@@ -61,6 +65,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
             (run / "model" / "warm_start" / "state.json").write_text(weights)
         blessing = standard_artifacts.ModelBlessing()
         blessing.uri = str(run / "blessing")
+        mark_day(blessing, examples_of_days(date) if date else None)
         Path(blessing.uri).mkdir()
         blessing.set_int_custom_property("blessed", int(blessed))
         (Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
@@ -130,6 +135,15 @@ def test_weights_are_kept_beside_the_push_folder_and_not_pushed(push: Push, push
     assert _kept(version) == "monday's"
     assert version is not None and not list(version.rglob("state.json"))
     assert _kept(push("tuesday")) is None
+
+
+def test_weights_whose_copy_was_interrupted_are_copied_again(push: Push) -> None:
+    version = push("monday", weights="monday's")
+    place = place_of(str(version))
+    assert place is not None
+    (Path(place) / "state.json").write_text("mon")
+    assert push("monday", weights="monday's") == version
+    assert _kept(version) == "monday's"
 
 
 def test_weights_of_the_newest_few_versions_are_kept(push: Push) -> None:
@@ -205,6 +219,26 @@ def test_a_session_with_a_wrong_clock_does_not_keep_later_models_back(
     assert push("today", day=today) not in (None, ahead)
     assert f"{ahead} learned a session of the future, 2100-01-01" in capsys.readouterr().out
     assert push("yesterday", day=today - 1) is None
+
+
+def test_the_evaluated_day_decides_whatever_the_clocks_of_sessions_say(
+    push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving = push("the 11th", day=2, date="2015-09-11")
+    assert serving and read_day(str(serving)) == "2015-09-11"
+    assert push("the 10th, with a session of the 20th", day=20, date="2015-09-10") is None
+    reason = f"{serving.name} serves, which is of 2015-09-11; this model is of 2015-09-10"
+    assert f"Not pushed: version {reason}" in capsys.readouterr().out
+    newest = push("the 12th", day=1, date="2015-09-12")
+    assert newest not in (None, serving)
+
+
+def test_a_damaged_newest_version_lets_no_past_day_be_pushed(push: Push) -> None:
+    serving, newest = (push(date, date=date) for date in ("2015-09-11", "2015-09-12"))
+    assert serving and newest
+    (newest / "variables" / "data").write_text("other")
+    assert push("the 10th", date="2015-09-10") is None
+    assert push("the 12th again", date="2015-09-12") not in (None, serving, newest)
 
 
 @pytest.mark.parametrize("settings", [None, "", "null", "{}"])

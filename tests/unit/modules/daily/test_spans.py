@@ -1,5 +1,7 @@
 """Windows of spans: which files train and test read."""
 
+import datetime
+
 import pytest
 
 from modules.daily.spans import find_window, newest_versions
@@ -22,6 +24,17 @@ def test_a_window_ends_with_the_evaluated_day_and_names_days_without_files(folde
     }
     earlier = find_window(str(folder), "clicks-{YYYY}-{MM}-{DD}.tsv", 3, window.day - 1)
     assert list(earlier.patterns)[-1] == "2015-09-07"
+
+
+def test_the_newest_day_is_over(folder):
+    today = datetime.date.today()
+    (folder / f"clicks-{today}.tsv").write_text("x")
+    pattern = "clicks-{YYYY}-{MM}-{DD}.tsv"
+    assert list(find_window(str(folder), pattern, 1, None).patterns)[-1] == "2015-09-08"
+    (folder / "other").mkdir()
+    (folder / "other" / f"clicks-{today}.tsv").write_text("x")
+    with pytest.raises(ValueError, match=f"no day that is over .* the first there is {today}"):
+        find_window(str(folder / "other"), pattern, 1, None)
 
 
 def test_windows_cross_months_and_take_the_newest_version_of_each_span(tmp_path):

@@ -99,7 +99,7 @@ def test_a_served_model_that_is_too_old_is_an_event_of_its_own(tmp_path):
     assert "4 days before" in events()[1]["message"]
     report_late(config, out, LateError("2015-09-16 has no file yet.", "2015-09-16"))
     assert [event["event"] for event in events()][2:] == ["late", "stale"]
-    assert events()[2]["day"] == "2015-09-16"
+    assert (events()[2]["day"], events()[2]["run_id"]) == ("2015-09-16", None)
 
 
 def test_a_failed_run_sends_where_and_why(tmp_path):

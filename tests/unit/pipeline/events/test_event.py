@@ -38,6 +38,14 @@ def test_a_failure_has_no_summary_and_what_still_serves(tmp_path):
     assert event["versions"] == {"pushed": None, "served": "1", "served_day": "2015-09-11"}
 
 
+def test_an_event_about_no_run_says_what_serves_and_nothing_of_the_run_before(tmp_path):
+    runs.finish(tmp_path, 0)
+    (row,) = read_history(tmp_path).rows
+    event = make_event("late", tmp_path, "x", pipeline="shop", row=row, is_of_row=False)
+    assert (event["run_id"], event["summary"], event["report"]) == (None, None, None)
+    assert event["versions"] == {"pushed": None, "served": "1", "served_day": "2015-09-11"}
+
+
 def test_a_run_that_could_not_start_has_no_folder():
     event = make_event("failed", None, "x", pipeline="shop")
     assert (event["out"], event["day"], event["versions"]["served"]) == (None, None, None)

@@ -37,6 +37,20 @@ def test_a_newest_day_that_is_too_long_ago_is_late():
         next_day(THERE, [], 30)
 
 
+def test_a_day_that_is_not_over_is_not_the_newest():
+    today = datetime.date.today()
+    typing_error = (today + datetime.timedelta(days=9000)).isoformat()
+    there = [*THERE, today.isoformat(), typing_error]
+    assert next_day(there, ["2015-09-06"], None) == "2015-09-08"
+    with pytest.raises(LateError, match="No day after 2015-09-08 has files yet"):
+        next_day(there, ["2015-09-08"], None)
+    with pytest.raises(LateError, match=f"{today} is not over yet"):
+        next_day(there[-2:], [], None)
+    assert named_day(today.isoformat(), there) == today.isoformat()
+    with pytest.raises(ValueError, match=f"{typing_error} is in the future"):
+        named_day(typing_error, there)
+
+
 def test_a_named_day_without_files_is_late_or_wrong():
     assert named_day("2015-09-05", THERE) == "2015-09-05"
     with pytest.raises(LateError, match="2015-09-09 has no file yet: the newest day there is 2015"):
