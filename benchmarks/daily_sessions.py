@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,10 +14,15 @@ _DAY_MS, _BEGIN_MS = 86_400_000, 3 * 3_600_000
 
 
 class Session(NamedTuple):
-    """A session: start in ms, and item ids in time order."""
+    """A session: item ids and times in ms, in time order."""
 
-    start: int
     item_ids: list[bytes]
+    times: list[int]
+
+    @property
+    def start(self) -> int:
+        """Time of the first event, ms."""
+        return self.times[0]
 
 
 class Day(NamedTuple):
@@ -37,7 +43,11 @@ def read_sessions(files: Iterable[Path]) -> list[Session]:
             session, item, moment = row.split(b"\t")[:3]
             events[file, session].append((int(float(moment)), item))
     sessions = [sorted(rows, key=lambda row: row[0]) for rows in events.values()]
-    found = [Session(rows[0][0], [item for _, item in rows]) for rows in sessions if len(rows) > 1]
+    found = [
+        Session([item for _, item in rows], [moment for moment, _ in rows])
+        for rows in sessions
+        if len(rows) > 1
+    ]
     return sorted(found, key=lambda session: session.start)
 
 
@@ -55,3 +65,16 @@ def day_of(days: Sequence[list[Session]], number: int) -> Day:
     before = [session for part in days[number - WINDOW : number - 1] for session in part]
     following = days[number + 1] if number + 1 < len(days) else []
     return Day(before, days[number - 1], days[number], following)
+
+
+def write_days(days: Sequence[list[Session]], folder: Path) -> None:
+    """Writes `day-0001.tsv` and so on: columns SessionId, ItemId and Time, in ms."""
+    folder.mkdir(parents=True)
+    numbers = itertools.count(1)
+    for day, sessions in enumerate(days, 1):
+        with open(folder / f"day-{day:04d}.tsv", "wb") as file:
+            file.write(b"SessionId\tItemId\tTime\n")
+            for session in sessions:
+                number = next(numbers)
+                for item, moment in zip(session.item_ids, session.times, strict=True):
+                    file.write(b"%d\t%s\t%d\n" % (number, item, moment))
