@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks.child_process import child_process  # noqa: E402
-from benchmarks.daily_sessions import WINDOW, in_days, read_sessions, write_days  # noqa: E402
+from benchmarks.daily_sessions import WINDOW, add_log_arguments, days_of_log, write_days  # noqa: E402
 from pipeline.history.columns import Row, metric_column  # noqa: E402
 from pipeline.history.rows import read_history  # noqa: E402
 
@@ -62,21 +62,15 @@ def _metrics(row: Row, model: str) -> str:
 def main() -> None:
     """Cuts the log, runs its days, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("preset", help="name of a preset, whose options are used")
-    parser.add_argument("files", type=Path, nargs="+", help="TSVs, in ms since 1970")
-    parser.add_argument("--sessions-per-day", type=int)
-    parser.add_argument("--days", type=int, help="the last days of the log; all by default")
-    parser.add_argument("--first", type=int, default=WINDOW + 1, help="first evaluated day")
+    add_log_arguments(parser)
     parser.add_argument("--set", default="", help="options of the pipeline, name=value ...")
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     arguments = parser.parse_args()
-    days = in_days(read_sessions(arguments.files), arguments.sessions_per_day)
-    days = days[-arguments.days :] if arguments.days else days
+    days = days_of_log(arguments)
     log = arguments.out / "log"
     write_days(days, log)
     out = arguments.out / "out"
-    options = arguments.set
-    status = run_days(arguments.preset, log, arguments.first, len(days), out, options)
+    status = run_days(arguments.preset, log, arguments.first, len(days), out, arguments.set)
     print("\n".join(table(read_history(out).rows)))
     if status:
         raise subprocess.CalledProcessError(status, "session-retrieval day")

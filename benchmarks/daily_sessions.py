@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import itertools
 from collections import defaultdict
@@ -49,6 +50,21 @@ def read_sessions(files: Iterable[Path]) -> list[Session]:
         if len(rows) > 1
     ]
     return sorted(found, key=lambda session: session.start)
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say which log is trained on, how it is cut, and by which preset."""
+    parser.add_argument("preset", help="name of a preset, whose options are used")
+    parser.add_argument("files", type=Path, nargs="+", help="TSVs, in ms since 1970")
+    parser.add_argument("--sessions-per-day", type=int)
+    parser.add_argument("--days", type=int, help="the last days of the log; all by default")
+    parser.add_argument("--first", type=int, default=WINDOW + 1, help="first evaluated day")
+
+
+def days_of_log(arguments: argparse.Namespace) -> list[list[Session]]:
+    """Returns the days that the arguments of `add_log_arguments` name."""
+    days = in_days(read_sessions(arguments.files), arguments.sessions_per_day)
+    return days[-arguments.days :] if arguments.days else days
 
 
 def in_days(sessions: Sequence[Session], per_day: int | None) -> list[list[Session]]:

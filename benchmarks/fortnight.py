@@ -39,12 +39,11 @@ import modules  # noqa: E402, F401  # isort: skip  (Keras 2)
 import tensorflow as tf  # noqa: E402
 
 from benchmarks.daily_sessions import (  # noqa: E402
-    WINDOW,
     Day,
     Session,
+    add_log_arguments,
     day_of,
-    in_days,
-    read_sessions,
+    days_of_log,
 )
 from benchmarks.training import load_without_files  # noqa: E402
 from modules.array_types import FloatArray, IntArray  # noqa: E402
@@ -177,18 +176,13 @@ def train(preset: str, seed: int, day: Day, way: Way) -> Result:
 def main() -> None:
     """Trains for all days by all ways, and prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("preset", help="name of a preset, whose options are used")
-    parser.add_argument("files", type=Path, nargs="+", help="TSVs, in ms since 1970")
-    parser.add_argument("--sessions-per-day", type=int)
-    parser.add_argument("--days", type=int, help="the last days of the log; all by default")
-    parser.add_argument("--first", type=int, default=WINDOW + 1, help="first evaluated day")
+    add_log_arguments(parser)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--json", type=Path, help="file for the results, written day by day")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the pool ends its process
-    days = in_days(read_sessions(arguments.files), arguments.sessions_per_day)
-    days = days[-arguments.days :] if arguments.days else days
+    days = days_of_log(arguments)
     ways = {name: Way() for name in arguments.ways if name in TRAINED}
     results: list[dict[str, Any]] = []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
