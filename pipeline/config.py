@@ -171,7 +171,8 @@ def _read_file(preset_or_path: str) -> tuple[Path, dict[str, Any]]:
     file = _preset_file(preset_or_path)
     if not os.path.isfile(file):  # Path's own fails on a name that is too long for any file.
         names = ", ".join(preset_names())
-        problem = f"no such preset and no such file: presets are {names}; else the path of a YAML"
+        what = "a folder" if os.path.isdir(file) else "no such preset and no such file"
+        problem = f"{what}: presets are {names}; else the path of a YAML"
         raise ConfigError(preset_or_path, [problem])
     values = read_yaml(file)
     if unwrap(values) is None:

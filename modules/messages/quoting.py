@@ -41,6 +41,15 @@ def with_rest(shown: str, more: int) -> str:
     return f"{shown} and {counted(more, 'more character')}" if more > 0 else shown
 
 
+def reason_of(error: Exception) -> str:
+    """Returns why a file cannot be read, without its name, which is said beside it.
+
+    >>> reason_of(IsADirectoryError(21, "Is a directory", "/srv/shop"))
+    'Is a directory'
+    """
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def first_line(error: Exception) -> str:
     """Returns an error's type and the first line of its message, cut to 300 characters."""
     return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')[:300]}"

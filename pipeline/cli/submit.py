@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from modules.messages.quoting import reason_of
 from pipeline.cli.options import PATH, example, parameter_option
 from pipeline.cluster import submit
 from pipeline.cluster.submit import Request, SubmitError
@@ -97,4 +98,4 @@ def _read_token(file: Path | None) -> str | None:
     try:
         return file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SubmitError(f"--token-file cannot be read: {error}") from error
+        raise SubmitError(f"--token-file cannot be read: {reason_of(error)}") from error

@@ -11,7 +11,7 @@ from modules.config.parsing import build, convert, field_names
 from modules.config.yaml_text import parse_yaml, unwrap
 from modules.files.patterns import is_plain
 from modules.files.text_file import read_text
-from modules.messages.quoting import quote
+from modules.messages.quoting import quote, reason_of
 from pipeline.config import ConfigError, read_yaml
 from pipeline.paths import PROJECT
 
@@ -102,7 +102,7 @@ def _read_mapping(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
         values = parse_yaml(read_text(file))
     except (OSError, ValueError) as error:
-        raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
+        raise ConfigError(str(file), [f"cannot be read: {reason_of(error)}"]) from error
     if not isinstance(values, dict):
         problems.append(f"must contain a mapping, got {quote(values)}")
         return {}

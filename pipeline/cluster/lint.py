@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modules.messages.quoting import reason_of
 from pipeline.cluster import lint_graph, lint_placement
 from pipeline.cluster.lint_view import Problem, SpecView, read_view
 
@@ -27,7 +28,7 @@ def report(file: Path) -> list[str]:
     try:
         return [str(problem) for problem in find_problems(read_view(file))]
     except (OSError, ValueError) as error:
-        return [str(error)]
+        return [reason_of(error)]
 
 
 def check_files(files: Sequence[Path]) -> int:

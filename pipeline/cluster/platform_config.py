@@ -9,7 +9,7 @@ from typing import Any
 from modules.config.parsing import NULL, unknown_key
 from modules.config.yaml_text import Plain, parse_yaml
 from modules.files.text_file import read_text
-from modules.messages.quoting import quote, shorten
+from modules.messages.quoting import quote, reason_of, shorten
 from pipeline.config import ConfigError
 
 # The fields of kfp_kubernetes.KubernetesExecutorConfig in the backend's JSON names. KFP 2.0 lacks
@@ -86,7 +86,7 @@ def load_platform(file: Path, nodes: Iterable[str]) -> dict[str, Any]:
     try:
         values = _as_declared(parse_yaml(read_text(file)))
     except (OSError, ValueError) as error:
-        raise ConfigError(str(file), [f"cannot be read: {error}"]) from error
+        raise ConfigError(str(file), [f"cannot be read: {reason_of(error)}"]) from error
     values = _mapping("the file", values, problems)
     known = sorted(nodes)
     common = _check("all", values.get("all"), problems)

@@ -18,10 +18,10 @@ EXAMPLE = str(PROJECT / "kubeflow" / "examples" / "sample-oss.yaml")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "none.yaml"], "none.yaml is not usable:\n  [Errno 2] No such file"),
+        (["run", "none.yaml"], "none.yaml is not usable:\n  No such file"),
         (["run", EXAMPLE, "--parameter", "max_epochs=many"], "max_epochs must be a whole number"),
         (["run", EXAMPLE, "--pipeline-root", "/tmp"], "the pipeline root must start with"),
-        (["upload", EXAMPLE, "--token-file", "none"], "--token-file cannot be read: [Errno 2]"),
+        (["upload", EXAMPLE, "--token-file", "none"], "--token-file cannot be read: No such file"),
         (["upload", EXAMPLE, "--host", "shop"], "--host must be a URL such as http://localhost"),
         (["upload", EXAMPLE], "--host must be a URL such as http://localhost:8080, got ''"),
     ],
