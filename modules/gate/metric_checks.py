@@ -17,6 +17,7 @@ from modules.evaluation.metric_names import MetricName
 from modules.evaluation.metrics import none_for_nan
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.gate.check_record import FAILED, PASSED, SKIPPED, Check, outcome
+from modules.messages.counting import counted
 
 # Kinds of checks, in the order of the verdict.
 MODEL, AGREEMENT, VALUE, BASELINE = "model", "agreement", "value", "baseline"
@@ -217,5 +218,5 @@ def reasons(checks: Sequence[MetricCheck]) -> list[str]:
     slices = sum(check.kind == SLICE_CHANGE and check.verdict == PASSED for check in checks)
     found = [check.reason for check in checks if check.kind != SLICE_CHANGE]
     if slices:
-        found.append(f"none of {slices} slices falls behind the last blessed model")
+        found.append(f"none of {counted(slices, 'slice')} falls behind the last blessed model")
     return found
