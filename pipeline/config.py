@@ -25,6 +25,7 @@ from modules.config.options.hooks import HookOptions
 from modules.config.options.index import IndexOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.model_gate import ModelGateOptions
+from modules.config.options.releases import ReleaseOptions
 from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.config.options.sessions import SessionOptions
 from modules.config.options.trainer import TrainerOptions
@@ -94,6 +95,7 @@ class Config:
     gate: ModelGateOptions = dataclasses.field(default_factory=ModelGateOptions)
     serving: ServingValidatorOptions = dataclasses.field(default_factory=ServingValidatorOptions)
     index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
+    releases: ReleaseOptions = dataclasses.field(default_factory=ReleaseOptions)
     hooks: HookOptions = dataclasses.field(default_factory=HookOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM

@@ -18,7 +18,7 @@ from pipeline.paths import PROJECT
 PAGE = PROJECT / "docs" / "configuration.md"
 _HEAD = "| option | default | values | meaning |\n|---|---|---|---|\n"
 # What is between the marks is replaced; the rest of the page is written by hand.
-_TABLE = re.compile(r"(<!-- options: (\w+) -->\n\n).*?(\n<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- options: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPES = {bool: "`true`, `false`", str: "text", int: "a whole number", float: "a number"}
 
 
@@ -78,7 +78,11 @@ def table(name: str, section: type[Section]) -> str:
 
 def with_tables(page: str) -> str:
     """Returns a page with the tables between its marks `<!-- options: section -->` updated."""
-    return _TABLE.sub(lambda found: found[1] + table(found[2], SECTIONS[found[2]]) + found[3], page)
+
+    def filled(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{table(found[2], SECTIONS[found[2]])}\n{found[3]}"
+
+    return _TABLE.sub(filled, page)
 
 
 def main(page: Path = PAGE) -> None:

@@ -12,7 +12,8 @@ from tfx.types import Channel
 from components.data_gate.latest_accepted import accepted_statistics
 from components.model_gate.previous_verdict import previous_verdict
 from components.previous_run.node import LatestPushedModel
-from modules.files.model_versions import newest_version
+from modules.releases.record import read_releases
+from modules.releases.versions import stable_version
 from pipeline.tfx_nodes import code_digest
 
 BLESSED_MODEL_ID = "LatestBlessedModel"
@@ -32,6 +33,8 @@ class EarlierRuns:
       keep: returns the nodes that keep this run's statistics for later runs once the data gate has
         passed, none if a metadata store keeps them; gets statistics, examples and the data gate.
       keep_verdict: returns the nodes that keep this run's verdict; gets verdict and examples.
+      paused: when pushing was paused, so that TFX's cache sees it; "" if it is not, and where
+        nothing is cached.
     """
 
     accepted_statistics: Callable[[Channel], BaseNode]
@@ -39,6 +42,7 @@ class EarlierRuns:
     previous_verdict: Callable[[Channel], BaseNode] = previous_verdict
     keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
     keep_verdict: Callable[[Channel, Channel], list[BaseNode]] = lambda *_: []
+    paused: str = ""
 
 
 def pushed_model(examples: Channel, push_folder: str, newest: str = "") -> BaseNode:
@@ -57,7 +61,10 @@ def of_local_runs(push_folder: str) -> EarlierRuns:
     A blessing does not tell what serves: a blessed model may not have been pushed, and after a
     catch-up or with refreshed versions the newest model is not the newest push.
     """
-    newest = os.path.basename(newest_version(push_folder) or "")
+    newest = os.path.basename(stable_version(push_folder) or "")
+    paused = read_releases(push_folder).paused
     return EarlierRuns(
-        accepted_statistics, lambda examples: pushed_model(examples, push_folder, newest)
+        accepted_statistics,
+        lambda examples: pushed_model(examples, push_folder, newest),
+        paused=paused.time if paused else "",
     )

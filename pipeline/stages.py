@@ -20,12 +20,14 @@ from components.data_gate.node import DataGate
 from components.index_builder.node import IndexBuilder
 from components.model_gate.node import ModelGate
 from components.previous_run.base_model import BaseModel
+from components.pusher.node import PusherSettings
 from components.report.node import Report
 from components.report.templates import template_digest
 from components.schema_import.node import ImportSchemaGen
 from components.serving_validator.node import ServingValidator
 from components.session_example_gen.node import SessionExampleGen
 from modules.config.options.index import NONE
+from modules.config.options.releases import CANARY
 from modules.daily.days import day_number
 from modules.sessions.splits import SPLITS
 from pipeline.code_fingerprint import file_digest
@@ -176,14 +178,23 @@ def report_node(config: Config, data: Data, training: Training, evaluation: Eval
 
 
 def push_stage(
-    config: Config, paths: Paths, data: Data, training: Training, evaluation: Evaluation
+    config: Config,
+    paths: Paths,
+    data: Data,
+    training: Training,
+    evaluation: Evaluation,
+    paused: str,
 ) -> list[BaseNode]:
     """Returns the nodes that push the blessed model, and the approximate index if wanted."""
     model = training.trainer.outputs["model"]
     model_blessing = evaluation.model_gate.outputs["blessing"]
     infra_blessing = evaluation.serving.outputs["blessing"]
-    in_order = config.data.daily is not None
-    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder, in_order)
+    settings = PusherSettings(
+        in_order=config.data.daily is not None,
+        is_canary=config.releases.new_versions == CANARY,
+        paused=paused,
+    )
+    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder, settings)
     if config.index.kind == NONE:
         return [pusher]
     builder = IndexBuilder(
@@ -195,7 +206,7 @@ def push_stage(
         source_digest=code_digest(IndexBuilder),
     )
     index, blessing = builder.outputs["index"], builder.outputs["blessing"]
-    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder, in_order)
+    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder, settings)
     return [pusher, builder, index_pusher.with_id(INDEX_PUSHER_ID)]
 
 

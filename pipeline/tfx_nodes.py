@@ -17,8 +17,8 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 
-from components.pusher.node import IN_ORDER
 from components.pusher.node import Executor as PusherExecutor
+from components.pusher.node import PusherSettings
 from modules.evaluation.tfma_metrics import eval_config
 from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import Config
@@ -160,7 +160,11 @@ def create_infra_validator(config: Config, trainer: Trainer) -> InfraValidator |
 
 
 def create_pusher(
-    model: Channel, model_blessing: Channel, infra_blessing: Channel, folder: str, in_order: bool
+    model: Channel,
+    model_blessing: Channel,
+    infra_blessing: Channel,
+    folder: str,
+    settings: PusherSettings,
 ) -> Pusher:
     """Returns the node that pushes a model with both blessings into a folder.
 
@@ -169,7 +173,7 @@ def create_pusher(
       model_blessing: the model gate's blessing.
       infra_blessing: the serving check's blessing.
       folder: parent of one numbered folder per pushed version.
-      in_order: whether a model is not pushed over one that learned later sessions.
+      settings: how it pushes.
     """
     return Pusher(
         model=model,
@@ -179,5 +183,5 @@ def create_pusher(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=folder)
         ),
         custom_executor_spec=ExecutorClassSpec(PusherExecutor),
-        custom_config={"source_digest": code_digest(Pusher), IN_ORDER: in_order},
+        custom_config={"source_digest": code_digest(Pusher), **settings._asdict()},
     )

@@ -21,9 +21,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.files.model_folder import MANIFEST, RENEWAL_RECORD, learned_from, write_manifest
-from modules.files.model_versions import next_version
 from modules.files.text_file import TextFileError, read_ids
 from modules.messages.quoting import quote
+from modules.releases.versions import next_version
 from modules.serving.exact_index import recommendable_in, with_recommendable
 from serving.pushed_models import SIGNATURE, NoModelError, load_model
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from modules.ann.pq_index import FaissMissingError, holds_index, require_faiss
 from modules.files.file_systems import FilePatternError
 from modules.files.patterns import is_file, is_plain
+from modules.releases.record import read_releases
 
 SIGNATURE = "recommend"
 # Sessions per call of a model: each takes memory for the scores of the whole catalogue.
@@ -28,7 +29,7 @@ class Recommendation(NamedTuple):
 
 
 def newest_model(push_folders: Iterable[Path]) -> Path:
-    """Returns the model that was pushed last; versions are folders named by rising numbers.
+    """Returns the newest released model; versions are folders named by rising numbers.
 
     Raises:
       NoModelError: no folder contains a SavedModel.
@@ -37,8 +38,10 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
     versions = [
         version
         for folder in folders
+        for releases in [read_releases(str(folder))]
         for version in folder.glob("[0-9]*")
         if version.name.isdecimal() and (version / "saved_model.pb").is_file()
+        if releases.is_released(version.name)
     ]
     if not versions:
         places = ", ".join(map(str, folders)) or "output/*/pushed"

@@ -32,7 +32,6 @@ from modules.evaluation.rank_table import (
 from modules.evaluation.slice_names import slice_names
 from modules.evaluation.tfma_results import read_evaluation
 from modules.files.model_folder import folder_digest
-from modules.files.model_versions import PUSHED_VERSION
 from modules.gate import verdict
 from modules.gate.agreement_checks import (
     STEPS_AGREE,
@@ -57,6 +56,7 @@ from modules.gate.metric_checks import (
 )
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.gate.pooled_checks import with_pooled_checks
+from modules.releases.versions import PUSHED_VERSION
 from modules.sessions.examples import SessionBatch, read_batches
 
 

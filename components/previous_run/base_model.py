@@ -12,8 +12,8 @@ from modules.daily.artifacts import evaluated_day
 from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import model_damage
-from modules.files.model_versions import usable_versions
 from modules.ingest.report import read_report
+from modules.releases.versions import usable_versions
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
 from modules.training.base_model import BaseModel as Base

@@ -14,7 +14,7 @@ from tfx.utils import io_utils
 from modules.daily.artifacts import SPAN, evaluated_span
 from modules.daily.order import NO_SPAN, nearest_first
 from modules.files import file_digests
-from modules.files.model_versions import next_version, version_numbers
+from modules.releases.versions import next_version, version_numbers
 
 PROPERTIES = "artifact.json"
 """Written last into a folder, so that a folder with it is complete."""

@@ -13,8 +13,8 @@ from components.previous_run import kept_folders
 from modules.daily.artifacts import evaluated_day, first_evaluated_start
 from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
-from modules.files.model_versions import PUSHED_VERSION, usable_versions
 from modules.found import FOUND
+from modules.releases.versions import PUSHED_VERSION, usable_versions
 
 _SPLITS = "split_names"
 

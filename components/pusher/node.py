@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx import types
 from tfx.components.pusher import executor
@@ -21,27 +21,41 @@ from modules.files.model_folder import (
     RENEWAL_RECORD,
     SAVED_MODEL,
     is_same_training,
+    learned_from,
     model_damage,
 )
-from modules.files.model_versions import newest_version, next_version, usable_versions
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
+from modules.releases.record import TRY, read_releases, record
+from modules.releases.versions import newest_version, next_version, settle, usable_versions
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
-from modules.training.state_files import state_damage
 
-IN_ORDER = "in_order"
 _DAY_SECONDS = 86_400
 
 
+class PusherSettings(NamedTuple):
+    """How models are pushed, from TFX's `custom_config`; a Pusher without one has the defaults.
+
+    Attributes:
+      in_order: for windows of days: a model of a past day is not pushed over one of a later day.
+      is_canary: whether new versions are on trial until they are promoted.
+      paused: when pushing was paused; for TFX's cache alone, since the record of releases counts.
+    """
+
+    in_order: bool = False
+    is_canary: bool = False
+    paused: str = ""
+
+
 class Executor(executor.Executor):
-    """Pushes a blessed model unless the newest version is a copy of it, or learned later days.
+    """Pushes a blessed model unless the newest version is a copy of it, or it must not serve.
 
     The gate reruns once there is a last blessed model to compare with, and blesses the same model
     again; TFX would push a second copy. A version with a refreshed index counts as a copy: the
     original would restore withdrawn items.
 
-    With `in_order` in the custom config, for windows of days, a model of a past day is not pushed
-    over one that learned later sessions; the output's property `not_pushed` says so.
+    A model must not serve while pushing is paused, if it was rolled back from, or if it is of a
+    past day (see `PusherSettings`); the output's property `not_pushed` says why.
     """
 
     def Do(
@@ -59,14 +73,15 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model, folder = self.GetModelPath(input_dict), _push_folder(exec_properties)
-        day = _day(input_dict)
-        if _in_order(exec_properties) and (reason := _is_of_the_past(model, day, folder)):
+        day, settings = _day(input_dict), _settings(exec_properties)
+        settle(folder)
+        if reason := _why_not(model, day, folder, settings.in_order):
             print(f"Not pushed: {reason}", flush=True)
             pushed.set_string_custom_property(NOT_PUSHED, reason)
             self._MarkNotPushed(pushed)
             return
         before = _pushed_before(model, folder)
-        version = before or _push(model, next_version(folder), day)
+        version = before or _push(model, next_version(folder), day, settings.is_canary)
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         _keep_weights(model, version)
         io_utils.copy_dir(model, pushed.uri)
@@ -75,9 +90,22 @@ class Executor(executor.Executor):
         )
 
 
-def _in_order(exec_properties: dict[str, Any]) -> bool:
+def _settings(exec_properties: dict[str, Any]) -> PusherSettings:
     text = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
-    return bool((json.loads(text or "null") or {}).get(IN_ORDER))
+    given = json.loads(text or "null") or {}
+    return PusherSettings(**{k: v for k, v in given.items() if k in PusherSettings._fields})
+
+
+def _why_not(model: str, day: str | None, folder: str, in_order: bool) -> str | None:
+    """Returns why a blessed model must not be pushed; None if it may."""
+    releases, training = read_releases(folder), learned_from(model)
+    if releases.paused:
+        return f"pushing was paused {releases.paused}"
+    withdrawal = releases.withdrawn_training(training)
+    # A refreshed version of a model that still serves may have been withdrawn.
+    if withdrawal and not any(learned_from(found) == training for found in usable_versions(folder)):
+        return f"version {withdrawal.version} of this model was withdrawn {withdrawal}"
+    return _is_of_the_past(model, day, folder) if in_order else None
 
 
 def _day(input_dict: dict[str, list[types.Artifact]]) -> str | None:
@@ -133,15 +161,18 @@ def _origin(version: str) -> str:
 def _keep_weights(model: str, version: str) -> None:
     """Keeps the weights of a pushed model for later models to start from, if Trainer left them."""
     source, place = kept_weights.beside(model), kept_weights.place_of(version)
-    if place is None or not fileio.exists(source) or state_damage(place) is None:
+    if place is None or not fileio.exists(source) or kept_weights.damage_of(place) is None:
         return
     io_utils.copy_dir(source, place)
     for folder in kept_weights.outdated(os.path.dirname(version)):
         fileio.rmtree(folder)
 
 
-def _push(model: str, version: str, day: str | None) -> str:
+def _push(model: str, version: str, day: str | None, is_canary: bool) -> str:
     """Copies a model to a new version and returns it; the graph, which servers await, last."""
+    if is_canary:
+        folder, name = os.path.split(version)
+        record(folder, TRY, name, learned_from(model), by="Pusher")
     io_utils.copy_dir(model, version, deny_regex_patterns=[r"/saved_model\.pb$"])
     if day:
         write_day(version, day)

@@ -47,6 +47,23 @@ class ThisMachine:
         # Some network file systems have no inode numbers.
         return f"{found.st_dev} {found.st_ino}" if found.st_ino else os.path.realpath(path)
 
+    def read_text(self, path: str) -> str:
+        """Returns the text of a file in UTF-8."""
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    def write_text(self, path: str, text: str) -> None:
+        """Writes a file in UTF-8, which has its name once it is complete; creates its folder."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(f"{path}.unfinished", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(f"{path}.unfinished", path)
+
+    def move(self, path: str, place: str) -> None:
+        """Moves a file or folder, and creates the folder above its new place."""
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        os.rename(path, place)
+
     def stamp(self, path: str) -> str:
         """Returns a file's length in bytes and its time of modification in ns."""
         found = os.stat(path)
@@ -87,6 +104,23 @@ class Elsewhere:
     def identity(self, path: str) -> str:
         """Returns an id that all names of a file or folder share."""
         return path
+
+    def read_text(self, path: str) -> str:
+        """Returns the text of a file in UTF-8."""
+        with self._files.GFile(path, "r") as file:
+            return str(file.read())
+
+    def write_text(self, path: str, text: str) -> None:
+        """Writes a file in UTF-8, which object stores create when it is complete."""
+        self._files.makedirs(os.path.dirname(path))
+        with self._files.GFile(f"{path}.unfinished", "w") as file:
+            file.write(text)
+        self._files.rename(f"{path}.unfinished", path, overwrite=True)
+
+    def move(self, path: str, place: str) -> None:
+        """Moves a file or folder; object stores copy its files one by one."""
+        self._files.makedirs(os.path.dirname(place))
+        self._files.rename(path, place)
 
     def stamp(self, path: str) -> str:
         """Returns a file's length in bytes and its time of modification in ns."""

@@ -13,9 +13,12 @@ import re
 
 import tensorflow as tf
 
-from modules.files.model_folder import learned_from
+from modules.files import file_digests
+from modules.files.model_folder import learned_from, read_json
 
 KEPT = 3
+DIGESTS = "digests.json"
+"""Written last into a folder of weights, so that a folder with it is complete."""
 _FOLDER = "warm_start"
 _NAME = re.compile(r"([0-9]+)-.+")
 _DIGITS = 16
@@ -38,6 +41,17 @@ def place_of(version: str) -> str | None:
     folder = _kept_folder(os.path.dirname(version))
     names = [name for name in _names(folder) if name.endswith(f"-{digest}")]
     return os.path.join(folder, (names or [f"{os.path.basename(version)}-{digest}"])[-1])
+
+
+def damage_of(folder: str) -> str | None:
+    """Returns what is wrong with weights in a folder; None if nothing is."""
+    path = os.path.join(folder, DIGESTS)
+    if not tf.io.gfile.exists(path):
+        return f"{DIGESTS} is missing"
+    try:
+        return file_digests.damage(folder, file_digests.from_json(read_json(folder, DIGESTS)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return f"{DIGESTS} is damaged"
 
 
 def outdated(push_folder: str) -> list[str]:

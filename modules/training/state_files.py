@@ -12,11 +12,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.files import file_digests
+from modules.training.kept_weights import DIGESTS, damage_of
 from modules.training.training_state import TrainingState
 
 _STATE = "state.json"
 _ITEM_IDS = "item_ids.txt"
-_DIGESTS = "digests.json"
 
 
 def write_state(state: TrainingState, folder: str) -> None:
@@ -37,7 +37,7 @@ def write_state(state: TrainingState, folder: str) -> None:
     }
     _write_json(os.path.join(folder, _STATE), about)
     digests = file_digests.folder_digests(folder)
-    _write_json(os.path.join(folder, _DIGESTS), file_digests.as_json(digests))
+    _write_json(os.path.join(folder, DIGESTS), file_digests.as_json(digests))
 
 
 def read_state(folder: str) -> TrainingState:
@@ -46,7 +46,7 @@ def read_state(folder: str) -> TrainingState:
     Raises:
       ValueError: a file is missing or damaged.
     """
-    if damage := state_damage(folder):
+    if damage := damage_of(folder):
         raise ValueError(damage)
     about = _read_json(os.path.join(folder, _STATE))
     with tf.io.gfile.GFile(os.path.join(folder, _ITEM_IDS), "rb") as file:
@@ -61,20 +61,9 @@ def read_state(folder: str) -> TrainingState:
     )
 
 
-def state_damage(folder: str) -> str | None:
-    """Returns what is wrong with a state in a folder; None if nothing is."""
-    path = os.path.join(folder, _DIGESTS)
-    if not tf.io.gfile.exists(path):
-        return f"{_DIGESTS} is missing"
-    try:
-        return file_digests.damage(folder, file_digests.from_json(_read_json(path)))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return f"{_DIGESTS} is damaged"
-
-
 def state_digest(folder: str) -> str:
     """Returns a digest of the state in a folder that `read_state` could read."""
-    return file_digests.file_digest(os.path.join(folder, _DIGESTS)).sha256
+    return file_digests.file_digest(os.path.join(folder, DIGESTS)).sha256
 
 
 def _array_file(folder: str, kind: str, number: int) -> str:

@@ -7,6 +7,7 @@ are reported and moved out of reach, so that their nodes run again.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import digest_after_changes, holds_runs
 from modules.files.model_folder import model_damage
-from modules.files.model_versions import newest_version
+from modules.releases.record import read_releases
+from modules.releases.versions import newest_version
 from pipeline.paths import Paths
 from pipeline.run.artifact_digests import ArtifactDigests
 from pipeline.run.mlmd import PushedModel, last_execution, pushed_models
@@ -84,8 +86,7 @@ def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
     for pushed in pushed_models(paths.metadata):
         if Path(pushed.uri).is_dir() and (lost := _push_damage(pushed)):
             shutil.rmtree(pushed.uri)
-            # Users remove old versions on purpose: their push is forgotten silently.
-            if Path(pushed.destination).exists() or not _has_newer(pushed.destination):
+            if Path(pushed.destination).exists() or not _is_removed_on_purpose(pushed.destination):
                 node = Path(pushed.uri).parts[-3]
                 print(f"{DAMAGED}{pushed.destination}: {lost}. {node} runs again.", flush=True)
 
@@ -96,9 +97,12 @@ def _push_damage(pushed: PushedModel) -> str | None:
     return model_damage(pushed.destination)
 
 
-def _has_newer(version: str) -> bool:
-    newest = newest_version(str(Path(version).parent))
-    return newest is not None and int(Path(newest).name) > int(Path(version).name)
+def _is_removed_on_purpose(version: str) -> bool:
+    """Returns whether a version that is gone was withdrawn, or is older than another one."""
+    folder, name = os.path.split(version)
+    newest = newest_version(folder)
+    is_older = newest is not None and int(os.path.basename(newest)) > int(name)
+    return is_older or read_releases(folder).withdrawal(name) is not None
 
 
 def _set_aside(paths: Paths) -> None:

@@ -20,6 +20,7 @@ PACKAGES = (
     {"files"},
     {"daily"},
     {"config"},
+    {"releases"},
     {"sessions"},
     {"ingest"},
     {"data"},

@@ -53,6 +53,24 @@ def test_every_section_and_top_level_option_is_on_the_page() -> None:
         assert field.name in SECTIONS or f"| `{field.name}` |" in page, field.name
 
 
+def test_every_option_of_a_section_is_on_the_page() -> None:
+    page = option_tables.PAGE.read_text("utf-8")
+    for name, section in SECTIONS.items():
+        for field in dataclasses.fields(section):
+            assert f"| `{name}.{field.name}` |" in page
+
+
+def test_a_table_that_is_not_there_yet_is_written_between_its_marks_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- options: hooks -->\n\n<!-- end -->\n# T\n<!-- options: index -->\n<!-- end -->\n"
+    )
+    option_tables.main(page)
+    text = page.read_text()
+    assert text.index("`hooks.on_event`") < text.index("# T") < text.index("`index.kind`")
+    assert text.count("<!-- end -->") == 2
+
+
 def test_what_is_between_the_marks_is_replaced_and_no_more(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# T\n<!-- options: tuner -->\n\nold\n\n<!-- end -->\nafter\n")

@@ -13,12 +13,14 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.pusher.node import IN_ORDER, Executor
+from components.pusher.node import Executor
 from modules.daily.artifacts import mark_day
 from modules.daily.model_day import read_day
 from modules.files.learned_data import LearnedData, write_learned
 from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
+from modules.releases.record import PAUSE, RESUME, WITHDRAW, read_releases, record
+from modules.releases.versions import stable_version
 from modules.training.kept_weights import place_of
 from tests.daily_examples import examples_of_days
 
@@ -45,7 +47,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         learned_from: str,
         blessed: bool = True,
         day: int | None = None,
-        settings: str | None = json.dumps({IN_ORDER: True}),
+        settings: str | None = json.dumps({"in_order": True}),
         weights: str = "",
         date: str | None = None,
     ) -> Path | None:
@@ -241,6 +243,46 @@ def test_a_damaged_newest_version_lets_no_past_day_be_pushed(push: Push) -> None
     assert push("the 12th again", date="2015-09-12") not in (None, serving, newest)
 
 
+def test_nothing_is_pushed_while_pushing_is_paused(push: Push, pushed: Path) -> None:
+    record(str(pushed), PAUSE, by="ann", why="holidays")
+    assert push("monday") is None and not pushed.exists()
+    record(str(pushed), RESUME)
+    assert push("monday")
+
+
+def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
+    push: Push, pushed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = push("good"), push("bad")
+    assert good and bad
+    record(str(pushed), WITHDRAW, bad.name, "bad", "ann", "slow")
+    assert push("bad") is None
+    assert f"version {bad.name} of this model was withdrawn by ann" in capsys.readouterr().out
+    assert list(pushed.iterdir()) == [good]  # what was not moved aside yet is
+    assert push("good") == good
+    newer = push("other")
+    assert newer and int(newer.name) > int(bad.name)
+
+
+def test_a_model_whose_refreshed_version_was_withdrawn_stays_pushed(
+    push: Push, pushed: Path
+) -> None:
+    good = push("good")
+    assert good
+    refreshed = shutil.copytree(good, pushed / f"{int(good.name) + 1}")
+    record(str(pushed), WITHDRAW, refreshed.name, "good")
+    assert push("good") == good
+
+
+def test_a_new_version_can_be_on_trial_first(push: Push, pushed: Path) -> None:
+    stable = push("monday")
+    canary = push("tuesday", settings=json.dumps({"is_canary": True}))
+    assert stable and canary
+    labels = read_releases(str(pushed)).labels([stable.name, canary.name])
+    assert labels == {stable.name: "stable", canary.name: "canary"}
+    assert stable_version(str(pushed)) == str(stable)
+
+
 @pytest.mark.parametrize("settings", [None, "", "null", "{}"])
 def test_a_pusher_without_settings_pushes_in_any_order(push: Push, settings: str | None) -> None:
     assert push("day 9", day=9, settings=settings)
@@ -249,6 +291,6 @@ def test_a_pusher_without_settings_pushes_in_any_order(push: Push, settings: str
 
 def test_without_days_or_a_record_of_them_any_model_is_pushed(push: Push) -> None:
     assert push("day 9", day=9)
-    assert push("day 8", day=8, settings=json.dumps({IN_ORDER: False}))
+    assert push("day 8", day=8, settings=json.dumps({"in_order": False}))
     assert push("of a former version")
     assert push("day 2", day=2)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from modules.files.file_systems import place_of, tensorflow_schemes
 from modules.files.model_folder import model_damage
+from modules.releases.record import read_releases
 
 PUSHED_VERSION = "pushed_version"
 """Property of an artifact with the name of its version."""
@@ -31,17 +33,28 @@ def newest_version(folder: str) -> str | None:
     return os.path.join(folder, str(max(numbers))) if numbers else None
 
 
+def stable_version(folder: str) -> str | None:
+    """Returns the newest released version below a folder, intact or not; None if there is none."""
+    releases = read_releases(folder)
+    names = map(str, sorted(version_numbers(folder), reverse=True))
+    found = next(filter(releases.is_released, names), None)
+    return os.path.join(folder, found) if found else None
+
+
 def usable_versions(
     folder: str, problem_of: Callable[[str], str | None] = model_damage
 ) -> Iterator[str]:
-    """Yields the usable versions, the newest first; says which are not.
+    """Yields the released and usable versions, the newest first; says which cannot be used.
 
     Args:
       folder: folder of all versions.
       problem_of: returns why a version cannot be used, None if it can; by default its damage.
     """
+    releases = read_releases(folder)
     for number in sorted(version_numbers(folder), reverse=True):
         path = os.path.join(folder, str(number))
+        if not releases.is_released(str(number)):
+            continue
         problem = problem_of(path)
         if problem is None:
             yield path
@@ -54,5 +67,28 @@ def next_version(folder: str) -> str:
 
     Servers load the highest version: a lower one would never be served.
     """
-    numbers = version_numbers(folder)
+    numbers = [*version_numbers(folder), *version_numbers(withdrawn_folder(folder))]
     return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
+
+
+def withdrawn_folder(folder: str) -> str:
+    """Returns the folder of withdrawn versions, beside that of the others.
+
+    Servers that know nothing of releases load the highest version that they find.
+    """
+    return f"{folder.rstrip('/')}_withdrawn"
+
+
+def settle(folder: str) -> None:
+    """Moves versions to where they belong: withdrawn ones aside, released ones back.
+
+    Whoever records an action calls it; after an interruption the next one moves the rest.
+    """
+    releases, aside = read_releases(folder), withdrawn_folder(folder)
+    place = place_of(folder, tensorflow_schemes)
+    for name in map(str, version_numbers(folder)):
+        if releases.withdrawal(name):
+            place.move(os.path.join(folder, name), os.path.join(aside, name))
+    for name in map(str, version_numbers(aside)):
+        if not releases.withdrawal(name):
+            place.move(os.path.join(aside, name), os.path.join(folder, name))

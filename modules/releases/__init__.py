@@ -1,0 +1,1 @@
+"""Pushed versions: their numbers, and which of them are released."""

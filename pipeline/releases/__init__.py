@@ -1,0 +1,1 @@
+"""Releases of an output folder: what serves, and how to change it."""

@@ -1,0 +1,41 @@
+"""The table of versions, on folders that look like pushed models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modules.files.learned_data import FILE
+from modules.releases.record import TRY, read_releases, record
+from pipeline.releases.change import Writer
+from pipeline.releases.overview import format_overview, read_overview
+from tests.unit.pipeline.releases.test_change import push
+
+
+def test_a_version_of_which_nothing_is_known_is_listed_all_the_same(tmp_path: Path) -> None:
+    place = push(tmp_path / "pushed", 7)
+    (place / FILE).write_text("[]")
+    (release,) = read_overview(tmp_path)
+    assert (release["label"], release["day"], release["learned_until"]) == ("stable", None, None)
+    assert release["pushed"] == release["serving_since"] is not None
+    assert release["damage"] is None and release["megabytes"] >= 0
+    (place / "saved_model.pb").unlink()
+    (release,) = read_overview(tmp_path)
+    assert (release["pushed"], release["damage"]) == (None, "saved_model.pb is missing")
+    text = format_overview([release], read_releases(str(tmp_path / "pushed")))
+    assert "damaged: saved_model.pb is missing" in text
+
+
+def test_withdrawn_versions_are_listed_in_order(tmp_path: Path) -> None:
+    for version in (9, 10, 11):
+        push(tmp_path / "pushed", version)
+    Writer(tmp_path, "ann", "slow").rollback(None)
+    record(str(tmp_path / "pushed"), TRY, "10", by="Pusher")
+    found = read_overview(tmp_path)
+    assert [(release["version"], release["label"]) for release in found] == [
+        ("9", "stable"),
+        ("10", "canary"),
+        ("11", "withdrawn"),
+    ]
+    assert Path(found[-1]["folder"]).parent.name == "pushed_withdrawn"
+    lines = format_overview(found, read_releases(str(tmp_path / "pushed"))).splitlines()
+    assert lines[-2].endswith("try by Pusher") and lines[-1].endswith("withdraw by ann: slow")
