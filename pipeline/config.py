@@ -38,7 +38,7 @@ from modules.files.text_file import read_text
 from modules.gate.known_metrics import unknown_metrics
 from modules.messages.quoting import quote, shorten
 from pipeline.beam_runners import in_this_process, runner_name
-from pipeline.data_files import DataPaths, resolve_data, without_preset_files, without_replaced_cut
+from pipeline.data_files import DataPaths, resolve_data, with_given_files, without_replaced_cut
 from pipeline.paths import PROJECT
 
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -227,8 +227,7 @@ def load_config(
     """
     file, values = _read_file(preset_or_path)
     problems: list[str] = []
-    if file.parent == PRESETS:
-        without_preset_files(values, data)
+    with_given_files(values, data, file.parent == PRESETS)
     without_replaced_cut(values, data, overrides)
     former = FormerNames(SECTIONS)
     former.replace(values, problems)

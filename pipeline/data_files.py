@@ -159,15 +159,16 @@ def resolve_data(
     return dataclasses.replace(options, folder=kept_folder, generate=generated, **found)
 
 
-def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> None:
-    """Drops a bundled preset's files that the user's data replace.
+def with_given_files(values: dict[str, Any], given: DataPaths | None, is_bundled: bool) -> None:
+    """Drops the files of a preset or YAML file that the user's data replace.
 
-    These are all for daily data, and eval and test if TRAIN alone is given: otherwise a file that
-    happens to have the preset's name would be used for test.
+    These are all for daily data, and eval and test of a bundled preset if TRAIN alone is given:
+    otherwise a file that happens to have the preset's name would be used for test.
 
     Args:
-      values: values of the preset; changed in place.
+      values: values of the file; changed in place.
       given: paths of the command line.
+      is_bundled: whether the file is a bundled preset.
     """
     section = values.get("data", {})
     if not (given and isinstance(section, dict)):
@@ -175,7 +176,7 @@ def without_preset_files(values: dict[str, Any], given: DataPaths | None) -> Non
     if given.daily:
         kept = {key: section[key] for key in section.keys() - {"train", "eval", "test", "generate"}}
         values["data"] = {**kept, "daily": absolute(given.daily, Path.cwd())}
-    elif given.train and not given.folder:
+    elif is_bundled and given.train and not given.folder:
         values["data"] = {k: v for k, v in section.items() if k not in ("eval", "test")}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,9 +35,10 @@ from pipeline.config import Config, ConfigError
 from pipeline.data_files import DataPaths, describe_cut
 from pipeline.run.days import LateError, days_between, days_there, missed_days, named_day, next_day
 from pipeline.run.lock import STARTING, exclusive
-from pipeline.run.run_folders import repeated_run, run_folders
+from pipeline.run.run_folders import recorded_folders, repeated_run, run_folders, utc_time
 
 DEFAULT_PRESET = "daily"
+_MOST_FAILURES = 3  # of a day that --catch-up tries again
 
 
 def choose_days(
@@ -66,8 +69,18 @@ def choose_days(
         return days_between(first, last, there)
     done = {run.day for run in run_folders(out) if run.summary().get("window")}
     if catch_up:
-        return missed_days(there, done)
-    return [next_day(there, done, config.checks.max_age_days)]
+        return _without_hopeless(missed_days(there, done), out)
+    day = next_day(there, done, config.checks.max_age_days)
+    return [day] if day else []
+
+
+def _without_hopeless(days: Sequence[str], out: Path) -> list[str]:
+    """Leaves days out that failed several times; says so."""
+    failures = Counter(run.day for run in recorded_folders(out) if run.has_failed())
+    for day in days:
+        if failures[day] >= _MOST_FAILURES:
+            print(f"{day} is left out: it has failed {failures[day]} times; --date {day} runs it.")
+    return [day for day in days if failures[day] < _MOST_FAILURES]
 
 
 def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: bool) -> int:
@@ -92,7 +105,7 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
             "Nothing to do; --again runs it all the same."
         )
         return status_of_verdict(ExitStatus.DONE, run.path, fail_if_refused)
-    print(describe_cut(config.data), flush=True)
+    print(f"{utc_time(time.time())} {describe_cut(config.data)}", flush=True)
     return status_of_verdict(execute_until_stopped(config, out), out, fail_if_refused)
 
 
@@ -120,12 +133,12 @@ def run_days(
         failed = ExitStatus.FAILED in (status, found)
         status = ExitStatus.FAILED if failed else max(status, found)
     if not days:
-        print("No day has been missed.")
+        print("Nothing to do: all days that are over have been run.")
     return status
 
 
 @click.command(**example("day --date 2015-09-11 --window 7"))
-@click.option("--preset", help=f"name of a preset, or path of a YAML file  [{DEFAULT_PRESET}]")
+@click.option("--preset", help=f"a preset or YAML file  [{DEFAULT_PRESET}, custom with --data]")
 @click.option("--data", help="pattern of one day's files, such as '/logs/{YYYY}-{MM}-{DD}*.tsv.gz'")
 @click.option(
     "--date", help="day to evaluate: a date, or a span's number  [the newest that is over]"
@@ -182,4 +195,4 @@ def command(
         report_late(config, place, error)
         return ExitStatus.LATE
     except STOPPERS as error:
-        return refuse(error, config, place)
+        return refuse(error, config, place or (Path(out) if out else None))

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from modules.config.options import hooks
 from modules.config.options.hooks import HookOptions
+from modules.messages.quoting import shorten
 from pipeline.config import Config, ConfigError
 from pipeline.run.days import LateError, evaluated_day
 from pipeline.run.failures import Failure
 from pipeline.run.output_state import served_model
 from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, record_event
+
+_MOST_CHARACTERS = 500
 
 if TYPE_CHECKING:
     from pipeline.history.columns import Row
@@ -54,14 +57,14 @@ def record_failure(config: Config, out: Path, failure: Failure, began: float, lo
     }
     folder = _record(out, FAILURE_FILE, content, began, day)
     if config.hooks.on_event:
-        message = f"{config.name} {day or ''}".rstrip() + f": failed: {cause.splitlines()[0]}"
+        message = f"{config.name} {day or ''}".rstrip() + f": failed: {_in_a_line(cause)}"
         row = _newest(out)
         _send(config, hooks.FAILED, out, message, row, day, [cause], is_of_row=folder is not None)
         _send_if_stale(config, out, row, day)
 
 
 def report_late(config: Config, out: Path, late: LateError) -> None:
-    """Sends the events of a day that has no files yet."""
+    """Sends the events of a day that has no files yet, once a day."""
     if config.hooks.on_event:
         message = f"{config.name} {late.day or ''}".rstrip() + f": late: {late}"
         row = _newest(out)
@@ -82,10 +85,10 @@ def report_not_started(error: Exception, config: Config | None, out: Path | None
         return
     from pipeline.events.event import make_event
 
-    name = config.name if config else getattr(error, "source", "")
-    day = evaluated_day(config.data) if config else None
+    name = config.name if config else Path(getattr(error, "source", "")).stem
+    day = config.data.date if config else None
     reason = str(error)
-    message = f"{name}: failed: {' '.join(reason.split())}"
+    message = f"{name} {day or ''}".rstrip() + f": failed: {_in_a_line(reason)}"
     event = make_event(
         hooks.FAILED,
         out,
@@ -97,6 +100,10 @@ def report_not_started(error: Exception, config: Config | None, out: Path | None
         reasons=[reason],
     )
     _hand_over(found, event)
+
+
+def _in_a_line(text: str) -> str:
+    return shorten(" ".join(text.split()), _MOST_CHARACTERS)
 
 
 def record_refresh(out: Path, done: Any, began: float) -> None:
@@ -153,8 +160,12 @@ def _send(
     reasons: Sequence[str],
     is_of_row: bool = True,
 ) -> None:
+    """Sends an event; of an alarm that a day's next tries would repeat only the first."""
     from pipeline.events.event import make_event
+    from pipeline.events.sent import remember, was_sent
 
+    if name in (hooks.LATE, hooks.STALE) and was_sent(out, name, day):
+        return
     event = make_event(
         name,
         out,
@@ -165,7 +176,8 @@ def _send(
         is_of_row=is_of_row,
         reasons=reasons,
     )
-    _hand_over(config.hooks, event)
+    if _hand_over(config.hooks, event):
+        remember(out, name, day)
 
 
 def _send_if_stale(config: Config, out: Path, row: Row | None, day: str | None) -> None:
@@ -177,9 +189,11 @@ def _send_if_stale(config: Config, out: Path, row: Row | None, day: str | None) 
             _send(config, hooks.STALE, out, message, row, day, [message])
 
 
-def _hand_over(options: HookOptions, event: Mapping[str, Any]) -> None:
+def _hand_over(options: HookOptions, event: Mapping[str, Any]) -> bool:
+    """Returns whether no hook failed; else it prints a warning."""
     from pipeline.events.hooks import send
 
     sys.stdout.flush()
     if warning := send(options, event):
         print(warning, file=sys.stderr, flush=True)
+    return warning is None

@@ -220,5 +220,5 @@ def command(
             if cut := describe_cut(config.data):
                 print(cut, flush=True)
         except STOPPERS as error:
-            return refuse(error, config, place)
+            return refuse(error, config, place or (Path(out) if out else None))
         return status_of_verdict(execute_until_stopped(config, place), place, fail_if_refused)

@@ -49,6 +49,7 @@ def make_event(
         "day": day,
         "run_id": left.get("run_id"),
         "out": str(out) if out else None,
+        "folder": str(out / left["folder"]) if out and left else None,
         "summary": str(summary) if summary and summary.is_file() else None,
         "report": str(report) if report else None,
         "reasons": list(reasons),

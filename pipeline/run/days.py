@@ -65,8 +65,11 @@ def _tomorrow() -> datetime.date:
     return datetime.date.today() + datetime.timedelta(days=1)
 
 
-def next_day(there: Collection[str], done: Collection[str], max_age_days: int | None) -> str:
-    """Returns the newest day with files that is over, which must be later than those run.
+def next_day(there: Collection[str], done: Collection[str], max_age_days: int | None) -> str | None:
+    """Returns the newest day with files that is over and later than those that have been run.
+
+    Returns:
+      None if all days that are over have been run.
 
     Raises:
       LateError: it has been run, or is too long ago: the next day is late.
@@ -77,9 +80,12 @@ def next_day(there: Collection[str], done: Collection[str], max_age_days: int | 
         raise LateError("No day has files yet." if first is None else f"{first} is not over yet.")
     last = max(done, key=day_number, default=None)
     if last is not None and day_number(newest) <= day_number(last):
+        following = day_name(day_number(last) + 1, is_date(last))
+        if not is_over(following):
+            return None
         raise LateError(
             f"No day after {last} has files yet, and that one has been run: the log is late.",
-            day_name(day_number(last) + 1, is_date(last)),
+            following,
         )
     try:
         check_age(newest, max_age_days)
@@ -97,7 +103,7 @@ def days_between(first: str, last: str, there: Collection[str]) -> list[str]:
     """
     low, high = day_number(first), day_number(last)
     if low > high:
-        raise ValueError(f"{first} is later than {last}")
+        raise ValueError(f"--from {first} is later than --to {last}")
     known = {day_number(day): day for day in there}
     missing = [str(span) for span in range(low, high + 1) if span not in known]
     if missing:

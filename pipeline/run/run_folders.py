@@ -46,6 +46,10 @@ class RunFolder(NamedTuple):
         """Returns the run's summary, empty if it cannot be read."""
         return read_summary(self.path)
 
+    def has_failed(self) -> bool:
+        """Returns whether the run failed."""
+        return (self.path / FAILURE_FILE).is_file()
+
     def identity(self) -> str:
         """Returns the digest of what the run was made from, "" if it is unknown."""
         try:

@@ -51,7 +51,7 @@ def test_days_that_have_been_run_are_not_missed(daily, tmp_path, capsys):
         summary = make_summary(window={"day": name, "bytes": {name: 1}}, report=None)
         record_run(tmp_path / "out", load_config("sample"), summary, 0, "")
     assert main([*daily, "--catch-up"]) == 0
-    assert "No day has been missed." in capsys.readouterr().out
+    assert "Nothing to do: all days that are over have been run." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

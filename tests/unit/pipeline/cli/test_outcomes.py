@@ -100,6 +100,10 @@ def test_a_served_model_that_is_too_old_is_an_event_of_its_own(tmp_path):
     report_late(config, out, LateError("2015-09-16 has no file yet.", "2015-09-16"))
     assert [event["event"] for event in events()][2:] == ["late", "stale"]
     assert (events()[2]["day"], events()[2]["run_id"]) == ("2015-09-16", None)
+    report_late(config, out, LateError("2015-09-16 has no file yet.", "2015-09-16"))
+    assert len(events()) == 4  # tried again, and said once
+    report_late(config, out, LateError("2015-09-17 has no file yet.", "2015-09-17"))
+    assert [event["event"] for event in events()][4:] == ["late", "stale"]
 
 
 def test_a_failed_run_sends_where_and_why(tmp_path):
@@ -108,7 +112,7 @@ def test_a_failed_run_sends_where_and_why(tmp_path):
     record_failure(config, tmp_path / "out", failure, time.time(), tmp_path / "1.log")
     (event,) = events()
     assert (event["event"], event["day"]) == ("failed", "2015-09-11")
-    assert event["message"] == "custom 2015-09-11: failed: Trainer: OSError: full"
+    assert event["message"] == "custom 2015-09-11: failed: Trainer: OSError: full more"
     assert event["reasons"] == ["Trainer: OSError: full\nmore"]
 
 

@@ -21,6 +21,7 @@ def test_an_event_says_what_happened_and_where_the_rest_is(tmp_path):
         "day": "2015-09-11",
         "run_id": "run-0",
         "out": str(tmp_path),
+        "folder": str(folder),
         "summary": str(folder / "summary.json"),
         "report": str(folder / "report.html"),
         "reasons": [],

@@ -32,6 +32,13 @@ def test_the_next_day_is_the_newest_and_late_if_it_has_been_run():
         next_day([], [], None)
 
 
+def test_when_all_days_that_are_over_have_been_run_there_is_nothing_to_do():
+    today = datetime.date.today()
+    yesterday = (today - datetime.timedelta(days=1)).isoformat()
+    assert next_day([yesterday, today.isoformat()], [yesterday], 1) is None
+    assert next_day([yesterday], [yesterday], 1) is None
+
+
 def test_a_newest_day_that_is_too_long_ago_is_late():
     with pytest.raises(LateError, match=r"2015-09-08, [\d]+ days ago: the log is late \[checks"):
         next_day(THERE, [], 30)
@@ -63,7 +70,7 @@ def test_days_between_two_need_files_and_an_order():
     assert days_between("2015-09-04", "2015-09-06", THERE) == THERE[:3]
     with pytest.raises(ValueError, match="no file is there for 2015-09-07"):
         days_between("2015-09-06", "2015-09-08", THERE)
-    with pytest.raises(ValueError, match="2015-09-06 is later than 2015-09-04"):
+    with pytest.raises(ValueError, match="--from 2015-09-06 is later than --to 2015-09-04"):
         days_between("2015-09-06", "2015-09-04", THERE)
 
 
