@@ -14,8 +14,9 @@ from components.report.svg import COLOURS
 from modules.daily.days import day_name, day_number, is_date
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from pipeline.history.columns import BASELINE, Row, metric_column
-from pipeline.history.positions import in_order_of_days
+from pipeline.history.positions import in_order_of_days, without_past_days
 from pipeline.history.rows import BLESSED, FAILED, REFUSED
+from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE
 
 _HEIGHT = 2.3
 _FEW = 20  # runs, up to which intervals are drawn one by one too
@@ -35,6 +36,7 @@ class Series(NamedTuple):
       columns: column by label, at most three.
       form: format of a value.
       scale: what values are divided by.
+      of_time: whether it is of the moment of a run, and not of its day: past days have none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Series(NamedTuple):
     columns: dict[str, str]
     form: str
     scale: float = 1.0
+    of_time: bool = False
 
 
 DATA = (
@@ -50,7 +53,7 @@ DATA = (
     Series("oov", "Steps towards an item unknown to training", {"share": "oov_share"}, ".1%"),
     Series(
         "drift",
-        "Drift of the items' shares of train",
+        "Drift of item shares in train",
         {"largest change": "item_drift", "Jensen-Shannon": "item_divergence"},
         ".3g",
     ),
@@ -63,7 +66,7 @@ DATA = (
 )
 COST = (
     Series("seconds", "Seconds of a run", {"wall": "seconds", "CPU": "cpu_seconds"}, ",.0f"),
-    Series("disk", "Output folder, megabytes", {"size": "disk_bytes"}, ",.0f", _MEGABYTE),
+    Series("disk", "Output folder, megabytes", {"size": "disk_bytes"}, ",.0f", _MEGABYTE, True),
 )
 
 
@@ -104,6 +107,7 @@ def metric_chart(name: str, metric: str, rows: Sequence[Row]) -> str:
 
 def series_chart(series: Series, rows: Sequence[Row]) -> str | None:
     """Draws a quantity by day; returns None if no run has it."""
+    rows = without_past_days(rows) if series.of_time else rows
     placed = [pair for pair in in_order_of_days(rows) if pair[1]["verdict"] in (BLESSED, REFUSED)]
     lines, said = [], []
     for look, (label, column) in zip(LINES, series.columns.items(), strict=False):
@@ -120,7 +124,7 @@ def series_chart(series: Series, rows: Sequence[Row]) -> str | None:
             draw_line(axes, line)
             _link(axes, line, placed)
         axes.set_ylim(0, max(max(line.y) for line in lines) * 1.12 or 1)
-        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=series.form == ",.0f"))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:{series.form}}"))
         axes.set_title(series.title)
         if len(lines) > 1:
@@ -131,14 +135,15 @@ def series_chart(series: Series, rows: Sequence[Row]) -> str | None:
 def serving_chart(name: str, rows: Sequence[Row]) -> str | None:
     """Draws which version served when, in turns of two colours, and how many days old it was.
 
-    The age of a version is the days from the one whose run trained it. Returns None if none served.
+    The age of a version is the days from the one whose run trained it: it grows until another one
+    serves. Past days that were run later are left out. Returns None if none served.
     """
-    placed = in_order_of_days(rows)
+    placed = in_order_of_days(without_past_days(rows))
     spans = _serving_spans(placed)
     if not spans:
         return None
     aged = [(place, row) for place, row in placed if row["served_day"]]
-    ages = [max(int(place) - day_number(row["served_day"]), 0) for place, row in aged]
+    x, ages = _grown([(p, max(int(p) - day_number(row["served_day"]), 0)) for p, row in aged])
     with drawing_style():
         figure, axes = _figure(placed)
         top = max([*ages, 1])
@@ -146,10 +151,7 @@ def serving_chart(name: str, rows: Sequence[Row]) -> str | None:
         for number, (start, end, _) in enumerate(spans):
             colour = COLOURS[("candidate", "last-blessed")[number % 2]]
             axes.broken_barh([(start, end - start)], (-0.17 * top, 0.12 * top), color=colour)
-        draw_line(
-            axes, Line("age", [p for p, _ in aged], ages, "baseline"), drawstyle="steps-post",
-            marker="o", markersize=3,
-        )  # fmt: skip
+        draw_line(axes, Line("age", x, ages, "baseline"), marker="o", markersize=3, markevery=2)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(
             FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 0 else "")
@@ -157,6 +159,15 @@ def serving_chart(name: str, rows: Sequence[Row]) -> str | None:
         axes.set_title("Age of the model that served, days; below, its versions in turns")
         said = f"{len(spans)} versions served, the last one {spans[-1][2]}"
         return save(figure, name, f"Versions by day: {said}.")
+
+
+def _grown(points: Sequence[tuple[float, int]]) -> tuple[list[float], list[float]]:
+    """Returns the ages at some places, each with what it has grown to at the next one before it."""
+    x, y = [point[0] for point in points[:1]], [float(point[1]) for point in points[:1]]
+    for (place, age), (following, next_age) in itertools.pairwise(points):
+        x += [following, following]
+        y += [age + following - place, float(next_age)]
+    return x, y
 
 
 def _serving_spans(placed: Placed) -> list[tuple[float, float, str]]:
@@ -234,8 +245,10 @@ def _link(axes: Any, line: Line, placed: Placed) -> None:
 
 
 def link(row: Row) -> str:
-    """Returns where a row leads: its report, else its folder."""
-    return str(row["report"] or f"{row['folder']}/")
+    """Returns where a row leads: its report, else the record of a failure or a refresh."""
+    record = FAILURE_FILE if row["verdict"] == FAILED else REFRESH_FILE
+    of_run = row["verdict"] in (BLESSED, REFUSED)
+    return str(row["report"] or f"{row['folder']}/{'' if of_run else record}")
 
 
 def _marker_size(placed: Placed) -> float:

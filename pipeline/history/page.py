@@ -15,6 +15,7 @@ from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from pipeline.history import charts
 from pipeline.history.columns import BASELINE, Row, metric_column
+from pipeline.history.positions import without_past_days
 from pipeline.history.rows import BLESSED, FAILED, REFRESHED, REFUSED
 from pipeline.history.text_table import why
 
@@ -61,6 +62,7 @@ def render(rows: Sequence[Row]) -> str:
         name=next((row["pipeline"] for row in reversed(rows) if row["pipeline"]), "pipeline"),
         rows=list(reversed(rows)),
         newest=rows[-1],
+        last_day=without_past_days(rows)[-1],
         finished=finished[-1] if finished else None,
         tiles=_tiles(finished[-1], rows[-1]) if finished else [],
         table_metrics=headline_names(["honest"], ["all"]),

@@ -34,6 +34,21 @@ def positions(rows: Sequence[Row]) -> list[float]:
     return places
 
 
+def without_past_days(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows whose day was not run after a later one: what an output folder was when.
+
+    >>> rows = [{"day": day, "verdict": "blessed"} for day in ("9", "10", "8", "10")]
+    >>> [row["day"] for row in without_past_days(rows)]
+    ['9', '10', '10']
+    """
+    found: list[Row] = []
+    for row in rows:
+        days = [day_number(other["day"]) for other in found if other["verdict"] != REFRESHED]
+        if row["verdict"] == REFRESHED or day_number(row["day"]) >= max(days, default=0):
+            found.append(row)
+    return found
+
+
 def in_order_of_days(rows: Sequence[Row]) -> list[tuple[float, Row]]:
     """Returns rows with their places, by place: a past day that was run later is where it was."""
     return sorted(zip(positions(rows), rows, strict=True), key=lambda pair: pair[0])

@@ -27,7 +27,7 @@ def test_a_metric_leads_to_the_report_of_each_run(rows):
     ElementTree.fromstring(chart)
     assert set(_links(chart)) == {
         "runs/2015-09-11-1/report.html",
-        "runs/2015-09-12-1/",
+        "runs/2015-09-12-1/failure.json",
         "runs/2015-09-13-1/report.html",
     }
     assert "this model 0.4500 to 0.4624" in chart
