@@ -110,10 +110,20 @@ def _resolve_daily(
     """Returns the options with the absolute pattern of one day's files."""
     name = options.daily or ""
     path = join(folder, name) if is_uri(folder) else absolute(name, folder)
-    if not generated and (problem := why_missing(path)):
+    # A folder without files yet is that of a log that is late.
+    if not (generated or _is_empty_folder(path)) and (problem := why_missing(path)):
         problems.append(f"data.daily: {problem}: give DATA=pattern")
     kept_folder = folder if given.folder or options.folder else None
     return dataclasses.replace(options, daily=path, folder=kept_folder, generate=generated)
+
+
+def _is_empty_folder(pattern: str) -> bool:
+    """Returns whether a pattern's folder, named without placeholders, is there and is empty."""
+    folder = Path(pattern).parent
+    try:
+        return not is_uri(pattern) and folder.is_dir() and not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def resolve_data(

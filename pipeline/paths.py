@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 METADATA_FILE = "metadata.sqlite"
+PUSHED = "pushed"
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -52,7 +53,7 @@ class Paths:
         return cls(
             pipeline_root=str(folder / "artifacts"),
             metadata=str(folder / METADATA_FILE),
-            push_folder=str(folder / "pushed"),
+            push_folder=str(folder / PUSHED),
             checkpoint_folder=str(folder / "checkpoints"),
             schema=str(PROJECT / "pipeline" / "schema"),
             modules=str(PROJECT / "modules"),

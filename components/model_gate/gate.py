@@ -18,7 +18,8 @@ from components.model_gate.previous_verdict import UnreadableVerdictError, read_
 from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
-from modules.daily.artifacts import evaluated_span
+from modules.daily.artifacts import evaluated_day, evaluated_span
+from modules.daily.model_day import is_earlier
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
 from modules.evaluation.rank_table import (
@@ -186,7 +187,7 @@ class Gate:
             model = Model(artifact)
             self._last_blessed |= _learned(model)
             reason = learned_evaluation(self._start_times, candidate.learned(), model.learned())
-            if reason:
+            if reason and not self._is_not_of_a_later_day(model):
                 self._last_blessed |= {"status": "left out", "message": reason}
                 self._checks.append(left_out_model(LAST_BLESSED, f"{named} {reason}"))
                 return table
@@ -211,6 +212,15 @@ class Gate:
         is_day = self._evaluation.split == "test"
         span = evaluated_span(self._inputs.examples) if is_day else None
         return DayRecord(first, last, False, by_key(differences), span)
+
+    def _is_not_of_a_later_day(self, model: Model) -> bool:
+        """Returns whether a model is of the evaluated day or one before: it learned none of it.
+
+        A session with a wrong clock may make the times of what it learned say that it did.
+        """
+        is_day = self._evaluation.split == "test"
+        day = evaluated_day(self._inputs.examples) if is_day else None
+        return is_earlier(day, model.day()) is False
 
     def _previous_days(self) -> list[DayRecord]:
         """Reads the days in the previous verdict; a check says so if it cannot be read."""

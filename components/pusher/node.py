@@ -148,7 +148,7 @@ def _pushed_before(model: str, folder: str) -> str | None:
     """Returns the newest version if it is an intact copy of this model."""
     newest = newest_version(folder)
     if newest and (damage := model_damage(newest)):
-        print(f"{newest} is damaged, {damage}: the model is pushed again", flush=True)
+        print(f"{newest} is damaged, {damage}", flush=True)
         return None
     return newest if newest and is_same_training(model, newest) else None
 

@@ -5,10 +5,11 @@ Times of sessions say it too, but one session with a wrong clock makes them say 
 
 from __future__ import annotations
 
+import json
 import os
 
 from modules.daily.days import day_number, is_date
-from modules.files.model_folder import read_json, write_json
+from modules.files.file_systems import place_of, tensorflow_schemes
 
 FILE = os.path.join("assets.extra", "day.json")
 _DAY = "day"
@@ -16,15 +17,18 @@ _DAY = "day"
 
 def write_day(version: str, day: str) -> None:
     """Writes the evaluated day of the run that pushes a version into its folder."""
-    write_json(version, FILE, {_DAY: day})
+    place = place_of(version, tensorflow_schemes)
+    place.write_text(os.path.join(version, FILE), json.dumps({_DAY: day}))
 
 
 def read_day(version: str) -> str | None:
     """Returns what `write_day` wrote; None without a valid one, as former versions push."""
+    place = place_of(version, tensorflow_schemes)
+    errors: tuple[type[Exception], ...] = (KeyError, TypeError, ValueError, *place.errors)
     try:
-        day = str((read_json(version, FILE) or {})[_DAY])
+        day = str(json.loads(place.read_text(os.path.join(version, FILE)))[_DAY])
         day_number(day)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except errors:
         return None
     return day
 

@@ -13,6 +13,7 @@ from tfx import types
 from tfx.utils import path_utils
 
 from modules.array_types import FloatArray, IntArray
+from modules.daily.model_day import read_day
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
@@ -66,6 +67,10 @@ class Model:
             return read_learned(self._folder)
         except ValueError as error:
             raise UnusableModelError(f"cannot be used: {error}") from error
+
+    def day(self) -> str | None:
+        """Returns the day whose run pushed the model; None if it keeps none."""
+        return read_day(self._folder)
 
     def evaluate(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         """Returns the outputs of `evaluate`, int64 `[sessions, steps]` each.

@@ -62,6 +62,21 @@ def usable_versions(
             print(f"{path} is skipped: {problem}", flush=True)
 
 
+def push_damage(version: str) -> str | None:
+    """Returns what is wrong with a pushed version, be it missing; None if nothing is."""
+    return model_damage(version) if tf.io.gfile.exists(version) else "the folder is missing"
+
+
+def is_removed_on_purpose(version: str) -> bool:
+    """Returns whether a missing version was withdrawn, or is older than another one."""
+    folder, name = os.path.split(version)
+    if tf.io.gfile.exists(version):
+        return False
+    newest = newest_version(folder)
+    is_older = newest is not None and int(os.path.basename(newest)) > int(name)
+    return is_older or read_releases(folder).withdrawal(name) is not None
+
+
 def next_version(folder: str) -> str:
     """Returns the folder of a new version, named by the time as in TFX, but above all others.
 

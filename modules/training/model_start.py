@@ -103,7 +103,8 @@ def _kept_selection(
         return None
     # A day's last session starts some minutes earlier or later than that of another day.
     age = round((own.selected_until - origin.selected_until) / _DAY_MS)
-    return (selection, origin) if age < days else None
+    # A session with a wrong clock may say that they were made in the future.
+    return (selection, origin) if 0 <= age < days else None
 
 
 def _learned_eval(base: BaseModel, eval_files: Sequence[str]) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import click
 
+from modules.daily.days import is_date
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.options import (
+    TEXT,
     check_one,
     example,
     fail_if_refused_option,
@@ -67,7 +69,9 @@ def choose_days(
         return [named_day(config.data.date, there)]
     if first and last:
         return days_between(first, last, there)
-    done = {run.day for run in run_folders(out) if run.summary().get("window")}
+    kind = "{YYYY" in str(config.data.daily)  # Runs with the other kind of names do not compare.
+    runs = [run for run in run_folders(out) if is_date(run.day) == kind]
+    done = {run.day for run in runs if run.summary().get("window")}
     if catch_up:
         return _without_hopeless(missed_days(there, done), out)
     day = next_day(there, done, config.checks.max_age_days)
@@ -98,8 +102,8 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
     with quiet_for_now():  # Access to files loads TensorFlow.
         from pipeline.run.identity import identity
 
-        made_from = identity(config)
-    if not again and (run := repeated_run(out, day, made_from)):
+        run = None if again else repeated_run(out, day, identity(config))
+    if run:
         print(
             f"{day} has been run with the same files, options and code: {run.path}\n"
             "Nothing to do; --again runs it all the same."
@@ -138,18 +142,16 @@ def run_days(
 
 
 @click.command(**example("day --date 2015-09-11 --window 7"))
-@click.option("--preset", help=f"a preset or YAML file  [{DEFAULT_PRESET}, custom with --data]")
-@click.option("--data", help="pattern of one day's files, such as '/logs/{YYYY}-{MM}-{DD}*.tsv.gz'")
-@click.option(
-    "--date", help="day to evaluate: a date, or a span's number  [the newest that is over]"
-)
-@click.option("--window", help="days before it to train on  [7]")
-@click.option("--from", "first", help="first of several days to run, in order; with --to")
-@click.option("--to", "last", help="last of several days")
+@click.option("--preset", type=TEXT, help=f"preset or YAML file  [{DEFAULT_PRESET}, or custom]")
+@click.option("--data", type=TEXT, help="pattern of a day's files: '/log/{YYYY}-{MM}-{DD}*.tsv.gz'")
+@click.option("--date", type=TEXT, help="date, or span, to evaluate  [the newest that is over]")
+@click.option("--window", type=TEXT, help="days before it to train on  [7]")
+@click.option("--from", "first", type=TEXT, help="first of several days, run in order")
+@click.option("--to", "last", type=TEXT, help="last of several days")
 @click.option("--catch-up", is_flag=True, help="run all past days that were not run, in order")
 @click.option("--again", is_flag=True, help="run a day that has been run with the same files")
 @overrides_option
-@click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+@click.option("--out", type=TEXT, help="folder of all outputs  [default: output/<preset>]")
 @wait_option
 @fail_if_refused_option
 def command(

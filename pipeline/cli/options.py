@@ -61,6 +61,14 @@ def between(low: int, high: int) -> Value:
     return number(low, high, f"between {low} and {high}")
 
 
+def _given(text: str) -> str:
+    """Returns text; an unset variable of a script is not the same as no option."""
+    if not text:
+        raise ValueError("must not be empty: give a value, or leave the option out")
+    return text
+
+
+TEXT = Value("text", _given)
 FOLDER = Value("folder", local_path)
 FILE = Value("file", local_path)
 PATH = Value("file", Path)

@@ -146,8 +146,16 @@ def _rows(out: Path) -> list[Row]:
 
 
 def _newest(out: Path | None) -> Row | None:
+    """Returns the newest row of the history, with what serves now."""
+    from pipeline.history.columns import full_row
+    from pipeline.history.rows import served_day, version_of
+
     rows = _rows(out) if out else []
-    return rows[-1] if rows else None
+    served = version_of(served_model(out)) if out else None
+    if out is None or served is None or (rows and rows[-1]["served_version"] == served):
+        return rows[-1] if rows else None
+    newest = rows[-1] if rows else full_row({})
+    return {**newest, "served_version": served, "served_day": served_day(out, served)}
 
 
 def _send(
@@ -186,7 +194,7 @@ def _send_if_stale(config: Config, out: Path, row: Row | None, day: str | None) 
     if row and day:
         message = stale_message(config.name, row, day, config.hooks.stale_days)
         if message:
-            _send(config, hooks.STALE, out, message, row, day, [message])
+            _send(config, hooks.STALE, out, message, row, day, [message], is_of_row=False)
 
 
 def _hand_over(options: HookOptions, event: Mapping[str, Any]) -> bool:

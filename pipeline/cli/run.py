@@ -18,6 +18,7 @@ from modules.files.folders import output_folder
 from modules.files.mlmd_file import check_metadata_file
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.options import (
+    TEXT,
     example,
     fail_if_refused_option,
     overrides_option,
@@ -148,6 +149,8 @@ def signal_of(stopped: SystemExit) -> int:
 def end_with_children() -> None:
     """Lets signals end this process in a way that ends its child processes too."""
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not with nohup
+        signal.signal(signal.SIGHUP, _stop)
     # A shell lets what it starts in the background ignore SIGINT, and Python leaves that so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -188,13 +191,13 @@ def status_of_verdict(status: int, run: Path, fail_if_refused: bool) -> int:
 
 
 @click.command(**example("run --preset sample --set trainer.seed=7"))
-@click.option("--preset", help="name of a preset, or path of a YAML file of that form")
-@click.option("--data", help="folder that contains the preset's files")
-@click.option("--train", help="train file or pattern, in place of the preset's")
-@click.option("--eval", help="eval file or pattern, in place of the preset's")
-@click.option("--test", help="test file or pattern, in place of the preset's")
+@click.option("--preset", type=TEXT, help="name of a preset, or path of a YAML file of that form")
+@click.option("--data", type=TEXT, help="folder that contains the preset's files")
+@click.option("--train", type=TEXT, help="train file or pattern, in place of the preset's")
+@click.option("--eval", type=TEXT, help="eval file or pattern, in place of the preset's")
+@click.option("--test", type=TEXT, help="test file or pattern, in place of the preset's")
 @overrides_option
-@click.option("--out", help="folder of all outputs  [default: output/<preset>]")
+@click.option("--out", type=TEXT, help="folder of all outputs  [default: output/<preset>]")
 @wait_option
 @fail_if_refused_option
 def command(

@@ -39,7 +39,7 @@ def make_event(
       reasons: why, a sentence each.
     """
     known = row or {}
-    left = known if is_of_row else {}
+    left = known if is_of_row and known.get("folder") else {}
     summary = out / left["folder"] / SUMMARY_FILE if out and left else None
     report = out / left["report"] if out and left.get("report") else None
     return {

@@ -18,6 +18,8 @@ from modules.config.options.hooks import HookOptions
 from modules.messages.exit_status import describe_exit
 from modules.messages.quoting import first_line, shorten
 
+_KEPT_BYTES = 65_536
+_PATIENCE_SECONDS = 1.0  # for what a command has left running
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -50,18 +52,25 @@ def send(options: HookOptions, event: Mapping[str, Any]) -> str | None:
 def _run(command: str, body: bytes, seconds: float) -> None:
     """Runs a shell command in a process group of its own, which is ended with it.
 
-    Files take its input and output: it may read and write nothing, and what it started may not
-    hold a pipe open.
+    A file is its input, since it may read nothing. Of its output only the end is kept, and what it
+    started may hold that open: the reader is not waited for.
 
     Raises:
       HookError: it took too long, or failed.
     """
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as given:
         given.write(body + b"\n")
         given.seek(0)
         process = subprocess.Popen(
-            command, shell=True, stdin=given, stdout=said, stderr=said, start_new_session=True
+            command,
+            shell=True,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+        assert process.stdout
+        output = _Tail(process.stdout)
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -71,13 +80,27 @@ def _run(command: str, body: bytes, seconds: float) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if status:
-            raise HookError(f"the command {describe_exit(status)}{_last_line(said)}")
+            raise HookError(f"the command {describe_exit(status)}{output.last_line()}")
 
 
-def _last_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode("utf-8", "replace").strip().splitlines()
-    return f": {shorten(lines[-1])}" if lines else ""
+class _Tail:
+    """Reads a stream to its end in a thread of its own, and keeps its last bytes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._end = b""
+        self._reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def last_line(self) -> str:
+        """Returns a colon and the last line, "" without one."""
+        self._reader.join(_PATIENCE_SECONDS)
+        lines = self._end.decode("utf-8", "replace").strip().splitlines()
+        return f": {shorten(lines[-1])}" if lines else ""
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            while block := os.read(stream.fileno(), _KEPT_BYTES):
+                self._end = (self._end + block)[-_KEPT_BYTES:]
 
 
 def _post(address: str, body: bytes, seconds: float) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modules.daily.model_day import read_day
 from modules.evaluation.metric_names import count_name
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.messages.quoting import first_line
 from modules.push_origin import THIS_RUN
 from modules.sessions.splits import SPLITS
 from pipeline.history.columns import BASELINE, COUNTS, DRIFT, METRICS, Row, full_row, metric_column
+from pipeline.paths import PUSHED
 from pipeline.run.run_folders import (
     FAILURE_FILE,
     REFRESH_FILE,
@@ -49,7 +51,7 @@ def read_history(out: Path) -> History:
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             damaged[f"{RUNS}/{run.path.name}"] = first_line(error)
     rows.sort(key=lambda row: str(row["started"] or row["day"]))
-    _add_served_days(rows)
+    _add_served_days(rows, out)
     return History(rows, damaged)
 
 
@@ -60,14 +62,24 @@ def damage_line(folder: str, reason: str) -> str:
     )
 
 
-def _add_served_days(rows: Iterable[Row]) -> None:
-    """Adds the day whose run trained the served model; a refreshed model keeps its base's."""
+def _add_served_days(rows: Iterable[Row], out: Path) -> None:
+    """Adds the day whose run trained the served model; a refreshed model keeps its base's.
+
+    A run that was killed after its push has no record that says so, but the version has.
+    """
     days: dict[str, str | None] = {}
     for row in rows:
         version, base = row["pushed_version"], row["base_version"]
         if version:
             days[version] = days.get(base) if base else row["day"]
-        row["served_day"] = days.get(row["served_version"] or "")
+        if (served := row["served_version"]) and served not in days:
+            days[served] = served_day(out, served)
+        row["served_day"] = days.get(served or "")
+
+
+def served_day(out: Path, version: str) -> str | None:
+    """Returns the day that a pushed version says it is of; None if it does not."""
+    return read_day(str(out / PUSHED / version))
 
 
 def _row(run: RunFolder) -> Row:

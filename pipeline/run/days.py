@@ -9,6 +9,8 @@ from modules.config.options.data import DataOptions
 from modules.daily.days import check_age, day_name, day_number, is_date, is_over
 from modules.daily.spans import newest_versions
 
+_MOST_DAYS, _MOST_NAMES = 3660, 10
+
 
 class LateError(Exception):
     """The day that should be run has no files yet; the message says which.
@@ -48,21 +50,23 @@ def named_day(day: str, there: Collection[str]) -> str:
     """Returns a day that has files, by its name.
 
     Raises:
-      LateError: it is later than all that have.
-      ValueError: it is not, and has none, or it is in the future.
+      LateError: it has none, and is later than all days that are over and have.
+      ValueError: it has none, or it is in the future.
     """
-    if is_date(day) and datetime.date.fromisoformat(day) > _tomorrow():
-        raise ValueError(f"{day} is in the future")
-    newest = max(there, key=day_number, default=None)
-    if newest is None or day_number(day) > day_number(newest):
+    _check_future(day)
+    newest = max(filter(is_over, there), key=day_number, default=None)
+    is_there = day_number(day) in map(day_number, there)
+    if not is_there and (newest is None or day_number(day) > day_number(newest)):
         ending = "" if newest is None else f": the newest day there is {newest}"
         raise LateError(f"{day} has no file yet{ending}.", day)
     return days_between(day, day, there)[0]
 
 
-def _tomorrow() -> datetime.date:
-    """Returns tomorrow's date, which it may be today where the log is written."""
-    return datetime.date.today() + datetime.timedelta(days=1)
+def _check_future(day: str) -> None:
+    """Raises ValueError for a date after tomorrow, which may be today where the log is written."""
+    tomorrow = datetime.date.today() + datetime.timedelta(days=1)
+    if is_date(day) and datetime.date.fromisoformat(day) > tomorrow:
+        raise ValueError(f"{day} is in the future")
 
 
 def next_day(there: Collection[str], done: Collection[str], max_age_days: int | None) -> str | None:
@@ -102,13 +106,20 @@ def days_between(first: str, last: str, there: Collection[str]) -> list[str]:
       ValueError: a day in between has no files, or the days are in the wrong order.
     """
     low, high = day_number(first), day_number(last)
+    if is_date(first) != is_date(last):
+        raise ValueError(f"{first} and {last} must both be dates, or both numbers of spans")
     if low > high:
         raise ValueError(f"--from {first} is later than --to {last}")
+    if high - low >= _MOST_DAYS:
+        raise ValueError(f"{first} to {last} are more than {_MOST_DAYS:,} days")
+    _check_future(last)
     known = {day_number(day): day for day in there}
-    missing = [str(span) for span in range(low, high + 1) if span not in known]
+    missing = [span for span in range(low, high + 1) if span not in known]
     if missing:
-        names = ", ".join(day_name(int(span), "-" in first) for span in missing)
-        raise ValueError(f"no file is there for {names}")
+        names = [day_name(span, is_date(first)) for span in missing]
+        more = len(names) - _MOST_NAMES
+        shown = ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+        raise ValueError(f"no file is there for {shown}")
     return [known[span] for span in range(low, high + 1)]
 
 

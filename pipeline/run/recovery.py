@@ -7,7 +7,6 @@ are reported and moved out of reach, so that their nodes run again.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,13 +14,12 @@ from pathlib import Path
 
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import digest_after_changes, holds_runs
-from modules.files.model_folder import model_damage
-from modules.releases.record import read_releases
-from modules.releases.versions import newest_version
+from modules.releases.versions import is_removed_on_purpose, push_damage
 from pipeline.paths import Paths
 from pipeline.run.artifact_digests import ArtifactDigests
-from pipeline.run.mlmd import PushedModel, last_execution, pushed_models
+from pipeline.run.mlmd import last_execution, pushed_models
 from pipeline.run.progress import DAMAGED
+from pipeline.run.run_folders import RUNS
 
 
 @contextlib.contextmanager
@@ -60,7 +58,8 @@ def _check_kinds(paths: Paths, summary: Path) -> None:
     Raises:
       OSError: one is not.
     """
-    for folder in map(Path, (paths.pipeline_root, paths.digests, paths.push_folder)):
+    runs = summary.parent / RUNS
+    for folder in (*map(Path, (paths.pipeline_root, paths.digests, paths.push_folder)), runs):
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"{folder} is not a folder")
     for file in (summary, Path(f"{paths.metadata}.sha256")):
@@ -84,25 +83,11 @@ def _remove_damaged(paths: Paths, digests: ArtifactDigests) -> None:
         place = artifact.folder.relative_to(Path(paths.pipeline_root).parent)
         print(f"{DAMAGED}{place}: {artifact.what}. {artifact.node} runs again.", flush=True)
     for pushed in pushed_models(paths.metadata):
-        if Path(pushed.uri).is_dir() and (lost := _push_damage(pushed)):
+        if Path(pushed.uri).is_dir() and (lost := push_damage(pushed.destination)):
             shutil.rmtree(pushed.uri)
-            if Path(pushed.destination).exists() or not _is_removed_on_purpose(pushed.destination):
+            if not is_removed_on_purpose(pushed.destination):
                 node = Path(pushed.uri).parts[-3]
                 print(f"{DAMAGED}{pushed.destination}: {lost}. {node} runs again.", flush=True)
-
-
-def _push_damage(pushed: PushedModel) -> str | None:
-    if not Path(pushed.destination).exists():
-        return "the folder is missing"
-    return model_damage(pushed.destination)
-
-
-def _is_removed_on_purpose(version: str) -> bool:
-    """Returns whether a version that is gone was withdrawn, or is older than another one."""
-    folder, name = os.path.split(version)
-    newest = newest_version(folder)
-    is_older = newest is not None and int(os.path.basename(newest)) > int(name)
-    return is_older or read_releases(folder).withdrawal(name) is not None
 
 
 def _set_aside(paths: Paths) -> None:

@@ -16,7 +16,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modules.daily.days import day_number
 from pipeline.config import Config, write_config
+from pipeline.paths import PUSHED
 from pipeline.run.summary_file import SUMMARY_FILE, read_summary, write_summary
 
 RUNS = "runs"
@@ -68,7 +70,8 @@ def repeated_run(out: Path, day: str, identity: str) -> RunFolder | None:
 
     It would not if that run was made from something else, even if one before it was not: what was
     changed and changed back has to be run again. Nor if its record is damaged, or its model failed
-    the check of serving, which is repeated since a busy moment of the machine may be the cause.
+    the check of serving, which is repeated since a busy moment of the machine may be the cause, nor
+    if the version that it pushed is lost or damaged, which the next run mends.
     """
     newest = max(
         (run for run in run_folders(out) if run.day == day),
@@ -79,7 +82,18 @@ def repeated_run(out: Path, day: str, identity: str) -> RunFolder | None:
         return None
     summary = newest.summary()
     check = summary.get("serving_check") or {"passed": True}
-    return newest if summary and check["passed"] else None
+    is_whole = summary and check["passed"] and not _is_lost(out, summary.get("pushed_model"))
+    return newest if is_whole else None
+
+
+def _is_lost(out: Path, pushed: str | None) -> bool:
+    """Returns whether a pushed version is damaged, or missing though nobody removed it."""
+    if not pushed:
+        return False
+    from modules.releases.versions import is_removed_on_purpose, push_damage  # loads TensorFlow
+
+    version = str(out / PUSHED / Path(pushed).name)
+    return push_damage(version) is not None and not is_removed_on_purpose(version)
 
 
 def recorded_folders(out: Path) -> list[RunFolder]:
@@ -90,8 +104,16 @@ def recorded_folders(out: Path) -> list[RunFolder]:
 def _recorded_folders(out: Path) -> Iterator[RunFolder]:
     for path in (out / RUNS).glob("*"):
         found = _NAME.fullmatch(path.name)
-        if found and path.is_dir():
+        if found and path.is_dir() and _is_day(found["day"]):
             yield RunFolder(path, found["day"], int(found["number"]))
+
+
+def _is_day(name: str) -> bool:
+    try:
+        day_number(name)
+    except ValueError:
+        return False
+    return True
 
 
 def utc_time(seconds: float) -> str:

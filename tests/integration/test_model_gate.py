@@ -21,6 +21,8 @@ from components.previous_run.node import LatestPushedModel
 from modules.config.options.baselines import BaselineOptions
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
+from modules.daily.days import DAYS
+from modules.daily.model_day import write_day
 from modules.evaluation.rank_table import from_parquet
 from modules.evaluation.ranks import UNRANKED
 from modules.files.learned_data import LearnedData, write_learned
@@ -394,6 +396,13 @@ def test_a_last_blessed_model_that_learned_the_evaluated_sessions_is_left_out(
     assert "last_blessed" not in outcome.content["metrics"]
     card = (outcome.verdict / "model_card.md").read_text("utf-8")
     assert "The last blessed model learned sessions from 1969-12-30 00:00 to" in card
+    # A version of the same day learned the days before it, whatever a wrong clock says.
+    world.examples.set_string_custom_property(DAYS, '{"2015-09-10": 1, "2015-09-11": 1}')
+    for day, status in (("2015-09-12", "left out"), ("2015-09-11", "compared")):
+        write_day(f"{later.uri}/Format-Serving", day)
+        outcome = world.judge(candidate, last_blessed=later, require_last_blessed=required)
+        assert outcome.content["last_blessed"]["status"] == status
+    world.examples.set_string_custom_property(DAYS, "")
     # With a random split both overlap, and are compared.
     mixed = world.save(world.scores(good=8), learned_days=(-8, 9))
     assert not world.judge(mixed, last_blessed=later).blessed

@@ -147,7 +147,9 @@ def test_a_model_that_learned_much_of_eval_does_not_select_epochs(
     assert (found.state is not None, found.origin.warm_start) == (is_warm, is_warm)
 
 
-@pytest.mark.parametrize(("age", "is_kept"), [(1.0, True), (6.4, True), (6.6, False), (7.0, False)])
+@pytest.mark.parametrize(
+    ("age", "is_kept"), [(1.0, True), (6.4, True), (6.6, False), (7.0, False), (-1, False)]
+)
 def test_choices_serve_for_so_many_days_of_data(
     tmp_path: Path, start, age: float, is_kept: bool
 ) -> None:

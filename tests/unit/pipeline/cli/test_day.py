@@ -7,13 +7,14 @@ import sys
 import pytest
 
 from pipeline.cli import day
+from pipeline.cli.day import choose_days
 from pipeline.cli.main import main
 from pipeline.config import load_config
 from pipeline.data_files import DataPaths
 from pipeline.paths import PROJECT
 from pipeline.run.identity import identity
 from pipeline.run.lock import STARTING, exclusive
-from pipeline.run.run_folders import record_run
+from pipeline.run.run_folders import FAILURE_FILE, record_event, record_run
 from tests import made_up_runs as runs
 from tests.run_summaries import make_summary
 
@@ -85,7 +86,7 @@ def _record(tmp_path, day, blessed):
     files = DataPaths(daily=f"{tmp_path}/{{YYYY}}-{{MM}}-{{DD}}.tsv")
     config = load_config("custom", [f"data.date={day}", "data.window=1"], files)
     window = {"day": day, "bytes": {}}
-    folder = runs.finish(tmp_path / "out", 0, blessed, window=window)
+    folder = runs.finish(tmp_path / "out", 0, blessed, window=window, pushed_model=None)
     (folder / "identity.json").write_text(json.dumps({"identity": identity(config)}))
 
 
@@ -131,3 +132,36 @@ def test_a_day_that_has_been_run_ends_without_chatter(daily, tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("Nothing to do")
+
+
+def test_an_empty_value_is_no_option_that_was_left_out(tmp_path, capsys):
+    assert main(["day", "--data", "", "--out", str(tmp_path)]) == 2
+    assert "must not be empty" in capsys.readouterr().err
+
+
+def test_a_log_without_any_day_yet_is_late(tmp_path, capsys):
+    (tmp_path / "log").mkdir()
+    pattern = f"{tmp_path}/log/{{YYYY}}-{{MM}}-{{DD}}.tsv"
+    assert main(["day", "--data", pattern, "--out", str(tmp_path / "out")]) == 4
+    assert "No day has files yet." in capsys.readouterr().err
+    missing = pattern.replace("/log/", "/lgo/")
+    assert main(["day", "--data", missing, "--out", str(tmp_path / "out")]) == 2
+
+
+def test_runs_of_numbered_spans_say_nothing_of_dates(daily, tmp_path):
+    summary = make_summary(window={"day": "20150912", "bytes": {"20150912": 1}}, report=None)
+    record_run(tmp_path / "out", load_config("sample"), summary, 0, "")
+    config = load_config("custom", [], DataPaths(daily=daily[2]))
+    newest = choose_days(config, tmp_path / "out", None, None, catch_up=False)
+    assert newest == choose_days(config, tmp_path / "out", None, None, catch_up=True) != []
+
+
+def test_a_day_that_failed_several_times_is_not_caught_up_again(daily, tmp_path, capsys):
+    config, out = load_config("custom", [], DataPaths(daily=daily[2])), tmp_path / "out"
+    (day,) = choose_days(config, out, None, None, catch_up=True)
+    for _ in range(3):
+        assert choose_days(config, out, None, None, catch_up=True) == [day]
+        record_event(out, FAILURE_FILE, {"cause": "x"}, 0.0, day)
+    assert choose_days(config, out, None, None, catch_up=True) == []
+    assert f"{day} is left out: it has failed 3 times; --date {day}" in capsys.readouterr().out
+    assert choose_days(config, out, None, None, catch_up=False) == [day]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from modules.daily.model_day import write_day
 from pipeline.cli.outcomes import (
     record_failure,
     record_refresh,
@@ -104,6 +105,18 @@ def test_a_served_model_that_is_too_old_is_an_event_of_its_own(tmp_path):
     assert len(events()) == 4  # tried again, and said once
     report_late(config, out, LateError("2015-09-17 has no file yet.", "2015-09-17"))
     assert [event["event"] for event in events()][4:] == ["late", "stale"]
+
+
+def test_what_serves_is_known_without_any_record_of_a_run(tmp_path):
+    config, events = _hooked(tmp_path)
+    version = tmp_path / "out" / "pushed" / "7"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_text("graph")
+    write_day(str(version), "2015-09-11")
+    report_late(config, tmp_path / "out", LateError("x", "2015-09-16"))
+    late, stale = events()
+    assert late["versions"] == {"pushed": None, "served": "7", "served_day": "2015-09-11"}
+    assert stale["event"] == "stale" and stale["run_id"] is stale["summary"] is None
 
 
 def test_a_failed_run_sends_where_and_why(tmp_path):

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import resource
 import threading
 import time
 
@@ -100,6 +101,14 @@ def server(monkeypatch):
     yield server
     server.shutdown()
     server.server_close()
+
+
+def test_of_a_commands_output_only_the_end_is_kept():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    command = "yes | head -c 300000000; echo; echo the end; exit 3"
+    warning = send(_options(command, timeout_seconds=60), EVENT)
+    assert warning.endswith("failed with exit status 3: the end")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
 
 def test_an_address_gets_the_event_as_json(server):

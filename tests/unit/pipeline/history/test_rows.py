@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modules.daily.model_day import write_day
 from pipeline.history.rows import read_history, shown_baseline, verdict_of
 from tests import made_up_runs as runs
 
@@ -130,3 +131,10 @@ def test_a_run_of_the_version_before_has_fewer_values(tmp_path):
     (folder / "summary.json").write_text(json.dumps(summary))
     (row,) = read_history(tmp_path).rows
     assert (row["served_version"], row["disk_bytes"], row["item_drift"]) == ("2", None, None)
+
+
+def test_a_version_says_its_day_where_the_run_that_pushed_it_left_no_record(tmp_path):
+    runs.finish(tmp_path, 0, pushed_by="an earlier run")
+    assert read_history(tmp_path).rows[0]["served_day"] is None
+    write_day(str(tmp_path / "pushed" / "1"), "2015-09-10")
+    assert read_history(tmp_path).rows[0]["served_day"] == "2015-09-10"

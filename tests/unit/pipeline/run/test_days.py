@@ -74,6 +74,30 @@ def test_days_between_two_need_files_and_an_order():
         days_between("2015-09-06", "2015-09-04", THERE)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("2015-09-11", "4000000", "must both be dates, or both numbers"),
+        ("1", "99999999", "1 to 99999999 are more than 3,660 days"),
+        ("0001-01-01", "9999-12-31", "more than 3,660 days"),
+        ("2015-01-01", "2015-06-01", "and 142 more$"),
+        ("2050-01-01", "2050-01-02", "2050-01-02 is in the future"),
+        ("soon", "2015-09-11", "must be a date"),
+    ],
+)
+def test_days_that_cannot_be_are_refused_in_a_short_line(first, last, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        days_between(first, last, THERE)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_day_whose_next_one_is_there_already_is_late_all_the_same():
+    today = datetime.date.today()
+    yesterday = (today - datetime.timedelta(days=1)).isoformat()
+    with pytest.raises(LateError, match=f"{yesterday} has no file yet: the newest day there is"):
+        named_day(yesterday, [*THERE, today.isoformat()])
+
+
 def test_missed_days_are_those_after_the_first_run_that_were_not_run():
     assert missed_days(THERE, ["2015-09-05", "2015-09-08"]) == ["2015-09-06"]
     assert missed_days(THERE, THERE) == []

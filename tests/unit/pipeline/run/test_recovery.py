@@ -127,7 +127,7 @@ def test_artifacts_newer_than_the_metadata_are_moved_aside(
     assert f"older than 1 artifacts, which are in {aside.parents[2]} now" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["artifacts", "digests", "pushed"])
+@pytest.mark.parametrize("name", ["artifacts", "digests", "pushed", "runs"])
 def test_a_file_in_the_place_of_a_folder_is_named(out: Path, name: str) -> None:
     if (out / name).is_dir():
         shutil.rmtree(out / name)

@@ -3,6 +3,9 @@
 import datetime
 import json
 
+import pytest
+
+from modules.releases.record import WITHDRAW, record
 from pipeline.config import load_config
 from pipeline.run.run_folders import (
     FAILURE_FILE,
@@ -72,6 +75,8 @@ def test_failed_runs_are_numbered_with_the_others_and_are_not_finished(tmp_path)
 
 
 def _finish(out, identity, **changes):
+    (out / "pushed" / "1").mkdir(parents=True, exist_ok=True)
+    (out / "pushed" / "1" / "saved_model.pb").write_text("graph")
     folder = runs.finish(out, 0, **changes)
     (folder / "identity.json").write_text(json.dumps({"identity": identity}))
     return folder
@@ -96,3 +101,20 @@ def test_a_failed_check_of_serving_and_a_damaged_record_are_run_again(tmp_path):
     assert repeated_run(tmp_path, day, "a")
     (folder / SUMMARY_FILE).write_text("{")
     assert repeated_run(tmp_path, day, "a") is None
+
+
+def test_a_day_whose_version_is_lost_is_run_again_unless_it_was_removed_on_purpose(tmp_path):
+    day = runs.day_of(0)
+    _finish(tmp_path, "a")
+    (tmp_path / "pushed" / "1" / "saved_model.pb").unlink()
+    assert repeated_run(tmp_path, day, "a") is None
+    (tmp_path / "pushed" / "1").rmdir()
+    assert repeated_run(tmp_path, day, "a") is None
+    record(str(tmp_path / "pushed"), WITHDRAW, "1")
+    assert repeated_run(tmp_path, day, "a")
+
+
+@pytest.mark.parametrize("name", ["2015-09-12-1-1", "2015-13-99-1", "notes", "12345678901-1"])
+def test_folders_of_other_names_are_left_out(tmp_path, name):
+    (tmp_path / "runs" / name).mkdir(parents=True)
+    assert recorded_folders(tmp_path) == []
