@@ -19,6 +19,7 @@ not_typed() {
     "make test") echo "minutes; .ci/run has a step of its own for it" ;;
     "make docs") echo "minutes; .ci/run has a step of its own for it" ;;
     "python benchmarks/quality.py retailrocket /folder") echo "it needs RetailRocket's files" ;;
+    "make day DATA='/logs/clicks-{YYYY}-{MM}-{DD}*.tsv'") echo "it needs such a log; tests/e2e makes one" ;;
     "docker compose up") echo "it needs a container engine" ;;
   esac
 }

@@ -71,7 +71,7 @@ def repeated_run(out: Path, day: str, identity: str) -> RunFolder | None:
     It would not if that run was made from something else, even if one before it was not: what was
     changed and changed back has to be run again. Nor if its record is damaged, or its model failed
     the check of serving, which is repeated since a busy moment of the machine may be the cause, nor
-    if the version that it pushed is lost or damaged, which the next run mends.
+    if the version that it pushed is lost or damaged, which the next run fixes.
     """
     newest = max(
         (run for run in run_folders(out) if run.day == day),

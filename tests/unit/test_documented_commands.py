@@ -49,6 +49,7 @@ TYPED = {
 READ = {
     "make run": "a whole run; `.ci/fresh-clone.sh` types the README's, tests/e2e calls the command",
     "session-retrieval run": "the same",
+    "session-retrieval day": "some whole runs; tests/e2e/test_days.py makes them",
     "SET=": "the same: values of `make run`",
     "make ": "tests, checks of style and set-ups, which CI makes",
     "python environment.py ": "it installs packages",
