@@ -42,6 +42,7 @@ def run(stream: Console) -> None:
         from pipeline.run.gate_results import forget_failed_check
         from pipeline.run.identity import identity
         from pipeline.run.recovery import recovered_outputs
+        from pipeline.run.retention import remove_outdated
         from pipeline.run.run_folders import record_run
         from pipeline.run.summary import summarize
         from pipeline.run.summary_file import SUMMARY_FILE, write_summary
@@ -54,11 +55,16 @@ def run(stream: Console) -> None:
             with watch_nodes(stream, len(pipeline.components), digests.record) as nodes:
                 LocalDagRunner().run(pipeline)
             if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
+                removed = remove_outdated(
+                    out, config.keep, read_run(paths.metadata, config.name).folders()
+                )
                 summary = summarize(config, out, nodes.seconds, began)
                 write_summary(summary, out)
                 record_run(out, config, summary, began, made_from)
                 forget_failed_check(read_run(paths.metadata, config.name))
                 print(f"\n{format_report(summary)}")
+                if removed.paths:
+                    print(f"\n{removed.text()}")
                 for warning in update_history(out):
                     print(warning)
 

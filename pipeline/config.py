@@ -23,6 +23,7 @@ from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.features import FeatureOptions
 from modules.config.options.hooks import HookOptions
 from modules.config.options.index import IndexOptions
+from modules.config.options.keep import KeepOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.config.options.releases import ReleaseOptions
@@ -96,6 +97,7 @@ class Config:
     serving: ServingValidatorOptions = dataclasses.field(default_factory=ServingValidatorOptions)
     index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
     releases: ReleaseOptions = dataclasses.field(default_factory=ReleaseOptions)
+    keep: KeepOptions = dataclasses.field(default_factory=KeepOptions)
     hooks: HookOptions = dataclasses.field(default_factory=HookOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
@@ -258,8 +260,9 @@ def load_config(
 
 
 def result_options(config: Config) -> dict[str, Any]:
-    """Returns the plain values of all that a run's results depend on: `hooks` changes none."""
-    return {name: value for name, value in to_plain(config).items() if name != "hooks"}
+    """Returns the plain values of all that a run's results depend on."""
+    values = to_plain(config)
+    return {name: value for name, value in values.items() if name not in ("hooks", "keep")}
 
 
 def write_config(config: Config, file: Path) -> None:

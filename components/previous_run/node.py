@@ -13,6 +13,7 @@ from components.previous_run import kept_folders
 from modules.daily.artifacts import evaluated_day, first_evaluated_start
 from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
+from modules.files.local_copies import copy_folder
 from modules.found import FOUND
 from modules.releases.versions import PUSHED_VERSION, usable_versions
 
@@ -45,7 +46,7 @@ def LatestPushedModel(
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
         return
-    io_utils.copy_dir(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
+    copy_folder(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
     model.set_string_custom_property(PUSHED_VERSION, os.path.basename(found))
     print(f"The last pushed model is {found}", flush=True)
 

@@ -12,11 +12,12 @@ from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import proto_utils
 
 from modules.daily.artifacts import day_of
 from modules.daily.model_day import is_earlier, read_day, write_day
 from modules.files.learned_data import read_learned
+from modules.files.local_copies import copy_file, copy_folder
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     SAVED_MODEL,
@@ -84,7 +85,7 @@ class Executor(executor.Executor):
         version = before or _push(model, next_version(folder), day, settings.is_canary)
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         _keep_weights(model, version)
-        io_utils.copy_dir(model, pushed.uri)
+        copy_folder(model, pushed.uri)
         self._MarkPushed(
             pushed, pushed_destination=version, pushed_version=os.path.basename(version)
         )
@@ -163,7 +164,7 @@ def _keep_weights(model: str, version: str) -> None:
     source, place = kept_weights.beside(model), kept_weights.place_of(version)
     if place is None or not fileio.exists(source) or kept_weights.damage_of(place) is None:
         return
-    io_utils.copy_dir(source, place)
+    copy_folder(source, place)
     for folder in kept_weights.outdated(os.path.dirname(version)):
         fileio.rmtree(folder)
 
@@ -173,8 +174,8 @@ def _push(model: str, version: str, day: str | None, is_canary: bool) -> str:
     if is_canary:
         folder, name = os.path.split(version)
         record(folder, TRY, name, learned_from(model), by="Pusher")
-    io_utils.copy_dir(model, version, deny_regex_patterns=[r"/saved_model\.pb$"])
+    copy_folder(model, version, without=SAVED_MODEL)
     if day:
         write_day(version, day)
-    io_utils.copy_file(os.path.join(model, SAVED_MODEL), os.path.join(version, SAVED_MODEL))
+    copy_file(os.path.join(model, SAVED_MODEL), os.path.join(version, SAVED_MODEL))
     return version

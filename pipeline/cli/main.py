@@ -14,7 +14,7 @@ from pipeline.cli.failures import check_text, describe, discard_unwritable_outpu
 PROGRAM = "session-retrieval"
 COMMANDS = (
     *("run", "day", "recommend", "batch", "serve", "refresh", "releases", "report", "history"),
-    *("compile", "check", "submit", "doctor"),
+    *("clean", "compile", "check", "submit", "doctor"),
 )
 
 

@@ -69,6 +69,10 @@ class RunRecord:
             if node.state == "COMPLETE" and (resolvers or not node.is_resolver)
         )
 
+    def folders(self) -> list[str]:
+        """Returns the folders of all outputs."""
+        return [found.uri for node in self.nodes.values() for found in node.outputs.values()]
+
     def output(self, name: str) -> OutputArtifact | None:
         """Returns the artifact of an output that only one node has, None if it has none."""
         found = [node.outputs[name] for node in self.nodes.values() if name in node.outputs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.paths import Paths
@@ -17,16 +18,26 @@ def served_model(out: Path) -> str | None:
         return None
 
 
-def disk_bytes(folder: Path | str) -> int:
+def disk_bytes(folder: Path | str, without: Collection[Path] = ()) -> int:
     """Returns the sum of the lengths of all files below a folder; links are not followed.
 
-    Files that vanish meanwhile, or that may not be looked at, do not count.
+    Files that share their storage count once. Files that vanish meanwhile, or that may not be
+    looked at, do not count.
+
+    Args:
+      folder: the folder.
+      without: files and folders below it that do not count.
     """
-    total = 0
-    for parent, _, names in os.walk(folder):
+    left_out, sizes = {os.path.abspath(path) for path in without}, {}
+    for parent, folders, names in os.walk(os.path.abspath(folder)):
+        folders[:] = [name for name in folders if os.path.join(parent, name) not in left_out]
         for name in names:
+            path = os.path.join(parent, name)
+            if path in left_out:
+                continue
             try:
-                total += os.lstat(os.path.join(parent, name)).st_size
+                found = os.lstat(path)
             except OSError:
                 continue
-    return total
+            sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values())

@@ -39,6 +39,8 @@ TYPED = {
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
     "session-retrieval releases": "tests/unit/pipeline/cli/test_releases.py::"
     "test_a_rollback_is_said_with_its_reason_and_changes_what_serves",
+    "session-retrieval clean": "tests/unit/pipeline/cli/test_clean.py::"
+    "test_what_would_be_removed_is_listed_and_then_removed",
     "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
     "test_the_newest_run_of_all_is_shown_unless_one_is_named",
     "session-retrieval history": "tests/unit/pipeline/cli/test_history.py::"

@@ -1,0 +1,89 @@
+"""What is removed from an output folder, and what stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from modules.config.options.keep import KeepOptions
+from modules.releases.record import TRY, record
+from pipeline.releases.change import Writer
+from pipeline.run.retention import outdated, remove_outdated
+from tests import made_up_runs as runs
+from tests.unit.pipeline.releases.test_change import push
+
+
+def _artifact(out: Path, name: str, content: str = "x") -> Path:
+    place = out / "artifacts" / name
+    place.mkdir(parents=True)
+    (place / "data").write_text(content)
+    return place
+
+
+def _names(out: Path, found: list[Path]) -> list[str]:
+    return [str(path.relative_to(out)) for path in found]
+
+
+def test_the_newest_outputs_stay_and_more_of_those_that_are_compared(tmp_path: Path) -> None:
+    for number in (1, 9, 10, 11):
+        _artifact(tmp_path, f"Trainer/model/{number}")
+        _artifact(tmp_path, f"ModelGate/verdict/{number}")
+    _artifact(tmp_path, "Trainer/model/.temp")
+    options = KeepOptions(outputs=2, compared=3)
+    assert _names(tmp_path, outdated(tmp_path, options)) == [
+        "artifacts/ModelGate/verdict/1",
+        "artifacts/Trainer/model/1",
+        "artifacts/Trainer/model/9",
+    ]
+    in_use = [str(tmp_path / "artifacts" / "Trainer" / "model" / "1")]
+    assert "artifacts/Trainer/model/1" not in _names(tmp_path, outdated(tmp_path, options, in_use))
+
+
+def test_versions_that_serve_or_are_on_trial_stay(tmp_path: Path) -> None:
+    for version in range(1, 8):
+        push(tmp_path / "pushed", version)
+    record(str(tmp_path / "pushed"), TRY, "2")
+    for version in ("7", "6", "5", "4", "3"):
+        Writer(tmp_path, "ann", "").rollback(None)
+        assert (tmp_path / "pushed_withdrawn" / version).is_dir()
+    # The stable version is 1, the one on trial 2.
+    found = _names(tmp_path, outdated(tmp_path, KeepOptions(versions=2)))
+    assert found == [f"pushed_withdrawn/{version}" for version in (3, 4, 5)]
+
+
+def test_reports_and_logs_of_old_runs_go_and_their_summaries_stay(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for number in range(3):
+        folder = runs.finish(tmp_path, number)
+        (tmp_path / "logs" / f"{number}.log").write_text("x")
+        for path in (folder, tmp_path / "logs" / f"{number}.log"):
+            os.utime(path, (number, number))
+    removed = remove_outdated(tmp_path, KeepOptions(reports=1, logs=2))
+    assert _names(tmp_path, removed.paths) == [
+        "logs/0.log",
+        "runs/2015-09-11-1/report.html",
+        "runs/2015-09-12-1/report.html",
+    ]
+    assert not any(path.exists() for path in removed.paths)
+    assert len(list(tmp_path.glob("runs/*/summary.json"))) == 3
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_shared_files_count_when_their_last_name_goes(tmp_path: Path, dry_run: bool) -> None:
+    for number in (1, 2, 3, 4):
+        place = _artifact(tmp_path, f"Trainer/model/{number}", "x" * 1000)
+        if number == 1:
+            (tmp_path / "elsewhere").hardlink_to(place / "data")
+    removed = remove_outdated(tmp_path, KeepOptions(outputs=2), dry_run=dry_run)
+    assert (len(removed.paths), removed.bytes) == (2, 1000)
+    assert removed.paths[0].exists() == dry_run
+    assert removed.text() == "Removed 2 files and folders of earlier runs, 0.0 MB (section keep)"
+
+
+def test_nothing_is_removed_without_limits_or_from_an_empty_folder(tmp_path: Path) -> None:
+    assert outdated(tmp_path / "none", KeepOptions()) == []
+    for number in range(50):
+        _artifact(tmp_path, f"Trainer/model/{number}")
+    assert outdated(tmp_path, KeepOptions(outputs=None)) == []
