@@ -15,7 +15,7 @@ from pipeline.config import Config, ConfigError
 from pipeline.run.days import LateError, evaluated_day
 from pipeline.run.failures import Failure
 from pipeline.run.output_state import served_model
-from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, record_event
+from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, RELEASE_FILE, record_event
 
 _MOST_CHARACTERS = 500
 
@@ -121,6 +121,23 @@ def record_refresh(out: Path, done: Any, began: float) -> None:
         "seconds": round(done.seconds, 3),
     }
     _record(out, REFRESH_FILE, content, began)
+
+
+def record_release(out: Path, change: str, versions: Sequence[str], by: str, why: str) -> None:
+    """Keeps a change of the releases in the history; a warning says so if that is not possible.
+
+    Args:
+      out: output folder.
+      change: what was done, a verdict of the history such as `rolled back`.
+      versions: the versions that it was done to.
+      by: who did it.
+      why: the reason.
+    """
+    content = {
+        **{"change": change, "versions": list(versions), "by": by, "why": why},
+        "served_model": served_model(out),
+    }
+    _record(out, RELEASE_FILE, content, time.time())
 
 
 def _record(

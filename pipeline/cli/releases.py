@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,84 +55,73 @@ def _folder(out: Path | None) -> Path:
     return out or find_pushed(None).absolute().parents[1]
 
 
-def _change(out: Path | None, by: str | None, why: str, change: Callable[[Writer], str]) -> int:
-    from pipeline.releases.change import ReleaseError, Writer
+def _add(
+    name: str,
+    help_text: str,
+    options: str,
+    act: Callable[[Writer, str | None], Sequence[str]],
+    has_version: bool = True,
+) -> None:
+    """Adds a subcommand.
 
-    try:
-        print(change(Writer(_folder(out), by or getpass.getuser(), why)))
-    except (NoModelError, ReleaseError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    Args:
+      name: its name.
+      help_text: what it does, a sentence.
+      options: options of its example.
+      act: makes the change with a version, None for the usual one; returns the changed versions.
+      has_version: whether it takes a version.
+    """
 
+    def change(
+        group: Path | None, out: Path | None, by: str | None, why: str, version: str | None = None
+    ) -> int:
+        from pipeline.cli.outcomes import record_release
+        from pipeline.history.rows import CHANGES
+        from pipeline.releases.change import ReleaseError, Writer
 
-def _subcommand(text: str, has_version: bool = True) -> Callable[[Any], click.Command]:
-    """Returns the decorator of a subcommand with its common options."""
+        who, what = by or getpass.getuser(), CHANGES[name]
+        try:
+            folder = _folder(out or group)
+            versions = act(Writer(folder, who, why), version)
+        except (NoModelError, ReleaseError) as error:
+            print(error, file=sys.stderr)
+            return 1
+        print(f"{what[0].upper()}{what[1:]}{''.join(f' {name}' for name in versions)}.")
+        record_release(folder, what, versions, who, why)
+        return 0
 
-    def decorate(function: Any) -> click.Command:
-        for option in (click.pass_obj, out_option, by_option, why_option):
-            function = option(function)
-        if has_version:
-            function = click.argument("version", required=False)(function)
-        return command.command(text.split()[1], **example(text))(function)
-
-    return decorate
-
-
-@_subcommand("releases rollback --why 'clicks fell'")
-def rollback(
-    group: Path | None, version: str | None, why: str, by: str | None, out: Path | None
-) -> int:
-    """Serve an earlier version again: the named one, or the one before."""
-
-    def change(writer: Writer) -> str:
-        withdrawn = writer.rollback(version)
-        return f"Withdrawn: {', '.join(withdrawn) or 'none'}"
-
-    return _change(out or group, by, why, change)
-
-
-@_subcommand("releases promote 1795672257")
-def promote(
-    group: Path | None, version: str | None, why: str, by: str | None, out: Path | None
-) -> int:
-    """Serve a version that is on trial, was held, or was withdrawn."""
-
-    def change(writer: Writer) -> str:
-        return f"Stable: {writer.promote(version)}"
-
-    return _change(out or group, by, why, change)
+    decorated: Any = change
+    for option in (click.pass_obj, out_option, by_option, why_option):
+        decorated = option(decorated)
+    if has_version:
+        decorated = click.argument("version", required=False)(decorated)
+    text = f"releases {name} {options}".strip()
+    command.command(name, help=help_text, **example(text))(decorated)
 
 
-@_subcommand("releases try 1795672257")
-def try_out(
-    group: Path | None, version: str | None, why: str, by: str | None, out: Path | None
-) -> int:
-    """Put a version on trial, by default the newest: the label canary."""
-
-    def change(writer: Writer) -> str:
-        return f"On trial: {writer.try_out(version)}"
-
-    return _change(out or group, by, why, change)
-
-
-@_subcommand("releases pause --why 'sale until Monday'", has_version=False)
-def pause(group: Path | None, why: str, by: str | None, out: Path | None) -> int:
-    """Push no new models until `resume`."""
-
-    def change(writer: Writer) -> str:
-        writer.pause()
-        return "Pushing is paused."
-
-    return _change(out or group, by, why, change)
-
-
-@_subcommand("releases resume", has_version=False)
-def resume(group: Path | None, why: str, by: str | None, out: Path | None) -> int:
-    """Push new models again."""
-
-    def change(writer: Writer) -> str:
-        writer.resume()
-        return "The next blessed model is pushed."
-
-    return _change(out or group, by, why, change)
+_add(
+    "rollback",
+    "Serve an earlier version again: the named one, or the one before.",
+    "--why 'clicks fell'",
+    lambda writer, version: writer.rollback(version),
+)
+_add(
+    "promote",
+    "Serve a version that is on trial, was held, or was withdrawn.",
+    "1795672257",
+    lambda writer, version: [writer.promote(version)],
+)
+_add(
+    "try",
+    "Put a version on trial, by default the newest: the label canary.",
+    "1795672257",
+    lambda writer, version: [writer.try_out(version)],
+)
+_add(
+    "pause",
+    "Push no new models until `resume`.",
+    "--why 'sale until Monday'",
+    lambda writer, _: writer.pause(),
+    has_version=False,
+)
+_add("resume", "Push new models again.", "", lambda writer, _: writer.resume(), has_version=False)

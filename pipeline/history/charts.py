@@ -15,8 +15,8 @@ from modules.daily.days import day_name, day_number, is_date
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from pipeline.history.columns import BASELINE, Row, metric_column
 from pipeline.history.positions import in_order_of_days, without_past_days
-from pipeline.history.rows import BLESSED, FAILED, REFUSED
-from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE
+from pipeline.history.rows import BLESSED, FAILED, REFRESHED, REFUSED
+from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, RELEASE_FILE
 
 _HEIGHT = 2.3
 _FEW = 20  # runs, up to which intervals are drawn one by one too
@@ -246,9 +246,9 @@ def _link(axes: Any, line: Line, placed: Placed) -> None:
 
 def link(row: Row) -> str:
     """Returns where a row leads: its report, else the record of a failure or a refresh."""
-    record = FAILURE_FILE if row["verdict"] == FAILED else REFRESH_FILE
-    of_run = row["verdict"] in (BLESSED, REFUSED)
-    return str(row["report"] or f"{row['folder']}/{'' if of_run else record}")
+    records = {BLESSED: "", REFUSED: "", FAILED: FAILURE_FILE, REFRESHED: REFRESH_FILE}
+    record = records.get(row["verdict"], RELEASE_FILE)
+    return str(row["report"] or f"{row['folder']}/{record}")
 
 
 def _marker_size(placed: Placed) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ PAGE_FILE = "history.html"
 METRICS = headline_names(steps=["all"])
 _TEMPLATES = Path(__file__).resolve().parent
 _SIGNS = {BLESSED: "✓", REFUSED: "✗", FAILED: "✗", REFRESHED: "↻"}
+_CHANGE = "⇄"
 _FILTERS: dict[str, Callable[[Any], str]] = {
     "short": lambda value: "-" if value is None else f"{value:.4f}",
     "count": lambda value: "-" if value is None else f"{value:,.0f}",
@@ -68,8 +70,8 @@ def render(rows: Sequence[Row]) -> str:
         table_metrics=headline_names(["honest"], ["all"]),
         column=metric_column,
         models={"this": CANDIDATE, "baseline": BASELINE, "last_blessed": LAST_BLESSED},
-        signs=_SIGNS,
-        classes=_CLASSES,
+        signs=defaultdict(lambda: _CHANGE, _SIGNS),
+        classes=defaultdict(lambda: "skipped", _CLASSES),
         **_charts(rows),
         style=markupsafe.Markup((REPORT_FOLDER / "style.css").read_text("utf-8")),
         light=markupsafe.Markup(svg.theme(svg.LIGHT)),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from modules.daily.days import day_number
 from pipeline.history.columns import Row
-from pipeline.history.rows import REFRESHED
+from pipeline.history.rows import RUNS_OF_DAYS
 
 _SPREAD = 0.75  # of a day, which its runs share
 
@@ -15,17 +15,18 @@ _SPREAD = 0.75  # of a day, which its runs share
 def positions(rows: Sequence[Row]) -> list[float]:
     """Returns each row's place: the number of its day, later runs of the day a little further on.
 
-    A refresh has a date of its own, not a day of data: it is just behind the row before it.
+    A refresh, or a change of releases, has a date of its own, not a day of data: it is just behind
+    the row before it.
 
     >>> rows = [{"day": "9", "verdict": verdict} for verdict in ("failed", "blessed", "refreshed")]
     >>> positions([*rows, {"day": "10", "verdict": "blessed"}])
     [9.0, 9.375, 9.475, 10.0]
     """
-    runs = Counter(row["day"] for row in rows if row["verdict"] != REFRESHED)
+    runs = Counter(row["day"] for row in rows if row["verdict"] in RUNS_OF_DAYS)
     seen: Counter[str] = Counter()
     places: list[float] = []
     for row in rows:
-        if row["verdict"] == REFRESHED and places:
+        if row["verdict"] not in RUNS_OF_DAYS and places:
             places.append(places[-1] + 0.1)
             continue
         share = seen[row["day"]] / max(runs[row["day"]], 1)
@@ -43,8 +44,8 @@ def without_past_days(rows: Sequence[Row]) -> list[Row]:
     """
     found: list[Row] = []
     for row in rows:
-        days = [day_number(other["day"]) for other in found if other["verdict"] != REFRESHED]
-        if row["verdict"] == REFRESHED or day_number(row["day"]) >= max(days, default=0):
+        days = [day_number(other["day"]) for other in found if other["verdict"] in RUNS_OF_DAYS]
+        if row["verdict"] not in RUNS_OF_DAYS or day_number(row["day"]) >= max(days, default=0):
             found.append(row)
     return found
 

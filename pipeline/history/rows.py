@@ -18,6 +18,7 @@ from pipeline.paths import PUSHED
 from pipeline.run.run_folders import (
     FAILURE_FILE,
     REFRESH_FILE,
+    RELEASE_FILE,
     REPORT_FILE,
     RUNS,
     RunFolder,
@@ -26,6 +27,16 @@ from pipeline.run.run_folders import (
 from pipeline.run.summary_file import FORMAT, SUMMARY_FILE
 
 BLESSED, REFUSED, FAILED, REFRESHED = "blessed", "refused", "failed", "refreshed"
+CHANGES = {
+    "rollback": "rolled back from",
+    "promote": "promoted",
+    "try": "on trial",
+    "pause": "paused",
+    "resume": "resumed",
+}
+"""Verdicts of changes of the releases, by subcommand of `releases`."""
+RUNS_OF_DAYS = (BLESSED, REFUSED, FAILED)
+"""Verdicts of runs; the other rows are of changes between them, and have no day of data."""
 STRONGEST = "stan"
 """The baseline that is shown, if it was evaluated."""
 
@@ -83,7 +94,12 @@ def served_day(out: Path, version: str) -> str | None:
 
 
 def _row(run: RunFolder) -> Row:
-    readers = {SUMMARY_FILE: _of_summary, FAILURE_FILE: _of_failure, REFRESH_FILE: _of_refresh}
+    readers = {
+        SUMMARY_FILE: _of_summary,
+        FAILURE_FILE: _of_failure,
+        REFRESH_FILE: _of_refresh,
+        RELEASE_FILE: _of_release,
+    }
     for name, read in readers.items():
         if (run.path / name).is_file():
             content = json.loads((run.path / name).read_text("utf-8"))
@@ -211,4 +227,15 @@ def _of_refresh(refresh: Mapping[str, Any]) -> Row:
         "pushed_version": version_of(refresh["pushed_model"]),
         "served_version": version_of(refresh["pushed_model"]),
         "seconds": refresh["seconds"],
+    }
+
+
+def _of_release(change: Mapping[str, Any]) -> Row:
+    versions = ", ".join(change["versions"])
+    who = f"by {change['by']}" + (f": {change['why']}" if change["why"] else "")
+    return {
+        "verdict": change["change"],
+        "reasons": [f"version {versions} {who}" if versions else who],
+        "started": change["started"],
+        "served_version": version_of(change["served_model"]),
     }

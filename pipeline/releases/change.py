@@ -110,19 +110,19 @@ class Writer:
         self._settle()
         return version
 
-    def pause(self) -> None:
-        """Keeps new models from being pushed."""
-        self._record_pushing(PAUSE)
+    def pause(self) -> list[str]:
+        """Keeps new models from being pushed; returns no version."""
+        return self._record_pushing(PAUSE)
 
-    def resume(self) -> None:
-        """Lets new models be pushed again.
+    def resume(self) -> list[str]:
+        """Lets new models be pushed again; returns no version.
 
         Raises:
           ReleaseError: pushing is not paused.
         """
         if records.read_releases(self._pushed).paused is None:
             raise ReleaseError("Pushing is not paused.")
-        self._record_pushing(RESUME)
+        return self._record_pushing(RESUME)
 
     def _labels(self) -> dict[str, str]:
         return records.read_releases(self._pushed).labels(_there(self._pushed))
@@ -145,9 +145,10 @@ class Writer:
                 training = learned_from(place_of(self._indexes, index))
                 records.record(self._indexes, name, index, training, self._by, self._why)
 
-    def _record_pushing(self, name: str) -> None:
+    def _record_pushing(self, name: str) -> list[str]:
         for folder in (self._pushed, self._indexes):
             records.record(folder, name, by=self._by, why=self._why)
+        return []
 
     def _settle(self) -> None:
         for folder in (self._pushed, self._indexes):

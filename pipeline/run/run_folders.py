@@ -1,8 +1,9 @@
 """The record of every run of an output folder, below `runs/`, one folder each.
 
 A finished run leaves its summary, configuration and report, a failed one where and why it failed,
-and a refresh of the served model what it changed. `OUT/summary.json` is the newest run's; these
-folders keep those before it, so that a past day that is run again hides nothing.
+and a refresh of the served model, or a change of the releases, what it changed. `OUT/summary.json`
+is the newest run's; these folders keep those before it, so that a past day that is run again hides
+nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ REPORT_FILE = "report.html"
 IDENTITY_FILE = "identity.json"
 FAILURE_FILE = "failure.json"
 REFRESH_FILE = "refresh.json"
+RELEASE_FILE = "release.json"
 _NAME = re.compile(r"(?P<day>\d[\d-]*)-(?P<number>\d+)")
 
 
@@ -168,7 +170,7 @@ def record_event(
 
     Args:
       out: output folder.
-      file_name: `FAILURE_FILE` or `REFRESH_FILE`.
+      file_name: `FAILURE_FILE`, `REFRESH_FILE` or `RELEASE_FILE`.
       event: content of the file; the start is added.
       started: start in seconds since 1970.
       day: the day that was to be evaluated; None for the UTC date of the start.
