@@ -27,7 +27,7 @@ from modules.files.model_folder import (
 )
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.releases.record import TRY, read_releases, record
-from modules.releases.versions import newest_version, next_version, settle, usable_versions
+from modules.releases.versions import claim_version, newest_version, settle, usable_versions
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
 
@@ -82,7 +82,7 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         before = _pushed_before(model, folder)
-        version = before or _push(model, next_version(folder), day, settings.is_canary)
+        version = before or _push(model, claim_version(folder), day, settings.is_canary)
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         _keep_weights(model, version)
         copy_folder(model, pushed.uri)

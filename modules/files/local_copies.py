@@ -30,7 +30,7 @@ def copy_folder(folder: str, place: str, without: str = "") -> None:
     import tensorflow as tf
 
     files = tf.io.gfile
-    if files.exists(place):
+    if files.exists(place) and files.listdir(place):
         files.rmtree(place)
     files.makedirs(place)
     names = [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from modules.files.file_systems import place_of, tensorflow_schemes
 from modules.files.model_folder import model_damage
-from modules.releases.record import read_releases
+from modules.files.patterns import is_uri
+from modules.releases.record import folder_of, read_releases
 
 PUSHED_VERSION = "pushed_version"
 """Property of an artifact with the name of its version."""
@@ -84,6 +88,33 @@ def next_version(folder: str) -> str:
     """
     numbers = [*version_numbers(folder), *version_numbers(withdrawn_folder(folder))]
     return os.path.join(folder, str(max([int(time.time()), *(number + 1 for number in numbers)])))
+
+
+def claim_version(folder: str) -> str:
+    """Returns the folder of a new version that no other pusher has.
+
+    On this machine that is the creation of the folder. Elsewhere, where nothing is exclusive, each
+    pusher writes a claim and then lists all: who sees another claim of the number takes a higher
+    one. Of two at once at least one sees the other, as long as a listing has what was written
+    before it (object stores do; NFS needs the mount option `noac`).
+    """
+    if not is_uri(folder):
+        os.makedirs(folder, exist_ok=True)
+        while True:
+            version = next_version(folder)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(version)
+                return version
+    place, claims = place_of(folder, tensorflow_schemes), os.path.join(folder_of(folder), "claims")
+    number = int(os.path.basename(next_version(folder)))
+    while True:
+        claim = f"{number}-{uuid.uuid4().hex}"
+        place.write_text(os.path.join(claims, claim), "")
+        others = [name for name in place.names(claims) if name.partition("-")[0].isdecimal()]
+        taken = [int(name.partition("-")[0]) for name in others if name != claim]
+        if number not in taken:
+            return os.path.join(folder, str(number))
+        number = max([number, *taken]) + random.randint(1, 100)  # they would meet again
 
 
 def withdrawn_folder(folder: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.run.output_state import disk_bytes
 
 METRICS = headline_names(["honest"], ["all"])
 Release = dict[str, Any]
+_EARLIEST = 1_400_000_000  # 2014
 
 
 def read_overview(out: Path) -> list[Release]:
@@ -47,9 +49,7 @@ def _release(place: str, label: str, releases: Releases, row: Row | None) -> Rel
     return {
         "version": version,
         "label": label,
-        "pushed": _time(os.path.getmtime(os.path.join(place, "saved_model.pb")))
-        if os.path.exists(os.path.join(place, "saved_model.pb"))
-        else None,
+        "pushed": _pushed_time(version),
         "serving_since": None,
         "day": read_day(place),
         "learned_from": learned and _time(learned.first_start / 1000),
@@ -61,6 +61,12 @@ def _release(place: str, label: str, releases: Releases, row: Row | None) -> Rel
         "last_action": action and {"name": action.name, **_who(action)},
         "folder": place,
     }
+
+
+def _pushed_time(version: str) -> str | None:
+    """Returns the time that Pusher named a version by; None for a number that is none."""
+    seconds = int(version)
+    return _time(seconds) if _EARLIEST < seconds < time.time() + 86_400 else None
 
 
 def _who(action: Any) -> dict[str, str]:
@@ -82,14 +88,15 @@ def _time(seconds: float) -> str:
 def _add_serving_since(found: list[Release], releases: Releases) -> None:
     """Says since when the stable version serves: its push, its promotion, or a rollback to it."""
     for release in found:
-        if release["label"] == STABLE and release["pushed"]:
+        if release["label"] == STABLE:
             later = [
                 action.time
                 for version, action in releases.last.items()
                 if (int(version) > int(release["version"]) and releases.withdrawal(version))
                 or (version == release["version"] and action.name == PROMOTE)
             ]
-            release["serving_since"] = max([release["pushed"], *later])
+            times = [*([release["pushed"]] if release["pushed"] else []), *later]
+            release["serving_since"] = max(times, default=None)
 
 
 def format_overview(found: list[Release], releases: Releases) -> str:

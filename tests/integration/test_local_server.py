@@ -13,12 +13,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.releases.change import Writer
 from serving import pushed_models, rest_server
 from serving.client import Client, ServerError
 from serving.limits import Limits
@@ -162,12 +163,12 @@ def _push(model: Path, folder: Path, version: int) -> None:
     shutil.copytree(model, folder / str(version))
 
 
-def test_a_newer_model_takes_over_and_no_request_fails(
+def test_newer_models_and_rollbacks_take_over_and_no_request_fails(
     trained: Any, session: list[str], tmp_path: Path
 ) -> None:
-    model = trained.folder / "model"
-    _push(model, tmp_path, 1)
-    store = ModelStore(lambda: pushed_models.newest_model([tmp_path]))
+    model, pushed = trained.folder / "model", tmp_path / "pushed"
+    _push(model, pushed, 1)
+    store = ModelStore(lambda: pushed_models.newest_model([pushed]))
     server = rest_server.start(store, "localhost", 0)
     url = f"http://localhost:{server.server_port}{PREDICT}"
     body = json.dumps({"signature_name": "recommend", "inputs": [session]}).encode()
@@ -188,8 +189,14 @@ def test_a_newer_model_takes_over_and_no_request_fails(
         thread.start()
     try:
         store.watch(0.2)
-        for version in (2, 3):
-            _push(model, tmp_path, version)
+        changes: list[tuple[int, Callable[[], object]]] = [
+            (2, lambda: _push(model, pushed, 2)),
+            (3, lambda: _push(model, pushed, 3)),
+            (1, lambda: Writer(tmp_path, "ann", "slow").rollback("1")),
+            (3, lambda: Writer(tmp_path, "ann", "").promote("3")),
+        ]
+        for version, change in changes:
+            change()
             end = time.monotonic() + 300
             while versions[-1:] != [str(version)]:
                 assert time.monotonic() < end, f"version {version} never answered: {failures[:3]}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from modules.releases.record import PROMOTE, TRY, WITHDRAW, record
 from modules.releases.versions import (
+    claim_version,
     newest_version,
     next_version,
     settle,
@@ -75,3 +77,25 @@ def test_versions_on_trial_are_neither_stable_nor_used(tmp_path: Path) -> None:
     record(str(tmp_path), TRY, "2")
     assert list(usable_versions(str(tmp_path))) == [stable_version(str(tmp_path))]
     assert stable_version(str(tmp_path)) == str(tmp_path / "1")
+
+
+@pytest.mark.parametrize("name_of", [str, file_uris.uri], ids=["path", "URI"])
+def test_two_pushers_never_have_the_same_version(
+    tmp_path: Path, name_of: Callable[[Path], str]
+) -> None:
+    pushed, claimed = name_of(tmp_path / "pushed"), []
+    meeting = threading.Barrier(4)
+
+    def push() -> None:
+        for _ in range(10):
+            meeting.wait()
+            version = claim_version(pushed)
+            claimed.append(version)
+            Path(file_uris.local(version)).mkdir(parents=True, exist_ok=True)
+
+    pushers = [threading.Thread(target=push) for _ in range(4)]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        pusher.join()
+    assert len(claimed) == len(set(claimed)) == 40

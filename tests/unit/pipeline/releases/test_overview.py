@@ -12,17 +12,23 @@ from tests.unit.pipeline.releases.test_change import push
 
 
 def test_a_version_of_which_nothing_is_known_is_listed_all_the_same(tmp_path: Path) -> None:
-    place = push(tmp_path / "pushed", 7)
+    place = push(tmp_path / "pushed", 1_441_929_600)
     (place / FILE).write_text("[]")
     (release,) = read_overview(tmp_path)
     assert (release["label"], release["day"], release["learned_until"]) == ("stable", None, None)
-    assert release["pushed"] == release["serving_since"] is not None
+    assert release["pushed"] == release["serving_since"] == "2015-09-11T00:00:00Z"
     assert release["damage"] is None and release["megabytes"] >= 0
     (place / "saved_model.pb").unlink()
     (release,) = read_overview(tmp_path)
-    assert (release["pushed"], release["damage"]) == (None, "saved_model.pb is missing")
+    assert release["damage"] == "saved_model.pb is missing"
     text = format_overview([release], read_releases(str(tmp_path / "pushed")))
     assert "damaged: saved_model.pb is missing" in text
+
+
+def test_a_version_that_is_no_time_has_none(tmp_path: Path) -> None:
+    push(tmp_path / "pushed", 7)
+    (release,) = read_overview(tmp_path)
+    assert release["pushed"] is release["serving_since"] is None
 
 
 def test_withdrawn_versions_are_listed_in_order(tmp_path: Path) -> None:
