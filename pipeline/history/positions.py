@@ -42,11 +42,13 @@ def without_past_days(rows: Sequence[Row]) -> list[Row]:
     >>> [row["day"] for row in without_past_days(rows)]
     ['9', '10', '10']
     """
-    found: list[Row] = []
+    found, last = [], 0
     for row in rows:
-        days = [day_number(other["day"]) for other in found if other["verdict"] in RUNS_OF_DAYS]
-        if row["verdict"] not in RUNS_OF_DAYS or day_number(row["day"]) >= max(days, default=0):
-            found.append(row)
+        is_run = row["verdict"] in RUNS_OF_DAYS
+        if is_run and day_number(row["day"]) < last:
+            continue
+        last = day_number(row["day"]) if is_run else last
+        found.append(row)
     return found
 
 
