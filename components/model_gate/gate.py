@@ -19,6 +19,7 @@ from modules.array_types import IntArray
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.daily.artifacts import evaluated_day, evaluated_span
+from modules.daily.days import day_number
 from modules.daily.model_day import is_earlier
 from modules.evaluation.beyond_accuracy import K, RecommendationStats, sampled
 from modules.evaluation.item_history import ItemHistory, item_history
@@ -90,6 +91,7 @@ class Gate:
         self._checks: list[MetricCheck] = []
         self._candidate: dict[str, Any] = _named(inputs.model)
         self._last_blessed: dict[str, Any] = {"status": "none"}
+        self._against: int | None = None
 
     def decide(self) -> tuple[RankTable, dict[str, Any]]:
         """Returns the rank table and the content of `verdict.json`."""
@@ -185,6 +187,7 @@ class Gate:
             return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
         try:
             model = Model(artifact)
+            self._against = day_number(day) if (day := model.day()) else None
             self._last_blessed |= _learned(model)
             reason = learned_evaluation(self._start_times, candidate.learned(), model.learned())
             if reason and not self._is_not_of_a_later_day(model):
@@ -211,7 +214,7 @@ class Gate:
         first, last = int(self._start_times.min()), int(self._start_times.max())
         is_day = self._evaluation.split == "test"
         span = evaluated_span(self._inputs.examples) if is_day else None
-        return DayRecord(first, last, False, by_key(differences), span)
+        return DayRecord(first, last, False, by_key(differences), span, self._against)
 
     def _is_not_of_a_later_day(self, model: Model) -> bool:
         """Returns whether a model is of the evaluated day or one before: it learned none of it.

@@ -52,6 +52,7 @@ class DayRecord:
       blessed: whether the candidate of the day was blessed.
       differences: all comparisons, by what was compared.
       span: the day in a window of days; None without one.
+      against: span of the last blessed model; None where it is unknown.
     """
 
     first_start: int
@@ -59,6 +60,7 @@ class DayRecord:
     blessed: bool
     differences: Mapping[Key, PairedDifference]
     span: int | None = None
+    against: int | None = None
 
     def is_before(self, other: DayRecord) -> bool:
         """Returns whether this day is before another one.
@@ -80,6 +82,7 @@ class DayRecord:
             "last_start": self.last_start,
             "blessed": self.blessed,
             "span": self.span,
+            "against": self.against,
             "differences": [dataclasses.asdict(found) for found in self.differences.values()],
         }
 
@@ -103,6 +106,7 @@ def read_days(verdict: Mapping[str, Any]) -> list[DayRecord]:
                 bool(day["blessed"]),
                 by_key(PairedDifference(**found) for found in day["differences"]),
                 day.get("span"),
+                day.get("against"),
             )
             for day in verdict.get(DAYS, [])
         ]

@@ -43,7 +43,7 @@ def with_pooled_checks(
 
     A baseline that today alone neither is nor is not beaten beyond noise is left to the days
     together. Of the changes, which add up from day to day, only those of models count that were
-    blessed: the others never served.
+    blessed and served: a model that was not pushed, or was rolled back from, changed nothing.
 
     Args:
       checks: checks of today alone.
@@ -51,10 +51,15 @@ def with_pooled_checks(
       earlier: the days before, in order.
       options: options of the gate.
     """
+    served = {day.against for day in (*earlier, today)}
+    counting = [
+        (day, day.blessed and (None in (day.span, today.against) or day.span in served))
+        for day in earlier
+    ]
     pooled = {
         key: check
         for key, difference in today.differences.items()
-        if (check := _pooled_check(difference, earlier, options))
+        if (check := _pooled_check(difference, counting, options))
     }
     alone = [
         _left_to(check, pooled.get((check.kind, check.name, check.against))) for check in checks
@@ -63,13 +68,21 @@ def with_pooled_checks(
 
 
 def _pooled_check(
-    today: PairedDifference, earlier: Iterable[DayRecord], options: ModelGateOptions
+    today: PairedDifference,
+    earlier: Iterable[tuple[DayRecord, bool]],
+    options: ModelGateOptions,
 ) -> MetricCheck | None:
-    """Returns the check over all days that count; None for today alone."""
+    """Returns the check over all days that count; None for today alone.
+
+    Args:
+      today: difference of today.
+      earlier: the days before, and whether the model of each has served.
+      options: options of the gate.
+    """
     days = [
         found
-        for day in earlier
-        if (found := day.differences.get(today.key)) and _counts(day, found, options)
+        for day, has_served in earlier
+        if (found := day.differences.get(today.key)) and _counts(found, has_served, options)
     ]
     if not days:
         return None
@@ -84,10 +97,10 @@ def _pooled_check(
     return dataclasses.replace(check, days=count)
 
 
-def _counts(day: DayRecord, found: PairedDifference, options: ModelGateOptions) -> bool:
+def _counts(found: PairedDifference, has_served: bool, options: ModelGateOptions) -> bool:
     """Returns whether a past day takes part: no single bad day refuses all models after it."""
     if found.kind == CHANGE:
-        return day.blessed
+        return has_served
     interval = pooled_mean([found], options.confidence).interval
     return interval is not None and interval[1] >= options.beat_margin
 

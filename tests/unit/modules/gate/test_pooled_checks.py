@@ -36,12 +36,13 @@ class Days:
         self.options = ModelGateOptions(**{**defaults, **options})
         self.days: list[DayRecord] = []
 
-    def evaluate(self, day: int, table: RankTable) -> list[MetricCheck]:
+    def evaluate(self, day: int, table: RankTable, against: int | None = None) -> list[MetricCheck]:
         """Returns the checks of a day, and keeps its record."""
         comparison = verdict.Comparison(table, self.options, BOUNDS)
         checks = list(comparison.checks())
         start = 24 * day * HOUR
-        today = DayRecord(start, start + 23 * HOUR, False, by_key(comparison.differences(checks)))
+        differences = by_key(comparison.differences(checks))
+        today = DayRecord(start, start + 23 * HOUR, False, differences, day, against)
         earlier = days_before(self.days, today, self.options.pooled_days - 1)
         checks = with_pooled_checks(checks, today, earlier, self.options)
         today = dataclasses.replace(today, blessed=is_blessed(checks))
@@ -168,3 +169,14 @@ def test_a_check_that_failed_for_another_cause_stays() -> None:
     missing = MetricCheck(RECALL, FAILED, "stan was not evaluated", BASELINE, against="stan")
     today = DayRecord(0, 1, False, {})
     assert with_pooled_checks([missing], today, [], ModelGateOptions()) == [missing]
+
+
+@pytest.mark.parametrize(("against", "counted"), [((0, 1, 2), 3), ((0, 0, 0), None)])
+def test_of_models_that_were_not_pushed_no_change_adds_up(
+    against: tuple[int, ...], counted: int | None
+) -> None:
+    days = Days(pooled_days=7)
+    for day, other in enumerate(against, 1):
+        checks = days.evaluate(day, _table(-0.004), other)
+        assert is_blessed(checks)
+    assert {check.days for check in _pooled(checks)} == ({counted} if counted else set())
