@@ -16,7 +16,11 @@ from modules.files.learned_data import write_learned
 from modules.files.model_folder import ITEM_LIST, write_manifest
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
-from modules.serving.reference_predictions import write_reference_predictions
+from modules.serving.reference_predictions import (
+    reference_sessions,
+    write_reference_predictions,
+)
+from modules.serving.warmup_requests import write_warmup_requests
 from modules.training import kept_weights
 from modules.training.fitting import catalogue_ids, select_and_refit
 from modules.training.learned_data import learned_data
@@ -64,6 +68,7 @@ def run_fn(fn_args: FnArgs) -> None:
         write_reference_predictions(
             model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
         )
+    write_warmup_requests(folder, reference_sessions(folder))
     write_learned(folder, learned)
     write_manifest(folder, learned_from(run, known_items))
     run.forget_progress()

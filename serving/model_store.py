@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class ServedModel:
-    """A loaded model that has been called once.
+    """A loaded model that has been called.
 
     Attributes:
       folder: folder of the SavedModel; its name is the version if it is a number.
@@ -44,7 +44,7 @@ class ServedModel:
 
 
 def load(folder: Path) -> ServedModel:
-    """Loads a model and calls it once, since the first call is slow.
+    """Loads a model and calls it, since the first call of each signature is slow.
 
     Raises:
       NoModelError: the folder contains none, or one that cannot recommend.
@@ -52,9 +52,11 @@ def load(folder: Path) -> ServedModel:
     import tensorflow as tf
 
     from modules.ann.recommender import catalogue_size
+    from modules.serving.warmup_requests import replay_warmup_requests
 
     model = load_model(folder)
     model.signatures[SIGNATURE](item_ids=tf.constant([[""]]))
+    replay_warmup_requests(str(folder), model.signatures)
     items = known_items(folder)
     return ServedModel(
         folder, model.signatures, catalogue_size(model), items, frozenset(items), model

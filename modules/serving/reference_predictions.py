@@ -16,7 +16,7 @@ import tensorflow as tf
 from modules.array_types import Float32Array, IntArray
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
 from modules.data.vocabulary import Vocabulary
-from modules.files.model_folder import REFERENCE_PREDICTIONS, write_json
+from modules.files.model_folder import REFERENCE_PREDICTIONS, read_json, write_json
 from modules.serving.answer_length import TOP_K
 from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
 
@@ -72,6 +72,13 @@ def write_reference_predictions(
         "scores": scores.tolist(),
     }
     write_json(folder, REFERENCE_PREDICTIONS, content)
+
+
+def reference_sessions(folder: str) -> list[list[bytes]]:
+    """Returns the sessions of the predictions in a SavedModel's folder, none if it has none."""
+    content = read_json(folder, REFERENCE_PREDICTIONS)
+    sessions = content["sessions"] if content else []
+    return [[item.encode("utf-8", "surrogateescape") for item in items] for items in sessions]
 
 
 def _texts(vocabulary: Vocabulary, positions: Contexts) -> list[str]:

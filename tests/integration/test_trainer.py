@@ -23,7 +23,9 @@ from modules import trainer
 from modules.data.item_indices import FIRST_ITEM
 from modules.evaluation.selection_metric import selection_score
 from modules.files.learned_data import read_learned
+from modules.files.model_folder import MANIFEST, read_json
 from modules.serving.score_adjustments import SessionAdjustments
+from modules.serving.warmup_requests import BATCHES, FILE, replay_warmup_requests
 from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, training_run
 from modules.training.selection_record import read_selection
@@ -57,6 +59,27 @@ def _vectors(model: Any, data: Any) -> list[np.ndarray]:
     found = [model.signatures["embed_items"](item_ids=items)]
     found += [model.signatures["embed_query"](item_ids=each) for each in sessions]
     return [vectors["embedding"].numpy() for vectors in found]
+
+
+def test_its_warmup_requests_call_every_signature(saved_model, trained) -> None:
+    """They are in the format that TensorFlow Serving reads, and part of the manifest."""
+    folder, called = str(trained.folder / "model"), []
+
+    def watched(name: str) -> Callable[..., Any]:
+        def call(**inputs: tf.Tensor) -> Any:
+            called.append(
+                (name, max(value.shape[0] for value in inputs.values() if value.shape.rank))
+            )
+            return saved_model.signatures[name](**inputs)
+
+        return call
+
+    signatures = {name: watched(name) for name in saved_model.signatures}
+    assert replay_warmup_requests(folder, signatures) == len(called)
+    assert {name for name, _ in called} == set(saved_model.signatures)
+    assert {size for _, size in called} == set(BATCHES)
+    assert FILE in read_json(folder, MANIFEST)["files"]
+    assert replay_warmup_requests(str(trained.folder), signatures) == 0
 
 
 def test_exports_every_signature(saved_model, sample) -> None:
