@@ -83,6 +83,7 @@ class Executor(executor.Executor):
             return
         before = _pushed_before(model, folder)
         version = before or _push(model, claim_version(folder), day, settings.is_canary)
+        settle(folder)
         pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
         _keep_weights(model, version)
         copy_folder(model, pushed.uri)

@@ -16,6 +16,7 @@ from modules.files.file_systems import place_of, tensorflow_schemes
 from modules.files.model_folder import model_damage
 from modules.files.patterns import is_uri
 from modules.releases.record import folder_of, read_releases
+from modules.releases.server_config import write_models_config
 
 PUSHED_VERSION = "pushed_version"
 """Property of an artifact with the name of its version."""
@@ -126,9 +127,9 @@ def withdrawn_folder(folder: str) -> str:
 
 
 def settle(folder: str) -> None:
-    """Moves versions to where they belong: withdrawn ones aside, released ones back.
+    """Moves versions to where they belong, withdrawn ones aside, and configures the server.
 
-    Whoever records an action calls it; after an interruption the next one moves the rest.
+    Whoever records an action or pushes calls it; after an interruption the next one does the rest.
     """
     releases, aside = read_releases(folder), withdrawn_folder(folder)
     place = place_of(folder, tensorflow_schemes)
@@ -138,3 +139,4 @@ def settle(folder: str) -> None:
     for name in map(str, version_numbers(aside)):
         if not releases.withdrawal(name):
             place.move(os.path.join(aside, name), os.path.join(folder, name))
+    write_models_config(folder, releases.labels(map(str, version_numbers(folder))))
