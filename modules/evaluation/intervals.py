@@ -36,11 +36,13 @@ class MetricEstimate:
       value: the mean; NaN over no step.
       interval: bootstrap interval over sessions; None over no step.
       n: number of steps.
+      sessions: number of sessions that they are of, at least; None if it is unknown.
     """
 
     value: float
     interval: Interval | None
     n: int
+    sessions: int | None = None
 
 
 class MetricEstimates:
@@ -70,6 +72,7 @@ class MetricEstimates:
         self._columns = list(table.ranks)
         self._row = {name: row for row, name in enumerate(wanted)}
         self._n: dict[str, int] = {}
+        self._sessions: dict[str, int] = {}
         unit = sampling_units(len(table.session_ids), seed)
         units = int(unit.max(initial=-1)) + 1
         per_unit = np.zeros((units, len(wanted), len(self._columns) + 1))
@@ -94,6 +97,7 @@ class MetricEstimates:
             else PER_STEP[parsed.metric](table.ranks[column][mask], parsed.k)
             for column in self._columns
         ]
+        self._sessions[name] = len(np.unique(unit[mask]))
         sums = [np.bincount(unit[mask], each, minlength=units) for each in (*values, ones)]
         return np.stack(sums, axis=1)
 
@@ -121,7 +125,8 @@ class MetricEstimates:
         of_column, of_other = (self._columns.index(each) for each in (column, other))
         drawn = self._drawn[:, row, of_column] - self._drawn[:, row, of_other]
         value = self.value(name, column) - self.value(name, other)
-        return MetricEstimate(value, percentile_interval(drawn, confidence), self._n[name])
+        interval = percentile_interval(drawn, confidence)
+        return MetricEstimate(value, interval, self._n[name], self._sessions[name])
 
     def difference_variance(self, name: str, column: str, other: str) -> float:
         """Returns the variance of the difference of two columns over the draws; NaN without any."""

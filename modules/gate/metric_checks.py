@@ -24,6 +24,8 @@ MODEL, AGREEMENT, VALUE, BASELINE = "model", "agreement", "value", "baseline"
 CHANGE, SLICE_CHANGE, LIMIT = "change", "slice_change", "limit"
 STEPS_EVALUATED = "honest/all/n"
 FILE_NAME = "verdict.json"
+FEWEST_SESSIONS = 20
+"""Sessions below which an interval by the bootstrap over sessions proves no loss."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +111,14 @@ def change_check(
     """Fails a model that falls behind the last blessed one.
 
     It fails if it loses more than the threshold allows and noise does not explain the loss: the
-    interval lies below 0. So an equal model passes, and few steps do not refuse a model by chance.
+    interval lies below 0. So an equal model passes, and few steps do not refuse a model by chance:
+    draws of fewer than `FEWEST_SESSIONS` sessions do not vary as much as other sessions would.
     In a slice, only steps count that both models can answer; without any, the check is skipped.
     """
     beyond = estimate.value < threshold
     proven = estimate.interval is not None and estimate.interval[1] < 0
+    if too_few := estimate.sessions is not None and estimate.sessions < FEWEST_SESSIONS:
+        proven = False
     passed = not (beyond and proven) and not math.isnan(estimate.value)
     change = f"{metric}: change from the last blessed model {_span(estimate)}"
     if math.isnan(estimate.value):
@@ -123,6 +128,9 @@ def change_check(
         reason = f"{metric}: nothing to measure"
     elif not passed:
         reason = f"{change} is below the limit {threshold:+g}, beyond noise"
+    elif beyond and too_few:
+        of_sessions = counted(estimate.sessions or 0, "session")
+        reason = f"{change} is below the limit {threshold:+g}, but of {of_sessions} only"
     elif beyond:
         reason = f"{change} is below the limit {threshold:+g}, but noise can explain it"
     else:

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from modules.evaluation.intervals import MetricEstimate
+from modules.evaluation.intervals import MetricEstimate, MetricEstimates
+from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from modules.gate.check_record import FAILED, PASSED, SKIPPED
 from modules.gate.metric_checks import (
     MODEL,
@@ -18,7 +19,7 @@ from modules.gate.metric_checks import (
     is_blessed,
     reasons,
 )
-from tests.rank_tables import RECALL
+from tests.rank_tables import BOUNDS, RECALL, make_table
 
 
 def estimate(value: float, low: float, high: float) -> MetricEstimate:
@@ -83,3 +84,21 @@ def test_a_verdict_needs_checks_and_no_failure() -> None:
         "b is lost",
         "none of 3 slices falls behind the last blessed model",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "passes"), [(1, True), (19, True), (20, False), (None, False)]
+)
+def test_few_sessions_prove_no_loss(sessions: int | None, passes: bool) -> None:
+    found = MetricEstimate(-0.5, (-0.5, -0.5), 40, sessions)
+    check = change_check(found, RECALL, -0.05, SLICE_CHANGE)
+    assert check.passed == passes
+    assert ("sessions only" in check.reason or "1 session only" in check.reason) == passes
+
+
+def test_sessions_are_counted_where_a_slice_has_steps() -> None:
+    ranks = {CANDIDATE: [[50], [50, 50, 1]], LAST_BLESSED: [[1], [1, 1, 1]]}
+    estimates = MetricEstimates(make_table(**ranks), [RECALL], BOUNDS, 100, 1)
+    found = estimates.difference(RECALL, CANDIDATE, LAST_BLESSED, 0.95)
+    assert (found.n, found.sessions) == (4, 2)
+    assert change_check(found, RECALL, -0.05).passed
