@@ -138,6 +138,7 @@ def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: S
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(3600)  # ten runs
 def test_a_fortnight_goes_on_after_a_pause_a_refusal_and_a_backfill(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
