@@ -115,7 +115,7 @@ def test_a_past_day_is_evaluated_and_pushes_nothing(shop: Shop) -> None:
     assert summary["blessed"], summary["reasons"]
     assert _compared(summary)[0] == "left out"
     assert "Pushed:  nothing, since version" in done.stdout
-    assert summary["not_pushed"].startswith(f"version {serving[-1]} serves, which learned")
+    assert summary["not_pushed"].startswith(f"version {serving[-1]} serves, which is of 2015")
     assert shop.versions() == serving
 
 
