@@ -6,11 +6,12 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from modules.daily.artifacts import evaluated_day
 from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
+from modules.files.local_copies import copy_folder
 from modules.files.model_folder import model_damage
 from modules.ingest.report import read_report
 from modules.releases.versions import usable_versions
@@ -57,7 +58,7 @@ def BaseModel(
     write_base(place, Base(found, read_selection(found) or {}, learned.last_start))
     kept = kept_weights.place_of(found) if weights else None
     if kept and fileio.exists(kept):
-        io_utils.copy_dir(kept, state_folder(place))
+        copy_folder(kept, state_folder(place))
 
 
 def _unsuitable(version: str, day: str | None, until: int) -> str | None:
