@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 # Values reach commands through the process environment, so that spaces and quotes in them survive.
-VALUES = STACK GPU PRESET DATA TRAIN EVAL TEST DATE DAYS FROM TO SET OUT ARGS
+VALUES = STACK GPU PRESET DATA TRAIN EVAL TEST DATE DAYS FROM TO BEAM SET OUT ARGS
 export $(VALUES)
 # As typed: make would expand a dollar sign in them.
 $(foreach name,$(VALUES),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
@@ -20,8 +20,8 @@ help:  ## Show this list.
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "  $$name" "$$text"; done
 	@echo
-	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder"
-	@echo "For make day: DATE=2015-09-11 DAYS=7 DATA=pattern (or FROM=date TO=date), PRESET, SET, OUT"
+	@echo "For make run: PRESET=name DATA=folder TRAIN=file EVAL=file TEST=file OUT=folder BEAM=prism"
+	@echo "For make day: DATE=2015-09-11 DAYS=7 DATA=pattern (or FROM=date TO=date), PRESET, SET, OUT, BEAM"
 	@echo "For both:     SET=\"trainer.max_epochs=3 trainer.seed=7\""
 	@echo "              ARGS=\"--wait --fail-if-refused\", any options of the command"
 	@echo "For tests:    ARGS=\"-k words -x\", any options of pytest"
@@ -30,13 +30,15 @@ help:  ## Show this list.
 run: python  ## Run the whole pipeline: click logs in, a pushed model and a summary out.
 	@$(IN_BASE) session-retrieval run \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${TRAIN:+--train "$$TRAIN"} \
-	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"} \
+	  $${EVAL:+--eval "$$EVAL"} $${TEST:+--test "$$TEST"} $${BEAM:+--beam "$$BEAM"} \
+	  $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"} \
 	  $(ARGS)
 
 day: python  ## Run a day of a daily log: train on the days before it, evaluate on it.
 	@$(IN_BASE) session-retrieval day \
 	  $${PRESET:+--preset "$$PRESET"} $${DATA:+--data "$$DATA"} $${DATE:+--date "$$DATE"} \
 	  $${DAYS:+--window "$$DAYS"} $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} \
+	  $${BEAM:+--beam "$$BEAM"} \
 	  $${SET:+--set "$$SET"} $${OUT:+--out "$$OUT"} $(ARGS)
 
 test: python  ## Run all tests: unit, integration and end to end.
@@ -53,6 +55,9 @@ test-e2e: python  ## Run the end-to-end tests.
 
 test-damage: python  ## Damage each file of a finished run in turn, and run again (an hour or two).
 	@$(PYTEST) tests/e2e/test_damage.py -m "exhaustive or not exhaustive" $(ARGS)
+
+test-formats: python  ## Damage 2,000 files of click logs and items of each format (ten minutes).
+	@$(PYTEST) tests/unit/modules/row_formats tests/unit/modules/items -m exhaustive $(ARGS)
 
 test-fortnight: python  ## Live through fourteen days of a daily pipeline with a tiny model.
 	@$(PYTEST) tests/e2e/test_days.py tests/e2e/test_pooled_days.py -m exhaustive $(ARGS)
@@ -88,6 +93,9 @@ env: python  ## Set up the development environment, and print its path.
 lock: python  ## Resolve both lock files again (ARGS=--upgrade for newer versions).
 	@$(PYTHON) environment.py lock $(ARGS)
 
+prism: python  ## Build Prism, Beam's runner with workers in other processes (needs Go; a minute or two).
+	@$(IN_BASE) sh .ci/prism.sh
+
 doctor: python  ## Say what is installed, what is missing for which feature, and how to fix it.
 	@$(IN_BASE) session-retrieval doctor $(ARGS)
 
@@ -108,5 +116,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-integration test-e2e test-damage test-fortnight test-all-stacks lint format \
-  types docs-options notebooks docs env lock doctor audit ci clean clean-env python
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-fortnight test-all-stacks lint format \
+  types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python

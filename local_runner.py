@@ -13,6 +13,7 @@ import sys
 
 from modules.files.folders import FolderError
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file
+from pipeline.beam.job_failures import explained
 from pipeline.config import ConfigError
 from pipeline.data_files import describe_cut
 from pipeline.paths import Paths
@@ -53,7 +54,8 @@ def run(stream: Console) -> None:
         with recovered_outputs(paths, out / SUMMARY_FILE) as digests:
             made_from = identity(config)
             with watch_nodes(stream, len(pipeline.components), digests.record) as nodes:
-                LocalDagRunner().run(pipeline)
+                with explained(config.beam):
+                    LocalDagRunner().run(pipeline)
             if nodes.seconds:  # `tfx pipeline create` loads this file too, and runs nothing.
                 removed = remove_outdated(
                     out, config.keep, read_run(paths.metadata, config.name).folders()

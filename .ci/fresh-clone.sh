@@ -69,7 +69,7 @@ type_it() {
     "make run TRAIN="*) eval "SET='$short' $1" ;;
     *" COMMAND") eval "${1% COMMAND} session-retrieval --help" ;;
     ". .venv/"*) . "$(ls .venv/current/bin/activate .venv/legacy/bin/activate 2> /dev/null)" ;;
-    "session-retrieval serve") serve "$1" ;;
+    "session-retrieval serve"*) serve "$1" ;;
     *) eval "$1" ;;
   esac
 }

@@ -20,7 +20,7 @@ STAMP = "session-retrieval.json"
 # C headers are there.
 PROBE = """import os, sys, sysconfig
 print("%d.%d" % sys.version_info[:2])
-print(getattr(sys, "_base_executable", None) or sys.executable)
+print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
 print(os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")))"""
 
 

@@ -18,8 +18,8 @@ from mkdocs.structure.files import File, Files
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "output" / "notebooks"
 NODES = "components/*/README.md"
-PAGES = ("*.md", "docs/*.md", NODES, "kubeflow/README.md")
-ASSETS = ("docs/*.svg", "docs/*.css", "deploy/*")
+PAGES = ("*.md", "docs/*.md", NODES, "kubeflow/README.md", "deploy/flink/README.md")
+ASSETS = ("docs/*.svg", "docs/*.css", "deploy/*.*", "deploy/serving/**/*.yaml")
 PACKAGES = ("modules", "components", "serving", "pipeline")
 
 

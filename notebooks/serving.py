@@ -134,11 +134,12 @@ pd.DataFrame(
 # page to try sessions on; here it runs in this process, and the package's client queries it.
 
 # %%
-from serving import rest_server
+from modules.config.options.releases import STABLE
 from serving.client import Client
-from serving.model_store import ModelStore
+from serving.server import run
+from serving.server.model_store import ModelStore
 
-server = rest_server.start(ModelStore(lambda: folder), "localhost", 0)
+server = run.start(ModelStore(lambda: {STABLE: folder}))
 client = Client(f"http://localhost:{server.server_port}")
 (over_http,) = client.recommend([session], 5)
 print(over_http)

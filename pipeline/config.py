@@ -22,11 +22,12 @@ from modules.config.options.data_gate import DataGateOptions
 from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.features import FeatureOptions
 from modules.config.options.hooks import HookOptions
-from modules.config.options.index import IndexOptions
-from modules.config.options.keep import KeepOptions
+from modules.config.options.index import NONE, IndexOptions
+from modules.config.options.items import ItemOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.model_gate import ModelGateOptions
-from modules.config.options.releases import ReleaseOptions
+from modules.config.options.monitor import MonitorOptions
+from modules.config.options.releases import KeepOptions, ReleaseOptions
 from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.config.options.sessions import SessionOptions
 from modules.config.options.trainer import TrainerOptions
@@ -38,8 +39,17 @@ from modules.files.patterns import absolute
 from modules.files.text_file import read_text
 from modules.gate.known_metrics import unknown_metrics
 from modules.messages.quoting import quote, shorten
-from pipeline.beam_runners import in_this_process, runner_name
-from pipeline.data_files import DataPaths, resolve_data, with_given_files, without_replaced_cut
+from pipeline.beam.options import BeamOptions
+from pipeline.beam.runners import in_this_process, runner_name
+from pipeline.data_files import (
+    DataPaths,
+    resolve_data,
+    resolve_forgotten,
+    resolve_items,
+    resolve_offers,
+    with_given_files,
+    without_replaced_cut,
+)
 from pipeline.paths import PROJECT
 
 PRESETS = PROJECT / "pipeline" / "presets"
@@ -73,7 +83,8 @@ class ConfigError(Exception):
 class Config:
     """Everything that a run depends on except the output folder.
 
-    Each section's options are declared in `modules/config/options/`.
+    Each section's options are declared in `modules/config/options/`, those of `beam` in
+    `pipeline/beam/options.py`.
 
     Attributes:
       name: name of the pipeline, in TFX and in metadata.
@@ -86,6 +97,7 @@ class Config:
     name: str
     data: DataOptions = dataclasses.field(default_factory=DataOptions)
     sessions: SessionOptions = dataclasses.field(default_factory=SessionOptions)
+    items: ItemOptions = dataclasses.field(default_factory=ItemOptions)
     checks: DataGateOptions = dataclasses.field(default_factory=DataGateOptions)
     features: FeatureOptions = dataclasses.field(default_factory=FeatureOptions)
     model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
@@ -98,7 +110,9 @@ class Config:
     index: IndexOptions = dataclasses.field(default_factory=IndexOptions)
     releases: ReleaseOptions = dataclasses.field(default_factory=ReleaseOptions)
     keep: KeepOptions = dataclasses.field(default_factory=KeepOptions)
+    monitor: MonitorOptions = dataclasses.field(default_factory=MonitorOptions)
     hooks: HookOptions = dataclasses.field(default_factory=HookOptions)
+    beam: BeamOptions = dataclasses.field(default_factory=BeamOptions)
     user_code: str = "module_file"
     beam_pipeline_args: tuple[str, ...] = LOCAL_BEAM
 
@@ -126,6 +140,17 @@ class Config:
                 "evaluation.split is eval, on which trainer.refit would train the model and the "
                 "baselines: set trainer.refit to false, or evaluate split test"
             )
+        if self.serving.offer_file is not None and self.index.kind != NONE:
+            problems.append(
+                f"index.kind is {self.index.kind}, whose index recommends the whole catalogue "
+                "whatever list serving.offer_file names: set one of them to its default"
+            )
+        daily = self.data.daily
+        if daily is not None and "{SPAN" in daily and self.sessions.visitor_column is not None:
+            problems.append(
+                "sessions.visitor_column needs a data.daily of dates, {YYYY}, {MM} and {DD} in "
+                "place of {SPAN}, since a session goes to the date (UTC) it starts on"
+            )
         problems += [f"gate.{line}" for line in unknown_metrics(self.evaluation, self.gate)]
         names = self.baselines.names
         return problems + [
@@ -140,6 +165,8 @@ _HINTS: Mapping[str, Any] = typing.get_type_hints(Config)
 SECTIONS: Mapping[str, type[Section]] = {
     name: hint for name, hint in _HINTS.items() if hint not in (str, tuple[str, ...])
 }
+NO_RESULT = ("monitor", "hooks", "keep", "beam")
+"""Sections on which no result of a run depends."""
 _SCALARS = {name: hint for name, hint in _HINTS.items() if name not in SECTIONS}
 
 
@@ -252,6 +279,9 @@ def load_config(
     base = PROJECT if file.parent == PRESETS else Path.cwd()
     needs_test = sections["evaluation"].split == "test"
     sections["data"] = resolve_data(sections["data"], data, base, problems, needs_test)
+    sections["serving"] = resolve_offers(sections["serving"], data is not None, problems)
+    sections["items"] = resolve_items(sections["items"], data is not None, problems)
+    sections["sessions"] = resolve_forgotten(sections["sessions"], data is not None, problems)
     config = Config(**scalars, **sections)
     problems += config.problems()
     if problems:
@@ -262,7 +292,7 @@ def load_config(
 def result_options(config: Config) -> dict[str, Any]:
     """Returns the plain values of all that a run's results depend on."""
     values = to_plain(config)
-    return {name: value for name, value in values.items() if name not in ("hooks", "keep")}
+    return {name: value for name, value in values.items() if name not in NO_RESULT}
 
 
 def write_config(config: Config, file: Path) -> None:

@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from modules.config.options.data import DEFAULT_TEST_FRACTION, DataOptions, TailOptions
+from modules.config.options.items import ItemOptions
+from modules.config.options.serving_validator import ServingValidatorOptions
+from modules.config.options.sessions import SessionOptions
 from modules.config.parsing import NULL
 from modules.files.file_systems import FilePatternError
 from modules.files.patterns import (
     absolute,
     find_files,
+    is_file,
     is_uri,
     join,
     what_is_there,
 )
-from modules.messages.quoting import shorten
+from modules.files.placeholders import PLACEHOLDER
+from modules.messages.quoting import quote, shorten
 from modules.sessions.splits import SPLITS
 
 _MOST_OF_A_PATH = 1000  # characters of a message, so that no real path is cut
@@ -230,3 +235,82 @@ def describe_cut(data: DataOptions) -> str:
             "by start time (data.test_fraction; or set data.test_days, or TEST=path)."
         )
     return ""
+
+
+def resolve_offers(
+    options: ServingValidatorOptions, is_here: bool, problems: list[str]
+) -> ServingValidatorOptions:
+    """Returns the options with an absolute path of the list of offered items.
+
+    Args:
+      options: options of what serves.
+      is_here: whether the run is on this machine, where a list must be there from the start.
+      problems: extended by a line if the list cannot be used.
+    """
+    path = _resolve_list("serving.offer_file", options.offer_file, is_here, problems)
+    return dataclasses.replace(options, offer_file=path)
+
+
+def resolve_forgotten(
+    options: SessionOptions, is_here: bool, problems: list[str]
+) -> SessionOptions:
+    """Returns the options with an absolute path of the list of what is left out.
+
+    Args:
+      options: how rows are read.
+      is_here: as for `resolve_offers`.
+      problems: extended by a line if the list cannot be used.
+    """
+    path = _resolve_list("sessions.forget_file", options.forget_file, is_here, problems)
+    return dataclasses.replace(options, forget_file=path)
+
+
+def _resolve_list(name: str, given: str | None, is_here: bool, problems: list[str]) -> str | None:
+    """Returns the absolute path of the list that an option names."""
+    if given is None:
+        return None
+    path = absolute(given, Path.cwd()) if is_here else given
+    if PLACEHOLDER.search(path):
+        problems.append(f"{name} must name one file, without placeholders, got {quote(path)}")
+    elif is_here and (problem := _why_no_list(path)):
+        problems.append(f"{name}: {problem}")
+    return path
+
+
+def _why_no_list(path: str) -> str:
+    try:
+        return "" if is_file(path) else shorten(f"there is no file {path}", _MOST_OF_A_PATH)
+    except FilePatternError as error:
+        return shorten(str(error), _MOST_OF_A_PATH)
+
+
+def resolve_items(options: ItemOptions, is_here: bool, problems: list[str]) -> ItemOptions:
+    """Returns the options with an absolute pattern of the files of items.
+
+    Args:
+      options: options of the items.
+      is_here: whether the run is on this machine, where the files must be there from the start,
+        with the columns that the options name.
+      problems: extended by a line if they cannot be used.
+    """
+    if options.file is None or not is_here:
+        return options
+    path = absolute(options.file, Path.cwd())
+    if problem := why_missing(path):
+        problems.append(f"items.file: {problem}")
+    elif not options.problems():
+        problems += _problems_of_items(path, options)
+    return dataclasses.replace(options, file=path)
+
+
+def _problems_of_items(pattern: str, options: ItemOptions) -> list[str]:
+    """Returns what is wrong with the beginnings of the files."""
+    # It loads TensorFlow, which configurations without items do without.
+    from modules.items.item_files import ItemDataError, check_columns, find_item_files
+
+    try:
+        for path in find_item_files(pattern):
+            check_columns(path, options)
+    except ItemDataError as error:
+        return [shorten(str(error), _MOST_OF_A_PATH)]
+    return []

@@ -30,7 +30,7 @@ def create_pipeline(config: Config, paths: Paths, earlier: EarlierRuns | None = 
     training = training_stage(config, paths, data)
     evaluation = evaluation_stage(config, data, training, earlier)
     report = report_node(config, data, training, evaluation)
-    push = push_stage(config, paths, data, training, evaluation, earlier.paused)
+    push = push_stage(config, paths, data, training, evaluation, earlier)
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=paths.pipeline_root,

@@ -12,6 +12,8 @@ from tfx.types import Channel
 from components.data_gate.latest_accepted import accepted_statistics
 from components.model_gate.previous_verdict import previous_verdict
 from components.previous_run.node import LatestPushedModel
+from modules.files.fingerprint import files_fingerprint
+from modules.offers.offered_items import list_state
 from modules.releases.record import read_releases
 from modules.releases.versions import stable_version
 from pipeline.tfx_nodes import code_digest
@@ -35,6 +37,10 @@ class EarlierRuns:
       keep_verdict: returns the nodes that keep this run's verdict; gets verdict and examples.
       paused: when pushing was paused, so that TFX's cache sees it; "" if it is not, and where
         nothing is cached.
+      items_state: returns a digest of names, lengths and times of the files of items for the same
+        purpose; gets their pattern.
+      list_state: returns a digest of the list of offered items for the same purpose; gets its path,
+        "" without one.
     """
 
     accepted_statistics: Callable[[Channel], BaseNode]
@@ -43,6 +49,8 @@ class EarlierRuns:
     keep: Callable[[Channel, Channel, BaseNode], list[BaseNode]] = lambda *_: []
     keep_verdict: Callable[[Channel, Channel], list[BaseNode]] = lambda *_: []
     paused: str = ""
+    items_state: Callable[[str], str] = lambda _: ""
+    list_state: Callable[[str], str] = lambda _: ""
 
 
 def pushed_model(examples: Channel, push_folder: str, newest: str = "") -> BaseNode:
@@ -67,4 +75,6 @@ def of_local_runs(push_folder: str) -> EarlierRuns:
         accepted_statistics,
         lambda examples: pushed_model(examples, push_folder, newest),
         paused=paused.time if paused else "",
+        items_state=lambda pattern: files_fingerprint([("items", pattern)]),
+        list_state=lambda items: list_state(items) if items else "",
     )

@@ -18,6 +18,7 @@ from tfx.types import Channel
 from components.baseline_evaluator.node import BaselineEvaluator
 from components.data_gate.node import DataGate
 from components.index_builder.node import IndexBuilder
+from components.item_gen.node import ItemGen
 from components.model_gate.node import ModelGate
 from components.previous_run.base_model import BaseModel
 from components.pusher.node import PusherSettings
@@ -50,12 +51,13 @@ INDEX_PUSHER_ID = "IndexPusher"
 
 
 class Data(NamedTuple):
-    """Nodes that read and check the data; `nodes` are all of them."""
+    """Nodes that read and check the data; `nodes` are all of them, `items` None without a file."""
 
     examples: Channel
     schema: Channel
     gate: BaseNode
     nodes: list[BaseNode]
+    items: Channel | None = None
 
 
 class Training(NamedTuple):
@@ -98,7 +100,16 @@ def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
         source_digest=code_digest(DataGate),
     )
     nodes = [example_gen, statistics_gen, schema_gen, validator, previous, gate]
-    return Data(examples, schema, gate, [*nodes, *earlier.keep(statistics, examples, gate)])
+    nodes += earlier.keep(statistics, examples, gate)
+    if config.items.file is None:
+        return Data(examples, schema, gate, nodes)
+    item_gen = ItemGen(
+        examples=examples,
+        options=_as_json(config.items),
+        file_state=earlier.items_state(config.items.file),
+        source_digest=code_digest(ItemGen),
+    )
+    return Data(examples, schema, gate, [*nodes, item_gen], item_gen.outputs["items"])
 
 
 def training_stage(config: Config, paths: Paths, data: Data) -> Training:
@@ -172,6 +183,7 @@ def report_node(config: Config, data: Data, training: Training, evaluation: Eval
         model=training.trainer.outputs["model"],
         model_run=training.trainer.outputs["model_run"],
         serving_report=evaluation.serving.outputs["report"],
+        items=data.items,
         code_digest=code_digest(Report, *map(type, above)),
         page_digest=template_digest(),
     )
@@ -183,7 +195,7 @@ def push_stage(
     data: Data,
     training: Training,
     evaluation: Evaluation,
-    paused: str,
+    earlier: EarlierRuns,
 ) -> list[BaseNode]:
     """Returns the nodes that push the blessed model, and the approximate index if wanted."""
     model = training.trainer.outputs["model"]
@@ -192,9 +204,14 @@ def push_stage(
     settings = PusherSettings(
         in_order=config.data.daily is not None,
         is_canary=config.releases.new_versions == CANARY,
-        paused=paused,
+        paused=earlier.paused,
+        offer_file=config.serving.offer_file,
+        least_offered=config.serving.least_offered,
+        list_state=earlier.list_state(config.serving.offer_file or ""),
+        items=_as_json(config.items) if data.items else "",
     )
-    pusher = create_pusher(model, model_blessing, infra_blessing, paths.push_folder, settings)
+    blessings = (model_blessing, infra_blessing)
+    pusher = create_pusher(model, blessings, paths.push_folder, settings, data.items)
     if config.index.kind == NONE:
         return [pusher]
     builder = IndexBuilder(
@@ -206,7 +223,8 @@ def push_stage(
         source_digest=code_digest(IndexBuilder),
     )
     index, blessing = builder.outputs["index"], builder.outputs["blessing"]
-    index_pusher = create_pusher(index, model_blessing, blessing, paths.index_push_folder, settings)
+    blessings, folder = (model_blessing, blessing), paths.index_push_folder
+    index_pusher = create_pusher(index, blessings, folder, settings, data.items)
     return [pusher, builder, index_pusher.with_id(INDEX_PUSHER_ID)]
 
 
@@ -242,7 +260,7 @@ def _serving_validators(config: Config, trainer: Trainer, examples: Channel) -> 
         model=trainer.outputs["model"],
         examples=examples,
         split=config.evaluation.split,
-        options=_as_json(config.serving),
+        options=json.dumps(config.serving.of_check(), sort_keys=True),
         infra_blessing=server and server.outputs["blessing"],
         source_digest=code_digest(ServingValidator),
     )

@@ -16,10 +16,13 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
+from tfx.types.component_spec import ChannelParameter
+from tfx.types.experimental import simple_artifacts
 
+from components.pusher.node import ITEMS, PusherSettings
 from components.pusher.node import Executor as PusherExecutor
-from components.pusher.node import PusherSettings
 from modules.evaluation.tfma_metrics import eval_config
+from modules.sessions.feature_names import WEIGHTED
 from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import Config
 from pipeline.paths import Paths
@@ -56,6 +59,7 @@ def create_transform(config: Config, paths: Paths, examples: Channel, schema: Ch
         custom_config={
             "features": dataclasses.asdict(config.features),
             "source_digest": code_digest(Transform),
+            **_weighted(config),
         },
         # Statistics of item indices are of no use: 3 to 4 s saved.
         disable_statistics=True,
@@ -111,9 +115,15 @@ def _training_arguments(
             "trainer": dataclasses.asdict(config.trainer),
             "checkpoint_folder": paths.checkpoint_folder,
             "source_digest": code_digest(node_type),
+            **_weighted(config),
         },
         **_user_code(config, paths, node_type, function),
     }
+
+
+def _weighted(config: Config) -> dict[str, bool]:
+    """Returns the entry for nodes whose windows have weights; what the weights are, data say."""
+    return {WEIGHTED: True} if config.sessions.event_weights else {}
 
 
 def _user_code(
@@ -161,21 +171,22 @@ def create_infra_validator(config: Config, trainer: Trainer) -> InfraValidator |
 
 def create_pusher(
     model: Channel,
-    model_blessing: Channel,
-    infra_blessing: Channel,
+    blessings: tuple[Channel, Channel],
     folder: str,
     settings: PusherSettings,
+    items: Channel | None = None,
 ) -> Pusher:
     """Returns the node that pushes a model with both blessings into a folder.
 
     Args:
       model: the model.
-      model_blessing: the model gate's blessing.
-      infra_blessing: the serving check's blessing.
+      blessings: the model gate's and the serving check's.
       folder: parent of one numbered folder per pushed version.
       settings: how it pushes.
+      items: output of ItemGen, whose names and categories go with the model; None without any.
     """
-    return Pusher(
+    model_blessing, infra_blessing = blessings
+    pusher = Pusher(
         model=model,
         model_blessing=model_blessing,
         infra_blessing=infra_blessing,
@@ -185,3 +196,9 @@ def create_pusher(
         custom_executor_spec=ExecutorClassSpec(PusherExecutor),
         custom_config={"source_digest": code_digest(Pusher), **settings._asdict()},
     )
+    if items is not None:
+        # TFX's specification has no such input, and its constructor takes no other specification.
+        of_items = ChannelParameter(type=simple_artifacts.Dataset, optional=True)
+        pusher.spec.INPUTS = {**pusher.spec.INPUTS, ITEMS: of_items}
+        pusher.spec.inputs[ITEMS] = items
+    return pusher

@@ -30,6 +30,7 @@ from modules.ingest.report import Report, read_report
 from modules.sessions.examples import decode
 from modules.sessions.feature_names import SESSION_ID
 from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import CutRules
 from serving.batch_formats import FORMATS, SessionAnswer
 from serving.pushed_models import SESSIONS_AT_ONCE, check_whole
 
@@ -147,7 +148,7 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
 
 
 def _run(job: BatchJob) -> dict[str, Any]:
-    sessions = dataclasses.replace(job.sessions, min_session_length=1)
+    sessions = dataclasses.replace(job.sessions, min_session_length=1, min_item_support=1)
     config = example_gen_pb2.Input(
         splits=[example_gen_pb2.Input.Split(name=SPLIT, pattern=job.pattern)]
     )
@@ -158,7 +159,7 @@ def _run(job: BatchJob) -> dict[str, Any]:
         _build(pipeline, job, inputs, sessions)
     _MODEL_MEMORY.acquire(_NoModel, tag="none")  # Shared keeps an object until the next tag
     report = read_report(job.out)
-    check_report(report, inputs, [SPLIT], sessions)
+    check_report(report, inputs, [SPLIT], CutRules(sessions))
     summary = _summary(job, inputs, report, time.monotonic() - began)
     output_files.finish(job.out)
     with fileio.open(os.path.join(job.out, SUMMARY_NAME), "w") as file:
@@ -176,7 +177,7 @@ def _build(
     if job.shards:
         text = sum(split.text_bytes() for split in inputs)
         sizes = {"bucket_bytes": max(1, text // job.shards)}
-    built = pipeline | SessionsFromFiles(inputs, sessions, **sizes)
+    built = pipeline | SessionsFromFiles(inputs, CutRules(sessions), **sizes)
     answered = built.batches | "Recommend" >> beam.ParDo(Recommend(job)).with_outputs(
         Recommend.REPORT, main="paths"
     )

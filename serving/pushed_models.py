@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.ann.pq_index import FaissMissingError, holds_index, require_faiss
+from modules.config.options.releases import CANARY, STABLE
 from modules.files.file_systems import FilePatternError
 from modules.files.patterns import is_file, is_plain
 from modules.releases.record import read_releases
@@ -19,6 +20,10 @@ SESSIONS_AT_ONCE = 64
 
 class NoModelError(Exception):
     """There is no usable pushed model; the message says how to get one."""
+
+
+class UnreadableReleasesError(NoModelError):
+    """What was done to the releases is not known."""
 
 
 class Recommendation(NamedTuple):
@@ -34,22 +39,41 @@ def newest_model(push_folders: Iterable[Path]) -> Path:
     Raises:
       NoModelError: no folder contains a SavedModel.
     """
-    folders = list(push_folders)
+    return released_models(push_folders)[STABLE]
+
+
+def released_models(push_folders: Iterable[Path]) -> dict[str, Path]:
+    """Returns the newest released model as `stable`, and the one beside it that is on trial.
+
+    Raises:
+      NoModelError: no folder contains a SavedModel.
+    """
+    found = {folder: read_releases(str(folder)) for folder in push_folders}
+    for folder, releases in found.items():
+        if releases.unreadable:
+            raise UnreadableReleasesError(
+                f"{', '.join(releases.unreadable)} in {folder}_releases cannot be read: without it "
+                "a version may serve that should not. Restore the file, or remove it."
+            )
     versions = [
         version
-        for folder in folders
-        for releases in [read_releases(str(folder))]
+        for folder, releases in found.items()
         for version in folder.glob("[0-9]*")
-        if version.name.isdecimal() and (version / "saved_model.pb").is_file()
-        if releases.is_released(version.name)
+        if _is_version(version) and releases.is_released(version.name)
     ]
     if not versions:
-        places = ", ".join(map(str, folders)) or "output/*/pushed"
+        places = ", ".join(map(str, found)) or "output/*/pushed"
         raise NoModelError(
             f"No model has been pushed yet in {places}. `make run` trains one and pushes it if it "
             "is blessed; if that had OUT=folder, name the same folder with --out."
         )
-    return max(versions, key=lambda version: int(version.name))
+    stable = max(versions, key=lambda version: int(version.name))
+    canary = stable.parent / (found[stable.parent].canary or "")
+    return {STABLE: stable, **({CANARY: canary} if _is_version(canary) else {})}
+
+
+def _is_version(folder: Path) -> bool:
+    return folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
 
 
 def load_model(folder: Path) -> Any:

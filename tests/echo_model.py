@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from serving.limits import Limits
-from serving.model_store import ModelStore
-from serving.predict_api import predict
-from serving.request_values import RequestError
+from serving.server.calls import run
+from serving.server.limits import Limits
+from serving.server.model_store import ModelStore
+from serving.server.predict_api import answer_body, read_request
+from serving.server.request_values import RequestError
 
 PREDICT = "/v1/models/session-retrieval:predict"
 TEXT, NUMBER = tf.string, tf.int32
@@ -75,7 +76,8 @@ def save(folder: Path) -> None:
 def call(store: ModelStore, signature: str, inputs: Any, limits: Limits = Limits()) -> Any:  # noqa: B008
     """Returns the outputs of a signature for JSON values."""
     body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
-    return predict(store.current.signatures, body, limits)["outputs"]
+    request = read_request(store.current, body, limits)
+    return json.loads(answer_body(run(request.call), request.by_row))["outputs"]
 
 
 def refused(store: ModelStore, signature: str, inputs: Any, limits: Limits = Limits()) -> str:  # noqa: B008

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from modules.evaluation.metric_names import headline_names
 from pipeline.config import load_config
+from pipeline.monitor.records import new_folder, write_report
 from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, record_event, record_run
 from tests.run_summaries import GATE, make_summary
 
@@ -98,3 +100,30 @@ def refresh(out: Path, number: int, base: str = "1", version: str = "99") -> Pat
         "seconds": 2.5,
     }
     return record_event(out, REFRESH_FILE, content, started(number) + 3600)
+
+
+def monitor(
+    out: Path, version: str = "7", recall: float = 0.25, exceeded: Sequence[str] = ()
+) -> Path:
+    """Records the monitoring of a version that was on trial, and returns its folder."""
+    estimate = {"value": recall, "interval": [0.2, 0.3]}
+    measured = {
+        "last": "2026-11-30T21:49:50Z",
+        "requests": 1234,
+        "oov_share": 0.125,
+        "stale_share": None,
+        "p99_ms": 31.0,
+    }
+    groups = [
+        {"version": version, "label": label, "metrics": {"recall@20": each}}
+        for label, each in (("canary", estimate), ("stable", {"value": None, "interval": None}))
+    ]
+    checks = [{"name": name, "version": version, "verdict": "failed"} for name in exceeded]
+    report = {
+        "format": 1,
+        "made": "2026-11-30T22:00:00Z",
+        "versions": {version: measured},
+        "groups": groups,
+        "checks": checks,
+    }
+    return write_report(report, "<html>", new_folder(out)).parent

@@ -8,9 +8,11 @@ import socket
 from pathlib import Path
 from typing import Any, cast
 
-from serving import rest_server
-from serving.limits import Limits
-from serving.model_store import ModelStore, ServedModel
+from modules.config.options.releases import STABLE
+from serving.server import run
+from serving.server.limits import Limits
+from serving.server.model_store import ModelStore, Served, ServedModel
+from serving.server.predictor import Settings
 
 LIMIT = 100
 PREDICT = "/v1/models/session-retrieval:predict"
@@ -20,13 +22,14 @@ class Store:
     """Holds what is served, without a SavedModel."""
 
     def __init__(self, signatures: Any) -> None:
-        self.current = ServedModel(Path("7"), signatures, 0, (), frozenset(), None)
+        model = ServedModel(Path("7"), signatures, 0, (), frozenset(), None)
+        self.current, self.served = model, Served({STABLE: model})
 
 
 def start(signatures: Any) -> Any:
     """Returns a running server of signatures, whose bodies have at most `LIMIT` bytes."""
     store = cast(ModelStore, Store(signatures))
-    return rest_server.start(store, "localhost", 0, Limits(bytes=LIMIT))
+    return run.start(store, settings=Settings(Limits(bytes=LIMIT)))
 
 
 def connect(server: Any, content: str) -> socket.socket:
@@ -52,4 +55,4 @@ def send(server: Any, content: str) -> tuple[int, str]:
 
 def head(*headers: str) -> str:
     """Returns the start of a request to the predict API, with headers."""
-    return "\r\n".join([f"POST {PREDICT} HTTP/1.1", "Host: x", *headers, "", ""])
+    return "\r\n".join([f"POST {PREDICT} HTTP/1.1", "Host: localhost", *headers, "", ""])

@@ -1,4 +1,4 @@
-"""Executor of TFX's Pusher that pushes no duplicate, and days in order only."""
+"""Executor of TFX's Pusher: no duplicates, days in order only, and the items of a list alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import time
 from typing import Any, NamedTuple
 
+import numpy as np
+import tensorflow as tf
 from tfx import types
 from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
@@ -14,23 +16,48 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from modules.config.fields import from_json
+from modules.config.options.items import ItemOptions
 from modules.daily.artifacts import day_of
+from modules.daily.model_day import FILE as DAY_RECORD
 from modules.daily.model_day import is_earlier, read_day, write_day
 from modules.files.learned_data import read_learned
 from modules.files.local_copies import copy_file, copy_folder
 from modules.files.model_folder import (
+    MANIFEST,
     RENEWAL_RECORD,
     SAVED_MODEL,
     is_same_training,
+    known_items,
     learned_from,
     model_damage,
+    write_manifest,
+)
+from modules.items.item_names import ITEM_NAMES, read_if_there
+from modules.items.known_names import names_of
+from modules.offers.offered_items import Offer, OfferError, read_offer
+from modules.offers.restricted_model import (
+    OldModelError,
+    Variables,
+    is_of_standing_list,
+    read_restriction,
+    write_restricted,
 )
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
-from modules.releases.record import TRY, read_releases, record
-from modules.releases.versions import claim_version, newest_version, settle, usable_versions
+from modules.releases.record import TRY, WITHDRAW, read_releases, record
+from modules.releases.versions import (
+    claim_version,
+    newest_version,
+    settle,
+    usable_versions,
+    withdrawn_folder,
+)
+from modules.serving.warmup_requests import replay_warmup_requests
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
 
+ITEMS = "items"
+"""Input with the output of ItemGen, which TFX's own Pusher does not have."""
 _DAY_SECONDS = 86_400
 
 
@@ -41,11 +68,19 @@ class PusherSettings(NamedTuple):
       in_order: for windows of days: a model of a past day is not pushed over one of a later day.
       is_canary: whether new versions are on trial until they are promoted.
       paused: when pushing was paused; for TFX's cache alone, since the record of releases counts.
+      offer_file: list of the items that versions recommend, None for the whole catalogue.
+      least_offered: share of the catalogue that the list must have.
+      list_state: digest of the list; for TFX's cache alone, since the list itself counts.
+      items: `ItemOptions` as JSON, which name the columns of the input `items`; "" without it.
     """
 
     in_order: bool = False
     is_canary: bool = False
     paused: str = ""
+    offer_file: str | None = None
+    least_offered: float = 0.5
+    list_state: str = ""
+    items: str = ""
 
 
 class Executor(executor.Executor):
@@ -53,10 +88,12 @@ class Executor(executor.Executor):
 
     The gate reruns once there is a last blessed model to compare with, and blesses the same model
     again; TFX would push a second copy. A version with a refreshed index counts as a copy: the
-    original would restore withdrawn items.
+    original would restore withdrawn items. With a standing list (`offer_file`) a copy recommends
+    what the list has now; else it is pushed again with these items.
 
-    A model must not serve while pushing is paused, if it was rolled back from, or if it is of a
-    past day (see `PusherSettings`); the output's property `not_pushed` says why.
+    A model must not serve while pushing is paused, if it was rolled back from, if it is of a past
+    day, or if the list is missing or too short (see `PusherSettings`); the output's property
+    `not_pushed` says why.
     """
 
     def Do(
@@ -76,20 +113,46 @@ class Executor(executor.Executor):
         model, folder = self.GetModelPath(input_dict), _push_folder(exec_properties)
         day, settings = _day(input_dict), _settings(exec_properties)
         settle(folder)
-        if reason := _why_not(model, day, folder, settings.in_order):
-            print(f"Not pushed: {reason}", flush=True)
-            pushed.set_string_custom_property(NOT_PUSHED, reason)
-            self._MarkNotPushed(pushed)
+        try:
+            if reason := _why_not(model, day, folder, settings.in_order):
+                raise NotPushedError(reason)
+            before = _pushed_before(model, folder)
+            is_new = _write_what_serves(model, before, pushed.uri, folder, settings)
+            names = _names(input_dict, model, settings)
+            if before and not is_new and _names_in(before) != names:
+                copy_folder(before, pushed.uri, without=DAY_RECORD)
+                is_new = True
+            if is_new:
+                _write_names(names, pushed.uri, learned_from(model))
+        except (NotPushedError, OfferError, OldModelError) as error:
+            self._say_why_not(pushed, _as_clause(str(error)))
             return
-        before = _pushed_before(model, folder)
-        version = before or _push(model, claim_version(folder), day, settings.is_canary)
+        version = before
+        if version is None or is_new:
+            version = _push(pushed.uri, claim_version(folder), day, settings.is_canary)
         settle(folder)
-        pushed.set_string_custom_property(PUSHED_BY, _origin(version) if before else THIS_RUN)
+        pushed.set_string_custom_property(PUSHED_BY, THIS_RUN if is_new else _origin(version))
         _keep_weights(model, version)
-        copy_folder(model, pushed.uri)
         self._MarkPushed(
             pushed, pushed_destination=version, pushed_version=os.path.basename(version)
         )
+
+    def _say_why_not(self, pushed: types.Artifact, reason: str) -> None:
+        print(f"Not pushed: {reason}", flush=True)
+        pushed.set_string_custom_property(NOT_PUSHED, reason)
+        if fileio.exists(pushed.uri):
+            fileio.rmtree(pushed.uri)  # a copy that failed its check
+        fileio.makedirs(pushed.uri)
+        self._MarkNotPushed(pushed)
+
+
+def _as_clause(sentence: str) -> str:
+    """Returns a sentence as it goes on after `since`."""
+    return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
+
+
+class NotPushedError(Exception):
+    """A blessed model must not be pushed; the message says why."""
 
 
 def _settings(exec_properties: dict[str, Any]) -> PusherSettings:
@@ -155,9 +218,108 @@ def _pushed_before(model: str, folder: str) -> str | None:
     return newest if newest and is_same_training(model, newest) else None
 
 
+def _write_what_serves(
+    model: str, before: str | None, folder: str, push_folder: str, settings: PusherSettings
+) -> bool:
+    """Writes the model that serves into the output's folder; returns whether it is not pushed yet.
+
+    Args:
+      model: the model as it was trained.
+      before: the version that is a copy of it, None without one.
+      folder: folder of the output.
+      push_folder: folder of all versions.
+      settings: how it is pushed.
+
+    Raises:
+      NotPushedError: the model was withdrawn with this list.
+      OfferError: the list cannot be used, or the restricted model fails its check.
+      OldModelError: the model cannot be restricted.
+    """
+    if settings.offer_file is None:
+        copy_folder(model, folder)
+        return before is None
+    variables = Variables(model)
+    offer = read_offer(
+        settings.offer_file, variables.ids, settings.least_offered, "serving.least_offered"
+    )
+    was = Variables(before).recommendable() if before else None
+    if before and was is not None and np.array_equal(was, offer.offered):
+        copy_folder(before, folder)
+        return False
+    if reason := _why_not_with(offer, learned_from(model), push_folder):
+        raise NotPushedError(reason)
+    if fileio.exists(folder):
+        fileio.rmtree(folder)
+    counts = write_restricted(
+        model, variables, folder, offer, _load, base=before, was=was, is_standing=True
+    )
+    print(
+        f"Offered: {counts.offered:,} of {counts.catalogue:,} items of the catalogue are in "
+        f"{offer.items}; {counts.gone:,} fewer and {counts.back:,} more than before, "
+        f"{counts.unknown:,} that the model does not know",
+        flush=True,
+    )
+    return True
+
+
+def _names(
+    input_dict: dict[str, list[types.Artifact]], model: str, settings: PusherSettings
+) -> bytes | None:
+    """Returns the file with what a model carries of the items; None if that is nothing."""
+    items = input_dict.get(ITEMS)
+    if not items or not settings.items:
+        return None
+    options = from_json(ItemOptions, json.loads(settings.items))
+    names = names_of(items[-1].uri, options, known_items(model))
+    return names.to_bytes() if names else None
+
+
+def _names_in(folder: str) -> bytes | None:
+    return read_if_there(os.path.join(folder, ITEM_NAMES))
+
+
+def _write_names(names: bytes | None, folder: str, learned: str) -> None:
+    """Writes what a model carries of the items into its folder, and its manifest again.
+
+    Args:
+      names: content of the file; None for none.
+      folder: folder of the model.
+      learned: digest of what it was trained with.
+    """
+    if _names_in(folder) == names:
+        return
+    # The folder's files share their storage with those of other versions: new ones are written.
+    for name in (ITEM_NAMES, MANIFEST):
+        if fileio.exists(path := os.path.join(folder, name)):
+            fileio.remove(path)
+    if names is not None:
+        fileio.makedirs(os.path.dirname(os.path.join(folder, ITEM_NAMES)))
+        with fileio.open(os.path.join(folder, ITEM_NAMES), "wb") as file:
+            file.write(names)
+    write_manifest(folder, learned)
+
+
+def _why_not_with(offer: Offer, training: str, push_folder: str) -> str | None:
+    """Returns by what a model was withdrawn with the same list; None if it was not."""
+    aside = withdrawn_folder(push_folder)
+    for version, action in read_releases(push_folder).last.items():
+        if action.name == WITHDRAW and action.training == training:
+            record = read_restriction(os.path.join(aside, version)) or {}
+            if record.get("items_sha256") == offer.digest:
+                return f"version {version} of this model, with this list, was withdrawn {action}"
+    return None
+
+
+def _load(folder: str) -> Any:
+    """Loads a model and calls it as a server will, with its warm-up requests."""
+    model = tf.saved_model.load(folder)
+    replay_warmup_requests(folder, model.signatures)
+    return model
+
+
 def _origin(version: str) -> str:
     is_refreshed = fileio.exists(os.path.join(version, RENEWAL_RECORD))
-    return A_REFRESH if is_refreshed else AN_EARLIER_RUN
+    return A_REFRESH if is_refreshed and not is_of_standing_list(version) else AN_EARLIER_RUN
 
 
 def _keep_weights(model: str, version: str) -> None:

@@ -25,6 +25,7 @@ def Report(
     model: InputArtifact[standard_artifacts.Model] = None,
     model_run: InputArtifact[standard_artifacts.ModelRun] = None,
     serving_report: InputArtifact[simple_artifacts.Metrics] = None,
+    items: InputArtifact[simple_artifacts.Dataset] = None,
     code_digest: Parameter[str] = "",
     page_digest: Parameter[str] = "",
 ) -> None:
@@ -42,6 +43,7 @@ def Report(
       model: the candidate, called with example sessions.
       model_run: output of Trainer, with its summaries for TensorBoard.
       serving_report: output `report` of ServingValidator.
+      items: output of ItemGen, whose names and categories are shown beside ids.
       code_digest: digest of the code behind the inputs; shown, and part of TFX's cache key.
       page_digest: digest of the page's templates and style, which are not Python code.
     """
@@ -58,6 +60,7 @@ def Report(
         "model": model,
         "model_run": model_run,
         "serving_report": serving_report,
+        "items": items,
     }
     given = {name: artifact for name, artifact in inputs.items() if artifact is not None}
     run = RunParts(given, json.loads(config or "{}"), code_digest or "")

@@ -11,7 +11,6 @@ import jinja2
 import markupsafe
 from absl import logging
 
-from components.report import svg
 from components.report.columns import label
 from components.report.run_parts import RunParts, Section
 from components.report.sections import (
@@ -28,7 +27,7 @@ from components.report.sections import (
     verdict,
     vocabulary,
 )
-from components.report.templates import FOLDER
+from components.report.templates import FOLDER, frame_parts
 from modules.gate.verdict_table import number
 from modules.messages.quoting import first_line
 
@@ -84,9 +83,7 @@ def render(parts: Mapping[str, Any], missing: Mapping[str, str]) -> str:
         parts=parts,
         sections=SECTIONS,
         bodies=[_render_section(environment, section, parts, missing) for section in SECTIONS],
-        style=markupsafe.Markup((FOLDER / "style.css").read_text("utf-8")),
-        light=markupsafe.Markup(svg.theme(svg.LIGHT)),
-        dark=markupsafe.Markup(svg.theme(svg.DARK)),
+        **frame_parts(),
     )
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import markupsafe
+
+from components.report import svg
+
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -15,3 +19,12 @@ def template_digest() -> str:
         content = file.read_bytes()
         digest.update(f"{file.relative_to(FOLDER)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
+
+
+def frame_parts() -> dict[str, markupsafe.Markup]:
+    """Returns what `frame.html`, the frame of every page, shows: the style and its two themes."""
+    return {
+        "style": markupsafe.Markup((FOLDER / "style.css").read_text("utf-8")),
+        "light": markupsafe.Markup(svg.theme(svg.LIGHT)),
+        "dark": markupsafe.Markup(svg.theme(svg.DARK)),
+    }

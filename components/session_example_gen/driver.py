@@ -17,6 +17,7 @@ from modules.daily.days import check_age
 from modules.daily.spans import find_window
 from modules.files.fingerprint import FingerprintError, files_fingerprint
 from modules.files.patterns import join
+from modules.ingest.forgotten import forgotten_digest
 from modules.sessions.sessions import SessionDataError
 
 
@@ -41,10 +42,11 @@ class SessionFilesDriver(driver.FileBasedDriver):
         """Inserts spans and versions into the patterns and adds the fingerprint.
 
         In a window, split train gets an entry per span before the evaluated one, and split test is
-        that span.
+        that span. In one of visitors train gets them all, and the spans around them.
 
         Raises:
-          SessionDataError: no span or version fits all patterns.
+          SessionDataError: no span or version fits all patterns, or the list of what is left out
+            cannot be read.
         """
         input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         try:
@@ -63,9 +65,14 @@ class SessionFilesDriver(driver.FileBasedDriver):
             (split.name, join(input_base, split.pattern)) for split in _input(resolved).splits
         ]
         try:
-            resolved[utils.FINGERPRINT_PROPERTY_NAME] = f"files:{files_fingerprint(splits)}"
+            fingerprint = f"files:{files_fingerprint(splits)}"
         except FingerprintError as error:
             raise SessionDataError(str(error)) from error
+        # By content: another list of the same length and time is another list, too.
+        forget_file = read_settings(resolved).sessions.forget_file
+        if forget_file is not None:
+            fingerprint += f" forgotten:{forgotten_digest(forget_file)[:16]}"
+        resolved[utils.FINGERPRINT_PROPERTY_NAME] = fingerprint
         return resolved
 
 
@@ -85,10 +92,12 @@ def _resolve_window(exec_properties: dict[str, Any], settings: Settings) -> dict
         # Here, and not in the data gate, which the cache may skip.
         check_age(list(window.patterns)[-1], settings.max_age_days)
     *before, evaluated = window.patterns.values()
+    named = [*(("train", filled) for filled in before), ("test", evaluated)]
+    if settings.sessions.visitor_column is not None:
+        # Cut into sessions first and then into splits, since a visit may cross midnight.
+        named = [("train", filled) for filled in (*before, evaluated, *window.around)]
     splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=filled)
-        for name, filled in [*(("train", filled) for filled in before), ("test", evaluated)]
-        if filled
+        example_gen_pb2.Input.Split(name=name, pattern=filled) for name, filled in named if filled
     ]
     return {
         **exec_properties,

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from modules.files.compression import BrokenFileError
 from modules.files.patterns import identity
-from modules.ingest.input_files import InputFile, InputSplit, open_text
+from modules.ingest.input_files import InputFile, InputSplit
+from modules.row_formats.parts import open_text
 from modules.sessions.sessions import SessionDataError
 from modules.sessions.splits import SPLITS
 
@@ -80,14 +81,14 @@ def _copies(entries: list[_Entry]) -> Iterator[_Copy]:
     for alike in _groups(_comparable(once), lambda entry: _digest(entry.file, whole=False)):
         for same in _groups(alike, lambda entry: _digest(entry.file, whole=True)):
             for other in same[1:]:
-                packed = same[0].file.codec or other.file.codec
+                packed = same[0].file.contents.codec or other.file.contents.codec
                 what = "hold the same text" if packed else "hold the same bytes"
                 yield _Copy(same[0], other, what)
 
 
 def _comparable(entries: list[_Entry]) -> list[_Entry]:
     """Returns the files that may equal another one: if none is compressed, by length."""
-    if any(entry.file.codec for entry in entries):
+    if any(entry.file.contents.codec for entry in entries):
         return entries if len(entries) > 1 else []
     lengths = Counter(entry.file.length for entry in entries)
     return [entry for entry in entries if lengths[entry.file.length] > 1]
@@ -108,7 +109,7 @@ def _digest(file: InputFile, whole: bool) -> bytes | None:
     """Returns a digest of a file's text or its first block; None if it is damaged."""
     digest = hashlib.sha256()
     try:
-        with open_text(file.path, file.codec) as text:
+        with open_text(file.path, file.contents.codec) as text:
             while block := text.read(_BLOCK_BYTES):
                 digest.update(block)
                 if not whole:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
+from absl import logging
 from tfx import types
 from tfx.components.example_gen import component as example_gen
 from tfx.components.example_gen import write_split
@@ -24,9 +25,13 @@ from modules.daily.days import DAYS
 from modules.files import patterns
 from modules.ingest import beam_sessions, input_files, output_files
 from modules.ingest import counts as ingest_counts
-from modules.ingest.report import read_report
+from modules.ingest.item_support import UNSTABLE
+from modules.ingest.report import Report, read_report
 from modules.sessions.sessions import SessionDataError
 from modules.sessions.splits import SPLITS
+from modules.sessions.time_splits import CutRules
+
+_MINUTES_PER_DAY = 24 * 60
 
 
 class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
@@ -52,25 +57,21 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         settings = read_settings(exec_properties)
-        options, tail = settings.sessions, settings.tail
-        inputs = _find_input(exec_properties, options)
+        rules = CutRules(settings.sessions, settings.tail, settings.period)
+        inputs = _find_input(exec_properties, rules.options)
         file_copies.check_copies(inputs)
-        outputs = beam_sessions.output_splits([split.name for split in inputs], tail)
+        for warning in input_files.large_packed(inputs):
+            logging.warning(warning)
+        outputs = beam_sessions.output_splits([split.name for split in inputs], rules)
         examples.split_names = artifact_utils.encode_split_names(outputs)
-        output_files.prepare(examples.uri, outputs)
-        with self._make_beam_pipeline() as pipeline:
-            result = pipeline | beam_sessions.SessionsFromFiles(inputs, options, tail=tail)
-            _ = result.batches | beam.ParDo(output_files.WriteBatch(examples.uri))
-            _ = result.rejects | beam.ParDo(output_files.WriteRejects(examples.uri))
-            _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, examples.uri)
-        counted = read_report(examples.uri)
+        counted = self._run(inputs, rules, outputs, examples.uri)
         try:
-            ingest_counts.check_report(counted, inputs, outputs, options, tail)
+            ingest_counts.check_report(counted, inputs, outputs, rules)
         except SessionDataError as error:
             kept = output_files.keep_rejects(examples.uri, settings.kept_rejects)
             raise SessionDataError(f"{error}{kept}") from error
         output_files.finish(examples.uri)
-        counts = ingest_counts.artifact_properties(counted.counts, inputs, outputs)
+        counts = ingest_counts.artifact_properties(counted.counts, inputs, outputs, rules.options)
         for name, count in counts.items():
             examples.set_int_custom_property(name, count)
         if settings.days:
@@ -81,6 +82,26 @@ class SessionExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_file_format(
             examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
         )
+
+    def _run(
+        self, inputs: list[input_files.InputSplit], rules: CutRules, outputs: list[str], uri: str
+    ) -> Report:
+        """Runs the graph, again from the rare items found so far as long as others become rare."""
+        known_rare = b""
+        while True:
+            output_files.prepare(uri, outputs)
+            with self._make_beam_pipeline() as pipeline:
+                graph = beam_sessions.SessionsFromFiles(inputs, rules, known_rare=known_rare)
+                result = pipeline | graph
+                _ = result.batches | beam.ParDo(output_files.WriteBatch(uri))
+                _ = result.rejects | beam.ParDo(output_files.WriteRejects(uri))
+                _ = result.report | "WriteReport" >> beam.Map(output_files.write_report, uri)
+                if result.rare is not None:
+                    _ = result.rare | "WriteRare" >> beam.Map(output_files.write_rare_items, uri)
+            report = read_report(uri)
+            if not report.counts.get(UNSTABLE):
+                return report
+            known_rare = output_files.read_rare_items(uri)
 
 
 def _find_input(
@@ -136,9 +157,8 @@ class SessionExampleGen(example_gen.FileBasedExampleGen):
           ValueError: the splits or options are not valid; the message names all problems.
         """
         problems = _split_problems(input_config) + sessions.problems() + tail.problems()
-        problems += _tail_problems(input_config, tail) + _window_problems(
-            input_config, tail, window
-        )
+        problems += _tail_problems(input_config, tail)
+        problems += _window_problems(input_config, tail, window, sessions)
         if problems:
             raise ValueError("SessionExampleGen cannot be built:\n" + "\n".join(problems))
         settings = Settings(sessions, tail, kept_rejects, window, max_age_days)
@@ -167,11 +187,26 @@ def _split_problems(input_config: example_gen_pb2.Input) -> list[str]:
 
 
 def _window_problems(
-    input_config: example_gen_pb2.Input, tail: TailOptions, window: int
+    input_config: example_gen_pb2.Input, tail: TailOptions, window: int, sessions: SessionOptions
 ) -> list[str]:
-    if not window or (len(input_config.splits) == 1 and not tail):
+    if not window:
         return []
-    return ["a window makes test of the evaluated span, so the input must have train alone, uncut"]
+    problems = []
+    if len(input_config.splits) != 1 or tail:
+        problems.append(
+            "a window makes test of the evaluated span, so the input must have train alone, uncut"
+        )
+    if sessions.visitor_column is not None and sessions.gap_minutes > _MINUTES_PER_DAY:
+        problems.append(
+            f"gap_minutes may be up to {_MINUTES_PER_DAY} (a day) with a window of days, since "
+            f"only the day before the window is read too, got {sessions.gap_minutes:g}"
+        )
+    is_dated = all("{YYYY" in split.pattern for split in input_config.splits)
+    if sessions.visitor_column is not None and not is_dated:
+        problems.append(
+            "visitor_column needs a window of dates, since a session goes to the date it starts on"
+        )
+    return problems
 
 
 def _tail_problems(input_config: example_gen_pb2.Input, tail: TailOptions) -> list[str]:

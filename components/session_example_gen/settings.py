@@ -14,6 +14,9 @@ from tfx.utils import proto_utils
 
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
+from modules.daily.days import day_number
+from modules.sessions.event_times import MS_PER_DAY
+from modules.sessions.time_splits import Period
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Settings:
     window: int = 0
     max_age_days: int | None = None
     days: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def period(self) -> Period | None:
+        """The days of train and test by time, of a resolved window of visitors; else None."""
+        if not self.days or self.sessions.visitor_column is None:
+            return None
+        first, *_, test = self.days
+        begin = day_number(test) * MS_PER_DAY
+        return Period(day_number(first) * MS_PER_DAY, begin, begin + MS_PER_DAY)
 
 
 def read_settings(exec_properties: Mapping[str, Any]) -> Settings:

@@ -21,6 +21,11 @@ _STAND_IN = "\0"  # which no command line can hold
 def split_overrides(text: str) -> list[str]:
     """Splits `a.b=1 c.d="two words"` as a shell does, but keeps a backslash before a letter.
 
+    A list or mapping needs no quotes:
+
+    >>> split_overrides("a.b={view: 1, cart: 3} a.c=[x, y] a.d=1")
+    ['a.b={view: 1, cart: 3}', 'a.c=[x, y]', 'a.d=1']
+
     Raises:
       ValueError: a quotation is not closed.
     """
@@ -28,7 +33,24 @@ def split_overrides(text: str) -> list[str]:
         words = shlex.split(_KEPT_BACKSLASH.sub(_STAND_IN, text))
     except ValueError as error:
         raise ValueError(f"SET={shorten(text)}: {error}: check the quotes") from error
-    return [word.replace(_STAND_IN, "\\") for word in words]
+    return _with_whole_lists([word.replace(_STAND_IN, "\\") for word in words])
+
+
+def _with_whole_lists(words: Sequence[str]) -> list[str]:
+    """Joins the words of lists and mappings; one that never ends stays divided."""
+    found, rest = [], list(words)
+    while rest:
+        size = 1
+        if rest[0].partition("=")[2].startswith(("{", "[")):
+            wholes = (n for n in range(1, len(rest) + 1) if _is_closed("".join(rest[:n])))
+            size = next(wholes, 1)
+        found.append(" ".join(rest[:size]))
+        rest = rest[size:]
+    return found
+
+
+def _is_closed(text: str) -> bool:
+    return all(text.count(left) == text.count(right) for left, right in ("{}", "[]"))
 
 
 def apply_override(

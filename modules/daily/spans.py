@@ -20,11 +20,14 @@ class Window(NamedTuple):
       day: span that is evaluated.
       version: its version, -1 for none.
       patterns: pattern of the files of each span, the evaluated one last; "" for one without files.
+      around: patterns of the span before the window and of the one after it, of those that have
+        files and are over: sessions of the window may begin or end there.
     """
 
     day: int
     version: int
     patterns: Mapping[str, str]
+    around: tuple[str, ...] = ()
 
 
 class Taken(NamedTuple):
@@ -94,7 +97,12 @@ def find_window(base: str, pattern: str, length: int, day: int | None) -> Window
     found = {
         day_name(span, is_dated): newest[span].pattern if span in newest else "" for span in spans
     }
-    return Window(day, newest[day].version, found)
+    around = tuple(
+        newest[span].pattern
+        for span in (day - length - 1, day + 1)
+        if span in newest and is_over(day_name(span, is_dated))
+    )
+    return Window(day, newest[day].version, found, around)
 
 
 def _span(match: patterns.Match) -> int:

@@ -8,25 +8,30 @@ equals, and cut into batches of about equally many targets, so that little paddi
 
 A window has the items of a session, or of a part of a long one. Cutting its batch makes them a
 context and its targets, one at every step or, with `targets="last"`, at the last one.
+
+If events have weights, a chunk to train on is a pair: windows, and the weights of their items.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from modules.array_types import IntArray
+from modules.array_types import Float32Array, IntArray
 from modules.data.item_indices import PADDING
-from modules.data.windowing import FEATURE
+from modules.data.windowing import FEATURE, WEIGHT_FEATURE
 
 _RECORDS_PER_PARSE = 4096
 _AUTOTUNE = tf.data.AUTOTUNE
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 """Context and target, int32 `[batch, steps]`; target 0 means none."""
+Chunk: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
+"""Windows, int32 `[windows, length]`, and the weights of their items, float32, if they have any."""
 
 
 def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
@@ -43,23 +48,58 @@ def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
     return tf.reshape(tf.cast(parsed[FEATURE].values, tf.int32), [-1, max_context + 1])
 
 
-def window_chunks(files: Sequence[str], max_context: int) -> tf.data.Dataset:
-    """Streams chunks of windows, int32 `[windows, max_context + 1]`, of Transform's TFRecords."""
+def parse_weighted_windows(serialized: tf.Tensor, max_context: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Parses windows as `parse_windows` does, with the weights of their items, float32."""
+    features = {WEIGHT_FEATURE: tf.io.VarLenFeature(tf.float32)}
+    weights = tf.io.parse_example(serialized, features)[WEIGHT_FEATURE].values
+    windows = parse_windows(serialized, max_context)
+    return windows, tf.reshape(weights, tf.shape(windows))
+
+
+def window_chunks(
+    files: Sequence[str], max_context: int, weighted: bool = False
+) -> tf.data.Dataset:
+    """Streams chunks of Transform's TFRecords.
+
+    Args:
+      files: the files.
+      max_context: maximum number of steps in a window.
+      weighted: whether events have weights, which a chunk then has too.
+
+    Returns:
+      A dataset of windows, int32 `[windows, max_context + 1]`; or of pairs of windows and weights.
+    """
+    parse = parse_weighted_windows if weighted else parse_windows
     # One file after the other: parallel reads interleave single records and took 7 times as long.
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
     return records.batch(_RECORDS_PER_PARSE).map(
-        lambda serialized: parse_windows(serialized, max_context), num_parallel_calls=_AUTOTUNE
+        lambda serialized: parse(serialized, max_context), num_parallel_calls=_AUTOTUNE
     )
 
 
+def _split(chunk: Chunk) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns a chunk's windows, and its weights if there are any."""
+    return chunk if isinstance(chunk, tuple) else (chunk, None)
+
+
+def windows_alone(chunks: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns chunks without weights."""
+    if not isinstance(chunks.element_spec, tuple):
+        return chunks
+    return chunks.map(lambda windows, _: windows, num_parallel_calls=_AUTOTUNE)
+
+
 def windows_digest(chunks: tf.data.Dataset) -> str:
-    """Returns a digest of the windows in a dataset, whatever their order and serialization.
+    """Returns a digest of the chunks in a dataset, whatever their order and serialization.
 
     Transform serializes the same windows differently each time, as features of an Example have no
     order. The hashes of the windows are added up.
     """
     sums, windows = np.zeros(2, np.uint64), 0
-    for rows in chunks.as_numpy_iterator():
+    for chunk in chunks.as_numpy_iterator():
+        rows, weights = _split(chunk)
+        if weights is not None:
+            rows = np.concatenate([rows, weights.view(np.int32)], axis=1)
         factors = hashlib.shake_128(b"windows").digest(16 * rows.shape[1])
         hashes = rows.astype(np.uint64) @ np.frombuffer(factors, np.uint64).reshape(-1, 2)
         for shift, factor in ((33, 0xFF51AFD7ED558CCD), (29, 0xC4CEB9FE1A85EC53)):
@@ -72,25 +112,29 @@ def windows_digest(chunks: tf.data.Dataset) -> str:
 def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Dataset:
     """Joins all chunks into one, sorted by content, unless it exceeds a limit in MiB."""
     parts, size = [], 0
-    for windows in chunks:
-        size += windows.dtype.size * int(tf.size(windows))
+    for chunk in chunks:
+        size += sum(part.dtype.size * int(tf.size(part)) for part in tf.nest.flatten(chunk))
         if size > memory_limit_mb * 2**20:
             return chunks
-        parts.append(windows)
+        parts.append(chunk)
     if not parts:
         return chunks
-    joined = tf.concat(parts, axis=0)
-    return tf.data.Dataset.from_tensors(tf.gather(joined, _order(joined.numpy())))
+    joined = tf.nest.map_structure(lambda *same: tf.concat(same, axis=0), *parts)
+    order = _order(*(part.numpy() for part in tf.nest.flatten(joined)))
+    return tf.data.Dataset.from_tensors(
+        tf.nest.map_structure(lambda part: tf.gather(part, order), joined)
+    )
 
 
-def _order(windows: IntArray) -> IntArray:
-    """Sorts windows by their contexts, then by the item after them.
+def _order(windows: IntArray, weights: Float32Array | None = None) -> IntArray:
+    """Sorts windows by their contexts, then by the item after them, then by weights.
 
     Batches, and so the model and its metrics, depend on this order.
     """
     context = np.where(windows[:, 1:] != PADDING, windows[:, :-1], PADDING)
     last = windows[np.arange(len(windows)), np.count_nonzero(windows, axis=1) - 1]
-    return np.lexsort([last, *context.T[::-1]])  # the last key is the first one that counts
+    ties = [] if weights is None else [*weights.T]
+    return np.lexsort([*ties, last, *context.T[::-1]])  # the last key is the first that counts
 
 
 def keep_items(windows: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
@@ -108,9 +152,12 @@ def keep_items(windows: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     return items.to_tensor(PADDING, shape=[None, windows.shape[1]])
 
 
-def add_reversed(windows: tf.Tensor) -> tf.Tensor:
+def add_reversed(chunk: Chunk) -> Chunk:
     """Appends every window in reverse order of its items, int32 `[2 * windows, length]`."""
-    return tf.concat([windows, tf.reverse_sequence(windows, _steps(windows) + 1, seq_axis=1)], 0)
+    items = _steps(_split(chunk)[0]) + 1
+    return tf.nest.map_structure(
+        lambda part: tf.concat([part, tf.reverse_sequence(part, items, seq_axis=1)], 0), chunk
+    )
 
 
 def cut_steps(windows: tf.Tensor, targets: str) -> Batch:
@@ -129,19 +176,21 @@ def cut_steps(windows: tf.Tensor, targets: str) -> Batch:
 
 
 def length_sorted_batches(
-    windows: tf.Tensor, batch_targets: int, targets: str, seed: tf.Tensor
+    chunk: Chunk, batch_targets: int, targets: str, seed: tf.Tensor
 ) -> tf.data.Dataset:
     """Cuts a chunk into batches of windows of about equal length, in random order.
 
     Args:
-      windows: int32 `[windows, length]`.
+      chunk: windows, int32 `[windows, length]`, and weights if events have any.
       batch_targets: targets per batch, about; a single window may have more.
       targets: steps with a target, `all` or `last`.
       seed: random seed, int64 scalar.
 
     Returns:
-      A dataset of (context, target), int32 `[batch, maximum steps in the batch]`.
+      A dataset of (context, target), int32 `[batch, maximum steps in the batch]`; with weights, of
+      (context, target, weight), the last float32 of the same shape: the weight of each target.
     """
+    windows, weights = _split(chunk)
     steps = _steps(windows)
     noise = tf.random.stateless_uniform([tf.size(steps)], tf.stack([seed, 0]))
     order = tf.argsort(tf.cast(steps, tf.float32) + noise)
@@ -151,10 +200,13 @@ def length_sorted_batches(
     batches = tf.RaggedTensor.from_row_lengths(order, sizes[sizes > 0])
     batch_order = tf.argsort(tf.random.stateless_uniform([batches.nrows()], tf.stack([seed, 1])))
 
-    def gather_batch(index: tf.Tensor) -> Batch:
+    def gather_batch(index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rows = batches[index]
         most_steps = tf.reduce_max(tf.gather(steps, rows))
-        return cut_steps(tf.gather(windows, rows)[:, : most_steps + 1], targets)
+        context, target = cut_steps(tf.gather(windows, rows)[:, : most_steps + 1], targets)
+        if weights is None:
+            return context, target
+        return context, target, tf.gather(weights, rows)[:, 1 : most_steps + 1]
 
     return tf.data.Dataset.from_tensor_slices(batch_order).map(
         gather_batch, num_parallel_calls=_AUTOTUNE
@@ -167,7 +219,7 @@ def training_batches(
     """Returns a dataset of an epoch's batches; iterating again gives those of another epoch.
 
     Args:
-      chunks: dataset of windows.
+      chunks: dataset of windows, or of pairs of windows and weights.
       batch_targets: as for `length_sorted_batches`.
       targets: as for `length_sorted_batches`.
       reversed_sessions: whether to add every window in reverse order.
@@ -175,9 +227,9 @@ def training_batches(
     """
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
-    def batches_of_chunk(windows: tf.Tensor, chunk_seed: tf.Tensor) -> tf.data.Dataset:
-        windows = add_reversed(windows) if reversed_sessions else windows
-        return length_sorted_batches(windows, batch_targets, targets, chunk_seed)
+    def batches_of_chunk(chunk: Chunk, chunk_seed: tf.Tensor) -> tf.data.Dataset:
+        chunk = add_reversed(chunk) if reversed_sessions else chunk
+        return length_sorted_batches(chunk, batch_targets, targets, chunk_seed)
 
     return tf.data.Dataset.zip((chunks, seeds)).flat_map(batches_of_chunk).prefetch(_AUTOTUNE)
 

@@ -8,6 +8,8 @@ from modules.data.item_indices import PADDING
 
 FEATURE = "window_item_index"
 """Name of the feature that Transform writes and training reads."""
+WEIGHT_FEATURE = "window_weight"
+"""Name of the feature with the weights of the windows' items, if events have weights."""
 
 
 def rows_of(sequences: tf.SparseTensor) -> tf.RaggedTensor:
@@ -46,12 +48,12 @@ def step_windows(item_index: tf.RaggedTensor, max_context: int) -> tf.RaggedTens
     item of the previous window.
 
     Args:
-      item_index: int64 `[batch, (length)]`, catalogue items only.
+      item_index: int64 `[batch, (length)]`, catalogue items only; or their weights, float32.
       max_context: number of steps in a window, one less than its items.
 
     Returns:
-      int64 `[batch, (windows * (max_context + 1))]`, the last window right-padded. A session
-      shorter than 2 has no window.
+      The same type, `[batch, (windows * (max_context + 1))]`, the last window right-padded with 0.
+      A session shorter than 2 has no window.
     """
     steps = tf.maximum(item_index.row_lengths() - 1, 0)
     return _windows_from(item_index, tf.ragged.range(0, steps, max_context), max_context)
@@ -69,11 +71,11 @@ def last_step_window(item_index: tf.RaggedTensor, max_context: int) -> tf.Ragged
 def _windows_from(
     item_index: tf.RaggedTensor, first: tf.RaggedTensor, max_context: int
 ) -> tf.RaggedTensor:
-    """Cuts the windows that begin at `first` in their session, int64 `[batch, (windows)]`."""
+    """Cuts the windows that begin at `first` in their session, `[batch, (windows)]`."""
     session, width = first.value_rowids(), max_context + 1
     start = tf.gather(item_index.row_starts(), session) + first.values
     place = start[:, None] + tf.range(width, dtype=tf.int64)
     is_item = place < tf.gather(item_index.row_limits(), session)[:, None]
     items = tf.gather(item_index.values, tf.where(is_item, place, 0))
-    windows = tf.reshape(tf.where(is_item, items, PADDING), [-1])
+    windows = tf.reshape(tf.where(is_item, items, tf.constant(PADDING, items.dtype)), [-1])
     return tf.RaggedTensor.from_row_splits(windows, first.row_splits * width, validate=False)

@@ -53,13 +53,18 @@ _DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
 }
 
 
-def open_unpacked(raw: IO[bytes], codec: str) -> IO[bytes]:
+def open_unpacked(raw: IO[bytes], codec: str) -> io.BufferedReader:
     """Returns the text of a compressed file; `codec` is from `modules.files.formats.codec_of`.
 
     Python's own file objects stop silently where bz2 or xz data are followed by something else,
     even a damaged second member: half a file would look like a whole one.
     """
     blocks = _unpacked_zstd(raw) if codec == "zstd" else _unpacked(raw, _DECOMPRESSORS[codec])
+    return as_file(blocks)
+
+
+def as_file(blocks: Iterator[bytes]) -> io.BufferedReader:
+    """Returns blocks of bytes as a buffered file for reading."""
     return io.BufferedReader(_Blocks(blocks), buffer_size=_CHUNK_BYTES)
 
 

@@ -67,6 +67,14 @@ _BINARY_KINDS = (
 )
 
 
+def table_of(sample: bytes) -> str:
+    """Returns `a Parquet` or `an Avro` for the first bytes of such a file, else ""."""
+    if sample.startswith(b"Obj\x01"):
+        return "an Avro"
+    kind = next((kind for magic, kind in _BINARY_KINDS if _is_binary_kind(sample, magic)), None)
+    return "a Parquet" if kind and kind.name == "a Parquet file" else ""
+
+
 def codec_of(sample: bytes) -> str:
     """Returns the supported compression of a file that begins with `sample`, "" for none."""
     if sample.startswith(b"BZh") and sample[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
@@ -108,9 +116,13 @@ def _kind_of(sample: bytes) -> _Kind | None:
     if sample[_TAR_AT : _TAR_AT + 5] == b"ustar":
         return _Kind("a tar archive", "unpack it with: tar -xf FILE")
     for magic, kind in _BINARY_KINDS:
-        if sample.startswith(magic) and any(byte < 9 or 13 < byte < 32 for byte in sample[:16]):
+        if _is_binary_kind(sample, magic):
             return kind
     return _kind_with_nul(sample)
+
+
+def _is_binary_kind(sample: bytes, magic: bytes) -> bool:
+    return sample.startswith(magic) and any(byte < 9 or 13 < byte < 32 for byte in sample[:16])
 
 
 def _kind_with_nul(sample: bytes) -> _Kind | None:

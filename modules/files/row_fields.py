@@ -13,6 +13,8 @@ from modules.files.characters import strip_blanks
 if TYPE_CHECKING:
     from _csv import Dialect
 
+USUAL_DELIMITERS = ("\t", ",", ";", "|")
+
 # What `auto` means for a tab: quotes are ordinary characters, but ids may not be quoted.
 LETTERS = "letters"
 
@@ -26,6 +28,14 @@ def is_enclosed(field: bytes) -> bool:
         return False
     field = strip_blanks(field)
     return len(field) > 1 and field[:1] == field[-1:] == b'"'
+
+
+def delimiter_by_name(path: str) -> str:
+    """Returns a comma for names that end in `.csv`, packed or not, else a tab."""
+    name = path.lower()
+    for end in (".gz", ".gzip", ".bz2", ".xz", ".lzma", ".zst", ".zstd"):
+        name = name.removesuffix(end)
+    return "," if name.endswith(".csv") else "\t"
 
 
 def quoting_of(header: bytes, delimiter: str, quoting: str) -> str:

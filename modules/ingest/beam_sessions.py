@@ -7,6 +7,7 @@ per element, not the parsing, makes a graph of single events slow.
 from __future__ import annotations
 
 import collections
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,18 +15,21 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
 from modules.ingest import input_files, packing, shared_sessions
-from modules.ingest.counts import merge_reports
+from modules.ingest.counts import OTHER_TYPES, merge_reports
+from modules.ingest.forgotten import REMOVED, ForgottenIds, names_one
+from modules.ingest.item_support import DropRareItems
 from modules.ingest.report import Reject, Report
-from modules.ingest.start_times import CombineStarts
-from modules.sessions import click_log
+from modules.ingest.start_times import FindTimeline, PackedStarts
+from modules.row_formats.parts import PIECE_BYTES
 from modules.sessions.concatenated import JoinedFilesError
 from modules.sessions.examples import ExampleEncoder
+from modules.sessions.row_checks import Rows
 from modules.sessions.sessions import build_sessions, finish_session
-from modules.sessions.time_splits import Cuts, output_split
+from modules.sessions.time_splits import CutRules, Cuts, output_split
+from modules.sessions.visitor_sessions import build_visitor_sessions, type_code
 
 Key = tuple[str, int]
 """Input split and bucket of session ids."""
@@ -46,11 +50,19 @@ class Batch(NamedTuple):
 
 
 class SessionBatches(NamedTuple):
-    """PCollections that `SessionsFromFiles` returns."""
+    """PCollections that `SessionsFromFiles` returns.
+
+    Attributes:
+      batches: `Batch` of each bucket and output split.
+      rejects: lists of `Reject`.
+      report: one `Report`.
+      rare: one list of rare items, see `DropRareItems`; None if none are dropped.
+    """
 
     batches: beam.PCollection
     rejects: beam.PCollection
     report: beam.PCollection
+    rare: beam.PCollection | None
 
 
 class ReadEvents(beam.DoFn):
@@ -58,9 +70,14 @@ class ReadEvents(beam.DoFn):
 
     REJECTS, REPORT = "rejects", "report"
 
-    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Stores the options and each input split's number of buckets."""
-        self._options, self._buckets = options, buckets
+    def __init__(
+        self,
+        options: SessionOptions,
+        buckets: dict[str, int],
+        forgotten: ForgottenIds = ForgottenIds(),  # noqa: B008 (never changed)
+    ) -> None:
+        """Stores the options, each input split's number of buckets, and whom to drop."""
+        self._options, self._buckets, self._forgotten = options, buckets, forgotten
 
     def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
         """Yields (key, packed events), lists of rejects, and reports.
@@ -70,66 +87,135 @@ class ReadEvents(beam.DoFn):
         """
         piece = input_files.Piece(*element)
         try:
-            for offset, text in input_files.read_piece(piece):
-                rows = click_log.parse_rows(text, offset, piece.columns, self._options.time_unit)
-                rejects = _rejects_of(rows, piece)
+            for read in piece.part.read(piece.path, self._options):
+                ids = self._forgotten.read()
+                rejects = self._rejects_of(read, piece, ids)
                 if rejects:
                     yield beam.pvalue.TaggedOutput(self.REJECTS, rejects)
-                yield beam.pvalue.TaggedOutput(self.REPORT, _read_report(rows, piece, rejects))
-                yield from _pack_by_bucket(rows, piece, self._buckets[piece.split])
+                remembered = read.without(ids)
+                rows = self._kept(remembered)
+                dropped = {
+                    "rows_forgotten": len(read.times) - len(remembered.times),
+                    OTHER_TYPES: len(remembered.times) - len(rows.times),
+                }
+                found = _read_report(len(read.times), dropped, piece, rejects)
+                yield beam.pvalue.TaggedOutput(self.REPORT, found)
+                places, weights = self._places(rows, piece), self._weights_of(rows)
+                buckets = self._buckets[piece.split]
+                for bucket, events in _pack_by_bucket(rows, places, buckets, weights):
+                    yield (piece.split, bucket), events
         except (BrokenFileError, JoinedFilesError) as error:
             yield beam.pvalue.TaggedOutput(self.REPORT, Report({}, errors=[error.of(piece.path)]))
 
+    def _kept(self, rows: Rows) -> Rows:
+        """Returns the rows that sessions keep; a visitor's are needed until sessions are cut."""
+        by_type = self._options.visitor_column is None and self._options.event_column is not None
+        return rows.of_types(self._options.kept_types()) if by_type else rows
 
-def _rejects_of(rows: click_log.Rows, piece: input_files.Piece) -> list[Reject]:
-    return [
-        Reject(piece.split, piece.rank, at, piece.path, why, str(row, "utf-8", "backslashreplace"))
-        for why, at, row in rows.rejects
-    ]
+    def _rejects_of(
+        self, rows: Rows, piece: input_files.Piece, ids: frozenset[bytes]
+    ) -> list[Reject]:
+        """Returns the bad rows, without the text of those that name one of some ids."""
+        split, path, rank, part = piece
+
+        def shown(row: bytes) -> str:
+            hidden = ids and names_one(row, ids, self._options.delimiter)
+            return REMOVED if hidden else str(row, "utf-8", "backslashreplace")
+
+        return [
+            Reject(split, rank, at, path, why, shown(row), counted=part.counted)
+            for why, at, row in rows.rejects
+        ]
+
+    def _places(self, rows: Rows, piece: input_files.Piece) -> list[int]:
+        """Returns the number that goes with each event: its position, or its type for visitors."""
+        if self._options.visitor_column is None:
+            first = piece.rank << _PLACE_BITS
+            return [first + offset for offset in rows.offsets]
+        if self._options.event_column is None:
+            return [0] * len(rows.times)
+        return [*map(type_code, rows.types)]
+
+    def _weights_of(self, rows: Rows) -> list[float] | None:
+        """Returns each event's weight, if it has one; of visitors, the type says it later."""
+        weights = self._options.weight_by_type()
+        if weights is None or self._options.visitor_column is not None:
+            return None
+        return [weights.get(each, 1.0) for each in rows.types]
 
 
-def _read_report(rows: click_log.Rows, piece: input_files.Piece, rejects: list[Reject]) -> Report:
+def _read_report(
+    read: int, dropped: dict[str, int], piece: input_files.Piece, rejects: list[Reject]
+) -> Report:
+    """Returns the report on a piece's rows: those that were read, and dropped of them by reason."""
     counts = Counter(f"{piece.split}.rows_rejected.{reject.reason}" for reject in rejects)
-    counts[f"{piece.split}.rows_read"] = len(rows.times) + len(rejects)
+    counts[f"{piece.split}.rows_read"] = read + len(rejects)
+    counts.update({f"{piece.split}.{name}": number for name, number in dropped.items() if number})
     return merge_reports([Report(dict(counts), rejects)])
 
 
 def _pack_by_bucket(
-    rows: click_log.Rows, piece: input_files.Piece, buckets: int
-) -> Iterator[tuple[Key, packing.PackedEvents]]:
-    first_place = piece.rank << _PLACE_BITS
+    rows: Rows, places: list[int], buckets: int, weights: list[float] | None = None
+) -> Iterator[tuple[int, packing.PackedEvents]]:
     parts: dict[int, packing.EventLists] = collections.defaultdict(lambda: ([], [], [], []))
-    for session_id, item_id, time, offset in zip(*rows[:4], strict=True):
+    of_buckets: dict[int, list[float]] = collections.defaultdict(list)
+    for session_id, item_id, at, place in zip(*rows[:3], places, strict=True):
         part = parts[zlib.crc32(session_id) % buckets]
         part[0].append(session_id)
         part[1].append(item_id)
-        part[2].append(time)
-        part[3].append(first_place + offset)
+        part[2].append(at)
+        part[3].append(place)
+    if weights is not None:
+        for session_id, weight in zip(rows.session_ids, weights, strict=True):
+            of_buckets[zlib.crc32(session_id) % buckets].append(weight)
     for bucket, part in parts.items():
-        yield (piece.split, bucket), packing.pack_events(part)
+        yield bucket, packing.pack_events(part, of_buckets.get(bucket))
 
 
 class BuildSessions(beam.DoFn):
     """Builds the sessions of a bucket and emits them packed."""
 
-    STARTS, IDENTITIES, REPORT = "starts", "identities", "report"
+    IDENTITIES, REPORT = "identities", "report"
 
-    def __init__(self, options: SessionOptions, identity_buckets: int = 0) -> None:
-        """Stores the options, and the number of buckets of identities; 0 emits none."""
-        self._options, self._identity_buckets = options, identity_buckets
+    def __init__(
+        self,
+        rules: CutRules,
+        now: int,
+        identity_buckets: int = 0,
+        forgotten: ForgottenIds = ForgottenIds(),  # noqa: B008 (never changed)
+    ) -> None:
+        """Stores how sessions are built.
+
+        Args:
+          rules: which sessions are kept, and of which days.
+          now: time at which the run began, in ms.
+          identity_buckets: number of buckets of identities; 0 emits none.
+          forgotten: ids of visitors and sessions to drop.
+        """
+        self._options, self._period = rules.options, rules.period
+        self._now, self._identity_buckets = now, identity_buckets
+        self._forgotten = forgotten
 
     def process(self, element: tuple[Key, Iterable[packing.PackedEvents]]) -> Iterator[Any]:
-        """Yields (key, packed sessions), packed start times, identities, and a report."""
+        """Yields (key, packed sessions), identities, and a report."""
         key, batches = element
         split = key[0]
         counts: Counter[str] = Counter()
-        groups = packing.group_events(batches)
-        built = build_sessions(groups, split, self._options, counts)
+        if self._options.visitor_column is None:
+            built = build_sessions(packing.group_events(batches), split, self._options, counts)
+        else:
+            visitors = packing.group_visitors(
+                batches, split, self._options.max_visitor_events, counts
+            )
+            built = build_visitor_sessions(
+                *(visitors, split, self._options, self._now, counts),
+                period=self._period,
+                forgotten=self._forgotten.read(),
+            )
         # Sorted, so that the files do not depend on the order in which pieces arrive.
         sessions = sorted(built, key=lambda s: (s.start_time, s.session_id))
         packed = packing.pack_sessions(sessions)
         yield key, packed
-        yield beam.pvalue.TaggedOutput(self.STARTS, (split, packed[1]))
         if self._identity_buckets:
             for identities in shared_sessions.identities_by_bucket(
                 split, sessions, self._identity_buckets
@@ -173,23 +259,29 @@ class SessionsFromFiles(beam.PTransform):
     def __init__(
         self,
         inputs: list[input_files.InputSplit],
-        options: SessionOptions,
-        piece_bytes: int = input_files.PIECE_BYTES,
+        rules: CutRules,
+        piece_bytes: int = PIECE_BYTES,
         bucket_bytes: int = _BUCKET_BYTES,
-        tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+        known_rare: bytes = b"",
     ) -> None:
         """Determines the number of buckets.
 
         Args:
           inputs: input splits with their files.
-          options: how rows are read and which sessions are kept.
+          rules: how rows are read, which sessions are kept, and how train is cut.
           piece_bytes: size of a piece of a file, about.
           bucket_bytes: size of the text in a bucket of sessions, about.
-          tail: what is cut from train for split test.
+          known_rare: rare items of an earlier run on the same input, to go on from.
+
+        Raises:
+          SessionDataError: the list of what is left out cannot be read.
         """
         super().__init__()
-        self._inputs, self._piece_bytes = inputs, piece_bytes
-        self._options, self._tail = options, tail
+        self._forgotten = ForgottenIds(rules.options.forget_file)
+        self._inputs, self._piece_bytes, self._known_rare = inputs, piece_bytes, known_rare
+        self._options, self._rules = rules.options, rules
+        # Once for all workers and retries, which would else drop different events.
+        self._now = time.time_ns() // 1_000_000
         self._buckets = {
             split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
             for split in inputs
@@ -202,7 +294,7 @@ class SessionsFromFiles(beam.PTransform):
             pbegin
             | "Pieces" >> beam.Create(pieces)
             | "ReadEvents"
-            >> beam.ParDo(ReadEvents(self._options, self._buckets))
+            >> beam.ParDo(ReadEvents(self._options, self._buckets, self._forgotten))
             .with_output_types(tuple[Key, packing.PackedEvents])
             .with_outputs(ReadEvents.REJECTS, ReadEvents.REPORT, main="events")
         )
@@ -212,24 +304,26 @@ class SessionsFromFiles(beam.PTransform):
             read["events"]
             | "GroupByBucket" >> beam.GroupByKey()
             | "BuildSessions"
-            >> beam.ParDo(BuildSessions(self._options, compared)).with_outputs(
-                BuildSessions.STARTS,
+            >> beam.ParDo(
+                BuildSessions(self._rules, self._now, compared, self._forgotten)
+            ).with_outputs(
                 BuildSessions.IDENTITIES,
                 BuildSessions.REPORT,
                 main="sessions",
             )
         )
-        combine = CombineStarts([*self._buckets], self._options, self._tail)
-        found = (
-            built[BuildSessions.STARTS]
-            | "Timeline" >> beam.CombineGlobally(combine).without_defaults()
-        )
+        sessions, rare, reports = built["sessions"], None, []
+        if self._options.min_item_support > 1:
+            common = sessions | "ItemSupport" >> DropRareItems(self._options, self._known_rare)
+            sessions, rare, reports = common.sessions, common.rare, [common.report]
+        timeline = FindTimeline([*self._buckets], self._rules, self._now)
+        found = sessions | "Starts" >> beam.Map(_starts) | "Timeline" >> timeline
         cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
-        encoded = built["sessions"] | "EncodeExamples" >> beam.ParDo(
+        encoded = sessions | "EncodeExamples" >> beam.ParDo(
             EncodeExamples(self._options, self._buckets),
             beam.pvalue.AsSingleton(cuts, default_value=None),
         ).with_outputs(EncodeExamples.REPORT, main="batches")
-        reports = [
+        reports += [
             read[ReadEvents.REPORT],
             built[BuildSessions.REPORT],
             built[BuildSessions.IDENTITIES] | "CountShared" >> shared_sessions.CountShared(),
@@ -241,12 +335,14 @@ class SessionsFromFiles(beam.PTransform):
             | "Reports" >> beam.Flatten()
             | "MergeReports" >> beam.CombineGlobally(merge_reports).without_defaults()
         )
-        return SessionBatches(encoded["batches"], read[ReadEvents.REJECTS], merged)
+        return SessionBatches(encoded["batches"], read[ReadEvents.REJECTS], merged, rare)
 
 
-def output_splits(
-    input_names: list[str],
-    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
-) -> list[str]:
+def _starts(element: tuple[Key, packing.PackedSessions]) -> PackedStarts:
+    (split, _), packed = element
+    return split, packed[1]
+
+
+def output_splits(input_names: list[str], rules: CutRules) -> list[str]:
     """Returns the output splits: train, eval, and test if it is given or cut."""
-    return ["train", "eval", *(["test"] if tail or "test" in input_names else [])]
+    return ["train", "eval", *(["test"] if rules.cuts_test or "test" in input_names else [])]

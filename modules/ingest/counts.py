@@ -6,14 +6,14 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable
 
-from modules.config.options.data import TailOptions
 from modules.config.options.sessions import TIME_UNITS, SessionOptions
 from modules.ingest.empty_splits import no_session_left
 from modules.ingest.input_files import InputSplit
 from modules.ingest.report import Reject, Report
-from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.row_checks import REJECT_REASONS
 from modules.sessions.sessions import SessionDataError
 from modules.sessions.splits import split_pairs
+from modules.sessions.time_splits import CutRules
 
 EXAMPLES_SHOWN = 5
 OUTPUT_COUNTS = (
@@ -21,6 +21,13 @@ OUTPUT_COUNTS = (
     *("rows_capped", "rows_repeated", "sessions_sampled_out", "rows_sampled_out"),
     *("first_start", "last_start", "sessions_before_1990", "sessions_in_future"),
     "sessions_beyond_fraction",
+)
+OTHER_TYPES = "rows_of_other_types"
+# Of input splits whose sessions are cut from visitors.
+VISITOR_COUNTS = (
+    *("rows_of_large_visitors", "large_visitors", "rows_doubled", "rows_of_clock_outliers"),
+    *("rows_of_bots", "bots", "rows_of_bots_by_minute", "bots_by_minute", OTHER_TYPES),
+    "rows_of_other_days",
 )
 
 
@@ -49,8 +56,7 @@ def check_report(
     report: Report,
     inputs: list[InputSplit],
     outputs: list[str],
-    options: SessionOptions,
-    tail: TailOptions = TailOptions(),  # noqa: B008 (frozen)
+    rules: CutRules,
 ) -> None:
     """Checks that the input is usable.
 
@@ -61,10 +67,10 @@ def check_report(
     if report.errors:
         raise SessionDataError("\n".join(report.errors))
     for split in inputs:
-        _check_rejects(report, split, options)
+        _check_rejects(report, split, rules.options)
     for name in outputs:
         if not report.counts.get(f"{name}.sessions"):
-            raise SessionDataError(no_session_left(report.counts, name, inputs, options, tail))
+            raise SessionDataError(no_session_left(report.counts, name, inputs, rules))
 
 
 def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -> None:
@@ -83,7 +89,7 @@ def _check_rejects(report: Report, split: InputSplit, options: SessionOptions) -
         "Correct the rows, or raise sessions.max_reject_fraction. The first of them:",
     ]
     lines += [
-        f"  {reject.path} at byte {reject.offset}: {reject.reason}: {reject.quoted()}"
+        f"  {reject.path} at {reject.counted} {reject.offset}: {reject.reason}: {reject.quoted()}"
         for reject in report.rejects
         if reject.split == split.name
     ]
@@ -106,14 +112,29 @@ def _time_hint(options: SessionOptions) -> str:
 
 
 def artifact_properties(
-    counts: dict[str, int], inputs: list[InputSplit], outputs: list[str]
+    counts: dict[str, int],
+    inputs: list[InputSplit],
+    outputs: list[str],
+    options: SessionOptions = SessionOptions(),  # noqa: B008 (frozen)
 ) -> dict[str, int]:
     """Returns all counts that the artifact carries, zeros included."""
     files = {f"{split.name}.files": len(split.files) for split in inputs}
     read = [split.name for split in inputs]
     names = [f"{split}.{count}" for split in read for count in ("rows_read", "distinct_starts")]
     names += [f"{split}.rows_rejected.{reason}" for split in read for reason in REJECT_REASONS]
+    if options.forget_file is not None:
+        names += [f"{split}.rows_forgotten" for split in read]
+    if options.min_item_support > 1:
+        names += ["train.rare_items", "train.rows_of_rare_items"]
+    if options.visitor_column is not None:
+        names += [f"{split}.{count}" for split in read for count in VISITOR_COUNTS]
+    elif options.event_types is not None:
+        names += [f"{split}.{OTHER_TYPES}" for split in read]
     names += [f"{split}.{count}" for split in outputs for count in OUTPUT_COUNTS]
+    if options.event_weights:
+        names += [f"{split}.events_weighted" for split in outputs]
+    if options.visitor_column is None:
+        names += [f"{split}.sessions_with_pause" for split in outputs]
     names += [f"{late}.sessions_before_end_of.{early}" for early, late in split_pairs(outputs)]
     for early, late in split_pairs(read):
         names += [f"{late}.sessions_also_in.{early}", f"{late}.sessions_copied_from.{early}"]

@@ -24,6 +24,7 @@ from modules.ingest.beam_sessions import Batch
 from modules.ingest.report import REJECTS_FOLDER, REPORT_NAME, Reject, Report
 
 _UNFINISHED_FOLDER = "unfinished"
+_RARE_ITEMS_NAME = "rare_items.txt"
 
 
 class WriteBatch(beam.DoFn):
@@ -107,6 +108,17 @@ def keep_rejects(uri: str, path: str) -> str:
             with fileio.open(part, "rb") as rows:
                 shutil.copyfileobj(rows, kept)
     return f"\nAll bad rows are in {path}"
+
+
+def write_rare_items(packed: bytes, uri: str) -> None:
+    """Writes the ids of rare items, one per line, beside the rejects."""
+    write_whole(uri, os.path.join(uri, REJECTS_FOLDER, _RARE_ITEMS_NAME), packed)
+
+
+def read_rare_items(uri: str) -> bytes:
+    """Reads what `write_rare_items` wrote."""
+    with fileio.open(os.path.join(uri, REJECTS_FOLDER, _RARE_ITEMS_NAME), "rb") as file:
+        return bytes(file.read())
 
 
 def write_report(report: Report, uri: str) -> None:

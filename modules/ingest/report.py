@@ -19,8 +19,9 @@ class Reject(NamedTuple):
 
     Attributes:
       rank: position of the file among its split's files.
-      offset: offset of the row in the file's (uncompressed) text, in bytes.
+      offset: offset of the row in the file: in bytes of its (uncompressed) text, or in rows.
       more: number of characters that were cut from `text`.
+      counted: what `offset` counts, `byte` or `row`.
     """
 
     split: str
@@ -30,6 +31,7 @@ class Reject(NamedTuple):
     reason: str
     text: str
     more: int = 0
+    counted: str = "byte"
 
     def cut(self) -> Reject:
         """Returns the reject with only the text that messages show: rows may be huge."""

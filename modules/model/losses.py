@@ -70,6 +70,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         queries: Sequence[tf.Tensor],
         target: Sequence[tf.Tensor],
         candidate_vectors: Sequence[CandidateVectors],
+        weights: Sequence[tf.Tensor] | None = None,
     ) -> tf.Tensor:
         """Computes the loss.
 
@@ -78,10 +79,13 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
           target: item indices of each member, int32 `[its targets]`.
           candidate_vectors: map of each member from item indices `[n]` to vectors, float32
             `[n, dim]`.
+          weights: weight of each member's targets, float32 `[its targets]`; None for equal ones.
+            Their scale has no effect: in the sum, the weights of a batch have the mean 1. They
+            weigh losses of targets alone: negatives are the same as without.
 
         Returns:
-          Scalar, in nats: mean or sum over all members' targets. Each of several replicas returns
-          its share of the global batch's loss.
+          Scalar, in nats: (weighted) mean or sum over all members' targets. Each of several
+          replicas returns its share of the global batch's loss.
         """
         losses = {
             "in_batch": self._in_batch_losses,
@@ -93,7 +97,8 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
             # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
             tf.debugging.assert_shapes([(query, ("T", "D")), (own_target, ("T",))])
             of_members.append(losses(query, own_target, vectors))
-        return self._reduced(tf.concat(of_members, axis=0))
+        joined = None if weights is None else tf.concat(weights, axis=0)
+        return self._reduced(tf.concat(of_members, axis=0), joined)
 
     def _in_batch_losses(
         self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
@@ -130,21 +135,34 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
             hits = tf.where(tf.equal(target[:, None], negatives[None]))
         return _sampled_loss(queries, positive, negative, biases, hits)
 
-    def _reduced(self, loss_of_targets: tf.Tensor) -> tf.Tensor:
+    def _reduced(self, loss_of_targets: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+        targets = tf.cast(tf.size(loss_of_targets), loss_of_targets.dtype)
+        divisor = targets
+        if weights is not None:
+            weights = tf.cast(weights, loss_of_targets.dtype)
+            loss_of_targets, divisor = loss_of_targets * weights, tf.reduce_sum(weights)
         total = tf.reduce_sum(loss_of_targets)
         if self._options.reduction == "sum":
-            return total
-        targets = tf.cast(tf.size(loss_of_targets), total.dtype)
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            # Replicas get equally many windows, not targets: a mean of means would differ.
-            replica = tf.distribute.get_replica_context()
-            targets = replica.all_reduce(tf.distribute.ReduceOp.SUM, targets)
-        return tf.math.divide_no_nan(total, targets)
+            if weights is None:
+                return total
+            total *= _over_replicas(targets)
+        return tf.math.divide_no_nan(total, _over_replicas(divisor))
 
     def _probability(self, item_index: tf.Tensor) -> tf.Tensor | None:
         if not self._options.logq_correction:
             return None
         return tf.gather(self._relative_probability, item_index)
+
+
+def _over_replicas(amount: tf.Tensor) -> tf.Tensor:
+    """Returns the sum over all replicas.
+
+    They get equally many windows, not targets: a mean of their means would differ.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return amount
+    replica = tf.distribute.get_replica_context()
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, amount)
 
 
 def _sampled_loss(

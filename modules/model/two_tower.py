@@ -63,33 +63,34 @@ class TwoTower(tfrs.Model):
         self.recall = tf.keras.metrics.Mean(RECALL)
         self.mrr = tf.keras.metrics.Mean(MRR)
 
-    def compute_loss(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
-    ) -> tf.Tensor:
+    def compute_loss(self, inputs: tuple[tf.Tensor, ...], training: bool = False) -> tf.Tensor:
         """Computes the softmax loss over all targets of a batch.
 
         Each member learns from its own share of the windows, a different one in every epoch.
 
         Args:
-          inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count.
+          inputs: context and target, int32 `[batch, steps]`; steps with target 0 do not count. If
+            events have weights, also the weight of each target, float32 of the same shape.
           training: switches dropout on.
 
         Returns:
           Scalar loss, in nats.
         """
-        queries, targets, vectors = [], [], []
-        for member, (context, target, steps) in enumerate(self._shares(inputs)):
+        queries, targets, vectors, weights = [], [], [], []
+        for member, own in enumerate(self._shares(inputs)):
+            context, target, steps = _checked(own[:2])
             states = self.query_tower.of_member(context, member, training=training)
             queries.append(tf.gather_nd(states, steps))
             targets.append(target)
             vectors.append(functools.partial(self.candidate_tower.of_member, member=member))
-        loss = self.task(queries, targets, vectors)
+            weights += [tf.gather_nd(weight, steps) for weight in own[2:]]
+        loss = self.task(queries, targets, vectors, weights or None)
         self.targets.update_state(tf.math.count_nonzero(inputs[1]))
         # The mean over replicas of their shares of the loss is too small by their number.
         self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
         return loss
 
-    def train_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def train_step(self, inputs: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
         """Takes one step of the optimizer.
 
         Unlike TFRS's own step it scales the loss if the optimizer requires it (float16 gradients
@@ -170,10 +171,8 @@ class TwoTower(tfrs.Model):
         queries = tf.gather(self.query_tower(contexts), last, axis=1, batch_dims=1)
         return tf.linalg.matmul(queries, self.candidate_tower.catalogue(), transpose_b=True)
 
-    def _shares(
-        self, inputs: tuple[tf.Tensor, tf.Tensor]
-    ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-        """Yields each member's share of a batch's windows, as `_checked` returns it.
+    def _shares(self, inputs: tuple[tf.Tensor, ...]) -> Iterator[tuple[tf.Tensor, ...]]:
+        """Yields each member's share of a batch's windows.
 
         If there are fewer windows than members, each member gets all of them.
         """
@@ -183,7 +182,7 @@ class TwoTower(tfrs.Model):
         for member in range(members):
             first, stride = tf.where(enough, member, 0), tf.where(enough, members, 1)
             own = tf.range(first, windows, stride)
-            yield _checked(tuple(tf.gather(part, own) for part in inputs))
+            yield tuple(tf.gather(part, own) for part in inputs)
 
     def _queries_and_targets(
         self, inputs: tuple[tf.Tensor, tf.Tensor]

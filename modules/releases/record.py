@@ -23,6 +23,8 @@ from modules.files.file_systems import place_of, tensorflow_schemes
 
 TRY, PROMOTE, WITHDRAW, PAUSE, RESUME = "try", "promote", "withdraw", "pause", "resume"
 _OF_VERSIONS, _OF_PUSHING = {TRY, PROMOTE, WITHDRAW}, {PAUSE, RESUME}
+EARLIEST_TIME = 1_400_000_000
+"""Versions above it, of 2014, are named by the time of their push, in seconds since 1970."""
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -127,7 +129,7 @@ def read_actions(push_folder: str) -> tuple[list[Action], list[str]]:
     folder, actions, unreadable = folder_of(push_folder), [], []
     place = place_of(folder, tensorflow_schemes)
     names = place.names(folder) if place.is_folder(folder) else []
-    errors: tuple[type[Exception], ...] = (ValueError, TypeError, *place.errors)
+    errors: tuple[type[Exception], ...] = (ValueError, TypeError, RecursionError, *place.errors)
     for name in sorted(names):
         if not name.endswith(".json"):
             continue

@@ -16,7 +16,7 @@ from modules.files.file_systems import place_of, tensorflow_schemes
 from modules.files.model_folder import model_damage
 from modules.files.patterns import is_uri
 from modules.releases.record import folder_of, read_releases
-from modules.releases.server_config import write_models_config
+from modules.releases.server_config import write_server_config
 
 PUSHED_VERSION = "pushed_version"
 """Property of an artifact with the name of its version."""
@@ -139,4 +139,4 @@ def settle(folder: str) -> None:
     for name in map(str, version_numbers(aside)):
         if not releases.withdrawal(name):
             place.move(os.path.join(aside, name), os.path.join(folder, name))
-    write_models_config(folder, releases.labels(map(str, version_numbers(folder))))
+    write_server_config(folder, releases.labels(map(str, version_numbers(folder))))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from modules.config.options.sessions import SessionOptions
 from modules.files.characters import BLANKS, is_not_utf8, without_marks
 from modules.files.formats import USE_LINE_FEEDS, WRITE_AS_UTF8, is_binary, what_is_wrong
-from modules.files.row_fields import csv_fields, is_enclosed, quoting_of
+from modules.files.row_fields import USUAL_DELIMITERS, csv_fields, is_enclosed, quoting_of
+from modules.files.row_fields import delimiter_by_name as _delimiter_by_name
 from modules.messages.quoting import quote
+from modules.sessions.event_times import time_to_ms
 from modules.sessions.sessions import SessionDataError
 
 
 class Columns(NamedTuple):
     """Layout of a file's rows; positions count fields from 0.
 
-    `names` are those of the session, the item and the time column.
+    `names` are those of the session, the item and the time column, and of those with the event
+    type and the time's offset if they are read. `session` is the visitor's column where sessions
+    are cut from visitors.
     """
 
     delimiter: str
@@ -25,9 +30,17 @@ class Columns(NamedTuple):
     time: int
     quoting: str
     names: tuple[bytes, ...] = ()
+    event: int | None = None
+    offset: int | None = None
 
+    def places(self) -> tuple[int, ...]:
+        """Returns the positions of the columns that are read, in the order of `names`."""
+        used = (self.session, self.item, self.time)
+        return (*used, *(at for at in (self.event, self.offset) if at is not None))
 
-_OPTIONS = ("session_column", "item_column", "time_column")
+    def names_as_text(self) -> list[str]:
+        """Returns the names of the columns that are read."""
+        return [name.decode() for name in self.names]
 
 
 def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
@@ -39,15 +52,52 @@ def read_header(line: bytes, path: str, options: SessionOptions) -> Columns:
     delimiter = options.delimiter or _delimiter_by_name(path)
     quoting = quoting_of(line, delimiter, options.quoting)
     names = _names(line, delimiter, quoting)
-    where: list[int] = []
-    for option in _OPTIONS:
-        wanted = getattr(options, option)
-        if names.count(wanted) != 1:
+    for option in options.column_options():
+        if names.count(getattr(options, option)) != 1:
             raise SessionDataError(_no_column(line, path, names, option, options, delimiter))
-        where.append(names.index(wanted))
-    session, item, time = where
-    used = tuple(names[at].encode() for at in where)
-    return Columns(delimiter, len(names), session, item, time, quoting, used)
+    return _columns(names, options, delimiter, quoting)
+
+
+def _columns(
+    names: Sequence[str], options: SessionOptions, delimiter: str, quoting: str
+) -> Columns:
+    where = {option: names.index(getattr(options, option)) for option in options.column_options()}
+    session, item, time, *_ = where.values()
+    used = tuple(names[at].encode() for at in where.values())
+    more = where.get("event_column"), where.get("time_offset_column")
+    return Columns(delimiter, len(names), session, item, time, quoting, used, *more)
+
+
+def columns_without_header(line: bytes, path: str, options: SessionOptions) -> Columns:
+    """Returns the columns that `sessions.columns` names; `line` is the first row of the file.
+
+    Raises:
+      SessionDataError: the row has another number of fields, or looks like a header.
+    """
+    names = options.columns or ()
+    delimiter = options.delimiter or _delimiter_by_name(path)
+    quoting = quoting_of(line, delimiter, options.quoting)
+    columns = _columns(names, options, delimiter, quoting)
+    fields = _names(line, delimiter, quoting)
+    if len(fields) != len(names):
+        others = (
+            other for other in USUAL_DELIMITERS if len(_names(line, other, "csv")) == len(names)
+        )
+        fix = next((f"set sessions.delimiter to {other!r}" for other in others), "correct one")
+        raise SessionDataError(
+            f"{path} has a first line of {len(fields)} fields, split at {delimiter!r}, and "
+            f"sessions.columns names {len(names)}: {quote(line)}; {fix}."
+        )
+    used = {name.casefold() for name in columns.names_as_text()}
+    is_time = time_to_ms(fields[columns.time].encode(), options.time_unit) is not None
+    if used <= {field.casefold() for field in fields} or not (
+        is_time or any(character.isdigit() for character in line.decode("utf-8", "replace"))
+    ):
+        raise SessionDataError(
+            f"{path} has a first line that looks like a header: {quote(line)}. Set "
+            "sessions.columns=null if each file's first line names the columns, else remove it."
+        )
+    return columns
 
 
 def check_text(line: bytes, path: str) -> bytes:
@@ -81,7 +131,7 @@ def _no_column(
     """Returns the message about a missing or repeated column."""
     wanted = getattr(options, option)
     number = "no" if wanted not in names else "more than one"
-    missing = [name for name in _OPTIONS if getattr(options, name) not in names]
+    missing = [name for name in options.column_options() if getattr(options, name) not in names]
     unknown = missing if number == "no" else [option]
     columns = " and no column ".join(repr(getattr(options, name)) for name in unknown)
     found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
@@ -95,15 +145,19 @@ def _no_column(
         f"names {found}. "
     )
     keys = ", ".join(f"sessions.{name}" for name in unknown)
-    return text + (hint or f"Correct the header, or set {keys} or sessions.delimiter.")
+    if hint:
+        return text + hint
+    if "session_column" in missing:
+        text += "If the log has visitors instead of sessions, set sessions.visitor_column. "
+    return f"{text}Correct the header, or set {keys} or sessions.delimiter."
 
 
 def _header_hint(
     line: bytes, names: list[str], wanted: str, options: SessionOptions, delimiter: str
 ) -> str:
     """Returns how to fix a header, "" if there is no evident cause."""
-    columns = {options.session_column, options.item_column, options.time_column}
-    for other in ("\t", ",", ";", "|"):
+    columns = {getattr(options, name) for name in options.column_options()}
+    for other in USUAL_DELIMITERS:
         if columns <= set(_names(line, other, "csv")):
             return f"Split at {other!r} it names all columns: set sessions.delimiter to it."
     if is_not_utf8(line):
@@ -113,8 +167,8 @@ def _header_hint(
     if line[:4].lower() == b"sep=":
         return "It is Excel's separator line: delete it."
     start = line.lstrip()[:1]
-    if start in (b"{", b"["):
-        return "It looks like JSON: write its rows as CSV or TSV text."
+    if start == b"[":
+        return "It looks like a JSON array: write one object a line, with: jq -c '.[]' FILE > NEW."
     if start == b"<":
         return "It looks like HTML or XML: write its rows as CSV or TSV text."
     if any(is_enclosed(name.encode()) for name in names):
@@ -124,10 +178,3 @@ def _header_hint(
     if wanted.casefold() in map(str.casefold, names):
         return "Names are case-sensitive."
     return ""
-
-
-def _delimiter_by_name(path: str) -> str:
-    name = path.lower()
-    for end in (".gz", ".gzip", ".bz2", ".xz", ".lzma", ".zst", ".zstd"):
-        name = name.removesuffix(end)
-    return "," if name.endswith(".csv") else "\t"

@@ -71,7 +71,7 @@ def is_second_header(fields: Sequence[bytes], line: bytes, offset: int, columns:
         if begin:
             found = _without_row(found, columns.names)
         if set(columns.names) <= set(found):
-            places = (columns.session, columns.item, columns.time)
+            places = columns.places()
             if len(found) != columns.width or [found[at] for at in places] != [*columns.names]:
                 raise JoinedFilesError(
                     f"has a second header at byte {offset} with columns at other positions than "

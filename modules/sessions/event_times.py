@@ -6,6 +6,8 @@ import datetime
 import functools
 import re
 
+MS_PER_DAY = 86_400_000
+PLAUSIBLE_FROM = 631_152_000_000  # the year 1990: no click log is older
 MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 
 # Smallest number that `auto` reads in a unit. Seconds below 1e11 end in the year 5138, and 1e11
@@ -24,7 +26,6 @@ _ISO_8601 = re.compile(
     rb"(?:(?P=colon)(?P<second>[0-5][0-9]|60)(?:[.,](?P<fraction>[0-9]+))?)?"
     rb" ?(?P<zone>[Zz]|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
 )
-_MS_PER_DAY = 86_400_000
 _MS_PER_HOUR = 3_600_000
 _MS_PER_MINUTE = 60_000
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
@@ -87,7 +88,7 @@ def _iso_8601_to_ms(raw: bytes) -> int | None:
     days = _days_since_1970(part["year"], part["month"], part["day"])
     if days is None:
         return None
-    time = days * _MS_PER_DAY - _offset_ms(match["zone"])
+    time = days * MS_PER_DAY - _offset_ms(match["zone"])
     time += int(part["hour"]) * _MS_PER_HOUR + int(part["minute"]) * _MS_PER_MINUTE
     time += int(part["second"]) * 1000 + round(float(b"0." + part["fraction"]) * 1000)
     return time if 0 <= time <= MAX_TIME_MS else None

@@ -13,7 +13,13 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 
 from modules.array_types import IntArray
-from modules.sessions.feature_names import EVENT_TIMES, ITEM_IDS, SESSION_ID, START_TIME
+from modules.sessions.feature_names import (
+    EVENT_TIMES,
+    EVENT_WEIGHTS,
+    ITEM_IDS,
+    SESSION_ID,
+    START_TIME,
+)
 
 _ITEM_IDS = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
 _FEATURES = {
@@ -39,6 +45,7 @@ class ExampleEncoder:
         self._item_ids = feature[ITEM_IDS].bytes_list.value
         self._event_times = feature[EVENT_TIMES].int64_list.value
         self._start_time = feature[START_TIME].int64_list.value
+        self._has_weights = False
         self._session_id.append(b"")
         self._start_time.append(0)
 
@@ -48,6 +55,7 @@ class ExampleEncoder:
         start_time: int,
         item_ids: Sequence[bytes],
         event_times: Sequence[int],
+        weights: Sequence[float] | None = None,
     ) -> bytes:
         """Returns the serialized session; the arguments are the fields of a `Session`."""
         self._session_id[0] = session_id
@@ -56,7 +64,17 @@ class ExampleEncoder:
         self._item_ids.extend(item_ids)
         del self._event_times[:]
         self._event_times.extend(event_times)
+        if weights is not None or self._has_weights:
+            self._set_weights(weights)
         return bytes(self._example.SerializeToString(deterministic=True))
+
+    def _set_weights(self, weights: Sequence[float] | None) -> None:
+        feature = self._example.features.feature
+        if self._has_weights:
+            del feature[EVENT_WEIGHTS]
+        if weights is not None:
+            feature[EVENT_WEIGHTS].float_list.value.extend(weights)
+        self._has_weights = weights is not None
 
 
 def decode(serialized: bytes) -> Any:
@@ -94,17 +112,20 @@ class SessionBatch(NamedTuple):
         return [items[start:end] for start, end in pairwise(offsets)]
 
 
-def read_batches(folder: str, batch_size: int = SESSIONS_PER_BATCH) -> Iterator[SessionBatch]:
+def read_batches(
+    folder: str, batch_size: int = SESSIONS_PER_BATCH, pattern: str = "*"
+) -> Iterator[SessionBatch]:
     """Yields the sessions of a split in batches.
 
     Args:
       folder: folder of the split, from `artifact_utils.get_split_uri`.
       batch_size: maximum number of sessions in a batch.
+      pattern: which of the folder's files are read.
 
     Raises:
       ValueError: a session does not have one time per item.
     """
-    files = sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
+    files = sorted(tf.io.gfile.glob(os.path.join(folder, pattern)))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
     for serialized in records.batch(batch_size).prefetch(1):
         parsed = tf.io.parse_example(serialized, _FEATURES)

@@ -33,7 +33,8 @@ class TrainingData(NamedTuple):
     """The data of a training run.
 
     Attributes:
-      train: dataset of chunks of windows, see `modules.data.batching`.
+      train: dataset of chunks of windows, with weights if events have any; see
+        `modules.data.batching`.
       item_counts: training events by item_index, int64 `[item_indices]`; 0 for items that the model
         must not know.
       evaluation: windows of split eval, or a sample of them, without items that have no training
@@ -101,7 +102,7 @@ def select_and_refit(
         model, selection = select(run, "choose", windows, warm)
     if options.refit or not selects:
         files = [*train_files, *(eval_files if options.refit else [])]
-        windows = TrainingData(_windows(run, files), _item_counts(vocabulary))
+        windows = TrainingData(_windows(run, files, run.weighted), _item_counts(vocabulary))
         checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
         model = fit(run, "refit", windows, checkpoint, warm)
     weight = selection.adjustments.popularity_weight
@@ -122,11 +123,12 @@ def selection_data(
     Raises:
       ValueError: early stopping is on and split eval holds no step to evaluate.
     """
-    train, evaluation = _windows(run, train_files), _windows(run, eval_files)
+    # Only the loss is weighted: what is best on split eval is measured by every event alike.
+    train, evaluation = _windows(run, train_files, run.weighted), _windows(run, eval_files)
     counts = _item_counts(vocabulary)
     if run.trainer.refit:
         # The vocabulary holds eval's items too, which the selecting training run must not know.
-        counts = batching.item_counts(train, len(counts))
+        counts = batching.item_counts(batching.windows_alone(train), len(counts))
     evaluation = evaluation.map(lambda windows: batching.keep_items(windows, counts > 0))
     steps = score_adjustment_search.enough_steps(int(counts.shape[0]))
     evaluation = batching.sampled_windows(evaluation, steps, run.features.targets).cache()
@@ -231,8 +233,8 @@ def _checkpoints(run: TrainingRun, name: str) -> str:
     return os.path.join(run.checkpoints, name)
 
 
-def _windows(run: TrainingRun, files: Sequence[str]) -> tf.data.Dataset:
-    chunks = batching.window_chunks(files, run.features.max_context)
+def _windows(run: TrainingRun, files: Sequence[str], weighted: bool = False) -> tf.data.Dataset:
+    chunks = batching.window_chunks(files, run.features.max_context, weighted)
     return batching.in_one_chunk(chunks, run.trainer.memory_limit_mb)
 
 
@@ -245,7 +247,7 @@ def _neighbors(
 ) -> cooccurrence_neighbors.ItemNeighbors | None:
     if not run.model.num_neighbors:
         return None
-    chunks = windows.train.as_numpy_iterator()
+    chunks = batching.windows_alone(windows.train).as_numpy_iterator()
     together = cooccurrence_neighbors.cooccurrences(chunks, len(windows.item_counts))
     return cooccurrence_neighbors.nearest_neighbors(together, run.model.num_neighbors)
 

@@ -17,6 +17,7 @@ from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.batching import window_chunks, windows_digest
+from modules.sessions.feature_names import WEIGHTED
 
 SEARCHED_SECTIONS = ("model", "trainer")
 
@@ -33,6 +34,7 @@ class TrainingRun:
       checkpoints: folder for resuming an interrupted run, named by the digest.
       logs: folder for TensorBoard.
       split_digests: digest of the windows of each split.
+      weighted: whether events have weights.
     """
 
     features: FeatureOptions
@@ -42,6 +44,7 @@ class TrainingRun:
     checkpoints: str
     logs: str
     split_digests: tuple[str, ...] = ()
+    weighted: bool = False
 
     def after(self, start: str) -> TrainingRun:
         """Returns the run with a digest, and so checkpoints, that also depend on its start.
@@ -73,8 +76,8 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
     Args:
       fn_args: arguments of Trainer or Tuner. `custom_config` has the fields of the option classes
         under `features`, `model` and `trainer`, Tuner's also under `tuner`, the `checkpoint_folder`
-        and the `source_digest` of the code; values in `hyperparameters`, named `section.field`,
-        override them.
+        and the `source_digest` of the code, and `weighted` if events have weights; values in
+        `hyperparameters`, named `section.field`, override them.
       *splits: files of windows that training depends on, for each split.
     """
     config = fn_args.custom_config
@@ -84,8 +87,10 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     digest.update(config["source_digest"].encode())
     features = from_json(FeatureOptions, sections["features"])
+    weighted = bool(config.get(WEIGHTED))
     split_digests = tuple(
-        windows_digest(window_chunks(of_split, features.max_context)) for of_split in splits
+        windows_digest(window_chunks(of_split, features.max_context, weighted))
+        for of_split in splits
     )
     for of_split in split_digests:
         digest.update(of_split.encode())
@@ -97,6 +102,7 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
         _checkpoints(config["checkpoint_folder"], digest.hexdigest()),
         fn_args.model_run_dir or fn_args.working_dir,
         split_digests,
+        weighted,
     )
 
 

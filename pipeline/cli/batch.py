@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from modules.config.overrides import split_overrides
 from modules.files.folders import check_new_folder
 from modules.files.patterns import absolute, check_scheme, is_uri
 from modules.sessions.sessions import SessionDataError
+from pipeline.beam.preset_files import beam_preset_names, load_beam_preset
+from pipeline.beam.prism import with_prism
 from pipeline.cli.options import (
     between,
     check_one,
@@ -40,7 +43,12 @@ from serving.pushed_models import NoModelError, check_loadable
 )
 @click.option("--preset", help="preset of the column names  [default: the run's own]")
 @overrides_option
-@click.option("--beam", multiple=True, metavar="FLAG", help="flag of the Beam job; repeatable")
+@click.option(
+    "--beam",
+    multiple=True,
+    metavar="NAME|FLAG",
+    help="Beam preset, or flag; repeatable",
+)
 @click.option("--model", help="folder of a SavedModel, or a URI that all workers can read")
 @out_option
 def command(
@@ -70,7 +78,7 @@ def command(
         # Beam and TensorFlow take seconds to load: only now, when all else is right.
         from serving.batch import BatchJob, run_batch
 
-        settings["beam_args"] = beam or LOCAL_BEAM
+        settings["beam_args"] = beam_flags(beam)
         summary = run_batch(BatchJob(place, *files, config.sessions, **settings))
     except (NoModelError, ConfigError, SessionDataError, FileExistsError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -78,6 +86,19 @@ def command(
     for name, value in summary.items():
         print(f"{name.replace('_', ' '):<26} {value}")
     return 0
+
+
+def beam_flags(given: Sequence[str]) -> tuple[str, ...]:
+    """Returns the flags of the job: given ones, presets' in place of their names, or the default.
+
+    Raises:
+      ConfigError: a preset is not valid.
+    """
+    flags: list[str] = []
+    for value in given:
+        is_preset = value in beam_preset_names() or value.endswith(".yaml")
+        flags += load_beam_preset(value).flags if is_preset else [value]
+    return with_prism(flags or LOCAL_BEAM)
 
 
 def _check_files(sessions: str, to: str) -> None:

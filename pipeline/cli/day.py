@@ -16,6 +16,7 @@ from modules.daily.days import is_date
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.options import (
     TEXT,
+    beam_option,
     check_one,
     example,
     fail_if_refused_option,
@@ -26,6 +27,7 @@ from pipeline.cli.options import (
 from pipeline.cli.outcomes import report_late
 from pipeline.cli.run import (
     STOPPERS,
+    check_runner,
     configure,
     end_with_children,
     execute_until_stopped,
@@ -150,6 +152,7 @@ def run_days(
 @click.option("--to", "last", type=TEXT, help="last of several days")
 @click.option("--catch-up", is_flag=True, help="run all past days that were not run, in order")
 @click.option("--again", is_flag=True, help="run a day that has been run with the same files")
+@beam_option
 @overrides_option
 @click.option("--out", type=TEXT, help="folder of all outputs  [default: output/<preset>]")
 @wait_option
@@ -163,6 +166,7 @@ def command(
     last: str | None,
     catch_up: bool,
     again: bool,
+    beam: str | None,
     overrides: Sequence[str],
     out: str | None,
     wait: bool,
@@ -182,6 +186,7 @@ def command(
             paths=DataPaths(daily=data),
             overrides=[*overrides, *named],
             out=out,
+            beam=beam,
         )
         if not config.data.daily:
             problem = "data.daily is not set: give DATA=pattern of one day's files"
@@ -189,6 +194,7 @@ def command(
         with contextlib.ExitStack() as held:
             held.enter_context(exclusive(place, STARTING, wait))
             prepare(config, place, wait)
+            check_runner(config, place)
             days = choose_days(config, place, first, last, catch_up)
             return run_days(config, place, days, again, fail_if_refused, past_failures=catch_up)
     except LateError as error:

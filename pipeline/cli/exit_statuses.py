@@ -14,6 +14,7 @@ class ExitStatus(enum.IntEnum):
     BUSY = 3
     LATE = 4
     REFUSED = 5
+    EXCEEDED = 6
 
 
 MEANINGS = {
@@ -26,4 +27,5 @@ MEANINGS = {
     ExitStatus.BUSY: "another run uses the output folder; `--wait` waits for it",
     ExitStatus.LATE: "`day`: the day has no files yet; try again later",
     ExitStatus.REFUSED: "with `--fail-if-refused` only: the run is done, its model was refused",
+    ExitStatus.EXCEEDED: "`monitor`: a limit of the section `monitor` is exceeded",
 }

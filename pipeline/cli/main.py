@@ -13,8 +13,8 @@ from pipeline.cli.failures import check_text, describe, discard_unwritable_outpu
 
 PROGRAM = "session-retrieval"
 COMMANDS = (
-    *("run", "day", "recommend", "batch", "serve", "refresh", "releases", "report", "history"),
-    *("clean", "compile", "check", "submit", "doctor"),
+    *("run", "day", "recommend", "batch", "serve", "refresh", "releases", "monitor", "report"),
+    *("history", "clean", "forget", "compile", "check", "submit", "doctor"),
 )
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 
+from modules.config.options.releases import STABLE
 from modules.files.folders import local_path
 from modules.messages.quoting import quote
 from pipeline import paths
+from pipeline.beam.preset_files import beam_preset_names
 from pipeline.cluster.parameter_values import assignment
-from serving.pushed_models import NoModelError, newest_model
+from serving.pushed_models import NoModelError, newest_model, released_models
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -82,6 +84,12 @@ overrides_option = click.option(
     metavar="'SECTION.KEY=VALUE ...'",
     help="overrides single options; repeatable",
 )
+beam_option = click.option(
+    "--beam",
+    type=TEXT,
+    metavar="NAME",
+    help=f"Beam's runner ({', '.join(beam_preset_names())}), or path of such a YAML file",
+)
 wait_option = click.option(
     "--wait", is_flag=True, help="wait for another run of the output folder to end"
 )
@@ -144,16 +152,25 @@ def find_pushed(out: Path | None) -> Path:
     return newest_model(folder / "pushed" for folder in outs(out))
 
 
+def find_models(model: Path | None, out: Path | None) -> dict[str, Path]:
+    """Returns the named model as `stable`, else the released ones by their labels.
+
+    Raises:
+      NoModelError: none has been pushed.
+    """
+    try:
+        return {STABLE: model} if model else released_models(at / "pushed" for at in outs(out))
+    except NoModelError as error:
+        raise NoModelError(f"{error} Or name a SavedModel with --model.") from error
+
+
 def find_model(model: Path | None, out: Path | None) -> Path:
     """Returns the named model, else the newest pushed one.
 
     Raises:
       NoModelError: none has been pushed.
     """
-    try:
-        return model or find_pushed(out)
-    except NoModelError as error:
-        raise NoModelError(f"{error} Or name a SavedModel with --model.") from error
+    return find_models(model, out)[STABLE]
 
 
 def quieten() -> None:

@@ -18,6 +18,7 @@ from pipeline.run.output_state import served_model
 from pipeline.run.run_folders import FAILURE_FILE, REFRESH_FILE, RELEASE_FILE, record_event
 
 _MOST_CHARACTERS = 500
+_CANARY = "canary_worse"
 
 if TYPE_CHECKING:
     from pipeline.history.columns import Row
@@ -100,6 +101,45 @@ def report_not_started(error: Exception, config: Config | None, out: Path | None
         reasons=[reason],
     )
     _hand_over(found, event)
+
+
+def report_monitor(config: Config, out: Path | None, report: Mapping[str, Any], page: Path) -> None:
+    """Sends the events of limits that the request log exceeds, once a day while they are the same.
+
+    Args:
+      config: configuration with the hooks.
+      out: output folder, None without one.
+      report: what `pipeline.monitor.report` found.
+      page: page with the results.
+    """
+    failed = [check for check in report["checks"] if not check["passed"]]
+    if not (config.hooks.on_event and failed):
+        return
+    from pipeline.events.event import make_event
+    from pipeline.events.sent import remember, was_sent
+
+    day = report["requests"]["last"][:10]
+    for name in (hooks.EXCEEDED, hooks.WORSE):
+        found = [check for check in failed if (check["name"] == _CANARY) == (name == hooks.WORSE)]
+        what = " ".join(f"{check['version']}:{check['name']}" for check in found)
+        place, alarm = out or page.parent, f"{day} {what}"
+        if not found or was_sent(place, name, alarm):
+            continue
+        reasons = [f"version {check['version']}: {check['reason']}" for check in found]
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        message = f"{config.name} {day}: {name}: {reasons[0]}{more}"
+        event = make_event(
+            name,
+            out,
+            message,
+            pipeline=config.name,
+            day=day,
+            row=_newest(out),
+            is_of_row=False,
+            reasons=reasons,
+        )
+        if _hand_over(config.hooks, {**event, "report": str(page)}):
+            remember(place, name, alarm)
 
 
 def _in_a_line(text: str) -> str:

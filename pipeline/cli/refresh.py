@@ -15,6 +15,7 @@ from modules.messages.counting import counted
 from pipeline.cli.options import FILE, example, find_pushed, number, out_option, quieten
 from pipeline.cli.outcomes import record_refresh
 from pipeline.paths import Paths
+from pipeline.run.run_folders import CONFIG_FILE
 from serving.pushed_models import NoModelError, check_loadable
 
 
@@ -56,8 +57,24 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
     if done.unknown:
         unknown = counted(done.unknown, "item")
         print(f"ignored  {unknown} of the list that the model was not trained on")
+    if standing := _standing_list(base.parents[1]):
+        print(
+            f"standing {standing} is what the next push recommends again (serving.offer_file): "
+            "change that list too"
+        )
     record_refresh(base.parents[1], done, began)
     return _record_lineage(metadata, done, items)
+
+
+def _standing_list(out: Path) -> str | None:
+    """Returns the list that the last run's pushes follow, None if there is none."""
+    from pipeline.config import ConfigError, load_config
+
+    try:
+        config = load_config(str(out / CONFIG_FILE), data=None)
+    except ConfigError:
+        return None
+    return config.serving.offer_file
 
 
 def _record_lineage(metadata: Path, done: Any, items: Path) -> int:

@@ -101,7 +101,7 @@ def _add(
 
 _add(
     "rollback",
-    "Serve an earlier version again: the named one, or the one before.",
+    "End a trial, or serve an earlier version again: the named one, or the one before.",
     "--why 'clicks fell'",
     lambda writer, version: writer.rollback(version),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import signal
@@ -16,9 +17,14 @@ import click
 from modules.config.overrides import split_overrides
 from modules.files.folders import output_folder
 from modules.files.mlmd_file import check_metadata_file
+from pipeline.beam import readiness
+from pipeline.beam.preset_files import load_beam_preset
+from pipeline.beam.prism import with_prism
+from pipeline.beam.runners import in_this_process, runner_name
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.options import (
     TEXT,
+    beam_option,
     example,
     fail_if_refused_option,
     overrides_option,
@@ -42,16 +48,26 @@ def configure(
     paths: DataPaths,
     overrides: Sequence[str],
     out: str | None,
+    beam: str | None = None,
 ) -> tuple[Config, Path]:
     """Returns the checked configuration and the output folder.
+
+    Args:
+      preset: name of a preset, or path of a YAML file; None for the one that fits the paths.
+      paths: paths from the command line.
+      overrides: `section.key=value ...` each.
+      out: output folder; None for the preset's.
+      beam: name of a Beam preset, or path of one; its values go before the overrides.
 
     Raises:
       ConfigError: the configuration is not usable, or needs a package that is not there.
       ValueError: the overrides cannot be split, or a run cannot work in the output folder.
     """
     parts = [part for text in overrides for part in split_overrides(text)]
-    config = load_config(choose_preset(preset, paths), parts, paths)
+    runner = load_beam_preset(beam).overrides() if beam else []
+    config = load_config(choose_preset(preset, paths), [*runner, *parts], paths)
     launch.check_packages(config)
+    config = dataclasses.replace(config, beam_pipeline_args=with_prism(config.beam_pipeline_args))
     return config, output_folder(out or launch.default_out(config.name))
 
 
@@ -67,6 +83,25 @@ def prepare(config: Config, out: Path, wait: bool = False) -> None:
         launch.save_config(config, out)
         if launch.make_sample_if_missing(config):
             print(f"Generated the bundled sample data in {config.data.folder}", flush=True)
+
+
+def check_runner(config: Config, out: Path) -> None:
+    """Checks that Beam's runner is ready; says so where that takes a job on its workers.
+
+    Raises:
+      RunnerError: it is not.
+    """
+    flags = config.beam_pipeline_args
+    if in_this_process(flags):
+        return
+    name, began = runner_name(flags), time.monotonic()
+    print(f"Trying the workers of {name} ... ", end="", flush=True)
+    try:
+        readiness.check(config, out, launch.child_environment(os.environ, out), Path.home())
+    except readiness.RunnerError:
+        print("failed", flush=True)
+        raise
+    print(f"{time.monotonic() - began:.1f} s", flush=True)
 
 
 class Screen:
@@ -196,6 +231,7 @@ def status_of_verdict(status: int, run: Path, fail_if_refused: bool) -> int:
 @click.option("--train", type=TEXT, help="train file or pattern, in place of the preset's")
 @click.option("--eval", type=TEXT, help="eval file or pattern, in place of the preset's")
 @click.option("--test", type=TEXT, help="test file or pattern, in place of the preset's")
+@beam_option
 @overrides_option
 @click.option("--out", type=TEXT, help="folder of all outputs  [default: output/<preset>]")
 @wait_option
@@ -206,6 +242,7 @@ def command(
     train: str | None,
     eval: str | None,
     test: str | None,
+    beam: str | None,
     overrides: Sequence[str],
     out: str | None,
     wait: bool,
@@ -217,9 +254,12 @@ def command(
     with contextlib.ExitStack() as held:
         try:
             paths = DataPaths(data, train, eval, test)
-            config, place = configure(preset=preset, paths=paths, overrides=overrides, out=out)
+            config, place = configure(
+                preset=preset, paths=paths, overrides=overrides, out=out, beam=beam
+            )
             held.enter_context(exclusive(place, STARTING, wait))
             prepare(config, place, wait)
+            check_runner(config, place)
             if cut := describe_cut(config.data):
                 print(cut, flush=True)
         except STOPPERS as error:

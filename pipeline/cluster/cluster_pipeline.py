@@ -15,9 +15,12 @@ from components.previous_run.verdicts import KeptVerdict, VerdictKeeper
 from modules.config.fields import declared
 from modules.config.options.data import DataOptions
 from modules.config.options.model_gate import ModelGateOptions
+from modules.files.file_systems import FilePatternError, place_of, tensorflow_schemes
 from modules.files.patterns import is_uri
 from modules.sessions.splits import SPLITS
-from pipeline.cluster.deployment import Deployment, load_beam_arguments
+from pipeline.beam.preset_files import load_beam_preset
+from pipeline.beam.runners import flag_value
+from pipeline.cluster.deployment import Deployment
 from pipeline.cluster.runtime_parameters import NO_SPAN, Binding, RuntimeParameter
 from pipeline.config import SECTIONS, Config, ConfigError, load_config
 from pipeline.paths import Paths
@@ -30,19 +33,24 @@ SCHEMA_FOLDER = "pipeline/schema"
 ACCEPTED = "{}/accepted"
 VERDICTS = "{}/verdicts"
 CHECKPOINTS = "{}/checkpoints"
+_PARALLELISM = "--parallelism"
 
 
-def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Config:
+def load_cluster_config(
+    preset: str, overrides: Sequence[str], beam: str, parallelism: int = 0
+) -> Config:
     """Reads a preset for a run on a cluster; file names stay relative to the data folder.
 
     Args:
       preset: name of a preset, or path of a YAML file.
       overrides: `section.key=value` each.
       beam: name or path of a Beam preset.
+      parallelism: in place of the preset's, 0 to keep that.
 
     Raises:
       ConfigError: the configuration cannot be used on a cluster; all problems are listed.
     """
+    beam_preset = load_beam_preset(beam)
     config = load_config(preset, overrides, data=None)
     if config.serving.infra_validator != "none":
         problem = (
@@ -51,13 +59,30 @@ def load_cluster_config(preset: str, overrides: Sequence[str], beam: str) -> Con
             "Pipelines v2; ServingValidator runs there"
         )
         raise ConfigError(preset, [problem])
+    files = {
+        "serving.offer_file": config.serving.offer_file,
+        "sessions.forget_file": config.sessions.forget_file,
+        "items.file": config.items.file,
+    }
+    if problems := [problem for each in files.items() if (problem := _problem_of_file(*each))]:
+        raise ConfigError(preset, problems)
     return dataclasses.replace(
         config,
         name=config.name.lower(),
         data=_relative(config.data, preset),
         user_code="module_path",
-        beam_pipeline_args=load_beam_arguments(beam),
+        beam_pipeline_args=_with_parallelism(beam_preset.flags, parallelism, beam),
+        beam=beam_preset.options,
     )
+
+
+def _with_parallelism(flags: tuple[str, ...], parallelism: int, beam: str) -> tuple[str, ...]:
+    if not parallelism:
+        return flags
+    if not flag_value(flags, _PARALLELISM):
+        problem = f"parallelism is {parallelism}, but this Beam preset has no {_PARALLELISM}"
+        raise ConfigError(beam, [f"{problem}, a flag of Flink's: leave it out"])
+    return (*flags, f"{_PARALLELISM}={parallelism}")  # the last one counts
 
 
 def _relative(data: DataOptions, preset: str) -> DataOptions:
@@ -71,6 +96,19 @@ def _relative(data: DataOptions, preset: str) -> DataOptions:
     if problems:
         raise ConfigError(preset, problems)
     return dataclasses.replace(data, folder=None, generate=False)
+
+
+def _problem_of_file(name: str, path: str | None) -> str:
+    """Returns why pods could not read the file that an option names, "" if they can."""
+    if path is None or path.startswith("/"):
+        return ""
+    if not is_uri(path):
+        return f"{name} must be a URI or a path in a volume of the pods on a cluster, got {path!r}"
+    try:
+        place_of(path, tensorflow_schemes)
+    except FilePatternError as error:
+        return f"{name}: {error}"
+    return ""
 
 
 def cluster_paths(deployment: Deployment) -> Paths:
@@ -137,7 +175,9 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
 
     The compiler leaves out nodes that the pipeline does not have.
     """
+    items = [_items_file(config.items.file)] if config.items.file else []
     return [
+        *items,
         RuntimeParameter(
             "data_folder",
             deployment.data_folder,
@@ -192,6 +232,18 @@ def runtime_parameters(config: Config, deployment: Deployment) -> list[RuntimePa
             },
         ),
     ]
+
+
+def _items_file(file: str) -> RuntimeParameter:
+    return RuntimeParameter(
+        "items_file",
+        file,
+        "path or pattern of the files of items",
+        {
+            "ItemGen": Binding("items_file", "options", ("file",)),
+            "Report": Binding("items_file", "config", ("items", "file")),
+        },
+    )
 
 
 def _of_option(

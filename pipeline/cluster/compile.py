@@ -32,7 +32,7 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
     from pipeline.cluster.cluster_pipeline import load_cluster_config
     from pipeline.cluster.platform_config import load_platform
 
-    config = load_cluster_config(preset, overrides, deployment.beam)
+    config = load_cluster_config(preset, overrides, deployment.beam, deployment.parallelism)
     spec = specification.compile_pipeline(config, deployment)
     if deployment.target == "vertex":
         return specification.to_vertex_json(spec, deployment)

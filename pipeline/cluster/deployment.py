@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.config.parsing import build, convert, field_names
+from modules.config.parsing import build, field_names
 from modules.config.yaml_text import parse_yaml, unwrap
 from modules.files.patterns import is_plain
 from modules.files.text_file import read_text
 from modules.messages.quoting import quote, reason_of
-from pipeline.config import ConfigError, read_yaml
-from pipeline.paths import PROJECT
+from pipeline.config import ConfigError
 
 TARGETS = ("oss", "vertex")
-BEAM_PRESETS = PROJECT / "kubeflow" / "beam"
 # What the KFP launcher copies to and from a pod; TFX itself cannot read or write these.
 COPIED_SCHEMES = ("minio://", "s3://")
 ROOT_SCHEMES = {"oss": ("gs://", *COPIED_SCHEMES), "vertex": ("gs://",)}
@@ -62,7 +60,9 @@ class Deployment:
       data_folder: folder of the click logs; default of the parameter of that name, as are the next.
       push_folder: folder of the pushed models, one numbered folder each.
       state_folder: folder of interrupted trainings' checkpoints and accepted data's statistics.
-      beam: name of a file in kubeflow/beam/, or the path of one.
+      beam: name of a file in pipeline/beam/presets/, or the path of one.
+      parallelism: tasks of a Beam job on Flink at once, the slots of all task managers; 0 for the
+        preset's.
       platform: file with volumes, node selectors and so on; Vertex has none.
       resources: resources by node id; `default` for all others.
     """
@@ -74,6 +74,7 @@ class Deployment:
     push_folder: str = ""
     state_folder: str = ""
     beam: str = "direct"
+    parallelism: int = 0
     platform: str | None = None
     resources: Mapping[str, Resources] = dataclasses.field(default_factory=dict)
 
@@ -82,6 +83,8 @@ class Deployment:
         problems = []
         if self.target not in TARGETS:
             problems.append(f"target must be one of {', '.join(TARGETS)}, got {quote(self.target)}")
+        if self.parallelism < 0:
+            problems.append(f"parallelism must be 0 or more, got {self.parallelism}")
         for name in ("image", "pipeline_root", "data_folder", "push_folder", "state_folder"):
             value = getattr(self, name)
             if not value:
@@ -136,25 +139,3 @@ def load_deployment(file: Path) -> Deployment:
     if problems:
         raise ConfigError(file.name, problems)
     return dataclasses.replace(deployment, resources=resources)
-
-
-def load_beam_arguments(name_or_path: str) -> tuple[str, ...]:
-    """Reads the flags of a Beam preset.
-
-    Raises:
-      ConfigError: there is no such preset, or it is not a list of flags.
-    """
-    file = BEAM_PRESETS / f"{name_or_path}.yaml"
-    if not file.is_file():
-        file = Path(name_or_path)
-    if not file.is_file():
-        names = ", ".join(sorted(preset.stem for preset in BEAM_PRESETS.glob("*.yaml")))
-        problem = f"no such Beam preset and no such file: there are {names}"
-        raise ConfigError(name_or_path, [problem])
-    arguments = read_yaml(file)
-    try:
-        flags: tuple[str, ...] = convert(arguments, tuple[str, ...])
-    except ValueError as error:
-        problem = f"must contain a list of flags, got {quote(arguments)}"
-        raise ConfigError(file.name, [problem]) from error
-    return flags

@@ -2,7 +2,7 @@
 
     python kubeflow/entrypoint.py --executor_class_path CLASS --json_serialized_invocation_args JSON
         --json_serialized_inputs_spec_args JSON --node ID [--outputs JSON]
-        [--driver_class_path CLASS] [--runtime_parameters JSON] [Beam flags]
+        [--driver_class_path CLASS] [--runtime_parameters JSON] [--beam_options JSON] [Beam flags]
 
 The arguments are in the compiled specification. The environment variable
 SESSION_RETRIEVAL_POD_ROOT names the folder of the launcher's minio/ and s3/ (default: /).
@@ -20,7 +20,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import modules  # noqa: F401 (chooses Keras 2 before TensorFlow is imported)
+from pipeline.beam.job_failures import explained
+from pipeline.beam.options import BeamOptions
+from pipeline.beam.readiness import RunnerError
+from pipeline.beam.runners import in_this_process
 from pipeline.cluster.executor_input import (
+    BEAM_OPTIONS,
     OUTPUTS,
     Json,
     check_copies,
@@ -47,6 +52,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[
     parser.add_argument(OUTPUTS, type=json.loads, help="names of the component's own outputs")
     parser.add_argument("--driver_class_path")
     parser.add_argument(FLAG, default="[]")
+    parser.add_argument(BEAM_OPTIONS, type=json.loads, default="{}")
     return parser.parse_known_args(arguments)
 
 
@@ -119,6 +125,24 @@ def run_executor(options: argparse.Namespace, message: Json, beam_flags: list[st
     kubeflow_v2_run_executor.main((prepared, beam_flags))
 
 
+def try_workers(executor_class_path: str, flags: list[str], options: BeamOptions) -> None:
+    """Runs a trial job if the node has Beam jobs whose workers are not in this process.
+
+    Raises:
+      RunnerError: they did not start in time, or are not fit.
+    """
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+    from tfx.utils import import_utils
+
+    executor = import_utils.import_class_by_path(executor_class_path)
+    if in_this_process(flags) or not issubclass(executor, BaseBeamExecutor):
+        return  # TFX hands Beam's flags to every node.
+    from pipeline.beam import trial_job
+
+    if problem := trial_job.run(flags, options.start_minutes, marker="", content=""):
+        raise RunnerError(problem)
+
+
 def finish(message: Json, pod_root: str) -> None:
     """Replaces local paths by URIs in the output message, which the launcher reads."""
     from tfx.dsl.io import fileio
@@ -134,10 +158,13 @@ def run(options: argparse.Namespace, beam_flags: list[str], pod_root: str) -> No
     """Runs one node; if it does not finish, half-written outputs are removed."""
     message = prepare(options, pod_root)
     remove_outputs(message)
+    beam_options = BeamOptions(**options.beam_options)
     try:
+        try_workers(options.executor_class_path, beam_flags, beam_options)
         if options.driver_class_path:
             run_driver(message, options.driver_class_path)
-        run_executor(options, message, beam_flags)
+        with explained(beam_options):
+            run_executor(options, message, beam_flags)
         finish(message, pod_root)
     except BaseException:
         remove_outputs(message)

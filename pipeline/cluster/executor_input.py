@@ -20,6 +20,7 @@ Json = dict[str, Any]
 # gs:// is not among them: TFX reads and writes that itself, and remote Beam workers must.
 LOCAL_FOLDERS = {"minio://": "minio/", "s3://": "s3/"}
 # Argument of the entrypoint: JSON list of the component's declared outputs.
+BEAM_OPTIONS = "--beam_options"
 OUTPUTS = "--outputs"
 # KFP's own artifact types have names of this kind; no TFX type has.
 KFP_TYPES = "system."

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules.files.patterns import is_plain
 from modules.messages.quoting import quote
-from pipeline.beam_runners import on_this_machine, runner_name
+from pipeline.beam.runners import on_this_machine, runner_name
 from pipeline.cluster.deployment import COPIED_SCHEMES, ROOT_SCHEMES
 from pipeline.cluster.lint_view import Problem, Rule, SpecView, Task, for_each_task
 from pipeline.cluster.platform_config import FIELDS

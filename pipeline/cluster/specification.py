@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from tfx.dsl.components.base.base_driver import BaseDriver
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
     KubeflowV2DagRunnerConfig,
@@ -21,10 +22,12 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from modules.config.parsing import to_plain
 from modules.config.yaml_text import Dumper
+from pipeline.beam.options import BeamOptions
 from pipeline.cluster.cluster_pipeline import create_cluster_pipeline, runtime_parameters
 from pipeline.cluster.deployment import DEFAULT, Deployment, Resources
-from pipeline.cluster.executor_input import OUTPUTS
+from pipeline.cluster.executor_input import BEAM_OPTIONS, OUTPUTS
 from pipeline.cluster.runtime_parameters import (
     FLAG,
     TYPES,
@@ -43,13 +46,19 @@ Spec = dict[str, Any]
 COMMAND = ("python", "kubeflow/entrypoint.py")
 # Their results depend on folders whose content KFP's cache cannot see.
 UNCACHED = (
-    *("SessionExampleGen", "LatestBlessedModel", "AcceptedStatistics", "StatisticsKeeper"),
+    *(
+        "SessionExampleGen",
+        "ItemGen",
+        "LatestBlessedModel",
+        "AcceptedStatistics",
+        "StatisticsKeeper",
+    ),
     *("PreviousVerdict", "VerdictKeeper", "Pusher", "IndexPusher"),
 )
 # Nodes that only some configurations have; one deployment file serves all configurations.
 OPTIONAL = (
     *("Tuner", "BaseModel", "IndexBuilder", "IndexPusher"),
-    *("PreviousVerdict", "VerdictKeeper"),
+    *("PreviousVerdict", "VerdictKeeper", "ItemGen"),
 )
 
 
@@ -67,6 +76,8 @@ def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
     _check_resources(deployment, [node.id for node in pipeline.components])
     for node in pipeline.components:
         _finish_node(spec, node, deployment.resources_of(node.id))
+        if isinstance(node.executor_spec, BeamExecutorSpec):
+            _add_beam_options(spec, node.id, config.beam)
     for parameter in runtime_parameters(config, deployment):
         _add_parameter(spec, parameter)
     return spec
@@ -115,6 +126,13 @@ def _finish_node(spec: Spec, node: BaseNode, resources: Resources) -> None:
     container["args"] += ["--node", node.id, OUTPUTS, json.dumps(_declared_outputs(spec, node.id))]
     if node.driver_class is not BaseDriver:
         container["args"] += ["--driver_class_path", name_utils.get_full_name(node.driver_class)]
+
+
+def _add_beam_options(spec: Spec, node_id: str, options: BeamOptions) -> None:
+    """Adds what a node's Beam runner needs beside flags, if that is not the default."""
+    container = _container(spec, node_id)
+    if container and options != BeamOptions():
+        container["args"] += [BEAM_OPTIONS, json.dumps(to_plain(options), sort_keys=True)]
 
 
 def _declared_outputs(spec: Spec, node_id: str) -> list[str]:

@@ -61,6 +61,7 @@ COLUMNS: Mapping[str, str] = {
         for split in SPLITS
     },
     "catalogue_items": WHOLE,
+    "offered_items": WHOLE,
     **dict.fromkeys(DRIFT, NUMBER),
     "warnings": TEXTS,
     "seconds": NUMBER,

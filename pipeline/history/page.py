@@ -10,12 +10,13 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from components.report import svg
 from components.report.templates import FOLDER as REPORT_FOLDER
+from components.report.templates import frame_parts
 from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE, LAST_BLESSED
 from pipeline.history import charts
 from pipeline.history.columns import BASELINE, Row, metric_column
+from pipeline.history.monitoring import MonitorLine, monitor_lines
 from pipeline.history.positions import without_past_days
 from pipeline.history.rows import BLESSED, FAILED, REFRESHED, REFUSED
 from pipeline.history.text_table import why
@@ -44,15 +45,20 @@ def write_page(rows: Sequence[Row], out: Path) -> Path:
       out: output folder, to which the links of the page are relative.
     """
     file, scratch = out / PAGE_FILE, out / f".{PAGE_FILE}.new"
-    scratch.write_text(render(rows), encoding="utf-8")
+    scratch.write_text(render(rows, monitor_lines(out)), encoding="utf-8")
     scratch.replace(file)
     return file
 
 
-def render(rows: Sequence[Row]) -> str:
-    """Returns the page as HTML; values from the data are escaped."""
+def render(rows: Sequence[Row], monitors: Sequence[MonitorLine] = ()) -> str:
+    """Returns the page as HTML; values from the data are escaped.
+
+    Args:
+      rows: at least one row, by the time of their start.
+      monitors: the newest monitoring of each version.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader([_TEMPLATES, REPORT_FOLDER]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -73,9 +79,8 @@ def render(rows: Sequence[Row]) -> str:
         signs=defaultdict(lambda: _CHANGE, _SIGNS),
         classes=defaultdict(lambda: "skipped", _CLASSES),
         **_charts(rows),
-        style=markupsafe.Markup((REPORT_FOLDER / "style.css").read_text("utf-8")),
-        light=markupsafe.Markup(svg.theme(svg.LIGHT)),
-        dark=markupsafe.Markup(svg.theme(svg.DARK)),
+        monitors=list(reversed(monitors)),
+        **frame_parts(),
     )
 
 

@@ -155,6 +155,7 @@ def _of_summary(summary: Mapping[str, Any]) -> Row:
         **_by_split("sessions", summary["sessions"]),
         **_by_split("items", summary["items"]),
         "catalogue_items": catalogue.get("items"),
+        "offered_items": (summary.get("offers") or {}).get("offered") if is_new else None,
         **_drift(summary.get("data_checks", [])),
         "warnings": summary["warnings"],
         "seconds": summary["seconds"]["total"],
@@ -223,6 +224,8 @@ def _of_refresh(refresh: Mapping[str, Any]) -> Row:
             f"{refresh['catalogue']:,} items recommendable"
         ],
         "started": refresh["started"],
+        "catalogue_items": refresh.get("catalogue"),
+        "offered_items": refresh.get("offered"),
         "base_version": version_of(refresh["base"]),
         "pushed_version": version_of(refresh["pushed_model"]),
         "served_version": version_of(refresh["pushed_model"]),

@@ -53,10 +53,17 @@ def _line(row: Row) -> list[str]:
 
 
 def why(row: Row) -> str:
-    """Returns why a run was refused, or failed, or pushed no model though it was blessed."""
+    """Returns why a run was refused, or failed, or pushed no model though it was blessed.
+
+    Of a run that pushed a part of its catalogue, it says how large that is.
+    """
     if row["verdict"] != BLESSED:
         return reason_in_short(row["reasons"])
-    return reason_in_short([f"not pushed: {row['not_pushed']}"] if row["not_pushed"] else [])
+    if row["not_pushed"]:
+        return reason_in_short([f"not pushed: {row['not_pushed']}"])
+    if row["offered_items"] is None:
+        return ""
+    return f"recommends {row['offered_items']:,} of {row['catalogue_items'] or 0:,} items"
 
 
 def reason_in_short(reasons: Sequence[str]) -> str:

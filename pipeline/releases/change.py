@@ -18,6 +18,18 @@ class ReleaseError(Exception):
     """Versions cannot be changed as wanted; the message says why."""
 
 
+def _before(stable: str | None, released: Sequence[str]) -> str:
+    """Returns the released version before the stable one.
+
+    Raises:
+      ReleaseError: there is none.
+    """
+    before = [name for name in released if stable and int(name) < int(stable)]
+    if not before:
+        raise ReleaseError("There is no version before the stable one to roll back to.")
+    return before[-1]
+
+
 class Writer:
     """Records what one person does to the releases of an output folder."""
 
@@ -34,10 +46,13 @@ class Writer:
             raise ReleaseError(f"Nothing has been pushed to {self._pushed} yet.")
 
     def rollback(self, version: str | None) -> list[str]:
-        """Makes an earlier version the stable one, and withdraws all released ones after it.
+        """Ends a trial, or makes an earlier version the stable one.
+
+        What is after the version, released or on trial, is withdrawn.
 
         Args:
-          version: the version; None for the one before the stable one.
+          version: the version; None for the stable one while another is on trial, else for the one
+            before the stable one.
 
         Returns:
           The withdrawn versions.
@@ -46,20 +61,25 @@ class Writer:
           ReleaseError: there is none, or it is damaged, or nothing would change.
         """
         labels = self._labels()
-        stable = _version_of(STABLE, labels)
+        stable, canary = (_version_of(label, labels) for label in (STABLE, CANARY))
         released = [name for name, label in labels.items() if label in (STABLE, "")]
-        if version is None:
-            before = [name for name in released if stable and int(name) < int(stable)]
-            if not before:
-                raise ReleaseError("There is no version before the stable one to roll back to.")
-            version = before[-1]
-        self._check(version, labels)
-        withdrawn = [name for name in released if int(name) > int(version)]
-        if not withdrawn and version in released:
-            raise ReleaseError(f"Version {version} is the stable one already.")
-        if version not in released:
-            self._record(PROMOTE, version)
-        for name in withdrawn:
+        if version is None and canary:
+            withdrawn = [canary]
+        else:
+            version = version or _before(stable, released)
+            self._check(version, labels)
+            if stable and int(version) > int(stable):
+                raise ReleaseError(
+                    f"Version {version} is newer than {stable}, which is stable: `promote` makes "
+                    "it stable, and `rollback` without a version ends a trial."
+                )
+            served = [*released, *([canary] if canary else [])]
+            withdrawn = [name for name in served if int(name) > int(version)]
+            if not withdrawn and version in released:
+                raise ReleaseError(f"Version {version} is the stable one already.")
+            if version not in released:
+                self._record(PROMOTE, version)
+        for name in sorted(withdrawn, key=int):
             self._record(WITHDRAW, name)
         self._settle()
         return withdrawn
@@ -130,7 +150,7 @@ class Writer:
     def _check(self, version: str, labels: Iterable[str]) -> None:
         if version not in labels:
             raise ReleaseError(
-                f"There is no version {version} in {self._pushed}, but {', '.join(labels)}."
+                f"{self._pushed} has no version {version}; there are {', '.join(labels)}."
             )
         if damage := model_damage(place_of(self._pushed, version)):
             raise ReleaseError(f"Version {version} cannot be served: {damage}.")

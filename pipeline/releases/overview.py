@@ -15,8 +15,10 @@ from modules.evaluation.rank_table import CANDIDATE
 from modules.files.learned_data import LearnedData, read_learned
 from modules.files.model_folder import model_damage
 from modules.messages.text_table import aligned
-from modules.releases.record import PROMOTE, Releases, read_releases
+from modules.offers.restricted_model import read_restriction
+from modules.releases.record import EARLIEST_TIME, PROMOTE, Releases, read_releases
 from modules.releases.versions import version_numbers, withdrawn_folder
+from pipeline.forget.record import has_learned_forgotten
 from pipeline.history.columns import Row, metric_column
 from pipeline.history.rows import read_history
 from pipeline.paths import Paths
@@ -25,7 +27,6 @@ from pipeline.run.output_state import disk_bytes
 
 METRICS = headline_names(["honest"], ["all"])
 Release = dict[str, Any]
-_EARLIEST = 1_400_000_000  # 2014
 
 
 def read_overview(out: Path) -> list[Release]:
@@ -36,7 +37,10 @@ def read_overview(out: Path) -> list[Release]:
     labels = releases.labels(map(str, numbers))
     rows = {row["pushed_version"]: row for row in read_history(out).rows if row["pushed_version"]}
     found = [
-        _release(place_of(folder, name), label, releases, rows.get(name))
+        {
+            **_release(place_of(folder, name), label, releases, rows.get(name)),
+            "learned_forgotten": has_learned_forgotten(name, out),
+        }
         for name, label in labels.items()
     ]
     _add_serving_since(found, releases)
@@ -56,6 +60,7 @@ def _release(place: str, label: str, releases: Releases, row: Row | None) -> Rel
         "learned_until": learned and _time(learned.last_start / 1000),
         "verdict": row and row["verdict"],
         "metrics": {name: row and row[metric_column(CANDIDATE, name)] for name in METRICS},
+        **_items(place),
         "megabytes": round(disk_bytes(place) / 1e6, 1),
         "damage": model_damage(place),
         "last_action": action and {"name": action.name, **_who(action)},
@@ -63,10 +68,16 @@ def _release(place: str, label: str, releases: Releases, row: Row | None) -> Rel
     }
 
 
+def _items(place: str) -> dict[str, int | None]:
+    """Returns how many items a version recommends, and of how many; None if it is all of them."""
+    record = read_restriction(place) or {}
+    return {name: record.get(name) for name in ("offered", "catalogue")}
+
+
 def _pushed_time(version: str) -> str | None:
     """Returns the time that Pusher named a version by; None for a number that is none."""
     seconds = int(version)
-    return _time(seconds) if _EARLIEST < seconds < time.time() + 86_400 else None
+    return _time(seconds) if EARLIEST_TIME < seconds < time.time() + 86_400 else None
 
 
 def _who(action: Any) -> dict[str, str]:
@@ -102,7 +113,8 @@ def _add_serving_since(found: list[Release], releases: Releases) -> None:
 def format_overview(found: list[Release], releases: Releases) -> str:
     """Returns a line per version below a header, the newest last, and what is paused."""
     header = ["Version", "label", "day", "pushed (UTC)", "learned until"]
-    header += [name.rpartition("/")[2] for name in METRICS] + ["MB", "why"]
+    header += [name.rpartition("/")[2] for name in METRICS]
+    header += ["items", "MB", "why"]
     table = [header, *(_line(release) for release in found)]
     lines = aligned(table, left=(0, 1, 2, 3, 4, len(header) - 1))
     if releases.paused:
@@ -113,6 +125,8 @@ def format_overview(found: list[Release], releases: Releases) -> str:
 def _line(release: Release) -> list[str]:
     action = release["last_action"]
     why = f"{action['name']} by {action['by']}: {action['why']}".rstrip(": ") if action else ""
+    if release["learned_forgotten"]:
+        why = "; ".join(filter(None, ["learned sessions that were forgotten", why]))
     return [
         release["version"],
         release["label"] or "-",
@@ -120,6 +134,7 @@ def _line(release: Release) -> list[str]:
         _minute(release["pushed"]),
         _minute(release["learned_until"]),
         *("-" if value is None else f"{value:.4f}" for value in release["metrics"].values()),
+        "all" if release["offered"] is None else f"{release['offered']:,}",
         f"{release['megabytes']:.1f}",
         f"damaged: {release['damage']}" if release["damage"] else why,
     ]

@@ -57,6 +57,22 @@ class ArtifactDigests:
             if not record.exists():
                 self._write(record, file_digests.folder_digests(str(folder)))
 
+    def record_changed(self, file: Path) -> None:
+        """Records a file of an artifact again, which was changed on purpose; its other files stay.
+
+        A file that has no record, and one outside the pipeline root, is left out.
+        """
+        if not file.is_relative_to(self._root):
+            return
+        folder = self._root.joinpath(*file.relative_to(self._root).parts[:3])
+        record, name = self._record_of(folder), str(file.relative_to(folder))
+        if not record.exists():
+            return
+        written = _read(record)
+        if name in written:
+            written[name] = file_digests.file_digest(str(file))
+            self._write(record, written)
+
     def remove_damaged(self) -> list[Damage]:
         """Removes the artifacts that differ from what was written, and returns them.
 

@@ -76,6 +76,8 @@ def _dropped(by_split: Mapping[str, Any]) -> list[str]:
     for counts in by_split.values():
         totals.update(counts["dropped"])
     parts = [f"{name.replace('_', ' ')} {count:,}" for name, count in totals.items() if count]
+    if totals.get("forgotten") == 0:
+        parts.append("forgotten 0 (no id of sessions.forget_file, one a line, is in the log)")
     return [f"Rows left out: {', '.join(parts)}"] if parts else []
 
 
@@ -109,7 +111,9 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     else:
         lines = _refusal(summary)
     page = [f"Report:  {summary['report']}"] if summary.get("report") else []
-    return "\n".join([*lines, _pushed(summary), *_serving(summary), *_index(summary), *page])
+    return "\n".join(
+        [*lines, _pushed(summary), *_offers(summary), *_serving(summary), *_index(summary), *page]
+    )
 
 
 def _refusal(summary: Mapping[str, Any]) -> list[str]:
@@ -142,6 +146,14 @@ def _pushed(summary: Mapping[str, Any]) -> str:
     origin = summary.get("pushed_by", THIS_RUN)  # former summaries have none
     new = "" if origin == THIS_RUN else f"nothing new, since {origin} pushed this model: "
     return f"Pushed:  {new}{folder}"
+
+
+def _offers(summary: Mapping[str, Any]) -> list[str]:
+    """Says how much of its catalogue the pushed version recommends."""
+    found = summary.get("offers")  # former summaries have none
+    if not found:
+        return []
+    return [f"Offered: {found['offered']:,} of {found['catalogue']:,} items, by {found['items']}"]
 
 
 def _serving(summary: Mapping[str, Any]) -> list[str]:

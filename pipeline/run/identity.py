@@ -9,6 +9,8 @@ from modules.daily.days import day_number
 from modules.daily.spans import find_window
 from modules.files.fingerprint import files_fingerprint
 from modules.files.patterns import join
+from modules.ingest.forgotten import forgotten_digest
+from modules.offers.offered_items import list_state
 from modules.sessions.splits import SPLITS
 from modules.training.library_versions import versions
 from pipeline.code_fingerprint import source_digest
@@ -28,16 +30,24 @@ def input_files(config: Config) -> list[tuple[str, str]]:
         return [(split, join(base, pattern)) for split, pattern in named if pattern]
     day = None if data.date is None else day_number(data.date)
     window = find_window(base, data.daily, data.window, day)
-    return [(name, join(base, filled)) for name, filled in window.patterns.items() if filled]
+    around = window.around if config.sessions.visitor_column is not None else ()
+    days = [*window.patterns.items(), *(("around", pattern) for pattern in around)]
+    return [(name, join(base, filled)) for name, filled in days if filled]
 
 
 def identity(config: Config) -> str:
     """Returns a digest of configuration, input files, code and versions of the packages.
 
     Raises:
-      ValueError: input files cannot be found or accessed.
+      ValueError: input files, those of items, or the list of what is left out, cannot be found or
+        accessed.
     """
+    offers, forgotten = config.serving.offer_file, config.sessions.forget_file
+    items = config.items.file
     content = {
+        **({"offers": list_state(offers)} if offers else {}),
+        **({"forgotten": forgotten_digest(forgotten)} if forgotten else {}),
+        **({"items": files_fingerprint([("items", items)])} if items else {}),
         "config": result_options(config),
         "files": files_fingerprint(input_files(config)),
         "code": source_digest("pipeline.pipeline"),

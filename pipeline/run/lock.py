@@ -58,7 +58,8 @@ def exclusive(out: Path, lock: str = RUNNING, wait: bool = False) -> Iterator[No
             if not wait:
                 raise BusyError(
                     f"{other}: wait for its end (--wait does), or name another folder with "
-                    "OUT=folder."
+                    "OUT=folder. What is left of a run that was killed ends by itself, within a "
+                    "minute or so."
                 )
             print(f"{other}: waiting for its end.", flush=True)
             _lock(file, wait)

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from modules.config.options.keep import KeepOptions
-from modules.config.options.releases import CANARY, STABLE
+from modules.config.options.releases import CANARY, STABLE, KeepOptions
 from modules.messages.counting import counted
 from modules.releases.record import read_releases
 from modules.releases.versions import version_numbers, withdrawn_folder
+from pipeline.monitor.records import MONITOR
 from pipeline.paths import Paths
 from pipeline.run.output_state import disk_bytes
 from pipeline.run.run_folders import REPORT_FILE, recorded_folders
@@ -62,7 +62,9 @@ def outdated(out: Path, options: KeepOptions, in_use: Collection[str] = ()) -> l
         *_outdated_versions(paths.push_folder, options.versions),
         *_outdated_versions(paths.index_push_folder, options.versions),
         *_older(sorted((out / "logs").glob("*.log"), key=_written), options.logs),
+        *_older(sorted(Path(paths.checkpoint_folder).glob("*"), key=_written), options.checkpoints),
     ]
+    found += _older(sorted((out / MONITOR).glob("[0-9]*")), options.reports)
     runs = sorted(recorded_folders(out), key=lambda run: _written(run.path))
     reports = [run.path / REPORT_FILE for run in runs]
     return found + _older([path for path in reports if path.is_file()], options.reports)

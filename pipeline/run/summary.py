@@ -20,6 +20,7 @@ from components.report.node import FILE_NAME as REPORT_PAGE
 from modules.daily.days import DAYS
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
+from modules.offers.restricted_model import read_restriction
 from modules.sessions.examples import read_sessions
 from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection
@@ -39,6 +40,12 @@ from pipeline.run.summary_file import FORMAT, read_summary
 from pipeline.stages import INDEX_PUSHER_ID
 from serving import pushed_models
 
+_DROPPED = ("too_short", "capped", "repeated", "sampled_out")
+# Only where options make them possible.
+_DROPPED_BY_OPTION = (
+    *("doubled", "of_clock_outliers", "of_bots", "of_large_visitors", "of_other_types"),
+    *("of_bots_by_minute", "of_other_days", "of_rare_items", "forgotten"),
+)
 _EXAMPLES = 3
 _EXAMPLE_ITEMS = 5
 _LONGEST_EXAMPLE = 8
@@ -74,6 +81,7 @@ def summarize(
         "pushed_model": run.pushed_folder(),
         "not_pushed": run.not_pushed(),
         "pushed_by": run.pushed_by(),
+        "offers": offers_of(run.pushed_folder()),
         "served_model": served_model(out),
         "serving_check": serving_check(run),
         "index": _index(run),
@@ -91,6 +99,13 @@ def summarize(
         "nodes": dict(node_seconds),
     }
     return {**summary, "seconds": seconds}
+
+
+def offers_of(version: str | None) -> dict[str, Any] | None:
+    """Returns how many items a pushed version recommends by a list; None if it follows none."""
+    record = read_restriction(version) if version else None
+    names = ("items", "catalogue", "offered", "gone", "back", "unknown")
+    return {name: record.get(name) for name in names} if record else None
 
 
 def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +143,7 @@ def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:
 def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
     """Returns a split's rows; `read` is None for a split that was cut from another one."""
     prefix = "rows_rejected."
-    dropped = ("too_short", "capped", "repeated", "sampled_out")
+    by_option = [name for name in _DROPPED_BY_OPTION if f"rows_{name}" in counts]
     return {
         "read": counts.get("rows_read"),
         "kept": counts.get("rows_kept", 0),
@@ -137,7 +152,7 @@ def _split_rows(counts: Mapping[str, int]) -> dict[str, Any]:
             for name, count in sorted(counts.items())
             if name.startswith(prefix)
         },
-        "dropped": {name: counts.get(f"rows_{name}", 0) for name in dropped},
+        "dropped": {name: counts.get(f"rows_{name}", 0) for name in (*_DROPPED, *by_option)},
     }
 
 

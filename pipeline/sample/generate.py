@@ -100,7 +100,7 @@ class Session:
 
 
 def generate_sessions(
-    sessions: int = DEFAULT_SESSIONS, seed: int = DEFAULT_SEED
+    sessions: int = DEFAULT_SESSIONS, seed: int = DEFAULT_SEED, shop_size: int | None = None
 ) -> tuple[list[Session], list[Session]]:
     """Generates the training and the test sessions, in the order of their ids (not of time).
 
@@ -109,6 +109,8 @@ def generate_sessions(
     Args:
         sessions: number of sessions, at least 50; about 67 % of them are for training.
         seed: seed of the random stream; another seed makes another shop.
+        shop_size: number of sessions that the shop is made for, about 1.05 items each; None for
+            `sessions`.
 
     Returns:
         (training sessions, test sessions); every session has 2 to 200 events.
@@ -122,7 +124,7 @@ def generate_sessions(
             "the training and the test days."
         )
     draws = Draws(seed)
-    shop = build_shop(draws, sessions)
+    shop = build_shop(draws, sessions if shop_size is None else shop_size)
     train: list[Session] = []
     test: list[Session] = []
     for number in draws.permutation(sessions):

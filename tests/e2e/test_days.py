@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.run.run_folders import run_folders
@@ -25,6 +27,8 @@ SETTINGS = (
 )
 REFUSED = "gate.thresholds.honest/all/recall@20=0.99"
 FAILED, LATE = 1, 4
+SECRET_DAYS, SECRET_ENDS = (7, 8, 9), "ab"
+FORGOTTEN = [f"secret-visit-{day:02d}a" for day in SECRET_DAYS]
 
 
 class Shop:
@@ -36,12 +40,46 @@ class Shop:
         self.out = folder / "out"
         (folder / "log").mkdir()
         write_days(folder / "later", sessions=700)
+        for day in SECRET_DAYS:
+            self._add_secret_sessions(self._file("later", day))
+
+    def _file(self, place: str, day: int) -> Path:
+        return self._folder / place / f"clicks-2015-09-{day:02d}.tsv"
+
+    @staticmethod
+    def _add_secret_sessions(path: Path) -> None:
+        """Adds sessions with items that no other session has, and a row that is rejected."""
+        day, lines = path.stem[-2:], path.read_text().splitlines()
+        for end, other in zip(SECRET_ENDS, lines[1:], strict=False):
+            session, item = f"secret-visit-{day}{end}", f"only-item-{day}{end}"
+            _, common, start = other.split("\t")
+            clicks = [(item, 0), (common, 1_000), (item, 2_000), (item, 3_000)]
+            lines += [f"{session}\t{each}\t{int(start) + after}" for each, after in clicks]
+        lines.append(f"secret-visit-{day}{SECRET_ENDS[0]}\t{common}\tnever")
+        path.write_text("\n".join(lines) + "\n")
+
+    def forget(self, *sessions: str) -> str:
+        """Forgets sessions, removes them from the log too, and returns what was printed."""
+        ids = self._folder / "ids.txt"
+        ids.write_text("\n".join(sessions) + "\n")
+        command = ["forget", "--sessions", str(ids), "--out", str(self.out)]
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *command],
+            capture_output=True,
+            text=True,
+            cwd=PROJECT,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        for path in sorted((self._folder / "log").iterdir()):
+            lines = path.read_text().splitlines(keepends=True)
+            path.write_text("".join(row for row in lines if row.split("\t")[0] not in sessions))
+        return done.stdout
 
     def comes(self, *days: int) -> None:
         """Lets the files of days of September come."""
         for day in days:
-            name = f"clicks-2015-09-{day:02d}.tsv"
-            (self._folder / "later" / name).rename(self._folder / "log" / name)
+            self._file("later", day).rename(self._file("log", day))
 
     def day(self, *arguments: str, settings: str = "") -> subprocess.CompletedProcess[str]:
         """Runs `session-retrieval day`."""
@@ -119,6 +157,21 @@ def test_a_past_day_is_evaluated_and_pushes_nothing(shop: Shop) -> None:
     assert shop.versions() == serving
 
 
+def test_forgotten_sessions_are_found_nowhere_but_in_what_is_listed(shop: Shop) -> None:
+    names = [*FORGOTTEN, *(f"only-item-{day:02d}a" for day in SECRET_DAYS)]
+    assert len(_holding(shop.out, FORGOTTEN)) > 10
+
+    said = shop.forget(*FORGOTTEN)
+
+    listed = {line.strip() for line in said.splitlines() if line.startswith(f"  {shop.out}/")}
+    left = _holding(shop.out, names)
+    assert {place for place in listed if any(is_below(path, place) for path in left)} == listed
+    assert [path for path in left if not any(is_below(path, place) for place in listed)] == []
+    assert not _holding(shop.out, FORGOTTEN)
+    kept = _holding(shop.out, [f"secret-visit-{day:02d}b" for day in SECRET_DAYS])
+    assert any("SessionExampleGen" in str(path) for path in kept)
+
+
 def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: Shop) -> None:
     shop.comes(11)
     serving = shop.versions()
@@ -128,6 +181,8 @@ def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: S
     shop.comes(10)
     refused = shop.day("--date", "2015-09-11", settings=REFUSED)
     assert refused.returncode == 0, refused.stdout + refused.stderr
+    assert "amaged" not in refused.stdout
+    assert not _holding(shop.out, FORGOTTEN)  # the test above removed them from the log, too
     summary = shop.summary("2015-09-11")
     assert not summary["blessed"]
     assert _compared(summary) == ("compared", serving[-1])
@@ -135,6 +190,26 @@ def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: S
     pooled = [row["metric"] for row in summary["gate"]["rows"] if row["days"]]
     assert "honest/all/recall@20 over 2 days" in pooled
     assert shop.versions() == serving
+
+
+def is_below(path: Path, place: str) -> bool:
+    return path.is_relative_to(place)
+
+
+def _holding(out: Path, names: list[str]) -> list[Path]:
+    """Returns the files that hold one of the names, also in compressed form."""
+    wanted = [name.encode() for name in names]
+    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+    return [path for path in files if any(name in _unpacked(path) for name in wanted)]
+
+
+def _unpacked(path: Path) -> bytes:
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        return gzip.decompress(content)
+    if content.startswith(b"PAR1"):
+        return content + repr(pq.read_table(path).to_pydict()).encode()
+    return content
 
 
 @pytest.mark.exhaustive

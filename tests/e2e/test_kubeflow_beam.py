@@ -81,7 +81,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
 
 def _compile(folder: Path, job: int, pool: int) -> Path:
     beam = folder / "beam.yaml"
-    text = (PROJECT / "kubeflow" / "beam" / "flink.yaml").read_text("utf-8")
+    text = (PROJECT / "pipeline" / "beam" / "presets" / "flink.yaml").read_text("utf-8")
     text = text.replace("flink-job-server:8099", f"localhost:{job}")
     text = text.replace("localhost:50000", f"localhost:{pool}")
     lines = [line for line in text.splitlines() if "artifact_endpoint" not in line]

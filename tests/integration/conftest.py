@@ -27,10 +27,12 @@ from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.item_indices import FIRST_ITEM
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
+from modules.data.windowing import WEIGHT_FEATURE
 from modules.model.two_tower import TwoTower
 from modules.serving import recommender
 from modules.serving.score_adjustments import SessionAdjustments
 from modules.sessions.examples import ExampleEncoder
+from modules.sessions.feature_names import WEIGHTED
 from modules.sessions.splits import SPLITS
 from pipeline.sample.generate import generate_sessions
 
@@ -48,6 +50,7 @@ TRAINER = TrainerOptions(
 SPEC = {
     "item_ids": tf.io.VarLenFeature(tf.string),
     "event_times": tf.io.VarLenFeature(tf.int64),
+    "event_weights": tf.io.VarLenFeature(tf.float32),
 }
 
 
@@ -58,6 +61,7 @@ class Transformed:
     folder: Path
     features: FeatureOptions
     sessions: Mapping[str, Sessions]
+    weighted: bool = False
 
     @property
     def graph(self) -> Path:
@@ -74,9 +78,11 @@ class Transformed:
         return read_vocabulary(path, options or self.features)
 
 
-def _example(row: Mapping[str, Sequence[int]]) -> bytes:
+def _example(row: Mapping[str, Sequence[int] | np.ndarray]) -> bytes:
     feature = {
-        name: tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        name: tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        if name == WEIGHT_FEATURE
+        else tf.train.Feature(int64_list=tf.train.Int64List(value=values))
         for name, values in row.items()
     }
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
@@ -86,17 +92,30 @@ def _with_times(split: str, sessions: Sessions, first_day: int) -> list[dict[str
     """Returns raw features of sessions on one day per split, an event a second."""
     day = (first_day + SPLITS.index(split)) * DAY
     return [
-        {"item_ids": list(items), "event_times": [day + 1000 * step for step in range(len(items))]}
+        {
+            "item_ids": list(items),
+            "event_times": [day + 1000 * step for step in range(len(items))],
+            "event_weights": weights_of(items),
+        }
         for items in sessions
     ]
 
 
+def weights_of(items: Sequence[str]) -> list[float]:
+    """Returns weights of a session's events, by their place."""
+    return [0.5 + step for step in range(len(items))]
+
+
 def _transform(
-    folder: Path, sessions: Mapping[str, Sessions], features: FeatureOptions, first_day: int = 0
+    folder: Path,
+    sessions: Mapping[str, Sessions],
+    features: FeatureOptions,
+    first_day: int = 0,
+    weighted: bool = False,
 ) -> Transformed:
     """Runs preprocessing_fn on all splits; train and eval are analysed, as in the pipeline."""
-    config = {"features": dataclasses.asdict(features)}
-    made = Transformed(folder, features, sessions)
+    config = {"features": dataclasses.asdict(features), **({WEIGHTED: True} if weighted else {})}
+    made = Transformed(folder, features, sessions, weighted)
     metadata = tft.DatasetMetadata.from_feature_spec(SPEC)
     pipeline = beam.Pipeline(runner=FnApiRunner())
     with pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
@@ -139,6 +158,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     return _transform(folder, sessions, FeatureOptions(max_context=5))
 
 
+@pytest.fixture(scope="session")
+def weighted_sample(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """The sessions of `sample`, with a weight per event."""
+    folder = tmp_path_factory.mktemp("weighted")
+    return _transform(folder, sample.sessions, sample.features, weighted=True)
+
+
 def _fn_args(data: Transformed, out: Path, **options: Any) -> dict[str, Any]:
     digest = options.pop("source_digest", "digest")
     model = dataclasses.replace(MODEL, **options.pop("model", {}))
@@ -154,6 +180,7 @@ def _fn_args(data: Transformed, out: Path, **options: Any) -> dict[str, Any]:
             "trainer": dataclasses.asdict(dataclasses.replace(TRAINER, **options)),
             "checkpoint_folder": str(out.parent / "checkpoints"),
             "source_digest": digest,
+            **({WEIGHTED: True} if data.weighted else {}),
         },
     }
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from tfx import types
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 
@@ -52,6 +53,20 @@ class Failing(BaseExecutor):
     def Do(self, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
         _write_half(outputs)
         raise ValueError("there is nothing to learn from")
+
+
+class BeamNode(BaseBeamExecutor):
+    """Is a node with Beam jobs, and runs none."""
+
+    def Do(self, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+        _write_half(outputs)
+
+
+class FailingJob(BaseExecutor):
+    """Fails as a Beam job does whose job server reports no cause."""
+
+    def Do(self, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> None:
+        raise RuntimeError("Pipeline job-1 failed in state FAILED: unknown error")
 
 
 class Waiting(BaseExecutor):

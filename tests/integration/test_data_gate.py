@@ -42,7 +42,7 @@ def int_feature(values):
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
-def session_example(number, item_ids):
+def session_example(number, item_ids, weighted=False):
     start = 1_430_000_000_000 + number
     feature = {
         "session_id": bytes_feature([f"s{number}"]),
@@ -50,14 +50,17 @@ def session_example(number, item_ids):
         "event_times": int_feature([start + step for step in range(len(item_ids))]),
         "start_time": int_feature([start]),
     }
+    if weighted:
+        weights = tf.train.FloatList(value=[1.0 + step % 3 for step in range(len(item_ids))])
+        feature["event_weights"] = tf.train.Feature(float_list=weights)
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
-def write_split(folder, sessions):
+def write_split(folder, sessions, weighted=False):
     folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
         for number, item_ids in enumerate(sessions):
-            writer.write(session_example(number, item_ids).SerializeToString())
+            writer.write(session_example(number, item_ids, weighted).SerializeToString())
 
 
 def random_sessions(seed, count=400, length=5, hot_item_share=0.0):
@@ -85,7 +88,7 @@ class World:
         self.folder = folder
         for name, splits in datasets().items():
             for split, sessions in splits.items():
-                write_split(folder / name / f"Split-{split}", sessions)
+                write_split(folder / name / f"Split-{split}", sessions, name == "similar")
 
     def run(self, data, options=LIMITS, counts=None):
         if counts is not None:

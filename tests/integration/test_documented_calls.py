@@ -27,10 +27,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import pipeline.paths
+from modules.config.options.releases import STABLE
 from pipeline.cli.main import main
 from pipeline.config import load_config, write_config
-from serving import pushed_models, rest_server
-from serving.model_store import ModelStore
+from serving import pushed_models
+from serving.server import run
+from serving.server.model_store import ModelStore
 from tests.documents import PROJECT, Command, commands
 
 DOCUMENT = (PROJECT / "docs" / "serving.md").read_text("utf-8")
@@ -76,7 +78,7 @@ def grpc_port(saved_model: Any) -> Iterator[int]:
 
 @pytest.fixture
 def rest_port(trained: Any) -> Iterator[int]:
-    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = run.start(ModelStore(lambda: {STABLE: trained.folder / "model"}))
     yield server.server_port
     server.shutdown()
 

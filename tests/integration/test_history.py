@@ -23,7 +23,10 @@ def _failed(out: Path) -> None:
 
 
 def _many(out: Path) -> None:
-    """Two months: failed, refused, missing and repeated days, a refresh, and a backfill."""
+    """Two months: failed, refused, missing and repeated days, a refresh, and a backfill.
+
+    Two versions were monitored.
+    """
     for number in range(60):
         if number % 17 == 5:
             runs.fail(out, number)
@@ -32,6 +35,8 @@ def _many(out: Path) -> None:
         if number == 20:
             runs.refresh(out, number, base="21", version="1021")
     runs.finish(out, 30, started="2016-01-01T00:00:00Z")
+    for version in ("59", "60"):
+        runs.monitor(out, version, exceeded=["max_oov_share", "canary_worse"])
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,13 @@ from tfx.types.experimental import simple_artifacts
 
 from components.index_builder.node import IndexBuilder
 from modules.config.options.index import IndexOptions
+from modules.config.options.releases import STABLE
 from modules.sessions.examples import ExampleEncoder
 from pipeline.cli.main import main
-from serving.model_store import load
-from serving.predict_api import predict
+from serving.client import Client
 from serving.pushed_models import NoModelError, load_model, recommend
+from serving.server import run
+from serving.server.model_store import ModelStore
 
 pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
 # A machine that runs other things too must not decide a test.
@@ -191,9 +193,12 @@ def test_a_batch_job_and_the_predict_api_call_it_too(built: Built, sample, tmp_p
     (shard,) = to.glob("*.tsv")
     assert [line.split("\t")[2] for line in shard.read_text().splitlines()[1:]] == expected
 
-    body = {"signature_name": "recommend", "instances": [session]}
-    answer = predict(load(built.folder).signatures, json.dumps(body).encode())
-    assert answer["predictions"][0]["item_ids"][:20] == expected
+    server = run.start(ModelStore(lambda: {STABLE: built.folder}))
+    try:
+        found = Client(f"http://localhost:{server.server_port}").recommend([session], 20)
+    finally:
+        server.shutdown()
+    assert [item.item_id for item in found[0]] == expected
 
 
 def test_without_faiss_one_sentence_says_how_to_install_it(

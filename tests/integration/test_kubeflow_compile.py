@@ -19,6 +19,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
+from pipeline.beam.options import BeamOptions
+from pipeline.beam.preset_files import load_beam_preset
 from pipeline.config import load_config
 from pipeline.paths import Paths
 from pipeline.pipeline import create_pipeline
@@ -283,6 +285,24 @@ def test_remote_beam_needs_a_bucket_that_workers_can_read(
     status, _ = _compile(tmp_path, text)
     assert status == 1
     assert "Beam's workers of PortableRunner cannot see" in capsys.readouterr().out
+
+
+def test_nodes_with_beam_jobs_know_what_their_runner_needs(tmp_path: Path) -> None:
+    text = (HERE / "oss.yaml").read_text("utf-8").replace("beam: direct", "beam: flink")
+    text = text.replace("minio://", "gs://")
+    (tmp_path / "platform.yaml").write_text((HERE / "platform.yaml").read_text("utf-8"), "utf-8")
+    status, file = _compile(tmp_path, text)
+    assert status == 0
+    spec = next(yaml.safe_load_all(file.read_text("utf-8")))
+    found = {
+        label.removesuffix("_executor"): args[args.index("--beam_options") + 1]
+        for label, executor in spec["deploymentSpec"]["executors"].items()
+        if "--beam_options" in (args := executor.get("container", {}).get("args", []))
+    }
+    assert {"SessionExampleGen", "StatisticsGen", "Transform", "Evaluator"} <= set(found)
+    assert "Trainer" not in found
+    (options,) = set(found.values())
+    assert BeamOptions(**json.loads(options)) == load_beam_preset("flink").options
 
 
 def _raw(schema_2_1: bool) -> dict[str, Any]:

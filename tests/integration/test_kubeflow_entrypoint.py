@@ -23,9 +23,10 @@ sys.path.append(str(TESTS))
 
 from modules.daily.days import DAYS  # noqa: E402
 from pipeline.cluster import entrypoint  # noqa: E402
-from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
+from pipeline.cluster.executor_input import BEAM_OPTIONS, OUTPUTS  # noqa: E402
 from pipeline.cluster.runtime_parameters import FLAG, Binding, encode  # noqa: E402
 from tests.click_files import input_config  # noqa: E402
+from tests.hung_jobs import hung_job_server  # noqa: E402
 
 EXAMPLES = "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
 MODEL = "title: tfx.Model\ntype: object\n"
@@ -219,6 +220,43 @@ def test_a_failing_node_says_why_and_leaves_no_output(
     assert last == "Node MyNode failed: ValueError: there is nothing to learn from"
     assert not _place(pod, OUTPUT).exists()
     assert not Path(message["outputs"]["outputFile"]).exists()
+
+
+def test_a_failing_job_says_what_its_workers_raised(
+    pod: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pool.log").write_text(
+        'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 3\n'
+    )
+    _place(pod, INPUT).mkdir(parents=True)
+    options = json.dumps({"worker_logs": f"{tmp_path}/*.log"})
+    arguments = _arguments("FailingJob", _message(pod), BEAM_OPTIONS, options)
+    assert entrypoint.main(arguments) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "Node MyNode failed: WorkerFailedError: KeyError: 3"
+
+
+def test_workers_that_do_not_start_end_a_node_in_their_time_limit(
+    pod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _place(pod, INPUT).mkdir(parents=True)
+    with hung_job_server() as (service, address):
+        options = '{"start_minutes": 0.02}'
+        flags = [
+            *("--runner=PortableRunner", f"--job_endpoint={address}"),
+            *("--environment_type=EXTERNAL", "--environment_config=localhost:50000"),
+            "--sdk_container_image=unused",
+        ]
+        arguments = [
+            [*_arguments(executor, _message(pod), BEAM_OPTIONS, options)[:-1], *flags]
+            for executor in ("Recording", "BeamNode")
+        ]
+        # Which has no Beam jobs, though TFX hands it the flags.
+        assert entrypoint.main(arguments[0]) == 0 and not service.cancelled
+        assert entrypoint.main(arguments[1]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "the workers of PortableRunner did not answer within 0.02 minutes" in last
+    assert service.cancelled and not _place(pod, OUTPUT).exists()
 
 
 def test_an_attempt_starts_without_what_a_killed_one_left(pod: Path) -> None:

@@ -19,11 +19,14 @@ from typing import Any
 
 import pytest
 
+from modules.config.options.releases import STABLE
 from pipeline.releases.change import Writer
-from serving import pushed_models, rest_server
+from serving import pushed_models
 from serving.client import Client, ServerError
-from serving.limits import Limits
-from serving.model_store import ModelStore
+from serving.logged_requests import log_files, read_requests
+from serving.server import run
+from serving.server.limits import Limits
+from serving.server.model_store import ModelStore
 from tests.integration.programs import run_program
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -32,7 +35,7 @@ PREDICT = "/v1/models/session-retrieval:predict"
 
 @pytest.fixture(scope="module")
 def url(trained: Any) -> Iterator[str]:
-    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = run.start(ModelStore(lambda: {STABLE: trained.folder / "model"}))
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
 
@@ -154,6 +157,7 @@ def test_recommend_calls_a_server_without_tensorflow(url: str, session: list[str
     )
     first, *rows = run_program(program).splitlines()
     assert first == f"Server: {url}/v1/models/session-retrieval"
+    rows = [row for row in rows if not row.startswith("Ignored, since the model")]
     found = [item.item_id for item in Client(url).recommend([session], 10)[0]]
     assert [row.split()[1] for row in rows] == found
 
@@ -168,8 +172,8 @@ def test_newer_models_and_rollbacks_take_over_and_no_request_fails(
 ) -> None:
     model, pushed = trained.folder / "model", tmp_path / "pushed"
     _push(model, pushed, 1)
-    store = ModelStore(lambda: pushed_models.newest_model([pushed]))
-    server = rest_server.start(store, "localhost", 0)
+    store = ModelStore(lambda: pushed_models.released_models([pushed]))
+    server = run.start(store)
     url = f"http://localhost:{server.server_port}{PREDICT}"
     body = json.dumps({"signature_name": "recommend", "inputs": [session]}).encode()
     failures: list[str] = []
@@ -216,7 +220,7 @@ def test_a_broken_push_changes_nothing_and_a_whole_one_fixes_it(
 ) -> None:
     model = trained.folder / "model"
     _push(model, tmp_path, 1)
-    store = ModelStore(lambda: pushed_models.newest_model([tmp_path]))
+    store = ModelStore(lambda: pushed_models.released_models([tmp_path]))
     (tmp_path / "2").mkdir()
     shutil.copy(model / "saved_model.pb", tmp_path / "2")
     for _ in range(4):
@@ -230,10 +234,10 @@ def test_a_broken_push_changes_nothing_and_a_whole_one_fixes_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_command_serves_and_ends(trained: Any, number: signal.Signals) -> None:
+def test_one_command_serves_and_ends(trained: Any, number: signal.Signals, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "pipeline.cli", "serve", "--port", "0"),
-        *("--model", str(trained.folder / "model")),
+        *("--model", str(trained.folder / "model"), "--log", str(tmp_path)),
     ]
     process = subprocess.Popen(
         # As a shell starts what runs in the background.
@@ -256,3 +260,5 @@ def test_one_command_serves_and_ends(trained: Any, number: signal.Signals) -> No
         process.wait()
     assert process.returncode == 0
     assert "Traceback" not in errors
+    (row,) = read_requests(log_files(tmp_path))  # what was answered just before the end
+    assert row and row.items == ("never seen",)

@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from modules.config.options.releases import STABLE
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.serving.contexts import latest_right_padded
 from modules.serving.score_adjustments import adjust_scores
 from pipeline.cli.main import main
-from serving import rest_server
 from serving.client import Client
-from serving.model_store import ModelStore
+from serving.server import run
+from serving.server.model_store import ModelStore
 from tests.integration.browser import Browser
 
 COUNT = 20
@@ -125,7 +126,7 @@ def test_all_ways_to_ask_give_the_same_items(
 
     assert in_a_fresh_process(model, sessions) == expected
     assert in_a_batch_job(model, sessions, tmp_path) == expected
-    server = rest_server.start(ModelStore(lambda: model), "localhost", 0)
+    server = run.start(ModelStore(lambda: {STABLE: model}))
     try:
         url = f"http://localhost:{server.server_port}"
         answers = Client(url).recommend(list(sessions.values()), COUNT)

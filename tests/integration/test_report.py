@@ -11,6 +11,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
@@ -28,6 +30,8 @@ from modules.config.options.evaluation import EvaluationOptions
 from modules.config.options.model_gate import ModelGateOptions
 from modules.evaluation import metrics
 from modules.ingest.report import Reject, Report
+from modules.items.item_report import ItemReport
+from modules.items.known_names import ITEMS_FILE
 from serving import pushed_models
 from tests.integration.browser import Browser
 from tests.integration.page_checks import check_page
@@ -213,6 +217,28 @@ def test_examples_are_what_the_model_recommends(text: str, world: World) -> None
         found = pushed_models.recommend(model, [seen.split(" → ")], 10)[0]
         items = [re.sub("<.*?>| ✓", "", item) for item in answer.split(", ")]
         assert items == [item.item_id for item in found]
+
+
+def test_names_and_categories_stand_beside_ids(world: World, tmp_path: Path) -> None:
+    ids = pushed_models.known_items(world.trained.folder / "model")
+    names = [f"{EVIL} {item}" for item in ids]
+    pq.write_table(pa.table({"item_id": ids, "name": names}), tmp_path / ITEMS_FILE)
+    report = ItemReport({"rows_read": 9, "items_not_in_log": 2}, {"items_not_in_log": [EVIL]})
+    (tmp_path / "report.json").write_text(json.dumps(report._asdict()))
+    items = world.artifact(simple_artifacts.Dataset, tmp_path)
+    options = {"name_column": "name", "category_column": "item_id"}
+    features = dataclasses.asdict(world.sample.features)
+    inputs = {**world.inputs, "items": items}
+    page = world.report(inputs, {"name": "shop", "features": features, "items": options})
+    text = (page / "report.html").read_text("utf-8")
+    shown = re.findall(r'&gt; (\S+) <span class="note">(\S+) · (\S+)</span>', text)
+    assert len(shown) > 200 and all(len({*each}) == 1 for each in shown)
+    assert "items that no session has" in text
+    assert "<img" not in text
+
+    (tmp_path / ITEMS_FILE).unlink()
+    page = world.report(inputs, {"name": "shop", "features": features, "items": options})
+    assert "No names of items: it could not be made" in (page / "report.html").read_text("utf-8")
 
 
 def test_writes_the_training_curves_as_a_file(folder: Path) -> None:

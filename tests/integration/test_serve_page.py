@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from serving import pushed_models, rest_server
-from serving.model_store import ModelStore
+from modules.config.options.releases import STABLE
+from serving import pushed_models
+from serving.server import run
+from serving.server.model_store import ModelStore
 from tests.integration.browser import Browser
 
 ANSWER = "[...document.querySelectorAll('#answer .item')].map(e => e.dataset.item)"
@@ -20,7 +22,7 @@ COUNT = 20
 
 @pytest.fixture(scope="module")
 def url(trained: Any) -> Iterator[str]:
-    server = rest_server.start(ModelStore(lambda: trained.folder / "model"), "localhost", 0)
+    server = run.start(ModelStore(lambda: {STABLE: trained.folder / "model"}))
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
 

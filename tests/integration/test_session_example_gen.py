@@ -17,7 +17,7 @@ from tfx.types import artifact_utils
 from components.session_example_gen.node import SessionExampleGen
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
-from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.row_checks import REJECT_REASONS
 from modules.sessions.sessions import SessionDataError
 
 BEAM_ARGS = [
@@ -27,6 +27,7 @@ BEAM_ARGS = [
 ]
 HEADER = "SessionId\tItemId\tTime\n"
 NOW = 1_442_000_000_000
+KINDS = ((0, "cart"), (1, "view"), (2, "view"))
 DATA = Path(os.environ.get("SESSION_DATA") or Path(__file__).parents[3] / "shared" / "data")
 RETAILROCKET = DATA / "retailrocket" / "retailrocket_processed_view_train_valid.tsv"
 
@@ -90,21 +91,77 @@ class Runs:
             if value.WhichOneof("value") == "int_value" and "." in name
         }
 
-    def sessions(self, split):
+    def features(self, split):
         paths = sorted(map(str, Path(self.examples().uri, f"Split-{split}").glob("*")))
         records = tf.data.TFRecordDataset(paths, "GZIP").as_numpy_iterator()
-        features = [tf.train.Example.FromString(record).features.feature for record in records]
+        return [tf.train.Example.FromString(record).features.feature for record in records]
+
+    def sessions(self, split):
         return {
             f["session_id"].bytes_list.value[0].decode(): [
                 item.decode() for item in f["item_ids"].bytes_list.value
             ]
-            for f in features
+            for f in self.features(split)
         }
 
 
 @pytest.fixture
 def runs(tmp_path):
     return Runs(tmp_path)
+
+
+def test_what_is_dropped_of_visitors_lands_in_metadata(runs, tmp_path):
+    rows = [f"{NOW + 9 * 10**6 * n + at},v,{kind},i{at}" for n in range(4) for at, kind in KINDS]
+    rows += [rows[0], "0,v,view,i"]
+    rows += [f"{NOW + at},bot,view,i{at}" for at in range(20)]
+    rows += [f"{NOW + at},shop,view,i{at}" for at in range(31)]
+    rows += [f"{NOW + at},{who},view,i{at}" for at in range(2) for who in ("gone", "here")]
+    rows += [f"{NOW + 9 * 10**6},here,view,i"]
+    rows += [f"{NOW + at},fast,view,i{at}" for at in range(11)]
+    (tmp_path / "events.csv").write_text("\n".join(["Time,visitor,event,ItemId", *rows]))
+    (tmp_path / "forget.txt").write_text(f"gone\nhere@{NOW}\nnobody\n")
+    runs.run(
+        {"train": "events.csv"},
+        tmp_path,
+        **{"visitor_column": "visitor", "event_column": "event", "event_types": ("view",)},
+        **{"max_events_per_day": 15, "max_visitor_events": 30, "max_events_per_minute": 10},
+        forget_file=str(tmp_path / "forget.txt"),
+        event_weights={"view": 2.0},
+    )
+    counts = runs.counts()
+    dropped = {
+        **{"train.rows_doubled": 1, "train.rows_of_clock_outliers": 1, "train.bots": 1},
+        **{"train.rows_of_bots": 20, "train.large_visitors": 1, "train.rows_of_large_visitors": 31},
+        **{"train.bots_by_minute": 1, "train.rows_of_bots_by_minute": 11},
+        **{"train.rows_of_other_types": 4, "train.rows_forgotten": 4, "train.rows_too_short": 1},
+    }
+    assert {name: counts[name] for name in dropped} == dropped
+    assert (counts["train.rows_kept"], counts["eval.rows_kept"]) == (6, 2)
+    lost = sum(count for name, count in dropped.items() if ".rows_" in name)
+    assert counts["train.rows_read"] == len(rows) == lost + 8
+    assert list(runs.sessions("eval")) == [f"v@{NOW + 27 * 10**6}"]
+    assert (counts["train.events_weighted"], counts["eval.events_weighted"]) == (6, 2)
+    (example,) = runs.features("eval")
+    assert list(example["event_weights"].float_list.value) == [2.0, 2.0]
+
+
+def test_rare_items_are_dropped_however_many_turns_that_takes(runs, tmp_path):
+    # Each turn drops both ends of the chain alone: 13 turns, more than one run of the graph has.
+    chain = [
+        (f"c{at}", f"i{at + step}", NOW + 1000 * at + step) for at in range(26) for step in (0, 1)
+    ]
+    core = [(f"s{at}", f"x{step}", NOW + 10 * at + step) for at in range(20) for step in (0, 1)]
+    rows = "".join("\t".join(map(str, row)) + "\n" for row in chain + core)
+    (tmp_path / "a.tsv").write_text(HEADER + rows)
+    runs.run({"train": "a.tsv"}, tmp_path, min_item_support=2)
+    counts = runs.counts()
+    kept = runs.sessions("train") | runs.sessions("eval")
+    assert kept == {f"s{at}": ["x0", "x1"] for at in range(20)}
+    assert counts["train.sessions_too_short"] == 26
+    lost = counts["train.rows_of_rare_items"] + counts["train.rows_too_short"]
+    assert counts["train.rows_read"] == lost + 40
+    listed = Path(runs.examples().uri, "rejects", "rare_items.txt").read_text().split("\n")
+    assert len(listed) == counts["train.rare_items"] and set(listed) <= {f"i{n}" for n in range(27)}
 
 
 def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_path):
@@ -127,7 +184,7 @@ def test_counts_and_rejects_land_in_metadata_and_statistics_follow(runs, tmp_pat
         for name in (
             *("rows_repeated", "sessions_sampled_out", "rows_sampled_out", "sessions_too_short"),
             *("rows_too_short", "sessions_capped", "rows_capped", "sessions_before_1990"),
-            *("sessions_in_future", "sessions_beyond_fraction"),
+            *("sessions_in_future", "sessions_beyond_fraction", "sessions_with_pause"),
         )
     }
     rejects = {f"{s}.rows_rejected.{r}": 0 for s in ("train", "test") for r in REJECT_REASONS}
@@ -209,6 +266,14 @@ def test_the_cache_sees_files_options_and_code(runs, tmp_path):
     assert runs.last_state() == "COMPLETE"
     runs.run(patterns, tmp_path, min_session_length=3)
     assert runs.last_state() == "COMPLETE"
+    listed = tmp_path / "forget.txt"
+    for name, state in (("t1", "COMPLETE"), ("t1", "CACHED"), ("t2", "COMPLETE")):
+        listed.write_text(f"{name}\n")
+        os.utime(listed, (0, 0))
+        runs.run(patterns, tmp_path, forget_file=str(listed))
+        assert runs.last_state() == state
+        assert set(runs.sessions("train")) == {f"t{n}" for n in range(4)} - {name}
+        assert runs.counts()["train.rows_forgotten"] == 3
     # Same length and second: TFX's own fingerprint would not see it.
     train = tmp_path / "train.tsv"
     written = train.stat().st_mtime_ns
@@ -308,3 +373,5 @@ def test_the_retailrocket_weeks_are_read_whole(runs):
     assert (counts["train.rows_read"], counts["test.rows_read"]) == (33_812, 29_148)
     assert counts["test.sessions"] == 8_036
     assert counts["train.sessions"] + counts["eval.sessions"] == 9_408
+    paused = sum(counts[f"{split}.sessions_with_pause"] for split in ("train", "eval", "test"))
+    assert 50 < paused < 0.01 * (8_036 + 9_408)  # true sessions are no cause of a warning

@@ -1,63 +1,30 @@
 """SessionExampleGen's PTransforms on Beam's runner, one by one and as a whole graph."""
 
+import datetime
 import gzip
-import json
 import random
 from collections import Counter
 
 import apache_beam as beam
 import pytest
-import tensorflow as tf
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
+from tfx.proto import example_gen_pb2
 
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
-from modules.ingest import beam_sessions, input_files, output_files, packing
+from modules.daily.spans import find_window
+from modules.ingest import beam_sessions, input_files, packing
 from modules.ingest import counts as ingest_counts
-from modules.ingest.report import Reject, read_report
-from modules.sessions.click_log import REJECT_REASONS
+from modules.ingest.report import Reject
+from modules.sessions.event_times import MS_PER_DAY
+from modules.sessions.row_checks import REJECT_REASONS
 from modules.sessions.sessions import Session, SessionDataError
-from modules.sessions.time_splits import output_split, split_cuts
-from tests.click_files import HEADER, NOW, find, read_records, rows_text
-
-NO_TAIL = TailOptions()
-
-
-def decode(serialized):
-    feature = tf.train.Example.FromString(serialized).features.feature
-    assert set(feature) == {"session_id", "item_ids", "event_times", "start_time"}
-    return (
-        feature["session_id"].bytes_list.value[0],
-        feature["start_time"].int64_list.value[0],
-        tuple(feature["item_ids"].bytes_list.value),
-        tuple(feature["event_times"].int64_list.value),
-    )
-
-
-def run_graph(folder, patterns, sizes=(1 << 20, 1 << 20), tail=NO_TAIL, **options):
-    """Runs the whole graph and returns examples by split, the report and the rejects."""
-    inputs = find(folder, patterns, **options)
-    out = folder / "out"
-    output_files.prepare(str(out), ["train", "eval", "test"])
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
-        sessions = pipeline | beam_sessions.SessionsFromFiles(
-            inputs, SessionOptions(**options), *sizes, tail=tail
-        )
-        _ = sessions.batches | beam.ParDo(output_files.WriteBatch(str(out)))
-        _ = sessions.rejects | beam.ParDo(output_files.WriteRejects(str(out)))
-        _ = sessions.report | "Report" >> beam.Map(output_files.write_report, str(out))
-    examples = {
-        split: sorted(decode(record) for record in read_records(out / f"Split-{split}"))
-        for split in ("train", "eval", "test")
-    }
-    rejects = [
-        json.loads(line)
-        for path in sorted((out / "rejects").glob("*.jsonl"))
-        for line in path.read_text().splitlines()
-    ]
-    return examples, read_report(str(out)), rejects
+from modules.sessions.time_splits import CutRules, Period, output_split
+from tests.click_files import HEADER, NOW, find, rows_text
+from tests.ingest_graph import decode, run_graph, run_inputs
+from tests.timelines import cuts_of
 
 
 def rows_add_up(counts, inputs, cut_eval):
@@ -129,10 +96,6 @@ def test_build_sessions_orders_shuffled_batches():
             Session(b"b", 3, [b"1", b"2", b"3"], [3, 9, 9]),
         ]
 
-    def check_starts(elements):
-        ((split, starts),) = elements
-        assert (split, packing.unpack_ints(starts).tolist()) == ("train", [1, 3])
-
     def check_identities(elements):
         assert {bucket < 5 for bucket, _ in elements} == {True}
         ids = b"\n".join(ids for _, (split, ids, _) in elements if split == "train")
@@ -146,15 +109,15 @@ def test_build_sessions_orders_shuffled_batches():
         outputs = (
             pipeline
             | beam.Create([(("train", 4), batches)])
-            | beam.ParDo(beam_sessions.BuildSessions(SessionOptions(), 5)).with_outputs(
-                beam_sessions.BuildSessions.STARTS,
+            | beam.ParDo(
+                beam_sessions.BuildSessions(CutRules(SessionOptions()), NOW, 5)
+            ).with_outputs(
                 beam_sessions.BuildSessions.IDENTITIES,
                 beam_sessions.BuildSessions.REPORT,
                 main="sessions",
             )
         )
         assert_that(outputs.sessions, check_sessions, "sessions")
-        assert_that(outputs.starts, check_starts, "starts")
         assert_that(outputs.identities, check_identities, "identities")
         assert_that(outputs.report, check_report, "report")
 
@@ -183,6 +146,7 @@ def test_encode_examples_cuts_caps_and_serializes():
             "test": {b"a", b"d", b"e"},
         }
         assert found.counts == {
+            **{f"{split}.sessions_with_pause": 0 for split in ("train", "eval", "test")},
             "train.sessions": 1,
             "train.rows_kept": 2,
             "train.sessions_capped": 1,
@@ -309,7 +273,7 @@ def test_one_file_gives_all_three_splits_by_start_time(tmp_path):
         examples, counted, _ = run_graph(
             tmp_path, {"train": "train.tsv"}, sizes, tail=tail, **options
         )
-        cuts = split_cuts([session[1] for session in expected], SessionOptions(**options), tail)
+        cuts = cuts_of([session[1] for session in expected], SessionOptions(**options), tail)
         for split, found in examples.items():
             wanted = [s for s in expected if output_split("train", s[1], cuts) == split]
             assert found == sorted(wanted)
@@ -418,7 +382,7 @@ def test_a_packed_file_that_breaks_off_is_reported(tmp_path):
     (tmp_path / "train.tsv.gz").write_bytes(text[: len(text) // 2])
     _, counted, _ = run_graph(tmp_path, {"train": "train.tsv.gz"})
     with pytest.raises(SessionDataError) as caught:
-        ingest_counts.check_report(counted, [], [], SessionOptions())
+        ingest_counts.check_report(counted, [], [], CutRules(SessionOptions()))
     assert str(caught.value) == (
         f"{tmp_path}/train.tsv.gz is damaged, it cannot be unpacked to its end: it ends before its "
         "last compressed block does"
@@ -433,7 +397,7 @@ def test_an_eval_cut_that_takes_all_says_so(tmp_path):
     with pytest.raises(
         SessionDataError, match=r"of its 5 sessions in .* nothing is left for train"
     ):
-        ingest_counts.check_report(counted, inputs, ["train", "eval"], SessionOptions())
+        ingest_counts.check_report(counted, inputs, ["train", "eval"], CutRules(SessionOptions()))
 
 
 @pytest.mark.parametrize("rows", [b"\n", b"s\ti\tsoon\n"], ids=["a blank line", "a bad row"])
@@ -450,5 +414,151 @@ def test_an_eval_without_a_usable_row_is_not_cut_from_train(tmp_path, rows):
             counted,
             find(tmp_path, patterns),
             ["train", "eval"],
-            SessionOptions(max_reject_fraction=1.0),
+            CutRules(SessionOptions(max_reject_fraction=1.0)),
         )
+
+
+VISITORS = {
+    "visitor_column": "visitorid",
+    "item_column": "itemid",
+    "time_column": "timestamp",
+    "event_column": "event",
+    "event_types": ("view",),
+}
+
+
+def raw_log(draw, visitors=40):
+    """Rows of a raw log, and the sessions of at least two views in it, as `decode` gives them."""
+    rows, sessions = [], []
+    for visitor in range(visitors):
+        time = NOW + draw.randrange(10**8)
+        for _ in range(draw.randrange(1, 4)):
+            start, views = time, []
+            for _ in range(draw.randrange(1, 8)):
+                kind = draw.choice([b"view", b"view", b"addtocart"])
+                item = b"i%d" % draw.randrange(9)
+                rows.append(b"%d,v%d,%s,%s,\n" % (time, visitor, kind, item))
+                if kind == b"view":
+                    views.append((item, time))
+                last, time = time, time + draw.randrange(1, 1_800_001)
+            time = last + 1_800_001 + draw.randrange(10**7)
+            if len(views) > 1:
+                items, times = zip(*views, strict=True)
+                sessions.append((b"v%d@%d" % (visitor, start), start, items, times))
+    return rows, sorted(sessions)
+
+
+def test_a_raw_log_gives_the_examples_of_its_sessions_written_as_a_log(tmp_path):
+    draw = random.Random(19)
+    rows, sessions = raw_log(draw)
+    draw.shuffle(rows)
+    header = b"timestamp,visitorid,event,itemid,transactionid\n"
+    raw, cut = tmp_path / "raw", tmp_path / "cut"
+    raw.mkdir()
+    cut.mkdir()
+    tail = TailOptions(test_fraction=0.2)
+    for name, part in (("a", rows[:70]), ("b", rows[70:90]), ("c", rows[90:])):
+        text = header + b"".join(part) + b"".join(part[:5])  # some rows twice
+        (raw / f"{name}.csv.gz").write_bytes(gzip.compress(text))
+    events = [
+        (session, item, time)
+        for session, _, items, times in sessions
+        for item, time in zip(items, times, strict=True)
+    ]
+    (cut / "all.tsv").write_bytes(HEADER + rows_text(events))
+    found, counted, _ = run_graph(raw, {"train": "*.csv.gz"}, (200, 300), tail, **VISITORS)
+    expected, _, _ = run_graph(cut, {"train": "all.tsv"}, tail=tail)
+    splits = {session[0]: split for split in found for session in found[split]}
+    assert sorted(s for part in found.values() for s in part) == sessions
+    # The log of sessions does not know of a cart before the first view.
+    moved = {s[0] for s in sessions if s[1] != s[3][0]}
+    assert moved
+    for split, part in expected.items():
+        for session_id, _, items, times in part:
+            whole = (session_id, int(session_id.split(b"@")[1]), items, times)
+            assert session_id in moved or splits[session_id] == split
+            assert whole in found[splits[session_id]]
+    counts = counted.counts
+    assert counts["train.rows_doubled"] == 15
+    left = ("rows_kept", "rows_too_short", "rows_doubled", "rows_of_other_types")
+    assert (
+        counts["train.rows_read"]
+        == len(rows) + 15
+        == sum(counts.get(f"{split}.{name}", 0) for split in found for name in left)
+    )
+
+
+def input_config_of(entries):
+    return example_gen_pb2.Input(
+        splits=[example_gen_pb2.Input.Split(name=name, pattern=p) for name, p in entries]
+    )
+
+
+def test_no_session_of_days_is_cut_at_midnight_or_counted_twice(tmp_path):
+    """Files cut at midnight give the sessions of the whole log, each on the day it starts."""
+    draw = random.Random(23)
+    first = NOW // MS_PER_DAY * MS_PER_DAY
+    rows, events = [], []
+    for visitor in range(60):
+        time = first + draw.randrange(5 * MS_PER_DAY)
+        for _ in range(draw.randrange(2, 60)):
+            events.append((b"v%d" % visitor, b"i%d" % draw.randrange(30), time))
+            time += draw.choice([60_000, 1_200_000, 1_800_000, 1_800_001, 20_000_000])
+    events = [each for each in events if each[2] < first + 6 * MS_PER_DAY]
+    draw.shuffle(events)
+    days = {}
+    for event in events:
+        days.setdefault(event[2] // MS_PER_DAY, []).append(event)
+    header = b"visitor\tItemId\tTime\n"
+    for day, rows in days.items():
+        date = datetime.date(1970, 1, 1) + datetime.timedelta(day)
+        (tmp_path / f"log-{date}.tsv").write_bytes(header + rows_text(rows))
+    options = {"visitor_column": "visitor"}
+    whole, _, _ = run_graph(tmp_path, {"train": "log-*.tsv"}, **options)
+    by_day = {}
+    for session in (session for part in whole.values() for session in part):
+        by_day.setdefault(session[1] // MS_PER_DAY, []).append(session)
+    crossing = 0
+    for test in sorted(days)[2:-1]:
+        window = find_window(str(tmp_path), "log-{YYYY}-{MM}-{DD}.tsv", 1, test)
+        config = input_config_of(
+            [("train", p) for p in (*window.patterns.values(), *window.around)]
+        )
+        inputs = input_files.find_input(str(tmp_path), config, SessionOptions(**options))
+        begin = test * MS_PER_DAY
+        period = Period(begin - MS_PER_DAY, begin, begin + MS_PER_DAY)
+        found, counted, _ = run_inputs(tmp_path, inputs, period=period, **options)
+        assert found["test"] == sorted(by_day[test])
+        assert sorted(found["train"] + found["eval"]) == sorted(by_day[test - 1])
+        assert found["eval"] and max(s[1] for s in found["train"]) < min(
+            s[1] for s in found["eval"]
+        )
+        crossing += sum(s[3][-1] >= period.end for s in found["test"])
+        names = ("rows_kept", "rows_too_short", "rows_of_other_days")
+        lost = sum(counted.counts.get(f"{s}.{name}", 0) for s in found for name in names)
+        assert counted.counts["train.rows_read"] == lost
+        assert counted.counts["train.rows_of_other_days"] > 0
+    assert crossing > 3
+
+
+def test_a_raw_log_with_one_type_gives_the_same_bytes(tmp_path):
+    rows, _ = raw_log(random.Random(20))
+    views = [row.split(b",") for row in rows if b"view" in row]
+    named = {**VISITORS, "event_column": None, "event_types": None}
+    text = b"timestamp,visitorid,itemid\n" + b"".join(
+        b"%s,%s,%s\n" % (time, visitor, item) for time, visitor, _, item, _ in views
+    )
+    (tmp_path / "raw.csv").write_bytes(text)
+    sessions, _, _ = run_graph(tmp_path, {"train": "raw.csv"}, **named)
+    folder = tmp_path / "out"
+    records = {p.relative_to(folder): p.read_bytes() for p in folder.glob("Split-*/*")}
+    events = [
+        (session, item, time)
+        for part in sessions.values()
+        for session, _, items, times in part
+        for item, time in zip(items, times, strict=True)
+    ]
+    (tmp_path / "cut.tsv").write_bytes(HEADER + rows_text(events))
+    run_graph(tmp_path, {"train": "cut.tsv"})
+    assert records == {p.relative_to(folder): p.read_bytes() for p in folder.glob("Split-*/*")}
+    assert len(records) == 2

@@ -432,3 +432,29 @@ def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> N
     assert (tmp_path / "4" / "model" / "saved_model.pb").exists()
     left = list((tmp_path / "checkpoints").iterdir())
     assert len(left) == 1  # of the other configuration alone
+
+
+def test_weights_reach_the_loss_alone(
+    run, trained, weighted_sample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Streamed, by two members, in the selecting training run and in the one on all the data."""
+    seen, fit = {}, fitting.fit
+
+    def watched(run, name, windows, checkpoint, warm):
+        seen[name] = windows, checkpoint
+        return fit(run, name, windows, checkpoint, warm)
+
+    monkeypatch.setattr(fitting, "fit", watched)
+    options = {"max_epochs": 1, "early_stopping_patience": 1, "memory_limit_mb": 0}
+    model = run(
+        weighted_sample, tmp_path / "run", refit=True, model={"ensemble_size": 2}, **options
+    )
+    assert np.isfinite(_vectors(model, weighted_sample)[0]).all()
+    assert set(seen) == {"choose", "refit"}
+    for windows, checkpoint in seen.values():
+        _, weights = windows.train.element_spec
+        assert weights.dtype == tf.float32
+        assert windows.evaluation is None or windows.evaluation.element_spec.dtype == tf.int32
+        assert 1 < checkpoint.history[0]["mean_loss"] < 10  # of the same scale as without weights
+    learned = [read_learned(str(folder / "model")) for folder in (trained.folder, tmp_path / "run")]
+    assert learned[0].fingerprint != learned[1].fingerprint

@@ -7,6 +7,7 @@ import glob
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow_transform as tft
 
@@ -16,6 +17,7 @@ from modules.data.item_indices import FIRST_ITEM
 from modules.data.session_spans import Spans, read_spans
 from modules.data.vocabulary import VOCABULARY_NAME
 from modules.sessions.item_ids import vocabulary_holds
+from tests.integration.conftest import weights_of
 
 DAY = 86_400_000
 TRAIN = [
@@ -176,3 +178,27 @@ def test_windows_by_hand(made) -> None:
     # Both items that only test holds are left out: c follows the shoe.
     assert _rows(made["all"], "test") == [([a, shoe, 0], [shoe, c, 0])]
     assert len(_rows(made["cut"], "train")) < len(TRAIN)
+
+
+def test_weights_stay_with_their_items(sample, weighted_sample) -> None:
+    vocabulary, width = weighted_sample.vocabulary(), sample.features.max_context + 1
+    ids = [b"", b"", *vocabulary.item_ids.tolist()]
+    for split in ("train", "eval"):
+        plain, weighted = (sorted(glob.glob(one.files(split))) for one in (sample, weighted_sample))
+        chunks = list(batching.window_chunks(weighted, width - 1, weighted=True))
+        windows, weights = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+        without = np.concatenate(list(batching.window_chunks(plain, width - 1)))
+        assert sorted(windows.tolist()) == sorted(without.tolist())
+        expected = [
+            (items[start : start + width], weights_of(items)[start : start + width])
+            for items in weighted_sample.sessions[split]
+            for start in range(0, len(items) - 1, width - 1)
+        ]
+        found = [
+            ([ids[index].decode() for index in row[:length]], weight[:length].tolist())
+            for row, weight, length in zip(
+                windows, weights, np.count_nonzero(windows, axis=1), strict=True
+            )
+        ]
+        assert sorted(found) == sorted((list(items), row) for items, row in expected)
+        assert (weights[windows == 0] == 0).all()

@@ -30,12 +30,18 @@ CODE = textwrap.dedent(
     windows = [np.where(inside, random.integers(2, 40, [60, 6]), 0).astype(np.int32) for _ in "ct"]
     counts = np.bincount(np.concatenate(windows).ravel(), minlength=40) * (np.arange(40) > 1)
 
-    def fit(devices, **options):
+    weights = np.where(windows[1] % 3, 1.0, 4.0).astype(np.float32)
+
+    # One per number of devices: two would number their messages alike.
+    strategies = {n: tf.distribute.MirroredStrategy([f"CPU:{d}" for d in range(n)]) for n in (1, 2)}
+
+    def fit(devices, weighted=False, **options):
         # 15 windows: the replicas get 8 and 7, with another number of targets each. 8 is even, so
         # that members get the same windows as on one device.
-        batches = tf.data.Dataset.from_tensor_slices(tuple(windows)).batch(15)
+        parts = (*windows, weights) if weighted else tuple(windows)
+        batches = tf.data.Dataset.from_tensor_slices(parts).batch(15)
         tf.keras.utils.set_random_seed(1)
-        with tf.distribute.MirroredStrategy(devices).scope():
+        with strategies[devices].scope():
             model = TwoTower(
                 tf.constant(counts),
                 ModelOptions(2, 12, 12, embedding_dropout=0.0, output_dropout=0.0),
@@ -46,12 +52,16 @@ CODE = textwrap.dedent(
         return {"loss": history["mean_loss"], "targets": history["targets"]}
 
     options = json.loads(sys.argv[1])
-    print(json.dumps([fit(["CPU:0"], **options), fit(["CPU:0", "CPU:1"], **options)]))
+    print(json.dumps([
+        [fit(devices, weighted, **options) for devices in (1, 2)]
+        for weighted in (False, True)
+    ]))
     """
 )
 
 
-def _fits(**options: object) -> list[dict[str, list[float]]]:
+def _fits(**options: object) -> list[list[dict[str, list[float]]]]:
+    """Returns the history on one device and on two, without weights of targets and with them."""
     output = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(options)],
         capture_output=True,
@@ -65,7 +75,13 @@ def _fits(**options: object) -> list[dict[str, list[float]]]:
 
 def test_two_devices_train_as_one_on_the_same_global_batches() -> None:
     """Full softmax and no dropout: nothing is drawn that could differ."""
-    one, two = _fits(loss="full")
+    plain, weighted = _fits(loss="full")
+    assert plain[0]["loss"] != pytest.approx(weighted[0]["loss"], rel=1e-3)
+    for one, two in (plain, weighted):
+        _check_alike(one, two)
+
+
+def _check_alike(one: dict[str, list[float]], two: dict[str, list[float]]) -> None:
     assert one["targets"] == two["targets"]
     assert one["loss"][-1] < one["loss"][0] * 0.97
     assert two["loss"] == pytest.approx(one["loss"], rel=1e-5)

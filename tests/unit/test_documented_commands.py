@@ -18,6 +18,7 @@ import pytest
 
 from modules.sessions.click_header import read_header
 from modules.sessions.click_log import parse_rows
+from pipeline.beam.preset_files import BEAM_PRESETS
 from pipeline.cli import day, run
 from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
@@ -39,8 +40,12 @@ TYPED = {
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
     "session-retrieval releases": "tests/unit/pipeline/cli/test_releases.py::"
     "test_a_rollback_is_said_with_its_reason_and_changes_what_serves",
+    "session-retrieval forget": "tests/unit/pipeline/cli/test_forget.py::"
+    "test_counts_are_printed_with_what_is_left_to_do",
     "session-retrieval clean": "tests/unit/pipeline/cli/test_clean.py::"
     "test_what_would_be_removed_is_listed_and_then_removed",
+    "session-retrieval monitor": "tests/unit/pipeline/cli/test_monitor.py::"
+    "test_a_worse_canary_ends_with_status_6_and_an_event",
     "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
     "test_the_newest_run_of_all_is_shown_unless_one_is_named",
     "session-retrieval history": "tests/unit/pipeline/cli/test_history.py::"
@@ -69,6 +74,12 @@ NOT_HERE = {
     "kubectl ": "it needs a cluster",
     "30 3-12 * * * ": "it needs cron; tests/unit/test_deploy.py reads its options",
     "sudo sh .ci/debian13.sh ": "it needs root, and downloads a system",
+    "export FLINK_HOME=": "it needs Flink and Beam's job server",
+    "export JOB_SERVER_JAR=": "the same",
+    "sh deploy/flink/": "the same; test_portable_runners.py types them where both are set",
+    "bq ": "it needs a project in Google Cloud",
+    "gcloud ": "it needs a project in Google Cloud",
+    "kcat ": "it needs a broker of Kafka",
 }
 ALL = [command.text for command in commands()]
 MAKE = [text for text in ALL if text.startswith("make ") and not text.startswith("make run")]
@@ -156,7 +167,9 @@ def test_the_tests_that_type_commands_are_there(test: str) -> None:
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.text[:40])
 def test_files_of_the_checkout_that_a_command_names_are_there(command: Command) -> None:
     named = [
-        word for word in command.words if re.match(r"(kubeflow|benchmarks|\.ci)/|\w+\.py", word)
+        word
+        for word in command.words
+        if re.match(r"(kubeflow|benchmarks|deploy|\.ci)/|\w+\.py", word)
     ]
     assert [word for word in named if not (PROJECT / word).is_file()] == []
 
@@ -204,11 +217,21 @@ def _write_log(file: Path, item_column: str) -> None:
         log.write(f"SessionId\t{item_column}\tTime\n{rows}")
 
 
+def _text_with(column: str) -> str:
+    """Returns the file with a column that a document shows."""
+    texts = re.findall(
+        r"^```(?:text|csv)\n(.*?)^```$", OWN_DATA.read_text("utf-8"), re.DOTALL | re.M
+    )
+    (found,) = (text for text in texts if column in text)
+    return str(found)
+
+
 def _configured(arguments: list[str], folder: Path) -> Config:
     """Returns what would run, with files in place of those that the document means."""
     words = [word.replace("/folder", f"{folder}/data") for word in arguments]
     options = run.command.make_context("run", words).params
     column = "sku" if "item_column=sku" in " ".join(options["overrides"]) else "ItemId"
+    (folder / "catalogue.csv").write_text(_text_with("department"), "utf-8")
     (folder / "my.yaml").write_text("data: {train: train.tsv, test: test.tsv}\n", "utf-8")
     wanted = [options["train"], options["eval"], options["test"], "train.tsv", "test.tsv"]
     if options["data"]:
@@ -217,7 +240,10 @@ def _configured(arguments: list[str], folder: Path) -> Config:
     for name in filter(None, wanted):
         _write_log(folder / name.replace("*", "1"), column)
     paths = DataPaths(*(options[name] for name in ("data", "train", "eval", "test")))
-    named = {name: options[name] for name in ("preset", "overrides", "out")}
+    named = {name: options[name] for name in ("preset", "overrides", "out", "beam")}
+    if "." in (options["beam"] or ""):  # a file of the reader's own
+        (folder / options["beam"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(BEAM_PRESETS / "flink.yaml", folder / options["beam"])
     return run.configure(paths=paths, **named)[0]
 
 
@@ -235,8 +261,8 @@ def test_a_file_with_other_columns_is_read_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (log,) = re.findall(r"^```text\n(.*?)^```$", OWN_DATA.read_text("utf-8"), re.DOTALL | re.M)
-    (command,) = (text for text in RUNS if "sessions.time_column" in text)
+    log = _text_with("clicked_at")
+    (command,) = (text for text in RUNS if "sessions.session_column" in text)
     options = _configured(_called(command, tmp_path), tmp_path).sessions
     header, _, rows = log.encode().partition(b"\n")
     columns = read_header(header, "shop.csv", options)

@@ -39,8 +39,9 @@ TEXTS = (
     *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md", "notebooks/*.py"),
     *("Makefile", "mkdocs.yml", "pipeline/presets/*.yaml"),
     *("modules/**/*.py", "components/**/*.py", "components/report/**/*.html"),
-    *("pipeline/**/*.py", "serving/**/*.py", "serving/pages/*.html", "kubeflow/*.py"),
-    *("kubeflow/*.yaml", "kubeflow/beam/*.yaml", "kubeflow/Dockerfile", "bootstrap/*.py"),
+    *("pipeline/**/*.py", "serving/**/*.py", "serving/server/templates/*.html", "kubeflow/*.py"),
+    *("kubeflow/*.yaml", "pipeline/beam/presets/*.yaml", "kubeflow/Dockerfile", "bootstrap/*.py"),
+    *("compose.yaml", "deploy/serving/*.yaml", "deploy/serving/*/*.yaml", "deploy/flink/**/*.*"),
     *("benchmarks/*.py", "*.py", ".ci/*"),
 )
 WORDS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}  # what people read in Python code

@@ -22,12 +22,14 @@ PACKAGES = (
     {"config"},
     {"releases"},
     {"sessions"},
+    {"row_formats"},
     {"ingest"},
+    {"items"},
     {"data"},
     {"evaluation"},
     {"model", "baselines", "gate"},
     {"serving"},
-    {"training", "ann"},
+    {"training", "ann", "offers"},
 )
 # What TFX loads: it uses the packages, and they do not use it.
 ENTRY_FILES = {"modules.preprocessing", "modules.trainer", "modules.tuner"}

@@ -8,10 +8,12 @@ from typing import Any
 from tfx import types
 
 from components.report import charts
-from components.report.run_parts import RunParts, Section
+from components.report.run_parts import RunParts, Section, Table
 from components.report.session_facts import SplitFacts
 from modules.data.vocabulary import Vocabulary
 from modules.ingest.report import read_report
+from modules.items import item_report
+from modules.items.beam_items import read_item_report
 from modules.sessions.event_times import utc_text
 from modules.sessions.splits import SPLITS
 
@@ -19,6 +21,8 @@ from modules.sessions.splits import SPLITS
 def add_parts(run: RunParts) -> None:
     """Adds counts of rows, rejected rows, and charts of lengths and popularity."""
     run.add("counts", _counts_and_rejects, run.inputs.get("examples"))
+    if run.inputs.get("items"):
+        run.add("item_counts", _item_counts, run.inputs["items"])
     run.add("lengths_chart", _lengths_chart, run.facts)
     run.add("popularity_chart", _popularity_chart, run.vocabulary)
 
@@ -26,6 +30,12 @@ def add_parts(run: RunParts) -> None:
 def _counts_and_rejects(examples: types.Artifact) -> dict[str, Any]:
     report = read_report(examples.uri)
     return {**data_counts(report.counts), "rejects": report.rejects}
+
+
+def _item_counts(items: types.Artifact) -> Table:
+    report = read_item_report(items.uri)
+    head = ("count", "items or rows", "such as")
+    return Table("The file of items, and the sessions", item_report.rows(report), head)
 
 
 def _lengths_chart(facts: Mapping[str, SplitFacts]) -> str:
@@ -111,6 +121,8 @@ SECTION = Section(
 {% endcall %}
 {% else %}<p>None.</p>{% endif %}
 {% else %}{{ missing_part("counts", "counts of rows") }}{% endif %}
+{% if parts.item_counts %}<h3>Items</h3>{{ table(parts.item_counts) }}
+{% elif missing.item_counts %}{{ missing_part("item_counts", "counts of items") }}{% endif %}
 {% set charts = [parts.lengths_chart, parts.popularity_chart]|select|list %}
 {% if charts %}{{ figures(charts) }}{% endif %}
 {% if not parts.lengths_chart %}{{ missing_part("lengths_chart", "session lengths") }}{% endif %}

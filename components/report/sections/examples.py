@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tfx import types
 from tfx.dsl.io import fileio
 
 from components.report.run_parts import RunParts, Section
 from components.report.session_facts import SplitFacts
+from modules.config.fields import from_json
+from modules.config.options.items import ItemOptions
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation import rank_table
 from modules.evaluation.ranks import UNRANKED
 from modules.gate.model_ranks import Model
+from modules.items.item_names import ItemNames
+from modules.items.known_names import names_of
 
 RECOMMENDED = 10
 
@@ -42,7 +47,9 @@ def add_parts(run: RunParts) -> None:
     """Adds example sessions of the evaluation split with the model's answers."""
     facts, verdict = (run.facts or {}).get(run.parts["split"]), run.inputs.get("verdict")
     make = functools.partial(answered, verdict=verdict)
-    run.add("examples", make, run.inputs.get("model"), facts, run.vocabulary)
+    answers = run.add("examples", make, run.inputs.get("model"), facts, run.vocabulary)
+    if run.inputs.get("items") and answers:
+        run.add("names", shown_names, run.inputs["items"], run.config.get("items"), answers)
 
 
 def answered(
@@ -76,6 +83,20 @@ def answered(
     ]
 
 
+def shown_names(
+    items: types.Artifact, options: Mapping[str, Any], answers: Sequence[Answer]
+) -> ItemNames:
+    """Returns names and categories of the items in answers.
+
+    Args:
+      items: output of ItemGen.
+      options: `ItemOptions` as plain values.
+      answers: what is shown.
+    """
+    shown = [item for each in answers for item in (*each.prefix, each.target, *each.recommended)]
+    return names_of(items.uri, from_json(ItemOptions, options), dict.fromkeys(shown))
+
+
 def last_ranks(verdict: types.Artifact) -> dict[bytes, int]:
     """Returns the candidate's rank of every session's last step, where it has one."""
     with fileio.open(os.path.join(verdict.uri, rank_table.FILE_NAME), "rb") as file:
@@ -90,8 +111,22 @@ SECTION = Section(
     "Examples",
     add_parts,
     """\
+{% macro shown(item_id) %}
+{%- set text = item_id|raw_id %}
+{%- set name = parts.names.name(text) if parts.names else "" %}
+{%- set about = [text] if name else [] %}
+{%- set about = about + (parts.names.category(text)|list if parts.names else []) %}
+{{- name or text }}{% if about %} <span class="note">{{ about|join(" · ") }}</span>{% endif %}
+{%- endmacro %}
+{# One item of several: in a line of its own where items have names. #}
+{% macro item(item_id, is_found=false, after="") %}
+{%- if parts.names %}<li>{% endif %}
+{%- if is_found %}<b>{{ shown(item_id) }} ✓</b>{% else %}{{ shown(item_id) }}{% endif %}
+{%- if parts.names %}</li>{% else %}{{ after }}{% endif %}
+{%- endmacro %}
 {% block body %}
 {% if parts.examples %}
+{% set tag = "ol" if parts.names else "span" %}
 <p class="note">Sessions of split <code>{{ parts.split }}</code> with 3 to 10 events, chosen by a
 hash of their ids, not by their results. Their last event is what the model should find; it is
 underlined where it is among the first {{ parts.examples[0].recommended|length }}.</p>
@@ -99,21 +134,24 @@ underlined where it is among the first {{ parts.examples[0].recommended|length }
 {% for session in parts.examples %}
 <li>
 <div class="row"><span>seen</span>
-<span class="ids">{{ session.prefix|map("raw_id")|join(" → ") }}</span></div>
+<{{ tag }} class="ids">
+{%- for item_id in session.prefix %}
+{{- item(item_id, after=" → " if not loop.last else "") }}
+{%- endfor %}</{{ tag }}></div>
 <div class="row"><span>next</span>
-<span class="ids">{{ session.target|raw_id }}
+<span class="ids">{{ shown(session.target) }}
 {%- if not session.is_catalogued %} <span class="note">(not in the catalogue)</span>
 {%- elif session.rank %} <span class="note">(rank {{ session.rank|count }})</span>
 {%- endif %}</span></div>
 <div class="row"><span>answer</span>
-<span class="ids">
-{%- for item in session.recommended %}
-{% if item == session.target %}<b>{{ item|raw_id }} ✓</b>{% else %}{{ item|raw_id }}{% endif %}
-{{- ", " if not loop.last }}
-{%- endfor %}</span></div>
+<{{ tag }} class="ids">
+{%- for item_id in session.recommended %}
+{{- item(item_id, item_id == session.target, ", " if not loop.last else "") }}
+{%- endfor %}</{{ tag }}></div>
 </li>
 {% endfor %}
 </ol>
+{% if missing.names %}{{ missing_part("names", "names of items") }}{% endif %}
 {% else %}{{ missing_part("examples", "example sessions") }}{% endif %}
 {% endblock %}
 """,

@@ -64,6 +64,12 @@ class DataGateOptions(Section):
         "millisecond; warns above 10 %",
         limits=(0.0, 1.0),
     )
+    max_paused_sessions: float | None = option(
+        None,
+        "largest share of sessions with a pause of more than an hour, in a log of sessions: one of "
+        "visitors has most; warns above 10 %",
+        limits=(0.0, 1.0),
+    )
     max_missing_days: int = option(
         0, "days of a window that may have no files; warns of each", limits=(0, 3650), unit="days"
     )

@@ -7,7 +7,8 @@ import dataclasses
 from modules.config.fields import Section, option
 
 BLESSED, REFUSED, FAILED, LATE, STALE = "blessed", "refused", "failed", "late", "stale"
-EVENTS = (BLESSED, REFUSED, FAILED, LATE, STALE)
+EXCEEDED, WORSE = "exceeded", "worse"
+EVENTS = (BLESSED, REFUSED, FAILED, LATE, STALE, EXCEEDED, WORSE)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Options of which pushed versions serve, the section `releases`."""
+"""Options of releases, and of what an output folder keeps of earlier runs: `releases`, `keep`."""
 
 from __future__ import annotations
 
@@ -20,4 +20,37 @@ class ReleaseOptions(Section):
         "label of a new version: a `stable` one takes the place of the one before, a `canary` "
         "waits for `session-retrieval releases promote`",
         choices=(STABLE, CANARY),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class KeepOptions(Section):
+    """What stays of earlier runs; the stable version and the one on trial always do."""
+
+    versions: int | None = option(
+        10,
+        "newest pushed versions, withdrawn ones included, that can be rolled back to; null for all",
+        limits=(2, 100_000),
+    )
+    outputs: int | None = option(
+        3,
+        "newest artifacts of each output of a node, which TFX's cache reuses; null for all",
+        limits=(2, 100_000),
+    )
+    compared: int | None = option(
+        30,
+        "the same of statistics, data reports and verdicts, with which later days are compared",
+        limits=(2, 100_000),
+    )
+    reports: int | None = option(
+        90,
+        "newest runs whose `report.html` stays, and newest results of `monitor`; null for all",
+        limits=(1, 100_000),
+    )
+    logs: int | None = option(90, "newest files of `logs/`; null for all", limits=(1, 100_000))
+    checkpoints: int | None = option(
+        1,
+        "newest interrupted trainings whose checkpoints stay, from which the same run resumes; "
+        "null for all",
+        limits=(0, 100_000),
     )

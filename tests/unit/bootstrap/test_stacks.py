@@ -2,6 +2,7 @@
 
 import os
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def test_python3_counts_where_its_version_fits(
     fits = program("second/python3", answers("3.12"))
 
     assert stacks.find_python(STACKS["current"]) == (str(fits), [])
+
+
+def test_the_python_of_an_environment_is_the_one_that_it_was_made_of(tmp_path: Path) -> None:
+    """An environment that is active when it is made again would else be made of itself."""
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    found, _ = stacks.examine(
+        tmp_path / "env" / "bin" / "python", ".".join(map(str, sys.version_info[:2]))
+    )
+    assert found == os.path.realpath(sys.executable)
 
 
 def test_python_without_headers_is_refused_with_the_package_to_install(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster.deployment import load_beam_arguments
+from pipeline.beam.preset_files import load_beam_preset
 
 PROJECT = Path(__file__).resolve().parents[3]
 DOCKERFILE = PROJECT / "kubeflow" / "Dockerfile"
@@ -82,4 +82,4 @@ def test_packages_are_installed_before_the_code_is_copied() -> None:
 def test_dataflow_gets_the_image_that_its_workers_can_start() -> None:
     assert "AS dataflow" in TEXT
     assert TEXT.rstrip().endswith("FROM base AS pipeline")
-    assert any(flag.endswith("-dataflow") for flag in load_beam_arguments("dataflow"))
+    assert any(flag.endswith("-dataflow") for flag in load_beam_preset("dataflow").flags)

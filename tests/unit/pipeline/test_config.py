@@ -101,6 +101,9 @@ def test_overrides_are_split_as_a_shell_does() -> None:
         "c.d=two words",
         'e.f=["x, y"]',
     ]
+    assert split_overrides("a.b={view: 1, cart: [3, 4]} c.d=[x, y] e.f=[x g.h={a: 1} i.j=[]") == [
+        *("a.b={view: 1, cart: [3, 4]}", "c.d=[x, y]", "e.f=[x", "g.h={a: 1}", "i.j=[]"),
+    ]
     with pytest.raises(ValueError, match="check the quotes"):
         split_overrides("a.b='1")
 
@@ -147,8 +150,8 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("model.member=3", "did you mean model.ensemble_size? Its former name is model.members"),
         ("epochs=3", "did you mean trainer.max_epochs? Its former name is trainer.epochs"),
         ("trainr=3", "did you mean trainer?"),
-        ("gat.zzz=3", "sections are gate, baselines, checks, data"),
-        ("zzz.zzz=3", "sections are baselines, checks, data"),
+        ("gat.zzz=3", "sections are gate, baselines, beam, checks, data"),
+        ("zzz.zzz=3", "sections are baselines, beam, checks, data"),
         ("serving.zzz=3", "known are serving."),
     ],
 )
@@ -266,7 +269,11 @@ def test_files_with_mistakes_in_their_form(folder: Path) -> None:
 
 def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
     (found,) = config_problems(preset="retailroket")
-    assert "presets are custom, daily, notebook, retailrocket, sample, search, yoochoose" in found
+    names = (
+        "custom, daily, diginetica, notebook, otto, retailrocket, retailrocket-events, sample, "
+        "search, yoochoose, yoochoose-clicks"
+    )
+    assert f"presets are {names}" in found
 
 
 def test_a_file_of_ones_own_names_the_pipeline(folder: Path) -> None:
@@ -321,6 +328,7 @@ def test_a_written_config_reads_back_the_same(
         "gate.thresholds.known/all/recall@20=0.25",
         'sessions.delimiter="\\t"',
         "sessions.session_column=Sitzung ä",
+        "sessions.columns=null",  # one of a preset has no such column
         "trainer.learning_rate=1e-7",
         "features.max_catalogue=1000",
         "beam_pipeline_args=[]",
@@ -381,3 +389,16 @@ def test_a_preset_is_found_at_home(tmp_path: Path, monkeypatch) -> None:
 def test_what_is_no_option_cannot_be_searched(name: str) -> None:
     with pytest.raises(ConfigError, match=f"tuner.space.{name} is not an option of model or"):
         load_config("sample", [f"tuner.space={{{name}: [1]}}"])
+
+
+def test_sessions_are_cut_from_visitors_by_date_alone(folder: Path) -> None:
+    visitors = "sessions.visitor_column=visitor"
+    (folder / "clicks-1.tsv").write_text("")
+    assert load_config("custom", [visitors], DataPaths(train="train.tsv"))
+    daily = ["data.train=null", "data.test=null", "data.daily=clicks-{SPAN}.tsv"]
+    (problem,) = config_problems(visitors, *daily)
+    assert problem.startswith("sessions.visitor_column needs a data.daily of dates, {YYYY}, {MM}")
+    daily[-1] = "data.daily=clicks-{YYYY}-{MM}-{DD}.tsv"
+    (folder / "clicks-2015-09-04.tsv").write_text("")
+    (folder / "clicks-2015-09-05.tsv").write_text("")
+    assert load_config("custom", [visitors, *daily], DataPaths(folder=str(folder)))

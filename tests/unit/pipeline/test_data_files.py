@@ -183,3 +183,47 @@ def test_the_sample_needs_no_files_yet_but_replaced_ones_do(folder: Path) -> Non
     assert not load_config("sample", data=DataPaths(folder=str(folder))).data.generate
     (problem,) = config_problems(preset="sample", data=DataPaths(test="nowhere.tsv"))
     assert "nowhere.tsv" in problem
+
+
+@pytest.mark.parametrize("option", ["serving.offer_file", "sessions.forget_file"])
+def test_a_list_is_one_file_that_is_there(folder: Path, option: str) -> None:
+    section, _, key = option.partition(".")
+    (folder / "list.txt").write_text("7\n")
+    data = DataPaths(train="other.tsv", test="other.tsv")
+    for given in ("list.txt", f"{folder}/list.txt"):
+        config = load_config("custom", [f"{option}={given}"], data)
+        assert getattr(getattr(config, section), key) == f"{folder}/list.txt"
+    write_config(config, folder / "again.yaml")
+    assert load_config("again.yaml", data=data) == config
+    (folder / "list.txt").rename(folder / "away.txt")
+    load_config("again.yaml", data=None)  # no run on this machine
+    for given, problem in {
+        "list.txt": f"{option}: there is no file {folder}/list.txt",
+        ".": f"{option}: there is no file {folder}",
+        "list-{YYYY}.txt": f"{option} must name one file, without placeholders",
+        "nowhere://b/l": f"{option}: nowhere://b/l: nowhere:// cannot be opened here",
+    }.items():
+        (found,) = config_problems(f"{option}={given}", data=data)
+        assert found.startswith(problem)
+
+
+def test_an_approximate_index_follows_no_list(folder: Path) -> None:
+    (folder / "in_stock.txt").write_text("7\n")
+    data = DataPaths(train="other.tsv", test="other.tsv")
+    options = ("serving.offer_file=in_stock.txt", "index.kind=pq")
+    (found,) = config_problems(*options, data=data)
+    assert found.startswith("index.kind is pq, whose index recommends the whole catalogue")
+
+
+def test_files_of_items_are_looked_into_before_a_run(folder: Path) -> None:
+    (folder / "items.csv").write_text("item_id,name\na,A\n")
+    options = load_config("custom", ["items.file=items.csv"]).items
+    assert options.file == str(folder / "items.csv")
+    (problem,) = config_problems("items.file=items.csv", "items.name_column=title")
+    assert problem.startswith(f"{folder}/items.csv has no column 'title', but 'item_id', 'name'")
+    assert config_problems("items.file=no.csv") == [f"items.file: no file matches {folder}/no.csv"]
+    (problem,) = config_problems("items.file=items.csv", "items.delimiter=ab")
+    assert problem.startswith("items.delimiter must be one ASCII character")
+    config = load_config("custom", ["items.file=items.csv"])
+    write_config(config, folder / "again.yaml")
+    assert load_config(str(folder / "again.yaml")).items == config.items

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_head_comment_has_command_time_and_result(name: str) -> None:
     for entry in ("command:", "run time:", "result:"):
         assert entry in head, f"{name}.yaml: its head comment lacks {entry!r}"
     assert "make run" in head or "make day" in head
+    assert not re.search(r":\s+[A-Z]{4,}$", head, re.M), "a placeholder"
 
 
 @pytest.mark.parametrize("name", NAMES)

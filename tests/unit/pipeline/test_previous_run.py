@@ -42,3 +42,12 @@ def test_they_reach_the_nodes_that_compare_with_them(tmp_path: Path) -> None:
     assert gate.inputs["last_blessed_model"].producer_component_id == BLESSED_MODEL_ID
     accepted = data_gate.inputs["previous_statistics"].producer_component_id
     assert accepted == "AcceptedStatistics"
+
+
+def test_the_cache_sees_another_list_of_offered_items(tmp_path: Path) -> None:
+    offers, earlier = tmp_path / "in_stock.txt", of_local_runs(str(tmp_path))
+    states = [earlier.list_state(""), earlier.list_state(str(offers))]
+    for text in ("7\n", "8\n"):
+        offers.write_text(text)
+        states.append(earlier.list_state(str(offers)))
+    assert states[0] == "" and len(set(states)) == 4

@@ -92,3 +92,21 @@ def test_hooks_change_the_cache_key_of_no_node(tmp_path: Path) -> None:
     assert [(node.id, node.exec_properties) for node in hooked.components] == [
         (node.id, node.exec_properties) for node in plain.components
     ]
+
+
+def test_items_reach_the_nodes_that_show_them_only_if_there_is_a_file(tmp_path: Path) -> None:
+    alone = make_pipeline(tmp_path)
+    assert "ItemGen" not in {node.id for node in alone.components}
+    (tmp_path / "items.csv").write_text("item_id,name\na,A\n")
+    file = tmp_path / "items.csv"
+    pipeline = make_pipeline(tmp_path, f"items.file={file}", "items.name_column=name")
+    for name in ("Report", "Pusher"):
+        assert "items" not in find_node(alone, name).inputs
+        assert find_node(pipeline, name).inputs["items"].producer_component_id == "ItemGen"
+    states = [find_node(pipeline, "ItemGen").exec_properties["file_state"]]
+    file.write_text("item_id,name\na,other\n")
+    pipeline = make_pipeline(tmp_path, f"items.file={file}", "items.name_column=name")
+    states.append(find_node(pipeline, "ItemGen").exec_properties["file_state"])
+    assert len({*states}) == 2
+    changed = {node.id for node in pipeline.components} - {node.id for node in alone.components}
+    assert changed == {"ItemGen"}

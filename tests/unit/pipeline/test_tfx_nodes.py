@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline import stages, tfx_nodes
 from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.paths import PROJECT
 from pipeline.stages import SCHEMA_FILE
-from tests.pipelines import make_pipeline
+from tests.pipelines import find_node, make_pipeline
 
 
 class Copied:
@@ -141,3 +142,12 @@ def test_a_search_is_among_what_the_report_shows(copied: Copied) -> None:
 )
 def test_another_model_looks_for_no_other_start(copied: Copied, file: str, users: set[str]) -> None:
     assert copied.changed_by_edit(file, "", "EDITED = 1", "trainer.warm_start=true") == users
+
+
+def test_nodes_of_windows_know_whether_events_have_weights(tmp_path: Path) -> None:
+    options = ("sessions.visitor_column=v", "sessions.event_column=e", "tuner.enabled=true")
+    for weights, expected in ((), None), (("sessions.event_weights.cart=3",), True):
+        pipeline = make_pipeline(tmp_path, *options, *weights)
+        for name in ("Transform", "Tuner", "Trainer"):
+            config = json.loads(find_node(pipeline, name).exec_properties["custom_config"])
+            assert config.get("weighted") == expected

@@ -10,7 +10,8 @@ from modules.config.options.data import TailOptions
 from modules.config.options.data_gate import DataGateOptions
 from modules.config.options.sessions import SessionOptions
 from modules.gate.check_record import FAILED, PASSED, WARNING
-from modules.sessions.time_splits import output_split, timeline
+from modules.sessions.time_splits import output_split
+from tests.timelines import timeline_of
 
 DAY = 86_400_000
 NOW = 1_442_000_000_000
@@ -18,7 +19,7 @@ NOW = 1_442_000_000_000
 
 def counts_of(starts, tail=TailOptions(), **options):  # noqa: B008
     """What SessionExampleGen counts of sessions with these start times, by input split."""
-    found = timeline(starts, starts, SessionOptions(**options), tail, NOW)
+    found = timeline_of(starts, starts, SessionOptions(**options), tail, NOW)
     counts = {f"{split}.rows_read": 2 * len(times) for split, times in starts.items()}
     for source, times in starts.items():
         for time in times:
@@ -173,6 +174,28 @@ def test_a_cut_at_one_crowded_time_is_warned_of():
     assert set(found) == {"eval"}
     assert (found["eval"].verdict, found["eval"].value) == (WARNING, 65 / 80)
     assert "Give EVAL=path (data.eval) as a file" in found["eval"].reason
+
+
+@pytest.mark.parametrize(
+    ("paused", "verdict"), [(0, PASSED), (6, PASSED), (100, PASSED), (101, WARNING), (833, WARNING)]
+)
+def test_visitors_that_are_read_as_sessions_are_warned_of(paused, verdict):
+    counts = counts_of(
+        {"train": [NOW - 400 * DAY + n for n in range(1000)], "test": days(390, 395)}
+    )
+    counts |= {"train.sessions": 1000, "train.sessions_with_pause": paused}
+    (check,) = checks_of(counts)["max_paused_sessions"].values()
+    assert (check.split, check.verdict, check.value) == ("train", verdict, paused / 1000)
+    assert check.reason.startswith(f"{paused} of 1,000 sessions (")
+    assert ("sessions.visitor_column" in check.reason) == (verdict == WARNING)
+    if paused:
+        (limited,) = checks_of(counts, max_paused_sessions=0)["max_paused_sessions"].values()
+        assert limited.verdict == FAILED
+
+
+def test_a_log_of_visitors_has_no_pauses_to_check():
+    counts = counts_of({"train": days(0, 100)})
+    assert "max_paused_sessions" not in checks_of(counts)
 
 
 def test_the_examples_in_docstrings_hold():

@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.experimental import simple_artifacts
 from tfx.utils import proto_utils
 
-from components.pusher.node import Executor
+from components.pusher.node import ITEMS, Executor
 from modules.daily.artifacts import mark_day
 from modules.daily.model_day import read_day
 from modules.files.learned_data import LearnedData, write_learned
-from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
+from modules.files.model_folder import (
+    ITEM_LIST,
+    RENEWAL_RECORD,
+    model_damage,
+    write_manifest,
+)
+from modules.items.item_names import ITEM_NAMES, read_item_names
+from modules.items.known_names import ITEMS_FILE
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 from modules.releases.record import PAUSE, RESUME, WITHDRAW, read_releases, record
 from modules.releases.versions import stable_version
@@ -50,6 +60,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         settings: str | None = json.dumps({"in_order": True}),
         weights: str = "",
         date: str | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> Path | None:
         run = tmp_path / "artifacts" / str(next(numbers))
         model = standard_artifacts.Model()
@@ -61,7 +72,17 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
         if day is not None:
             learned = LearnedData(("train",), 1, 2, 2, 0, day * 86_400_000, 0, "")
             write_learned(str(folder), learned)
+        (folder / "assets").mkdir()
+        (folder / "assets" / ITEM_LIST).write_text("b\na\n")
         write_manifest(str(folder), learned_from)
+        inputs = {}
+        if names is not None:
+            items = simple_artifacts.Dataset()
+            items.uri = str(run)
+            table = pa.table({"item_id": [*names], "title": [*names.values()]})
+            pq.write_table(table, run / ITEMS_FILE)
+            inputs = {ITEMS: [items]}
+            settings = json.dumps({"items": json.dumps({"name_column": "title"})})
         if weights:
             (run / "model" / "warm_start").mkdir()
             (run / "model" / "warm_start" / "state.json").write_text(weights)
@@ -77,7 +98,7 @@ def push(tmp_path: Path, pushed: Path, origins: list[str]) -> Push:
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(pushed))
         )
         Executor().Do(
-            {"model": [model], "model_blessing": [blessing]},
+            {"model": [model], "model_blessing": [blessing], **inputs},
             {standard_component_specs.PUSHED_MODEL_KEY: [output]},
             {
                 standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(
@@ -294,3 +315,41 @@ def test_without_days_or_a_record_of_them_any_model_is_pushed(push: Push) -> Non
     assert push("day 8", day=8, settings=json.dumps({"in_order": False}))
     assert push("of a former version")
     assert push("day 2", day=2)
+
+
+def test_a_version_carries_the_names_of_the_models_items(push: Push, pushed: Path) -> None:
+    first = push("monday", names={"a": "Hat", "new": "Shoe", "b": "Coat"})
+    assert first is not None
+    assert list(read_item_names(first).names.items()) == [("b", "Coat"), ("a", "Hat")]
+    assert push("monday", names={"b": "Coat", "a": "Hat"}) == first
+
+    second = push("monday", names={"b": "Coat", "a": "Cap"})
+    assert second is not None and second != first
+    assert read_item_names(second).name("a") == "Cap"
+    assert read_item_names(first).name("a") == "Hat"  # though other files are shared
+    assert model_damage(str(first)) is None
+    weights = Path("variables", "data")
+    assert (first / weights).read_text() == (second / weights).read_text()
+
+    third = push("monday")
+    assert third is not None and third != second
+    assert not (third / ITEM_NAMES).exists()
+    assert push("monday", names={}) == third
+    assert len(list(pushed.iterdir())) == 3
+
+
+def test_new_names_come_with_the_items_that_were_withdrawn(push: Push, pushed: Path) -> None:
+    first = push("monday", date="2026-03-01", names={"a": "Hat"})
+    assert first is not None
+    refreshed = shutil.copytree(first, pushed / f"{int(first.name) + 1}")
+    (refreshed / "variables" / "data").write_text("fewer items")
+    (refreshed / RENEWAL_RECORD).write_text("{}")
+    write_manifest(str(refreshed), "monday")
+    second = push("monday", date="2026-03-02", names={"a": "Cap"})
+    assert second is not None and int(second.name) > int(refreshed.name)
+    assert (second / "variables" / "data").read_text() == "fewer items"
+    assert (read_item_names(second).name("a"), read_item_names(refreshed).name("a")) == (
+        "Cap",
+        "Hat",
+    )
+    assert (read_day(str(second)), read_day(str(refreshed))) == ("2026-03-02", "2026-03-01")

@@ -43,3 +43,9 @@ def test_code_and_a_name_that_moves_content(copied: Path) -> None:
     first = min(copied.rglob("*.html"))
     first.rename(first.with_name("renamed.html"))
     assert templates.template_digest() != digest
+
+
+def test_the_frame_has_the_style_and_both_themes() -> None:
+    parts = templates.frame_parts()
+    assert "--ink:" in parts["light"] and "--ink:" in parts["dark"]
+    assert parts["light"] != parts["dark"] and ".tiles" in parts["style"]

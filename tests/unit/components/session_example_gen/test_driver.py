@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from components.session_example_gen.settings import Settings, pack, read_setting
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
 from modules.files.fingerprint import files_fingerprint
+from modules.sessions.event_times import MS_PER_DAY
 from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import Period
 from tests.click_files import input_config
 
 PATTERN = "clicks-{YYYY}-{MM}-{DD}.tsv"
@@ -29,8 +32,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _resolve(folder: Path, pattern: str, window: int = 0, span: int | None = None) -> Any:
-    settings = Settings(SessionOptions(), TailOptions(), window=window)
+def _resolve(
+    folder: Path,
+    pattern: str,
+    window: int = 0,
+    span: int | None = None,
+    options: SessionOptions = SessionOptions(),  # noqa: B008 (frozen)
+) -> Any:
+    settings = Settings(options, TailOptions(), window=window)
     static = {"start_span_number": span, "end_span_number": span}
     properties = {
         "input_base": str(folder),
@@ -61,11 +70,41 @@ def test_a_window_trains_on_the_days_before_and_evaluates_on_the_last(folder: Pa
     assert _splits(earlier) == [_splits(resolved)[0], ("test", "clicks-1970-01-05.tsv")]
 
 
+def test_a_window_of_visitors_is_cut_into_sessions_with_the_days_around_it(folder: Path) -> None:
+    for day in ("06", "08", "09"):
+        (folder / f"clicks-1970-01-{day}.tsv").write_text("x")
+    for window, span, days in ((1, 5, (5, 6, 4, 7)), (2, 5, (4, 5, 6, 7)), (1, 8, (8, 9, 7))):
+        resolved = _resolve(folder, PATTERN, window, span, SessionOptions(visitor_column="visitor"))
+        assert _splits(resolved) == [("train", f"clicks-1970-01-0{day}.tsv") for day in days]
+        settings = read_settings(resolved)
+        assert [int(day[-1]) for day in settings.days] == list(days[: window + 1])
+        test = span * MS_PER_DAY
+        assert settings.period == Period(test - window * MS_PER_DAY, test, test + MS_PER_DAY)
+    assert read_settings(_resolve(folder, PATTERN, window=3)).period is None
+
+
 def test_the_fingerprint_is_of_the_files_that_are_read(folder: Path) -> None:
     resolved = _resolve(folder, PATTERN)
     splits = [("train", f"{folder}/clicks-1970-01-07.tsv")]
     assert resolved["input_fingerprint"] == f"files:{files_fingerprint(splits)}"
     assert _resolve(folder, PATTERN, 2)["input_fingerprint"] != resolved["input_fingerprint"]
+
+
+def test_the_fingerprint_is_also_of_the_ids_that_are_left_out(folder: Path) -> None:
+    listed = folder / "forget.txt"
+    found = set()
+    for content in ("", "v1\n", "v2\n"):
+        listed.write_text(content)
+        os.utime(listed, (0, 0))
+        options = SessionOptions(forget_file=str(listed))
+        resolved = _resolve(folder, PATTERN, options=options)
+        assert resolved == _resolve(folder, PATTERN, options=options)
+        found.add(resolved["input_fingerprint"])
+    assert len(found) == 3
+    assert not any("v1" in each for each in found)
+    listed.unlink()
+    with pytest.raises(SessionDataError, match=r"^sessions\.forget_file: .*cannot be read"):
+        _resolve(folder, PATTERN, options=options)
 
 
 def test_files_that_cannot_be_used_are_an_error_of_the_data(folder: Path) -> None:

@@ -56,3 +56,17 @@ def test_bad_options_are_refused_all_at_once():
     options = SessionOptions(time_unit="days", eval_fraction=2)
     with pytest.raises(ValueError, match=r"cannot be built:\ntime_unit must be .*\neval_fraction"):
         SessionExampleGen("/data", input_config(train="a.tsv"), options)
+
+
+def test_sessions_cut_from_visitors_have_a_window_of_dates_alone():
+    options = SessionOptions(visitor_column="visitor", event_column="e", event_types=("view",))
+    node = SessionExampleGen("/data", input_config(train="a.csv"), options)
+    assert read_settings(node.exec_properties).sessions.problems() == []
+    with pytest.raises(ValueError, match=r"visitor_column needs a window of dates"):
+        SessionExampleGen("/data", input_config(train="{SPAN}.csv"), options, window=7)
+    pattern = "{YYYY}/{MM}/{DD}.csv"
+    long = SessionOptions(visitor_column="visitor", gap_minutes=1441.0)
+    with pytest.raises(ValueError, match=r"gap_minutes may be up to 1440 \(a day\) with a window"):
+        SessionExampleGen("/data", input_config(train=pattern), long, window=7)
+    assert SessionExampleGen("/data", input_config(train="a.csv"), long)
+    assert SessionExampleGen("/data", input_config(train=pattern), options, window=7)

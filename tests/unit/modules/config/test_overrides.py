@@ -10,6 +10,7 @@ import pytest
 
 from modules.config.fields import former_names
 from modules.config.options.tuner import TunerOptions
+from modules.config.overrides import split_overrides
 from modules.config.parsing import field_names
 from pipeline.config import SECTIONS, Config, ConfigError, load_config, write_config
 
@@ -125,3 +126,17 @@ def test_the_configuration_of_a_run_of_the_version_before_is_read(
     file.write_text(text)
     assert load_config(str(file), (), None) == dataclasses.replace(config, name="mine")
     assert len(_warnings(caplog)) == 1
+
+
+def test_weights_of_types_are_given_whole_or_one_by_one(tmp_path: Path) -> None:
+    columns = ("sessions.visitor_column=v", "sessions.event_column=e")
+    expected = {"view": 1.0, "add to cart": 3.0}
+    text = "sessions.event_weights={view: 1, 'add to cart': 3}"
+    for typed in ([text], split_overrides(text)):
+        assert _load(tmp_path, "", *columns, *typed).sessions.event_weights == expected
+    single = ("sessions.event_weights.view=1", "sessions.event_weights.cart=3")
+    found = _load(tmp_path, "", *columns, *single).sessions.event_weights
+    assert found == {"view": 1.0, "cart": 3.0}
+    assert _problems(tmp_path, "", *columns, "sessions.event_weights={view: many}") == [
+        "sessions.event_weights must be a mapping, each a number, got {'view': 'many'}"
+    ]

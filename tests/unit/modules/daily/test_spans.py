@@ -26,6 +26,21 @@ def test_a_window_ends_with_the_evaluated_day_and_names_days_without_files(folde
     assert list(earlier.patterns)[-1] == "2015-09-07"
 
 
+def test_the_days_around_a_window_are_those_with_files_that_are_over(folder):
+    pattern = "clicks-{YYYY}-{MM}-{DD}.tsv"
+    yesterday, today = (datetime.date.today() - datetime.timedelta(days) for days in (1, 0))
+    for day in (yesterday, today):
+        (folder / f"clicks-{day}.tsv").write_text("x")
+    middle = find_window(str(folder), pattern, 2, 16_686)  # 2015-09-08
+    assert middle.around == ("clicks-2015-09-05.tsv",)
+    early = find_window(str(folder), pattern, 1, 16_683)
+    assert early.around == ()
+    both = find_window(str(folder), pattern, 1, 16_686)
+    assert (list(both.patterns), both.around) == (["2015-09-07", "2015-09-08"], ())
+    (folder / f"clicks-{yesterday - datetime.timedelta(1)}.tsv").write_text("x")
+    assert find_window(str(folder), pattern, 1, None).around == ()  # today's file may grow
+
+
 def test_the_newest_day_is_over(folder):
     today = datetime.date.today()
     (folder / f"clicks-{today}.tsv").write_text("x")

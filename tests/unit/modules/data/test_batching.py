@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from modules.data import batching
-from modules.data.windowing import FEATURE
+from modules.data.windowing import FEATURE, WEIGHT_FEATURE
 
 WINDOWS = tf.constant([[2, 3, 4, 5], [5, 6, 0, 0], [6, 7, 8, 0]])
 CONTEXT = [[2, 3, 4], [5, 0, 0], [6, 7, 0]]
@@ -397,3 +397,64 @@ def test_the_order_of_windows_is_by_context_then_by_the_last_item() -> None:
             [2, 4, 2, 0],
             [3, 2, 0, 0],
         ]
+
+
+def _weights(windows: tf.Tensor) -> np.ndarray:
+    """Weights that say which item they are of."""
+    return np.asarray(windows, np.float32) / 8
+
+
+@pytest.fixture
+def weighted_files(tmp_path: Path) -> list[str]:
+    path = str(tmp_path / "weighted.gz")
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for windows in (ALL_WINDOWS[:2], [], ALL_WINDOWS[2:]):
+            example = tf.train.Example.FromString(_record(*windows))
+            values = itertools.chain(*_weights(windows).tolist())
+            example.features.feature[WEIGHT_FEATURE].float_list.value.extend(values)
+            writer.write(example.SerializeToString())
+    return [path]
+
+
+@pytest.mark.parametrize("limit", [0, 1], ids=["streamed", "in memory"])
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("targets", ["all", "last"])
+def test_every_target_has_its_own_weight(
+    weighted_files: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    is_reversed: bool,
+    targets: str,
+) -> None:
+    monkeypatch.setattr(batching, "_RECORDS_PER_PARSE", 2)
+    chunks = batching.in_one_chunk(batching.window_chunks(weighted_files, 3, True), limit)
+    assert len(list(chunks)) == (1 if limit else 2)
+    options = {"targets": targets, "reversed_sessions": is_reversed, "seed": 3}
+    batches = list(batching.training_batches(chunks, 3, **options))
+    for context, target, weight in batches:
+        assert context.shape == target.shape == weight.shape
+        chosen = target.numpy() > 0
+        assert weight.numpy()[chosen].tolist() == _weights(target)[chosen].tolist()
+    plain = batching.windows_alone(chunks)
+    same = batching.training_batches(plain, 3, **options)
+    assert _windows(batch[:2] for batch in batches) == _windows(same)
+    assert batching.windows_alone(plain) is plain
+    assert batching.item_counts(plain, 10).numpy().sum() == np.count_nonzero(ALL_WINDOWS)
+
+
+def test_a_digest_knows_the_weights_too(weighted_files: list[str]) -> None:
+    chunks = batching.window_chunks(weighted_files, 3, True)
+    digest = batching.windows_digest(chunks)
+    assert digest != batching.windows_digest(batching.windows_alone(chunks))
+    other = chunks.map(lambda windows, weights: (windows, weights * 2))
+    back = other.map(lambda windows, weights: (windows, weights / 2))
+    assert batching.windows_digest(other) != digest == batching.windows_digest(back)
+
+
+def test_equal_windows_are_ordered_by_their_weights() -> None:
+    windows = tf.constant([[2, 3]] * 3)
+    weights = [[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]]
+    for order in itertools.permutations(weights):
+        chunks = tf.data.Dataset.from_tensors((windows, tf.constant(order)))
+        ((_, found),) = batching.in_one_chunk(chunks, 1)
+        assert found.numpy().tolist() == [[1.0, 1.0], [2.0, 1.0], [1.0, 2.0]]

@@ -92,3 +92,12 @@ def test_no_items_give_no_windows(rows: list[list[int]]) -> None:
     sequences = _ragged(*rows) if rows else _ragged([1])[:0]
     for windows in (windowing.step_windows, windowing.last_step_window):
         assert windows(sequences, 3).to_list() == rows
+
+
+def test_weights_are_cut_as_items_are() -> None:
+    items = _ragged([2, 3, 4, 5, 6, 7], [8, 9], [5], [])
+    weights = tf.cast(items, tf.float32) / 4
+    for windows in (windowing.step_windows, windowing.last_step_window):
+        found = windows(weights, 3)
+        assert found.dtype == tf.float32
+        assert (found * 4).to_list() == windows(items, 3).to_list()

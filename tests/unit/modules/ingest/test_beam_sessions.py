@@ -5,10 +5,11 @@ import gzip
 import pytest
 
 from modules.config.options.sessions import SessionOptions
-from modules.ingest import beam_sessions, input_files
+from modules.ingest import beam_sessions, input_files, packing
 from modules.ingest import counts as ingest_counts
 from modules.ingest.report import Report
 from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import CutRules
 from tests.click_files import HEADER, find, rows_text
 
 
@@ -32,7 +33,23 @@ def test_files_joined_to_one_that_cannot_be_read_with_it_stop_the_run(tmp_path, 
     merged = ingest_counts.merge_reports(one for one in found if isinstance(one, Report))
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
-            merged, inputs, ["train"], SessionOptions(max_reject_fraction=0.5)
+            merged, inputs, ["train"], CutRules(SessionOptions(max_reject_fraction=0.5))
         )
     assert f"{path} " in str(caught.value)
     assert what in str(caught.value)
+
+
+def test_events_of_a_log_of_sessions_bring_their_weights(tmp_path):
+    text = b"SessionId,ItemId,Time,event\n" + b"".join(
+        b"s%d,i%d,%d,%s\n" % (n % 3, n, n, kind)
+        for n, kind in enumerate([b"view", b"cart", b"search", b"cart", b"view"])
+    )
+    (tmp_path / "a.csv").write_bytes(text)
+    options = {"event_column": "event", "event_weights": {"cart": 3.0, "view": 0.5}}
+    (piece,) = input_files.pieces(find(tmp_path, {"train": "a.csv"}, **options))
+    for buckets in (1, 7):
+        reader = beam_sessions.ReadEvents(SessionOptions(**options), {"train": buckets})
+        batches = [one[1] for one in reader.process(tuple(piece)) if isinstance(one, tuple)]
+        groups = packing.group_events(batches)
+        weights = {name: [event[3] for event in events] for name, events in groups.items()}
+        assert weights == {b"s0": [0.5, 3.0], b"s1": [3.0, 0.5], b"s2": [1.0]}

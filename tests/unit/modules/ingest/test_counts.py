@@ -8,14 +8,13 @@ from modules.config.options.sessions import SessionOptions
 from modules.ingest import counts as ingest_counts
 from modules.ingest import input_files
 from modules.ingest.report import Reject, Report
-from modules.sessions.click_log import REJECT_REASONS
+from modules.sessions.row_checks import REJECT_REASONS
 from modules.sessions.sessions import SessionDataError
+from modules.sessions.time_splits import CutRules
 
 
 def file_split(name, *paths):
-    files = tuple(
-        input_files.InputFile(path, rank, (), 0, 0, "") for rank, path in enumerate(paths)
-    )
+    files = tuple(input_files.InputFile(path, rank, None, 0) for rank, path in enumerate(paths))
     return input_files.InputSplit(name, files)
 
 
@@ -33,7 +32,7 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     merged = ingest_counts.merge_reports([Report(counts, rejects), Report({})])
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
-            merged, [file_split("train", "a.tsv")], ["train"], SessionOptions()
+            merged, [file_split("train", "a.tsv")], ["train"], CutRules(SessionOptions())
         )
     assert str(caught.value).splitlines() == [
         "Split 'train': 32 of 1000 rows in a.tsv are bad (3.20%; empty_id 2, time 30), "
@@ -47,7 +46,7 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
         "nanoseconds, iso8601.",
     ]
     allowed = SessionOptions(max_reject_fraction=0.032)
-    ingest_counts.check_report(merged, [file_split("train", "a.tsv")], ["train"], allowed)
+    ingest_counts.check_report(merged, [file_split("train", "a.tsv")], ["train"], CutRules(allowed))
 
 
 def test_a_huge_bad_row_is_quoted_in_part_however_often_reports_are_merged():
@@ -65,7 +64,7 @@ def test_a_huge_bad_row_is_quoted_in_part_however_often_reports_are_merged():
     ):
         with pytest.raises(SessionDataError) as caught:
             ingest_counts.check_report(
-                found, [file_split("train", "a.tsv")], ["train"], SessionOptions()
+                found, [file_split("train", "a.tsv")], ["train"], CutRules(SessionOptions())
             )
         (line,) = [line for line in str(caught.value).splitlines() if "at byte" in line]
         cut = f"'s1\\t\\u202e{'x' * 196}' and 999,804 more characters"
@@ -78,7 +77,7 @@ def test_no_session_left_names_files_column_and_what_was_found():
     counts = {"train.rows_read": 3, "train.sessions_too_short": 3, "train.rows_too_short": 3}
     with pytest.raises(SessionDataError) as caught:
         ingest_counts.check_report(
-            Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
+            Report(counts), inputs, ["train", "eval", "test"], CutRules(SessionOptions())
         )
     assert str(caught.value) == (
         "Split 'train' has no session left. Read from a.tsv, b.tsv, c.tsv and 1 more: "
@@ -90,7 +89,7 @@ def test_no_session_left_names_files_column_and_what_was_found():
         SessionDataError, match=r"'test' has no session left\. Read from t\.tsv: no"
     ):
         ingest_counts.check_report(
-            Report(counts), inputs, ["train", "eval", "test"], SessionOptions()
+            Report(counts), inputs, ["train", "eval", "test"], CutRules(SessionOptions())
         )
 
 
@@ -105,4 +104,24 @@ def test_properties_are_complete():
     assert properties["test.rows_rejected.encoding"] == properties["eval.rows_capped"] == 0
     assert properties["test.sessions_copied_from.train"] == 0
     assert properties["eval.sessions_before_end_of.train"] == properties["train.first_start"] == 0
-    assert len(properties) == 2 * (3 + len(REJECT_REASONS)) + 2 + 2 * 15 + 1
+    assert len(properties) == 2 * (3 + len(REJECT_REASONS)) + 2 + 2 * 16 + 1
+
+
+def test_properties_of_visitors_are_complete_too():
+    inputs = [input_files.InputSplit("train", ("a",))]
+    options = SessionOptions(visitor_column="visitor")
+    counts = {"train.rows_of_bots": 7}
+    properties = ingest_counts.artifact_properties(counts, inputs, ["train", "eval"], options)
+    plain = ingest_counts.artifact_properties(counts, inputs, ["train", "eval"])
+    assert {name: properties[name] for name in properties.keys() - plain.keys()} == {
+        **{f"train.{name}": 0 for name in ingest_counts.VISITOR_COUNTS},
+        "train.rows_of_bots": 7,
+    }
+    weighted = SessionOptions(visitor_column="v", event_column="e", event_weights={"cart": 3})
+    more = ingest_counts.artifact_properties(counts, inputs, ["train", "eval"], weighted)
+    assert more.keys() - properties.keys() == {"train.events_weighted", "eval.events_weighted"}
+    forgetting = SessionOptions(visitor_column="v", forget_file="ids.txt")
+    more = ingest_counts.artifact_properties(counts, inputs, ["train", "eval"], forgetting)
+    assert more.keys() - properties.keys() == {"train.rows_forgotten"}
+    pauses = {f"{split}.sessions_with_pause" for split in ("train", "eval")}
+    assert plain.keys() - properties.keys() == pauses

@@ -1,17 +1,15 @@
 """Input files of SessionExampleGen: patterns, headers, pieces, what cannot be used."""
 
-import bz2
 import gzip
-import lzma
-import random
 
 import pytest
 
-from modules.files.compression import BrokenFileError
+from modules.config.options.sessions import SessionOptions
 from modules.ingest import input_files
+from modules.row_formats.json_lines import JsonLines
 from modules.sessions.sessions import SessionDataError
 from tests import file_uris
-from tests.click_files import HEADER, find, rows_text, zstd
+from tests.click_files import HEADER, find
 
 
 def test_files_come_by_glob_in_name_order_each_with_its_own_header(tmp_path):
@@ -20,7 +18,10 @@ def test_files_come_by_glob_in_name_order_each_with_its_own_header(tmp_path):
     (split,) = find(tmp_path, {"train": "*.tsv"})
     assert [file.path for file in split.files] == [str(tmp_path / n) for n in ("a.tsv", "b.tsv")]
     assert [file.rank for file in split.files] == [0, 1]
-    assert [tuple(file.columns)[1:5] for file in split.files] == [(3, 0, 1, 2), (4, 2, 1, 0)]
+    assert [tuple(file.contents.columns)[1:5] for file in split.files] == [
+        (3, 0, 1, 2),
+        (4, 2, 1, 0),
+    ]
 
 
 def test_an_absolute_pattern_needs_no_base(tmp_path):
@@ -53,7 +54,12 @@ def test_an_absolute_pattern_needs_no_base(tmp_path):
             "{path} is compressed twice (with gzip inside): unpack it once.",
         ),
         ("utf16.tsv", HEADER.decode().encode("utf-16"), "{path} is UTF-16 text: write it as UTF-8"),
-        ("a.parquet", b"PAR1\x15\x04\x15", "{path} is a Parquet file: write its rows as CSV"),
+        ("a.parquet", b"PAR1\x15\x04\x15", "{path} is damaged: PyArrow cannot read it"),
+        (
+            "a.parquet.gz",
+            gzip.compress(b"PAR1\x15\x04\x15"),
+            "{path} is a Parquet file that was compressed with gzip: unpack it first.",
+        ),
         ("a.xlsx", b"PK\x03\x04\x14\0", "{path} is a ZIP archive or an Excel workbook: "),
         (
             "a.Z",
@@ -115,80 +121,13 @@ def test_files_are_found_as_the_first_check_finds_them(tmp_path):
             eval_,
         ]
         (piece, _) = input_files.pieces([train])
-        assert list(input_files.read_piece(piece)) == [(len(HEADER), b"s\ti\t1\n")]
+        (rows,) = piece.part.read(piece.path, SessionOptions())
+        assert (rows.item_ids, rows.offsets) == ([b"i"], [len(HEADER)])
 
 
 def test_a_place_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SessionDataError, match=r"^Split 'train': s3://b/x\.tsv: s3:// cannot be"):
         find(tmp_path, {"train": "s3://b/x.tsv"})
-
-
-def test_pieces_of_any_length_have_every_row_once(tmp_path):
-    draw = random.Random(2)
-    rows = [(b"s", b"x" * draw.randrange(1, 40), number) for number in range(60)]
-    for end in (b"\n", b"\r\n"):
-        text = HEADER + rows_text(rows, end)
-        for last in (text, text.removesuffix(end)):
-            (tmp_path / "a.tsv").write_bytes(last)
-            inputs = find(tmp_path, {"train": "a.tsv"})
-            for size in (1, 2, 3, 7, 16, 50, 333, len(last), 10**6):
-                read = [
-                    (offset, lines)
-                    for piece in input_files.pieces(inputs, size)
-                    for offset, lines in input_files.read_piece(piece)
-                ]
-                assert b"".join(lines for _, lines in read) == last[len(HEADER) :], size
-                assert all(last[offset:].startswith(lines) for offset, lines in read)
-
-
-TEXT = HEADER + rows_text([(b"s%d" % n, b"item%d" % n, n) for n in range(3000)])
-
-
-PACKERS = {
-    "gz": gzip.compress,
-    "bz2": bz2.compress,
-    "xz": lzma.compress,
-    "lzma": lambda text: lzma.compress(text, lzma.FORMAT_ALONE),
-    "zst": zstd,
-}
-
-
-def read_all(folder, name):
-    (piece,) = input_files.pieces(find(folder, {"train": name}))
-    return list(input_files.read_piece(piece, block_bytes=10_000))
-
-
-@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
-@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
-def test_compression_is_detected_by_content(tmp_path, pack, name):
-    (tmp_path / name).write_bytes(pack(TEXT))
-    blocks = read_all(tmp_path, name)
-    assert len(blocks) > 5
-    assert b"".join(lines for _, lines in blocks) == TEXT[len(HEADER) :]
-    assert all(TEXT[offset:].startswith(lines) for offset, lines in blocks)
-
-
-def test_an_uncompressed_file_may_have_a_compressed_name(tmp_path):
-    (tmp_path / "a.tsv.gz").write_bytes(TEXT)
-    assert read_all(tmp_path, "a.tsv.gz") == [(len(HEADER), TEXT[len(HEADER) :])]
-
-
-@pytest.mark.parametrize("pack", [PACKERS[name] for name in ("gz", "bz2", "xz", "zst")])
-def test_joined_members_are_all_read_and_damage_is_reported(tmp_path, pack):
-    file = tmp_path / "a.tsv"
-    whole = pack(TEXT[:5000]) + pack(TEXT[5000:])
-    file.write_bytes(whole)
-    assert b"".join(lines for _, lines in read_all(tmp_path, "a.tsv")) == TEXT[len(HEADER) :]
-    second = len(pack(TEXT[:5000]))
-    for broken in (
-        whole[:-5],
-        whole[: second + 9],
-        whole[:second] + b"garbage" + whole[second + 7 :],
-        whole + b"garbage",
-    ):
-        file.write_bytes(broken)
-        with pytest.raises((BrokenFileError, SessionDataError)):
-            read_all(tmp_path, "a.tsv")
 
 
 def test_a_file_that_is_removed_meanwhile_is_named(tmp_path, monkeypatch):
@@ -198,20 +137,15 @@ def test_a_file_that_is_removed_meanwhile_is_named(tmp_path, monkeypatch):
         find(tmp_path, {"train": "*.tsv"})
 
 
-def test_zeros_after_a_gzip_file_are_padding(tmp_path):
-    (tmp_path / "a.gz").write_bytes(
-        gzip.compress(TEXT) + b"\0" * 70_000 + gzip.compress(b"s\ti\t1\n")
-    )
-    text = b"".join(lines for _, lines in read_all(tmp_path, "a.gz"))
-    assert text == TEXT[len(HEADER) :] + b"s\ti\t1\n"
+def test_a_large_compressed_file_is_a_warning_that_says_what_to_do():
+    def split_of(codec, length):
+        file = input_files.InputFile("/logs/a.jsonl.gz", 0, JsonLines(codec), length)
+        return [input_files.InputSplit("train", (file,))]
 
-
-def test_a_packed_file_gives_the_offsets_of_its_text(tmp_path):
-    text = HEADER + rows_text([(b"s", b"item%d" % n, n) for n in range(100)])
-    # Two members, as `cat a.gz b.gz` makes them.
-    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(text[:500]) + gzip.compress(text[500:]))
-    (piece,) = input_files.pieces(find(tmp_path, {"train": "a.tsv.gz"}))
-    blocks = list(input_files.read_piece(piece, block_bytes=64))
-    assert len(blocks) > 5
-    assert all(text[offset:].startswith(lines) for offset, lines in blocks)
-    assert b"".join(lines for _, lines in blocks) == text[len(HEADER) :]
+    assert input_files.large_packed(split_of("", 1 << 40)) == []
+    assert input_files.large_packed(split_of("gzip", 256 << 20)) == []
+    assert input_files.large_packed(split_of("gzip", (256 << 20) + 1)) == [
+        "/logs/a.jsonl.gz has 268 MB, compressed with gzip: one worker reads all of it, while the "
+        "others wait. Unpack it, or write it as several files that a pattern names: "
+        "docs/own-data.md says how."
+    ]

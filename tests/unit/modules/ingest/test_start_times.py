@@ -12,13 +12,14 @@ from apache_beam.testing.util import assert_that, equal_to
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
 from modules.ingest.packing import pack_ints
-from modules.ingest.start_times import CombineStarts
-from modules.sessions.time_splits import timeline
+from modules.ingest.start_times import FindTimeline
+from modules.sessions.time_splits import CutRules
+from tests.timelines import timeline_of
 
 START = 1_442_000_000_000
 TAIL = TailOptions(test_fraction=0.2)
 STARTS = {
-    "train": [START + 1_000 * step for step in range(300)],
+    "train": [START + 300_000 * step for step in range(300)],
     "test": [START + 500_000, START],
 }
 
@@ -37,23 +38,24 @@ def _packed() -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("inputs", [["train"], ["train", "eval"]])
-def test_pieces_in_any_order_give_the_cuts_and_counts_of_all(inputs: list[str]) -> None:
-    expected = timeline(STARTS, inputs, SessionOptions(), TAIL, START)
+@pytest.mark.parametrize("options", [SessionOptions(), SessionOptions(eval_hours=5)])
+def test_pieces_in_any_order_give_the_cuts_and_counts_of_all(
+    inputs: list[str], options: SessionOptions
+) -> None:
+    tail = TAIL if inputs == ["train"] else TailOptions()
+    expected = timeline_of(STARTS, inputs, options, tail, START)
     cuts = None if expected.cuts is None else tuple(expected.cuts)
     assert (cuts is None) == ("eval" in inputs)
-    combine = CombineStarts(inputs, SessionOptions(), TAIL)
     with TestPipeline() as pipeline:
-        found = pipeline | beam.Create(_packed()) | beam.CombineGlobally(combine)
+        found = (
+            pipeline | beam.Create(_packed()) | FindTimeline(inputs, CutRules(options, tail), START)
+        )
         assert_that(found, equal_to([(cuts, expected.counts)]))
+    assert {type(each) for each in (*(cuts or ()), *expected.counts.values())} == {int}
 
 
 def test_no_session_gives_no_cut_and_no_count() -> None:
-    combine = CombineStarts(["train"], SessionOptions(), TAIL)
-    assert combine.extract_output(combine.create_accumulator()) == (None, {})
-
-
-def test_sessions_of_the_future_are_counted_by_the_clock() -> None:
-    combine = CombineStarts(["test"], SessionOptions(), TailOptions())
-    starts = combine.add_input([], ("test", pack_ints([START, 10**15])))
-    _, counts = combine.extract_output(starts)
-    assert (counts["test.first_start"], counts["test.sessions_in_future"]) == (START, 1)
+    with TestPipeline() as pipeline:
+        starts = pipeline | beam.Create([], reshuffle=False)
+        found = starts | FindTimeline(["train"], CutRules(SessionOptions(), TAIL), START)
+        assert_that(found, equal_to([]))

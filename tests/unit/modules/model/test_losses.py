@@ -331,3 +331,25 @@ def test_shapes_that_do_not_belong_together_are_refused(
 def test_training_without_items_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to train on"):
         RetrievalLoss(np.zeros(4, np.int64), TrainerOptions())
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("loss", declared(TrainerOptions, "loss").choices)
+def test_weights_weigh_the_losses_of_targets(loss: str, reduction: str) -> None:
+    """In the mean their sum divides; in the sum they have the mean 1."""
+    task = RetrievalLoss(COUNTS, TrainerOptions(loss=loss, reduction=reduction, num_negatives=8))
+    table = functools.partial(tf.gather, TABLE)
+
+    def value(*weights: float) -> float:
+        tf.random.set_seed(2)
+        given = [tf.constant(weights)] if weights else None
+        return float(task([QUERIES], [TARGET], [table], given))
+
+    first, second = value(1.0, 0.0), value(0.0, 1.0)
+    assert value(1.0, 3.0) == pytest.approx((first + 3 * second) / 4, rel=1e-6)
+    assert value(2.0, 6.0) == pytest.approx(value(1.0, 3.0), rel=1e-6)
+    assert value(5.0, 5.0) == pytest.approx(value(), rel=1e-6)
+    assert first != pytest.approx(second)
+    if loss != "in_batch":
+        empty = task([QUERIES[:0]], [TARGET[:0]], [table], [tf.zeros([0])])
+        assert float(empty) == 0.0

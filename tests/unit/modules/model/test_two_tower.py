@@ -139,3 +139,48 @@ def test_targets_of_another_shape_than_the_context_are_an_error(
     """A wrong axis trained the reference notebook on a transposed softmax without an error."""
     with pytest.raises(ValueError, match="target must have context's shape"):
         model.compute_loss((CONTEXT, tf.fill(shape, 3)))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("loss", ["full", "sampled"])
+def test_a_weight_is_worth_as_many_repetitions_of_the_event(loss: str, reduction: str) -> None:
+    """Of two members, each with its own windows; rows without a target keep them apart."""
+    model = make_model(TWO, loss=loss, reduction=reduction)
+    target = tf.constant([[0, 0, 8], [0, 9, 0], [10, 0, 0]])
+    weights = [3.0, 1.0, 2.0]
+    rows, none = [0, 1, 0, 3, 0, 3, 2, 3, 2, 3], [[0, 0, 0]]
+    repeated = [tf.gather(tf.concat([part, none], 0), rows) for part in (CONTEXT, target)]
+
+    def loss_and_gradients(*inputs: tf.Tensor) -> tuple[float, list[np.ndarray]]:
+        tf.random.set_seed(5)  # the same negatives
+        with tf.GradientTape() as tape:
+            value = model.compute_loss(inputs)
+        found = tape.gradient(value, model.trainable_variables)
+        return float(value), [tf.convert_to_tensor(each).numpy() for each in found]
+
+    weight = tf.constant(weights)[:, None] * tf.ones([3, 3])
+    weighted, of_weighted = loss_and_gradients(CONTEXT, target, weight)
+    plain, of_plain = loss_and_gradients(CONTEXT, target)
+    expected, of_repeated = loss_and_gradients(*repeated)
+
+    # A sum has the scale of the batch's own targets: three instead of six.
+    scale = 1.0 if reduction == "mean" else 3 / 6
+    assert weighted == pytest.approx(scale * expected, rel=1e-5)
+    for found, wanted in zip(of_weighted, of_repeated, strict=True):
+        np.testing.assert_allclose(found, scale * wanted, rtol=1e-4, atol=1e-6)
+    assert weighted != pytest.approx(plain, rel=1e-3)
+    assert max(np.abs(a - b).max() for a, b in zip(of_weighted, of_plain, strict=True)) > 0.01
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("loss", ["sampled", "in_batch", "full"])
+def test_a_step_with_the_largest_weights_is_finite(loss: str, precision: str) -> None:
+    model = make_model(loss=loss, precision=precision)
+    optimizer = tf.keras.optimizers.SGD(0.1)
+    if precision == "mixed_float16":
+        optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer)
+    weight = tf.constant([[1e-3, 1e3, 1e3]] * 3)
+    reported = [float(model.train_step((CONTEXT, TARGET, weight))["mean_loss"]) for _ in range(3)]
+    assert np.isfinite(reported).all()
+    assert all(np.isfinite(each.numpy()).all() for each in model.trainable_variables)

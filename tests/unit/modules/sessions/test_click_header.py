@@ -119,7 +119,7 @@ def test_quoting_by_header_and_options(header, path, options, expected):
         (b"SessionId\tItemId\tTime", "a.csv", {}, r"Split at '\\t' it names all columns"),
         (b"SessionId|ItemId|Time", "a.tsv", {}, r"Split at '\|' it names all columns"),
         (b"Session\xe9\tItemId\tTime", "a.tsv", {}, "not UTF-8: .*iconv -f LATIN1"),
-        (b'{"SessionId": 1, "ItemId": 2}', "a.tsv", {}, "looks like JSON"),
+        (b'[{"SessionId": 1, "ItemId": 2}]', "a.tsv", {}, "looks like a JSON array: .*jq -c"),
         (b"sep=;", "a.csv", {}, "Excel's separator line: delete it"),
         (b"<!DOCTYPE html>", "a.tsv", {}, "looks like HTML"),
         (b'"SessionId"\t"ItemId"', "a.tsv", {"quoting": "none"}, "set sessions.quoting=csv"),
@@ -136,3 +136,29 @@ def test_quoting_by_header_and_options(header, path, options, expected):
 def test_a_header_of_another_kind_says_how_to_fix_it(header, path, options, message):
     with pytest.raises(SessionDataError, match=message):
         read_header(header, path, SessionOptions(**options))
+
+
+RAW = SessionOptions(
+    visitor_column="visitorid", item_column="itemid", time_column="timestamp", event_column="event"
+)
+
+
+def test_finds_the_columns_of_visitors_and_event_types():
+    header = b"timestamp,visitorid,event,itemid,transactionid\n"
+    names = (b"visitorid", b"itemid", b"timestamp", b"event")
+    assert read_header(header, "events.csv", RAW) == Columns(",", 5, 1, 3, 0, "csv", names, 2)
+
+
+def test_a_missing_column_of_visitors_or_event_types_is_named():
+    with pytest.raises(SessionDataError) as caught:
+        read_header(b"SessionId,itemid,timestamp\n", "a.csv", RAW)
+    assert "a.csv has no column 'visitorid' and no column 'event': " in str(caught.value)
+    assert "set sessions.visitor_column, sessions.event_column or" in str(caught.value)
+
+
+def test_a_log_without_a_session_column_hears_of_visitors():
+    hint = "If the log has visitors instead of sessions, set sessions.visitor_column."
+    for line, is_named in ((b"visitor\tItemId\tTime", True), (b"SessionId\tsku\tTime", False)):
+        with pytest.raises(SessionDataError) as caught:
+            read_header(line, "a.tsv", SessionOptions())
+        assert (hint in str(caught.value)) == is_named

@@ -8,8 +8,9 @@ import pytest
 
 from modules.files.characters import strip_blanks
 from modules.sessions.click_header import Columns
-from modules.sessions.click_log import REJECT_REASONS, parse_rows
+from modules.sessions.click_log import parse_rows
 from modules.sessions.item_ids import vocabulary_holds
+from modules.sessions.row_checks import REJECT_REASONS
 
 COLUMNS = Columns("\t", 3, 0, 1, 2, "csv")
 
@@ -287,3 +288,43 @@ def test_any_cut_of_the_text_at_a_line_end_gives_the_same_rows():
         parts = parse_rows(first, 7, COLUMNS), parse_rows(second, 7 + len(first), COLUMNS)
         for both, expected in zip(zip(*parts, strict=True), whole, strict=True):
             assert both[0] + both[1] == expected
+
+
+EVENTS = Columns(",", 4, 1, 3, 0, "letters", (), 2)
+
+
+def test_event_types_are_read_without_blanks_around_them():
+    rows = parse_rows(b"5,v,view,i\n6,v, cart ,j\n7,v,,k\n", 0, EVENTS, "seconds")
+    assert rows.types == [b"view", b"cart", b""]
+    assert parse_rows(b"s\ti\t5\n", 0, COLUMNS).types == []
+
+
+def test_only_events_of_a_kept_type_need_an_item():
+    text = b"5,v,search,\n6,v,view,\n7,,search,\n"
+    rows = parse_rows(text, 0, EVENTS, "seconds", {b"view"})
+    assert (rows.item_ids, rows.types) == ([b""], [b"search"])
+    assert [(why, line) for why, _, line in rows.rejects] == [
+        ("empty_id", b"6,v,view,"),
+        ("empty_id", b"7,,search,"),
+    ]
+    assert len(parse_rows(text, 0, EVENTS, "seconds").rejects) == 3
+
+
+def test_a_quoted_event_type_in_a_tsv_is_rejected_by_default():
+    columns = Columns("\t", 4, 0, 1, 2, "letters", (), 3)
+    assert read_one(b's\ti\t5\t"view"', columns) == "quotes"
+
+
+def test_rows_of_some_types_stay_parallel_and_keep_the_bad_rows():
+    text = b"5,v,view,i\n6,v,cart,j\n7,v,view,\n8,w,view,k\n"
+    rows = parse_rows(text, 0, EVENTS, "seconds", {b"view"})
+    assert rows.of_types(None) is rows
+    assert rows.of_types({b"view"}) == (
+        *([b"v", b"w"], [b"i", b"k"], [5000, 8000], [0, text.index(b"8,w")]),
+        *(rows.rejects, [b"view"] * 2),
+    )
+    assert rows.without(frozenset()) is rows
+    assert rows.without({b"v", b"nobody"}).session_ids == [
+        each for each in rows.session_ids if each != b"v"
+    ]
+    assert len(rows.rejects) == 1

@@ -110,3 +110,12 @@ def test_a_second_header_in_csv_may_be_quoted_and_lack_a_name():
 def test_a_bad_row_with_the_names_is_rejected():
     rejects = parse_rows(b"time\titem\tsession of mine", 0, NAMED).rejects
     assert [reason for reason, *_ in rejects] == ["time"]
+
+
+def test_a_second_header_with_event_types_elsewhere_stops_the_run():
+    columns = Columns("\t", 4, 0, 1, 2, "csv", (b"visitor", b"item", b"time", b"event"), 3)
+    row = b"v1\ti1\t1442004589439\tview\n"
+    same = row + b"visitor\titem\ttime\tevent\n" + row
+    rows = parse_rows(same, 100, columns)
+    assert (rows.types, rows.rejects) == ([b"view"] * 2, [])
+    assert "second header" in refused(row + b"event\tvisitor\titem\ttime\n" + row, columns)

@@ -57,6 +57,18 @@ def test_an_example_has_the_named_features() -> None:
         decode(b"\xff")
 
 
+def test_weights_are_there_if_events_have_them_and_else_leave_no_trace() -> None:
+    encoder, weights = ExampleEncoder(), [1.0, 3.0, 0.5]
+    plain = encoder.encode(*SESSIONS[0])
+    weighted = encoder.encode(*SESSIONS[0][:4], weights)
+    found = decode(weighted)
+    assert list(found[feature_names.EVENT_WEIGHTS].float_list.value) == weights
+    assert feature_names.EVENT_WEIGHTS not in decode(plain)
+    assert encoder.encode(*SESSIONS[1][:4], [2.0]) != weighted
+    assert encoder.encode(*SESSIONS[0]) == plain
+    assert encoder.encode(*SESSIONS[0][:4], weights) == weighted
+
+
 def test_graphs_read_the_items() -> None:
     examples = [ExampleEncoder().encode(*session) for session in SESSIONS]
     parsed = parse_sessions(tf.constant([*examples, tf.train.Example().SerializeToString()]))

@@ -72,12 +72,47 @@ def test_the_cap_keeps_the_latest_events_of_train_and_the_true_start():
     capped = finish_session(session, "train", options, counts)
     assert capped == Session(b"s", 1, [b"b", b"c"], [2, 3])
     assert counts == {
+        "train.sessions_with_pause": 0,
         "train.sessions": 1,
         "train.rows_kept": 2,
         "train.sessions_capped": 1,
         "train.rows_capped": 1,
     }
     assert finish_session(session, "eval", options, Counter()) == session
+
+
+def test_sessions_with_a_pause_are_counted_in_a_log_of_sessions():
+    hour = 3_600_000
+    for times, paused in (
+        ([5], 0),
+        ([5, 5 + hour, 5 + 2 * hour], 0),
+        ([5, 6, 7 + hour], 1),
+        ([5, 6 + hour, 7 + 2 * hour], 1),
+    ):
+        session = Session(b"s", times[0], [b"i"] * len(times), times)
+        for options in (SessionOptions(), SessionOptions(max_session_length=2)):
+            counts = Counter()
+            finish_session(session, "train", options, counts)
+            assert counts["train.sessions_with_pause"] == paused
+        counts = Counter()
+        finish_session(session, "train", SessionOptions(visitor_column="who"), counts)
+        assert "train.sessions_with_pause" not in counts
+
+
+def test_equal_items_in_a_row_keep_their_largest_weight():
+    events = [(4, 0, b"b", 5.0), (1, 1, b"a", 1.0), (2, 2, b"a", 3.0), (3, 3, b"a", 2.0)]
+    assert order_events(b"s", events, drop_repeats=True) == Session(
+        b"s", 1, [b"a", b"b"], [1, 4], [3.0, 5.0]
+    )
+    whole = order_events(b"s", events, drop_repeats=False)
+    assert whole.weights == [1.0, 3.0, 2.0, 5.0]
+    for longest, weighted in ((2, 2), (None, 3)):
+        counts = Counter()
+        options = SessionOptions(max_session_length=longest)
+        kept = finish_session(whole, "train", options, counts)
+        assert counts["train.events_weighted"] == weighted
+        assert kept == (whole if longest is None else whole.since(2))
+    assert whole.since(2) == Session(b"s", 1, [b"a", b"b"], [3, 4], [2.0, 5.0])
 
 
 def test_rows_add_up_whatever_the_input():

@@ -72,7 +72,7 @@ def test_an_options_default_is_shown(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["serve", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for words in (
-        "--port NUMBER port to listen on; 0 for a free one [default: 8501]",
+        "--port NUMBER port of the REST API; 0 for a free one [default: 8501]",
         "[default: localhost]",
     ):
         assert words in text

@@ -10,6 +10,7 @@ from pipeline.cli.outcomes import (
     record_failure,
     record_refresh,
     report_late,
+    report_monitor,
     report_not_started,
     report_run,
 )
@@ -146,3 +147,44 @@ def test_a_hook_that_fails_is_a_warning(tmp_path, capsys):
     report_run(_daily(tmp_path, "hooks.on_event=exit 7"), tmp_path / "out")
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "exit status 7" in error
+
+
+def _monitored(*failed, last="2015-09-11T20:00:00Z"):
+    checks = [
+        {"name": name, "version": version, "reason": f"{name} is bad", "passed": False}
+        for version, name in failed
+    ]
+    kept = {"name": "max_age_days", "version": "7", "reason": "fine", "passed": True}
+    return {"requests": {"last": last}, "checks": [*checks, kept]}
+
+
+def test_limits_that_the_request_log_exceeds_are_events_once_a_day_while_they_are_the_same(
+    tmp_path,
+):
+    config, events = _hooked(tmp_path)
+    out, page = tmp_path / "out", tmp_path / "out" / "monitor" / "1" / "monitor.html"
+    page.parent.mkdir(parents=True)
+    report_monitor(config, out, _monitored(), page)
+    assert events() == []
+    slow, odd, worse = ("7", "max_p99_ms"), ("7", "max_oov_share"), ("8", "canary_worse")
+    for _ in range(2):
+        report_monitor(config, out, _monitored(slow, odd, worse), page)
+    exceeded, trial = events()
+    assert (exceeded["event"], trial["event"]) == ("exceeded", "worse")
+    assert exceeded["message"] == (
+        "custom 2015-09-11: exceeded: version 7: max_p99_ms is bad and 1 more"
+    )
+    assert exceeded["reasons"][1] == "version 7: max_oov_share is bad"
+    assert (exceeded["report"], exceeded["day"]) == (str(page), "2015-09-11")
+    report_monitor(config, out, _monitored(slow, worse), page)
+    assert [event["event"] for event in events()][2:] == ["exceeded"]
+    report_monitor(config, out, _monitored(slow, last="2015-09-12T00:00:00Z"), page)
+    assert [event["day"] for event in events()][3:] == ["2015-09-12"]
+
+
+def test_limits_that_are_exceeded_are_events_without_an_output_folder(tmp_path):
+    config, events = _hooked(tmp_path)
+    for _ in range(2):
+        report_monitor(config, None, _monitored(("7", "max_p99_ms")), tmp_path / "monitor.html")
+    (event,) = events()
+    assert event["out"] is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import tensorflow as tf
 
 from modules.ann.recommender import Signature
 from pipeline.cli.main import main
+from tests.grpc_server import grpc_server
 from tests.raw_requests import start
+from tests.scripted_server import Step, scripted
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,55 @@ def test_items_are_read_as_a_click_log_has_them(typed: str, items: list[str]) ->
     finally:
         server.shutdown()
     assert seen == [[items]]
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("canary", "Label: stable, since the server has no canary"), ("stable", "Label: stable\n")],
+)
+@pytest.mark.parametrize("is_grpc", [False, True])
+def test_a_label_is_named_and_the_one_that_answered_is_printed(
+    label: str, said: str, is_grpc: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = Step(400, b"Unrecognized servable version label")
+    rest = scripted(by_path={"/labels/stable:": Step(), "/labels/": missing})
+    with grpc_server(labels={"stable": 1}) if is_grpc else rest as server:
+        assert main(["recommend", "--items", "a", "--server", server.url, "--label", label]) == 0
+    printed = capsys.readouterr().out
+    assert said in printed and "  1  a " in printed
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (["a"], "Ignored, since the model does not know them: b\n"),
+        (
+            [],
+            "Ignored, since the model does not know them: a, b\nNo item is known: the most popular",
+        ),
+        (["a", "b"], ""),
+        (None, ""),
+    ],
+)
+def test_items_that_the_servers_model_does_not_know_are_named(
+    known: list[str] | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = [] if known is None else known
+    content = {"item_ids": about, "names": ["x"] * len(about), "categories": [[]] * len(about)}
+    page = Step(404) if known is None else Step(200, json.dumps(content).encode())
+    with scripted(by_path={"/items?": page, "": Step()}) as server:
+        command = ["recommend", "--items", "a,b", "--server", server.url]
+        assert main(command) == 0
+        printed = capsys.readouterr().out
+        assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.get("unknown") == (
+        None if known is None else [item for item in ("a", "b") if item not in known]
+    )
+    assert said in printed
+    assert ("Ignored" in printed) == bool(said)
+
+
+def test_a_label_needs_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recommend", "--items", "a", "--label", "canary"]) == 2
+    assert "--label is a server's: give --server too" in capsys.readouterr().err

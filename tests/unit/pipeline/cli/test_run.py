@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -123,3 +124,29 @@ def test_a_preset_and_data_that_no_file_can_be_called_are_refused(tmp_path: Path
         errors = capsys.readouterr().err
         assert "is not usable:" in errors and "Cannot write" not in errors
         assert "x" * 1001 not in errors
+
+
+@pytest.mark.parametrize("command", ["run", "day"])
+def test_a_runner_that_is_not_ready_stops_a_command_before_its_run(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = f"localhost:{free.getsockname()[1]}"
+    own, out = tmp_path / "own.yaml", tmp_path / "out"
+    own.write_text(f"- --runner=PortableRunner\n- --job_endpoint={server}\n", "utf-8")
+    name = "clicks-2015-09-08.tsv" if command == "day" else "clicks.tsv"
+    (tmp_path / name).write_text("SessionId\tItemId\tTime\n")
+    data = str(tmp_path / name).replace("2015-09-08", "{YYYY}-{MM}-{DD}")
+    given = ["--data", data] if command == "day" else ["--train", data]
+    assert main([command, *given, "--beam", str(own), "--out", str(out)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-1] == "Trying the workers of PortableRunner ... failed"
+    assert f"could not connect to --job_endpoint={server}: Connection refused" in shown.err
+    assert f"the output folder {out}" in shown.err
+    assert not (out / "metadata.sqlite").exists()
+
+
+def test_an_unknown_runner_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--beam", "ray"]) == 2
+    assert "there are dataflow, direct, flink, prism, spark" in capsys.readouterr().err

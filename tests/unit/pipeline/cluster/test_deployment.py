@@ -1,4 +1,4 @@
-"""Deployment files, Beam presets and the platform document."""
+"""Deployment files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.beam.preset_files import load_beam_preset
 from pipeline.cluster import deployment
 from pipeline.config import ConfigError
 from pipeline.paths import PROJECT
@@ -18,7 +19,7 @@ def test_the_bundled_files_are_usable(target: str) -> None:
     loaded = deployment.load_deployment(HERE / f"{target}.yaml")
     assert loaded.target == target
     assert loaded.pipeline_root.startswith(deployment.ROOT_SCHEMES[target])
-    assert deployment.load_beam_arguments(loaded.beam)
+    assert load_beam_preset(loaded.beam).flags
 
 
 def test_a_node_gets_its_own_resources_else_the_default(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ def test_a_node_gets_its_own_resources_else_the_default(tmp_path: Path) -> None:
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "d.yaml"
     file.write_text(
-        "target: aws\nimages: x\npipeline_root: [3]\nstate_folder: gs://b/[1]\n"
+        "target: aws\nimages: x\nparallelism: -1\npipeline_root: [3]\nstate_folder: gs://b/[1]\n"
         "resources:\n  Trainer: {cpu: 0, gpus: 1}\n",
         "utf-8",
     )
@@ -49,6 +50,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         "resources.Trainer.gpus is not a known key, got 1: did you mean resources.Trainer.gpu?",
         "resources.Trainer.cpu must be above 0, got 0.0",
         "push_folder is not set",
+        "parallelism must be 0 or more, got -1",
         "state_folder must have none of * ? [ \\ in it, got 'gs://b/[1]'",
     ):
         assert words in str(error.value)
@@ -57,23 +59,3 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
         deployment.load_deployment(tmp_path / "nowhere.yaml")
-
-
-@pytest.mark.parametrize("preset", sorted(file.stem for file in (HERE / "beam").glob("*.yaml")))
-def test_beam_presets_parse_as_beam_flags(preset: str) -> None:
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    flags = deployment.load_beam_arguments(preset)
-    assert flags[0].startswith("--runner=")
-    kept = PipelineOptions(list(flags)).get_all_options(drop_default=True)
-    names = {flag[2:].partition("=")[0] for flag in flags}
-    assert names <= set(kept) | {"experiments"}, names - set(kept)
-
-
-def test_an_unknown_beam_preset_names_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there are dataflow, direct, flink, spark"):
-        deployment.load_beam_arguments("ray")
-    own = tmp_path / "own.yaml"
-    own.write_text("runner: x\n", "utf-8")
-    with pytest.raises(ConfigError, match="must contain a list of flags"):
-        deployment.load_beam_arguments(str(own))

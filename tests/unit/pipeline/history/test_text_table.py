@@ -31,3 +31,12 @@ def test_a_blessed_model_that_was_not_pushed_says_why(tmp_path):
 def test_long_reasons_are_cut():
     assert reason_in_short(["x" * 200]) == "x" * 87 + "..."
     assert reason_in_short([]) == ""
+
+
+def test_a_model_that_recommends_a_part_of_its_catalogue_says_how_much(tmp_path):
+    offers = {"items": "/in_stock.txt", "catalogue": 95, "offered": 60}
+    runs.finish(tmp_path, 0, offers=offers)
+    runs.refresh(tmp_path, 0)
+    _, run, refresh, _ = format_rows(read_history(tmp_path).rows).splitlines()
+    assert run.endswith("recommends 60 of 95 items")
+    assert refresh.endswith("version 1 with 60 of 100 items recommendable")

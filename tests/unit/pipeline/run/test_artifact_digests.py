@@ -153,3 +153,14 @@ def test_a_folder_in_the_place_of_a_record_is_damage(
     (found,) = digests.remove_damaged()
     assert found.what == f"its record {record} is damaged"
     assert not record.exists()
+
+
+def test_what_was_changed_on_purpose_is_no_damage(outputs: Path, digests: ArtifactDigests) -> None:
+    folder = outputs / "artifacts" / "Examples" / "examples" / "3" / "Split-train"
+    (folder / "data").write_text("less")
+    (folder / "more").write_text("added")
+    digests.record_changed(folder / "data")
+    digests.record_changed(folder / "more")  # has no record, and gets none
+    digests.record_changed(outputs / "summary.json")  # is none of an artifact
+    (found,) = digests.remove_damaged()
+    assert found.what == "Split-train/more was added later"

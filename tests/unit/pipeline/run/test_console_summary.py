@@ -39,6 +39,15 @@ def test_the_report_has_all_parts() -> None:
         assert line in text.splitlines()
 
 
+def test_a_list_that_names_no_id_of_the_log_is_said() -> None:
+    summary = make_summary()
+    train = summary["rows"]["by_split"]["train"]
+    train["dropped"] = {**train["dropped"], "forgotten": 0}
+    assert ", forgotten 0 (no id of sessions.forget_file" in format_report(summary)
+    train["dropped"]["forgotten"] = 3
+    assert ", forgotten 3\n" in format_report(summary)
+
+
 def test_the_report_of_a_refused_model() -> None:
     slices = [f"honest/all/recall@20/context_length={length}" for length in (1, 2)]
     rows = [
@@ -142,3 +151,9 @@ def test_the_report_says_when_epochs_were_selected() -> None:
     assert line.endswith("selected on data until 2015-09-11 20:49:49.439 UTC")
     assert "Training:" not in format_report(make_summary(choices={"epochs": 7}))
     assert "Training:" not in format_report(make_summary(choices=None))
+
+
+def test_the_report_says_how_much_of_the_catalogue_is_recommended() -> None:
+    offers = {"items": "/in_stock.txt", "catalogue": 9_000, "offered": 8_500}
+    text = format_report(make_summary(pushed_model="/out/pushed/7", offers=offers))
+    assert "Offered: 8,500 of 9,000 items, by /in_stock.txt" in text.splitlines()

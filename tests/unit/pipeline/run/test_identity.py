@@ -42,5 +42,17 @@ def test_equal_runs_have_one_identity_and_others_another(folder: Path) -> None:
 
 
 def test_hooks_are_no_part_of_what_a_run_is_made_from(folder: Path) -> None:
-    hooks = ("hooks.on_event=https://example.org/", "hooks.stale_days=9", "hooks.events=[failed]")
+    hooks = ("hooks.on_event=https://example.org/", "hooks.stale_days=9", "monitor.max_p99_ms=9")
     assert identity(_config(folder, *hooks)) == identity(_config(folder))
+
+
+@pytest.mark.parametrize("option", ["serving.offer_file", "sessions.forget_file", "items.file"])
+def test_another_list_is_another_run(folder: Path, option: str) -> None:
+    listed = folder / "list.txt"
+    listed.write_text("7\n7\n")
+    columns = ("items.id_column=7",) if option == "items.file" else ()
+    options = (f"{option}={listed}", *columns)
+    before = identity(_config(folder, *options))
+    assert identity(_config(folder, *options)) == before
+    listed.write_text("7\n8\n7\n")
+    assert identity(_config(folder, *options)) != before

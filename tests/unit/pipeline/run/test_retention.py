@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.options.keep import KeepOptions
+from modules.config.options.releases import KeepOptions
 from modules.releases.record import TRY, record
 from pipeline.releases.change import Writer
 from pipeline.run.retention import outdated, remove_outdated
@@ -44,10 +44,10 @@ def test_the_newest_outputs_stay_and_more_of_those_that_are_compared(tmp_path: P
 def test_versions_that_serve_or_are_on_trial_stay(tmp_path: Path) -> None:
     for version in range(1, 8):
         push(tmp_path / "pushed", version)
-    record(str(tmp_path / "pushed"), TRY, "2")
     for version in ("7", "6", "5", "4", "3"):
         Writer(tmp_path, "ann", "").rollback(None)
         assert (tmp_path / "pushed_withdrawn" / version).is_dir()
+    record(str(tmp_path / "pushed"), TRY, "2")
     # The stable version is 1, the one on trial 2.
     found = _names(tmp_path, outdated(tmp_path, KeepOptions(versions=2)))
     assert found == [f"pushed_withdrawn/{version}" for version in (3, 4, 5)]
@@ -60,9 +60,12 @@ def test_reports_and_logs_of_old_runs_go_and_their_summaries_stay(tmp_path: Path
         (tmp_path / "logs" / f"{number}.log").write_text("x")
         for path in (folder, tmp_path / "logs" / f"{number}.log"):
             os.utime(path, (number, number))
+    for name in ("2015-09-11T080000Z", "2015-09-12T080000Z"):
+        (tmp_path / "monitor" / name).mkdir(parents=True)
     removed = remove_outdated(tmp_path, KeepOptions(reports=1, logs=2))
     assert _names(tmp_path, removed.paths) == [
         "logs/0.log",
+        "monitor/2015-09-11T080000Z",
         "runs/2015-09-11-1/report.html",
         "runs/2015-09-12-1/report.html",
     ]
@@ -87,3 +90,14 @@ def test_nothing_is_removed_without_limits_or_from_an_empty_folder(tmp_path: Pat
     for number in range(50):
         _artifact(tmp_path, f"Trainer/model/{number}")
     assert outdated(tmp_path, KeepOptions(outputs=None)) == []
+
+
+def test_the_newest_interrupted_training_can_be_resumed(tmp_path: Path) -> None:
+    for age, name in enumerate(("newest", "older", "oldest")):
+        folder = tmp_path / "checkpoints" / name / "choose"
+        folder.mkdir(parents=True)
+        os.utime(folder.parent, (1_000 - age, 1_000 - age))
+    found = _names(tmp_path, outdated(tmp_path, KeepOptions()))
+    assert sorted(found) == ["checkpoints/older", "checkpoints/oldest"]
+    remove_outdated(tmp_path, KeepOptions(checkpoints=0))
+    assert not list((tmp_path / "checkpoints").iterdir())

@@ -58,3 +58,13 @@ def test_every_key_is_documented() -> None:
     text = (PROJECT / "docs" / "summary.md").read_text("utf-8")
     for key in make_summary():
         assert f"`{key}" in text, f"docs/summary.md does not tell what {key!r} is"
+
+
+def test_rows_dropped_of_visitors_are_among_the_dropped() -> None:
+    names = ("doubled", "of_clock_outliers", "of_bots", "of_large_visitors", "of_other_types")
+    counts = {f"train.rows_{name}": number for number, name in enumerate(names)}
+    (train,) = data_counts({**counts, "train.rows_read": 10})["rows"]["by_split"].values()
+    assert sum(train["dropped"].values()) == 10
+    assert {name: train["dropped"][name] for name in names} == dict(
+        zip(names, range(5), strict=True)
+    )

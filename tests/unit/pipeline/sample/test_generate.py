@@ -53,6 +53,13 @@ def test_another_seed_gives_another_sample() -> None:
     assert generate_sessions(60, seed=1) != generate_sessions(60, seed=2)
 
 
+def test_a_small_shop_may_have_many_sessions() -> None:
+    many, few = generate_sessions(400, shop_size=100), generate_sessions(400)
+    items = [{item for part in parts for s in part for item in s.item_ids} for parts in (many, few)]
+    assert len(items[0]) <= 120 < len(items[1])
+    assert sum(map(len, many)) == sum(map(len, few)) == 400
+
+
 def test_files_hold_the_sessions_in_tab_separated_rows(tmp_path: Path) -> None:
     write_sample(tmp_path, sessions=60, seed=3)
     train, test = generate_sessions(60, seed=3)

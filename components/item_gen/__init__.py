@@ -1,0 +1,1 @@
+"""Reads the file of items, and writes them as one table."""

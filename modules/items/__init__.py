@@ -1,0 +1,1 @@
+"""Items: the file that describes them, and what of it a pushed model carries."""

@@ -1,0 +1,1 @@
+"""Removes sessions and visitors from what an output folder holds of them."""

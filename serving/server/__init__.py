@@ -1,0 +1,1 @@
+"""The local server: REST, gRPC, health, metrics, pages, and the log of its requests."""
