@@ -151,10 +151,10 @@ def set_up(checkout: Path, stack: str = "legacy") -> subprocess.CompletedProcess
     )
 
 
-def contents(folder: Path) -> dict[str, str]:
+def contents(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, and what is in it."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "python"]
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("fault", ["none", "another lock", "half-made", "on another disk"])
