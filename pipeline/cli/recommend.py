@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +20,8 @@ from pipeline.cli.options import (
     find_model,
     model_option,
     out_option,
-    quieten,
 )
+from pipeline.cli.quiet import held_back_stderr, quieten
 from serving.client import Client, ServerError
 from serving.pushed_models import (
     NoModelError,
@@ -33,29 +30,6 @@ from serving.pushed_models import (
     recommend,
     unknown_items,
 )
-
-
-@contextlib.contextmanager
-def held_back_stderr() -> Iterator[None]:
-    """Shows what is written to stderr only if the context fails, except by a NoModelError.
-
-    TensorFlow 2.21 reports there that it found no GPU, before any setting could prevent it.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except NoModelError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 class Found(NamedTuple):
