@@ -17,7 +17,7 @@ import tensorflow as tf
 from modules.config.options.releases import STABLE
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.serving.contexts import latest_right_padded
-from modules.serving.score_adjustments import adjust_scores
+from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
 from pipeline.cli.main import main
 from serving.client import Client
 from serving.server import run
@@ -44,6 +44,7 @@ def sessions(sample: Any) -> Sessions:
     found = sorted(sample.sessions["test"], key=len)
     chosen = [found[0], found[len(found) // 2], found[-1], [*found[3], *found[3]]]
     chosen += [["never seen", *found[5]], ["never seen"], [*found[1], *found[2], *found[8]]]
+    chosen += [["new", *found[6][:2], "never seen"], ["new", "never seen", "new"]]
     return {f"s{number}": list(map(str, ids)) for number, ids in enumerate(chosen)}
 
 
@@ -60,11 +61,40 @@ def in_python(trained: Any, sample: Any, sessions: Sessions) -> list[list[str]]:
     last = [max(min(len(ids), window), 1) - 1 for ids in known]
     indices = tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, 0)
     queries = tf.gather(trained.model.query_tower(indices), last, axis=1, batch_dims=1)
-    scores = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
-    scores = adjust_scores(scores, contexts, trained.seen).numpy()
+    plain = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
+    is_over = tf.constant([ids[-1] not in place for ids in sessions.values()])
+    scores = adjust_scores(plain, contexts, trained.seen, is_over).numpy()
+    scores = np.where(contexts[:, :1] >= 0, scores, -np.arange(size))  # no known item: popularity
     best = np.argsort(-scores, axis=1, kind="stable")[:, :COUNT]
-    best = np.where(contexts[:, :1] >= 0, best, np.arange(COUNT))  # no known item: popularity
-    return [[vocabulary.item_ids[place].decode() for place in row] for row in best]
+    found = []
+    for row, ids in enumerate(sessions.values()):
+        scored = {vocabulary.item_ids[at].decode(): scores[row, at] for at in best[row]}
+        scored |= _own_items(ids[-window:], place, plain.numpy()[row], trained.seen)
+        found.append(sorted(scored, key=lambda item: -scored[item])[:COUNT])
+    return found
+
+
+def _own_items(
+    clicks: list[str], place: Mapping[str, int], plain: np.ndarray, seen: SessionAdjustments
+) -> dict[str, float]:
+    """Scores of the unknown items among clicks."""
+    scored = {}
+    for at, item in enumerate(clicks):
+        if item in place or item in clicks[at + 1 :]:
+            continue
+        near = {
+            other: 1 / abs(other - at)
+            for other in range(max(at - 5, 0), min(at + 6, len(clicks)))
+            if clicks[other] in place
+        }
+        mean = sum(plain[place[clicks[other]]] * weight for other, weight in near.items())
+        is_current = at == len(clicks) - 1
+        bonus = -seen.current_item_penalty if is_current else seen.earlier_item_boost
+        scored[item] = mean / (sum(near.values()) or 1) + bonus - 0.001 * (len(clicks) - at)
+    if not {*place} & {*clicks}:
+        order = sorted(scored, key=lambda item: scored[item])
+        return {item: float(number) for number, item in enumerate(order, start=1)}
+    return scored
 
 
 def in_a_fresh_process(model: Path, sessions: Sessions) -> list[list[str]]:
