@@ -84,7 +84,8 @@ def _none(events: int) -> list[Row]:
 
 def _of_session(ids: Sequence[Hashable], is_unknown: BoolArray) -> list[Row]:
     """Returns (count, place, is_over) of each step of a session."""
-    rows, latest = [], {}  # own items by their last click, the oldest first
+    rows: list[Row] = []
+    latest: dict[Hashable, None] = {}  # by the last click, the oldest first
     for event, item in enumerate(ids):
         if event:
             is_over = bool(is_unknown[event - 1])

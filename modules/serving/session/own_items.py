@@ -81,7 +81,7 @@ def own_items(clicks: Clicks, catalogue_size: int, seen: SessionAdjustments) -> 
     is_place = (places >= 0) & (places < width)
     beside = tf.gather(clicks.positions, tf.where(is_place, places, 0), axis=1)
     has_vector = is_place & (beside >= 0) & (beside < catalogue_size)
-    weights = tf.where(has_vector, 1 / np.abs(np.float32(_DISTANCES)), 0.0)
+    weights = tf.where(has_vector, tf.constant([1 / abs(distance) for distance in _DISTANCES]), 0.0)
     total = tf.reduce_sum(weights, axis=2, keepdims=True)
     age = clicks.age
     bonus = tf.where(age == 0, -seen.current_item_penalty, seen.earlier_item_boost)
