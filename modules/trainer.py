@@ -66,7 +66,7 @@ def run_fn(fn_args: FnArgs) -> None:
             vocabulary_file,
             folder,
             seen,
-            run.trainer.own_session_items,
+            own_items=run.trainer.own_session_items,
         )
     write_selection(folder, fitted.selection, start.origin)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):

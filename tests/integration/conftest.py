@@ -227,9 +227,9 @@ def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Tr
     folder, exported = tmp_path_factory.mktemp("trained") / "run", []
     export = recommender.export
 
-    def watched(model: TwoTower, *arguments: Any) -> None:
+    def watched(model: TwoTower, *arguments: Any, **named: Any) -> None:
         exported.append((model, arguments[-1]))
-        export(model, *arguments)
+        export(model, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recommender, "export", watched)
