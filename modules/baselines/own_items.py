@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 
 from modules.array_types import BoolArray, IntArray
-from modules.baselines.base import Baseline
+from modules.baselines.base import Baseline, SparseBaseline
 from modules.data.item_indices import NO_ITEM
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 from modules.evaluation.ranks import UNRANKED
@@ -112,8 +112,15 @@ def _best_rank_before(fitted: Baseline, steps: Steps, is_over: BoolArray, items:
     )
     visits = last_visits(recent, items)
     is_earlier = (visits.age > 0) | is_over[visits.step]
-    step, item = visits.step[is_earlier], visits.item[is_earlier]
-    ranks = fitted.ranks(Steps(steps.items, steps.first[step], steps.end[step], item))
-    best = np.full(len(steps), UNRANKED, np.int64)
-    np.minimum.at(best, step, ranks)
+    best = best_ranks(fitted, steps, visits.step[is_earlier], visits.item[is_earlier])
     return np.where(best == UNRANKED, 0, best)
+
+
+def best_ranks(fitted: Baseline, steps: Steps, step: IntArray, item: IntArray) -> IntArray:
+    """Returns `SparseBaseline.best_ranks`, of any fitted baseline."""
+    if isinstance(fitted, SparseBaseline):
+        return fitted.best_ranks(steps, step, item)
+    best = np.full(len(steps), UNRANKED, np.int64)
+    ranks = fitted.ranks(Steps(steps.items, steps.first[step], steps.end[step], item))
+    np.minimum.at(best, step, ranks)
+    return best

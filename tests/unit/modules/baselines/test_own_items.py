@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from modules.baselines.item_based import Popularity, SequentialRules
-from modules.baselines.own_items import OwnItems
+from modules.baselines.own_items import OwnItems, best_ranks
 from modules.baselines.registry import BASELINES, IndexedSplits, make_baseline
-from modules.evaluation.prediction_steps import index_sessions
+from modules.evaluation.prediction_steps import Steps, index_sessions
 from modules.evaluation.ranks import UNRANKED
 from tests.baseline_ranks import random_sessions, step_ranks
 
@@ -68,6 +68,27 @@ def test_the_known_view_is_that_of_sessions_without_unknown_items(name: str) -> 
     np.testing.assert_array_equal(with_own.known_rank[with_own.known], plain.rank[plain.known])
     np.testing.assert_array_equal(with_own.histograms()[1], plain.histograms()[1])
     assert (with_own.histograms()[0] != plain.histograms()[0]).any()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_best_rank_of_several_items_is_the_least_of_their_ranks(name: str) -> None:
+    train, test = random_sessions(3), random_sessions(4, count=25)
+    splits = IndexedSplits.of(train, test, range(len(train)))
+    fitted = make_baseline(name)
+    fitted.fit(splits.train, splits.items)
+    random, steps = np.random.default_rng(1), splits.steps
+    step = np.sort(random.integers(0, len(steps), 2 * len(steps)))
+    item = random.integers(0, splits.items, len(step))
+    expected = np.full(len(steps), UNRANKED)
+    for row, place in zip(step.tolist(), item.tolist(), strict=True):
+        one = Steps(steps.items, steps.first[[row]], steps.end[[row]], np.array([place]))
+        expected[row] = min(expected[row], fitted.ranks(one)[0])
+
+    found = best_ranks(fitted, steps, step, item)
+
+    assert found.tolist() == expected.tolist()
+    assert (expected == UNRANKED).any() and (expected < UNRANKED).any()
+    assert best_ranks(fitted, steps, step[:0], item[:0]).tolist() == [UNRANKED] * len(steps)
 
 
 def test_they_can_be_switched_off() -> None:
