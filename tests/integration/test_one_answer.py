@@ -17,12 +17,13 @@ import tensorflow as tf
 from modules.config.options.releases import STABLE
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.serving.contexts import latest_right_padded
-from modules.serving.score_adjustments import SessionAdjustments, adjust_scores
+from modules.serving.score_adjustments import adjust_scores
 from pipeline.cli.main import main
 from serving.client import Client
 from serving.server import run
 from serving.server.model_store import ModelStore
 from tests.integration.browser import Browser
+from tests.own_items import own_scores
 
 COUNT = 20
 ALONE = """
@@ -69,32 +70,9 @@ def in_python(trained: Any, sample: Any, sessions: Sessions) -> list[list[str]]:
     found = []
     for row, ids in enumerate(sessions.values()):
         scored = {vocabulary.item_ids[at].decode(): scores[row, at] for at in best[row]}
-        scored |= _own_items(ids[-window:], place, plain.numpy()[row], trained.seen)
+        scored |= own_scores(ids[-window:], place, plain.numpy()[row], trained.seen)
         found.append(sorted(scored, key=lambda item: -scored[item])[:COUNT])
     return found
-
-
-def _own_items(
-    clicks: list[str], place: Mapping[str, int], plain: np.ndarray, seen: SessionAdjustments
-) -> dict[str, float]:
-    """Scores of the unknown items among clicks."""
-    scored = {}
-    for at, item in enumerate(clicks):
-        if item in place or item in clicks[at + 1 :]:
-            continue
-        near = {
-            other: 1 / abs(other - at)
-            for other in range(max(at - 5, 0), min(at + 6, len(clicks)))
-            if clicks[other] in place
-        }
-        mean = sum(plain[place[clicks[other]]] * weight for other, weight in near.items())
-        is_current = at == len(clicks) - 1
-        bonus = -seen.current_item_penalty if is_current else seen.earlier_item_boost
-        scored[item] = mean / (sum(near.values()) or 1) + bonus - 0.001 * (len(clicks) - at)
-    if not {*place} & {*clicks}:
-        order = sorted(scored, key=lambda item: scored[item])
-        return {item: float(number) for number, item in enumerate(order, start=1)}
-    return scored
 
 
 def in_a_fresh_process(model: Path, sessions: Sessions) -> list[list[str]]:
