@@ -60,7 +60,13 @@ def run_fn(fn_args: FnArgs) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
         recommender.export(
-            model, vocabulary, run.features.max_context, vocabulary_file, folder, seen
+            model,
+            vocabulary,
+            run.features.max_context,
+            vocabulary_file,
+            folder,
+            seen,
+            own_items=run.trainer.own_session_items,
         )
     write_selection(folder, fitted.selection, start.origin)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):

@@ -13,12 +13,12 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from modules.array_types import IntArray
 from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.fields import from_json
 from modules.config.options.baselines import BaselineOptions
 from modules.evaluation import metrics
 from modules.evaluation.metric_names import count_name, headline_names
+from modules.evaluation.prediction_steps import StepRanks
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
 from modules.sessions.examples import read_batches
 
@@ -32,6 +32,7 @@ def BaselineEvaluator(
     fit_splits: Parameter[str],
     split: Parameter[str],
     options: Parameter[str],
+    own_items: Parameter[str] = "true",
     source_digest: Parameter[str] = "",
 ) -> None:
     """Ranks the evaluation split's targets with simple recommenders.
@@ -42,6 +43,8 @@ def BaselineEvaluator(
       fit_splits: JSON list of the splits that model and baselines learn from.
       split: the evaluation split, whose steps are ranked.
       options: `BaselineOptions` as JSON.
+      own_items: JSON: whether the model recommends unknown items of the session, as baselines do
+        then in the honest view.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
 
     Raises:
@@ -51,6 +54,7 @@ def BaselineEvaluator(
         _read_sorted(examples, json.loads(fit_splits)),
         _read_sorted(examples, [split]),
         from_json(BaselineOptions, json.loads(options)),
+        json.loads(own_items),
     )
     _write(baseline_ranks.uri, found)
 
@@ -77,15 +81,19 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    fitted_on: Sequence[SessionRow], evaluated: Sequence[SessionRow], options: BaselineOptions
+    fitted_on: Sequence[SessionRow],
+    evaluated: Sequence[SessionRow],
+    options: BaselineOptions,
+    own_items: bool,
 ) -> Evaluation:
     """Fits all baselines of the options and ranks all steps with them; prints a line for each."""
     steps = IndexedSplits.of(
         [session.item_ids for session in fitted_on],
         [session.item_ids for session in evaluated],
         [session.start_time for session in fitted_on],
+        own_items,
     )
-    ranks: dict[str, IntArray] = {}
+    ranks: dict[str, StepRanks] = {}
     values: dict[str, dict[str, float]] = {}
     for name in options.names:
         ranks[name], values[name] = _evaluate_one(name, steps, options)
@@ -108,7 +116,7 @@ def _read_sorted(examples: Artifact, splits: Sequence[str]) -> list[SessionRow]:
 
 def _evaluate_one(
     name: str, steps: IndexedSplits, options: BaselineOptions
-) -> tuple[IntArray, dict[str, float]]:
+) -> tuple[StepRanks, dict[str, float]]:
     baseline = make_baseline(name, options)
     begin = time.perf_counter()
     baseline.fit(steps.train, steps.items)
@@ -118,7 +126,7 @@ def _evaluate_one(
         "fit_seconds": round(fitted - begin, 3),
         "judge_seconds": round(time.perf_counter() - fitted, 3),
     }
-    return found.rank, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
+    return found, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
 
 
 def _line(name: str, values: Mapping[str, float]) -> str:

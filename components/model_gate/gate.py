@@ -184,7 +184,10 @@ class Gate:
             # Equal files rank equally: there is no need to evaluate them again.
             self._last_blessed["status"] = "identical"
             ranks = {**table.ranks, LAST_BLESSED: table.ranks[CANDIDATE]}
-            return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
+            of_known = {**table.known_ranks, LAST_BLESSED: table.known_ranks[CANDIDATE]}
+            return dataclasses.replace(
+                table, ranks=ranks, known_ranks=of_known, last_blessed_known=table.known
+            )
         try:
             model = Model(artifact)
             self._against = day_number(day) if (day := model.day()) else None

@@ -94,7 +94,7 @@ class MetricEstimates:
         values = [
             ones
             if parsed.metric == "n"
-            else PER_STEP[parsed.metric](table.ranks[column][mask], parsed.k)
+            else PER_STEP[parsed.metric](table.ranks_in(parsed.view, column)[mask], parsed.k)
             for column in self._columns
         ]
         self._sessions[name] = len(np.unique(unit[mask]))

@@ -104,15 +104,18 @@ class StepRanks:
       rank: int64 `[steps]`; `ranks.UNRANKED` for a target that cannot be recommended.
       known: bool `[steps]`, whether the step counts in the known view.
       offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
+      known_rank: int64 `[steps]`, ranks in the known view; None where they are the same.
     """
 
     rank: IntArray
     known: BoolArray
     offsets: IntArray
+    known_rank: IntArray | None = None
 
     def histograms(self) -> IntArray:
         """Returns the rank histograms of `modules.evaluation.metrics`, int64 `[views, 2, bins]`."""
         total = np.zeros((len(VIEWS), len(STEPS), metrics.BINS), dtype=np.int64)
+        known_rank = self.rank if self.known_rank is None else self.known_rank
         lengths = np.diff(self.offsets)
         # Padded to the next power of two, so that one very long session does not widen all rows.
         widths = 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
@@ -123,7 +126,7 @@ class StepRanks:
             step = np.where(exists, self.offsets[chosen, None] + column, 0)
             if len(self.rank):
                 total += metrics.rank_histograms(
-                    self.rank[step] * exists, self.known[step] & exists
+                    self.rank[step] * exists, self.known[step] & exists, known_rank[step] * exists
                 )
         return total
 

@@ -17,7 +17,7 @@ from modules.daily.model_day import read_day
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
-from modules.evaluation.slices import STEP_OUTPUTS
+from modules.evaluation.slices import STEP_OUTPUTS, step_outputs
 from modules.files.learned_data import LearnedData, read_learned
 from modules.files.model_folder import known_items
 from modules.messages.quoting import first_line
@@ -26,8 +26,8 @@ from modules.sessions.examples import ExampleEncoder, SessionBatch
 # Cells of a padded batch of prefixes: a few thousand short prefixes, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
 _PREFIXES_PER_BATCH = 1_024
-# No vocabulary holds it: a line ends there.
-_UNKNOWN_ITEM = b"\n"
+# No vocabulary holds them: a line ends there. A model may answer the first after itself.
+_UNKNOWN_ITEMS = [b"a\na", b"b\nb"]
 
 
 class UnusableModelError(Exception):
@@ -81,16 +81,19 @@ class Model:
           UnusableModelError: the call fails, or the outputs differ in shape.
         """
         found = self._outputs(serialized)
-        is_miss = found["rank"] >= self._rank_of_unknown
-        return {**found, "rank": np.where(is_miss, UNRANKED, found["rank"])}
+        ranks = {
+            name: np.where(found[name] >= self._rank_of_unknown, UNRANKED, found[name])
+            for name in ("rank", "known_rank")
+        }
+        return {**found, **ranks}
 
     @cached_property
     def _rank_of_unknown(self) -> int:
-        """The rank that the model returns for an unknown item.
+        """The rank that the model returns for an unknown item outside the session.
 
         Models exported by earlier versions return |catalogue| + 1, which can be a hit.
         """
-        session = ExampleEncoder().encode(b"", 0, [_UNKNOWN_ITEM] * 2, [0, 0])
+        session = ExampleEncoder().encode(b"", 0, _UNKNOWN_ITEMS, [0, 0])
         outputs = self._outputs(np.array([session], object))
         rank = int(outputs["rank"].max(initial=0))
         if rank < 2:
@@ -102,7 +105,7 @@ class Model:
     def _outputs(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         try:
             outputs = self._evaluate(examples=tf.constant(serialized, tf.string))
-            found = {name: outputs[name].numpy() for name in STEP_OUTPUTS}
+            found = {name: values.numpy() for name, values in step_outputs(outputs).items()}
         except Exception as error:
             raise UnusableModelError(f"does not evaluate sessions: {first_line(error)}") from error
         if len({output.shape for output in found.values()}) > 1:
@@ -163,6 +166,7 @@ def rank_targets(
         target_count=columns["target_count"][rows],
         item_age=columns["item_age"][rows],
         ranks={column: columns["rank"][rows]},
+        known_ranks={column: columns["known_rank"][rows]},
     )
 
 
