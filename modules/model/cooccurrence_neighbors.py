@@ -14,9 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from modules.array_types import FloatArray, IntArray
 from modules.data.item_indices import PADDING
 
 LARGEST_GAP = 5  # events between two items that occur together; a pair weighs 1 / gap
+# Bounds of what is worked on at a time.
+_WINDOWS_PER_BLOCK = 1 << 16
+_WAITING_TERMS = 1 << 20
+_PAIRS_PER_BLOCK = 1 << 20
 
 
 class ItemNeighbors(NamedTuple):
@@ -43,15 +48,66 @@ def cooccurrences(
     Returns:
       Symmetric matrix `[item_indices, item_indices]`, without entries on the diagonal.
     """
-    total = sparse.csr_matrix((item_indices, item_indices), dtype=np.float64)
+    sums = _PairSums()
     for items in windows:
         for gap in range(1, min(LARGEST_GAP, items.shape[1] - 1) + 1):
-            first, second = items[:, :-gap].ravel(), items[:, gap:].ravel()
-            paired = (first != PADDING) & (second != PADDING) & (first != second)
-            closeness = np.full(np.count_nonzero(paired), 1.0 / gap)
-            places = (first[paired], second[paired])
-            total += sparse.csr_matrix((closeness, places), shape=total.shape)
+            pairs, place = np.unique(_pairs(items, gap, item_indices), return_inverse=True)
+            sums.add(pairs, np.bincount(place, np.full(len(place), 1.0 / gap), len(pairs)))
+    total = sums.matrix(item_indices)
     return total + total.T
+
+
+def _pairs(items: npt.NDArray[np.integer[Any]], gap: int, item_indices: int) -> IntArray:
+    """Returns the pairs of two items `gap` events apart, first * item_indices + second, int64."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(items), _WINDOWS_PER_BLOCK):
+        block = items[start : start + _WINDOWS_PER_BLOCK]
+        first, second = block[:, :-gap], block[:, gap:]
+        paired = (first != PADDING) & (second != PADDING) & (first != second)
+        found.append(first[paired].astype(np.int64) * item_indices + second[paired])
+    return np.concatenate(found)
+
+
+class _PairSums:
+    """Sums by pair of items, each in the order of its terms: the last digit depends on it.
+
+    Terms wait until there are many, so that the sums are seldom copied to make room for new pairs:
+    all work is linear in the number of terms.
+    """
+
+    def __init__(self) -> None:
+        self._pairs, self._sums = np.zeros(0, np.int64), np.zeros(0)
+        self._waiting: list[tuple[IntArray, FloatArray]] = []
+        self._terms = 0
+
+    def add(self, pairs: IntArray, terms: FloatArray) -> None:
+        """Adds a term to the sum of each of some pairs."""
+        self._waiting.append((pairs, terms))
+        self._terms += len(pairs)
+        if self._terms > max(_WAITING_TERMS, len(self._pairs) // 4):
+            self._add_waiting()
+
+    def matrix(self, items: int) -> sparse.csr_matrix:
+        """Returns the sums, `[items, items]`."""
+        self._add_waiting()
+        row, column = np.divmod(self._pairs, items)
+        indptr = np.searchsorted(row, np.arange(items + 1))
+        return sparse.csr_matrix((self._sums, column, indptr), shape=(items, items))
+
+    def _add_waiting(self) -> None:
+        if not self._waiting:
+            return
+        pairs, terms = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        self._waiting, self._terms = [], 0
+        place = np.searchsorted(self._pairs, pairs)
+        known = place < len(self._pairs)
+        known[known] = self._pairs[place[known]] == pairs[known]
+        np.add.at(self._sums, place[known], terms[known])
+        new, of_new = np.unique(pairs[~known], return_inverse=True)
+        sums = np.bincount(of_new, terms[~known], len(new))
+        place = np.searchsorted(self._pairs, new)
+        self._pairs = np.insert(self._pairs, place, new)
+        self._sums = np.insert(self._sums, place, sums)
 
 
 def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:
@@ -63,16 +119,22 @@ def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:
       k: maximum number of neighbors; of equally near ones, those with the smallest indices.
     """
     item_indices = together.shape[0]
-    pairs = together.tocoo()
     degree = np.asarray(together.sum(axis=1)).ravel()
-    nearness = pairs.data / np.sqrt(degree[pairs.row] * degree[pairs.col])
-    order = np.lexsort((pairs.col, -nearness, pairs.row))
-    row, column, nearness = pairs.row[order], pairs.col[order], nearness[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-    kept = place < k
     items = np.zeros((item_indices, k), np.int32)
     weight = np.zeros((item_indices, k), np.float32)
-    items[row[kept], place[kept]] = column[kept]
-    weight[row[kept], place[kept]] = nearness[kept]
+    start = 0
+    while start < item_indices:
+        most = together.indptr[start] + _PAIRS_PER_BLOCK
+        end = max(int(np.searchsorted(together.indptr, most, side="right")) - 1, start + 1)
+        pairs = together[start:end].tocoo()
+        row, column = pairs.row + start, pairs.col
+        nearness = pairs.data / np.sqrt(degree[row] * degree[column])
+        order = np.lexsort((column, -nearness, row))
+        row, column, nearness = row[order], column[order], nearness[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+        kept = place < k
+        items[row[kept], place[kept]] = column[kept]
+        weight[row[kept], place[kept]] = nearness[kept]
+        start = end
     total = weight.sum(axis=1, keepdims=True)
     return ItemNeighbors(items, np.divide(weight, total, out=weight, where=total > 0))
