@@ -33,6 +33,9 @@ from modules.evaluation.ranks import UNRANKED
 BASELINES: Mapping[str, Callable[..., Baseline]] = {**item_based.BASELINES, **session_knn.BASELINES}
 """The class of each baseline by name."""
 
+# Steps ranked at a time.
+_STEPS_PER_PART = 1 << 20
+
 # Prefix of a baseline's options where it is not its name.
 _PREFIXES = {"sequential_rules": "rules"}
 
@@ -100,15 +103,24 @@ class IndexedSplits:
         """
         known_items = dict.fromkeys(chain.from_iterable(train_sessions))
         positions = {item_id: position for position, item_id in enumerate(known_items)}
-        if not positions:
+        train = index_sessions(train_sessions, positions, train_times)
+        return cls.of_indexed(train, index_sessions(test_sessions, positions), len(positions))
+
+    @classmethod
+    def of_indexed(cls, train: IndexedSessions, test: IndexedSessions, items: int) -> IndexedSplits:
+        """Takes sessions as positions among the `items` items of the training sessions.
+
+        Raises:
+          ValueError: there is no training event.
+        """
+        if not items:
             raise ValueError(
                 "train_sessions hold no event: a baseline needs sessions to learn from"
             )
-        train = index_sessions(train_sessions, positions, train_times)
-        steps, offsets = all_steps(index_sessions(test_sessions, positions))
+        steps, offsets = all_steps(test)
         # The last entry is that of NO_ITEM.
-        counts = np.append(np.bincount(train.items, minlength=len(positions)), 0)
-        return cls(train, len(positions), steps, offsets, counts[steps.target])
+        counts = np.append(train.event_counts(items), 0)
+        return cls(train, items, steps, offsets, counts[steps.target])
 
     @property
     def known(self) -> BoolArray:
@@ -135,6 +147,8 @@ class IndexedSplits:
     def ranks(self, fitted: Baseline) -> StepRanks:
         """Ranks the targets of all steps by a fitted baseline; `UNRANKED` outside the catalogue."""
         rank = np.full(len(self.steps), UNRANKED, dtype=np.int64)
-        can_be_scored = self.steps.target != NO_ITEM
-        rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
+        can_be_scored = np.flatnonzero(self.steps.target != NO_ITEM)
+        for begin in range(0, len(can_be_scored), _STEPS_PER_PART):
+            part = can_be_scored[begin : begin + _STEPS_PER_PART]
+            rank[part] = fitted.ranks(self.steps.take(part))
         return StepRanks(rank, self.known, self.offsets)

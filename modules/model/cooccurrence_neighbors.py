@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from modules.array_types import FloatArray, IntArray
+from modules.array_types import IntArray
 from modules.data.item_indices import PADDING
+from modules.data.pair_sums import PairSums
 
 LARGEST_GAP = 5  # events between two items that occur together; a pair weighs 1 / gap
 # Bounds of what is worked on at a time.
 _WINDOWS_PER_BLOCK = 1 << 16
-_WAITING_TERMS = 1 << 20
 _PAIRS_PER_BLOCK = 1 << 20
 
 
@@ -48,12 +48,11 @@ def cooccurrences(
     Returns:
       Symmetric matrix `[item_indices, item_indices]`, without entries on the diagonal.
     """
-    sums = _PairSums()
+    sums = PairSums(item_indices, np.float64)
     for items in windows:
         for gap in range(1, min(LARGEST_GAP, items.shape[1] - 1) + 1):
-            pairs, place = np.unique(_pairs(items, gap, item_indices), return_inverse=True)
-            sums.add(pairs, np.bincount(place, np.full(len(place), 1.0 / gap), len(pairs)))
-    total = sums.matrix(item_indices)
+            sums.add(_pairs(items, gap, item_indices), 1.0 / gap)
+    total = sums.into_matrix()
     return total + total.T
 
 
@@ -66,48 +65,6 @@ def _pairs(items: npt.NDArray[np.integer[Any]], gap: int, item_indices: int) -> 
         paired = (first != PADDING) & (second != PADDING) & (first != second)
         found.append(first[paired].astype(np.int64) * item_indices + second[paired])
     return np.concatenate(found)
-
-
-class _PairSums:
-    """Sums by pair of items, each in the order of its terms: the last digit depends on it.
-
-    Terms wait until there are many, so that the sums are seldom copied to make room for new pairs:
-    all work is linear in the number of terms.
-    """
-
-    def __init__(self) -> None:
-        self._pairs, self._sums = np.zeros(0, np.int64), np.zeros(0)
-        self._waiting: list[tuple[IntArray, FloatArray]] = []
-        self._terms = 0
-
-    def add(self, pairs: IntArray, terms: FloatArray) -> None:
-        """Adds a term to the sum of each of some pairs."""
-        self._waiting.append((pairs, terms))
-        self._terms += len(pairs)
-        if self._terms > max(_WAITING_TERMS, len(self._pairs) // 4):
-            self._add_waiting()
-
-    def matrix(self, items: int) -> sparse.csr_matrix:
-        """Returns the sums, `[items, items]`."""
-        self._add_waiting()
-        row, column = np.divmod(self._pairs, items)
-        indptr = np.searchsorted(row, np.arange(items + 1))
-        return sparse.csr_matrix((self._sums, column, indptr), shape=(items, items))
-
-    def _add_waiting(self) -> None:
-        if not self._waiting:
-            return
-        pairs, terms = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
-        self._waiting, self._terms = [], 0
-        place = np.searchsorted(self._pairs, pairs)
-        known = place < len(self._pairs)
-        known[known] = self._pairs[place[known]] == pairs[known]
-        np.add.at(self._sums, place[known], terms[known])
-        new, of_new = np.unique(pairs[~known], return_inverse=True)
-        sums = np.bincount(of_new, terms[~known], len(new))
-        place = np.searchsorted(self._pairs, new)
-        self._pairs = np.insert(self._pairs, place, new)
-        self._sums = np.insert(self._sums, place, sums)
 
 
 def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import sparse
 
+from modules.data import pair_sums
 from modules.model import cooccurrence_neighbors
 
 WINDOWS = np.array([[2, 3, 4, 0], [3, 2, 3, 0], [5, 5, 0, 0]])
@@ -62,7 +63,8 @@ def test_sums_do_not_depend_on_what_is_worked_on_at_a_time(
         for chunks in ([windows], np.array_split(windows, 25))
     ]
     nearest = cooccurrence_neighbors.nearest_neighbors(expected[0][1], 6)
-    for bound in ("_WINDOWS_PER_BLOCK", "_WAITING_TERMS", "_PAIRS_PER_BLOCK"):
+    monkeypatch.setattr(pair_sums, "_WAITING_TERMS", most)
+    for bound in ("_WINDOWS_PER_BLOCK", "_PAIRS_PER_BLOCK"):
         monkeypatch.setattr(cooccurrence_neighbors, bound, most)
     for chunks, sums in expected:
         found = cooccurrence_neighbors.cooccurrences(chunks, 40)
