@@ -28,7 +28,7 @@ class ItemPositions:
         """Yields the ids in the order of their positions."""
         return iter(self._positions)
 
-    def __contains__(self, item_id: bytes) -> bool:
+    def __contains__(self, item_id: object) -> bool:
         """Returns whether an id was added."""
         return item_id in self._positions
 

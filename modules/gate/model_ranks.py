@@ -125,10 +125,20 @@ class Model:
         return ids[:, :k], scores[:, :k]
 
 
+# Types of what waits for the last batch; only counts of events may exceed int32.
+_COLUMN_TYPES = {
+    "rank": np.int32,
+    "known": np.bool_,
+    "context_length": np.int32,
+    "target_count": np.int64,
+    "item_age": np.int32,
+}
+
+
 class _BatchRanks(NamedTuple):
     session_ids: npt.NDArray[np.object_]
     lengths: IntArray
-    columns: dict[str, IntArray]
+    columns: dict[str, npt.NDArray[Any]]
 
 
 def rank_targets(
@@ -146,23 +156,26 @@ def rank_targets(
       UnusableModelError: the model cannot evaluate the sessions.
     """
     parts = [_rank_batch(model, batch, history) for batch in batches]
-    names = (*STEP_OUTPUTS, "item_age")
     none = np.zeros(0, np.int64)
-    columns = {name: np.concatenate([none, *(p.columns[name] for p in parts)]) for name in names}
     lengths = np.concatenate([none, *(part.lengths for part in parts)])
     session_ids = np.concatenate([np.zeros(0, object), *(part.session_ids for part in parts)])
     order = np.argsort(session_ids, kind="stable")
     starts, lengths = (np.cumsum(lengths) - lengths)[order], lengths[order]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+
+    def sorted_column(name: str, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
+        values = [np.zeros(0, _COLUMN_TYPES[name]), *(part.columns.pop(name) for part in parts)]
+        return np.concatenate(values)[rows].astype(dtype)
+
     return RankTable(
         session_ids=session_ids[order],
         offsets=offsets,
-        known=columns["known"][rows] > 0,
-        context_length=columns["context_length"][rows],
-        target_count=columns["target_count"][rows],
-        item_age=columns["item_age"][rows],
-        ranks={column: columns["rank"][rows]},
+        known=sorted_column("known", bool),
+        context_length=sorted_column("context_length"),
+        target_count=sorted_column("target_count"),
+        item_age=sorted_column("item_age"),
+        ranks={column: sorted_column("rank")},
     )
 
 
@@ -173,11 +186,12 @@ def _rank_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _Bat
     steps = np.maximum(lengths - 1, 0)
     if not np.array_equal(exists.sum(axis=1), steps):
         raise UnusableModelError("evaluates another number of steps than the sessions have")
-    columns = {name: output[exists].astype(np.int64) for name, output in outputs.items()}
+    columns = {name: output[exists] for name, output in outputs.items()}
     is_target = np.ones(int(batch.offsets[-1]), bool)  # all events but the first of each session
     is_target[batch.offsets[:-1][lengths > 0]] = False
     positions = history.lookup(batch.items[is_target])
     columns["item_age"] = history.age_days(positions, batch.times[is_target])
+    columns = {name: values.astype(_COLUMN_TYPES[name]) for name, values in columns.items()}
     has_steps = steps > 0
     return _BatchRanks(batch.session_ids[has_steps], steps[has_steps], columns)
 
