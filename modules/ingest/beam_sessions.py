@@ -17,7 +17,7 @@ import apache_beam as beam
 
 from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
-from modules.ingest import input_files, packing, shared_sessions
+from modules.ingest import distinct_items, input_files, packing, shared_sessions
 from modules.ingest.counts import OTHER_TYPES, merge_reports
 from modules.ingest.forgotten import REMOVED, ForgottenIds, names_one
 from modules.ingest.item_support import DropRareItems
@@ -37,6 +37,7 @@ Key = tuple[str, int]
 _PLACE_BITS = 44  # byte offsets up to 16 TiB; the rest of 63 bits orders 524,288 files
 _BUCKET_BYTES = 8 << 20
 _MAX_BUCKETS = 4096
+_BUCKETS_PER_ITEM_BUCKET = 64
 
 
 class Batch(NamedTuple):
@@ -227,16 +228,18 @@ class BuildSessions(beam.DoFn):
 class EncodeExamples(beam.DoFn):
     """Assigns each session to its output split and serializes it."""
 
-    REPORT = "report"
+    ITEMS, REPORT = "items", "report"
 
-    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Stores the options and each input split's number of buckets."""
-        self._options, self._buckets = options, buckets
+    def __init__(
+        self, options: SessionOptions, buckets: dict[str, int], item_buckets: int = 1
+    ) -> None:
+        """Stores the options, each input split's number of buckets, and that of item ids."""
+        self._options, self._buckets, self._item_buckets = options, buckets, item_buckets
 
     def process(
         self, element: tuple[Key, packing.PackedSessions], cuts: tuple[int, int | None] | None
     ) -> Iterator[Any]:
-        """Yields a `Batch` per output split, and a report."""
+        """Yields a `Batch` per output split, its items by bucket, and a report."""
         (source, bucket), packed = element
         places = cuts and Cuts(*cuts)
         counts: Counter[str] = Counter()
@@ -250,7 +253,9 @@ class EncodeExamples(beam.DoFn):
             examples.setdefault(split, []).append(encoder.encode(*session))
         for split, serialized in examples.items():
             yield Batch(split, source, bucket, self._buckets[source], serialized)
-        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts), items=items))
+        for some in distinct_items.items_by_bucket(items, self._item_buckets):
+            yield beam.pvalue.TaggedOutput(self.ITEMS, some)
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts)))
 
 
 class SessionsFromFiles(beam.PTransform):
@@ -286,6 +291,8 @@ class SessionsFromFiles(beam.PTransform):
             split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
             for split in inputs
         }
+        # A bucket of sessions reports on each bucket of items: few, as elements are dear.
+        self._item_buckets = 1 + sum(self._buckets.values()) // _BUCKETS_PER_ITEM_BUCKET
 
     def expand(self, pbegin: Any) -> SessionBatches:
         """Builds the graph, with one GroupByKey of events and the cuts as a side input."""
@@ -320,15 +327,16 @@ class SessionsFromFiles(beam.PTransform):
         found = sessions | "Starts" >> beam.Map(_starts) | "Timeline" >> timeline
         cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
         encoded = sessions | "EncodeExamples" >> beam.ParDo(
-            EncodeExamples(self._options, self._buckets),
+            EncodeExamples(self._options, self._buckets, self._item_buckets),
             beam.pvalue.AsSingleton(cuts, default_value=None),
-        ).with_outputs(EncodeExamples.REPORT, main="batches")
+        ).with_outputs(EncodeExamples.ITEMS, EncodeExamples.REPORT, main="batches")
         reports += [
             read[ReadEvents.REPORT],
             built[BuildSessions.REPORT],
             built[BuildSessions.IDENTITIES] | "CountShared" >> shared_sessions.CountShared(),
             found | "TimeCounts" >> beam.Map(lambda timeline: Report(timeline[1])),
             encoded[EncodeExamples.REPORT],
+            encoded[EncodeExamples.ITEMS] | "CountItems" >> distinct_items.CountItems(),
         ]
         merged = (
             reports
