@@ -35,6 +35,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks.child_process import output_of  # noqa: E402
+from modules.array_types import IntArray  # noqa: E402
 
 SIZES = (1_000_000, 3_000_000, 10_000_000)
 NODES = (
@@ -85,7 +86,7 @@ class Growth(NamedTuple):
         return seconds, self.largest.peak_mib + more * max(self.mib, 0.0)
 
 
-def made_up_events(events: int, items: int, seed: int = 0) -> dict[str, np.ndarray]:
+def made_up_events(events: int, items: int, seed: int = 0) -> dict[str, IntArray]:
     """Returns the columns of a log, in order of session start; its times are in ms.
 
     An item of rank r begins sessions with a density of r ** (-2 / 3); a session stays near it.
