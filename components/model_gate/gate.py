@@ -174,7 +174,10 @@ class Gate:
         options = self._options
         share = options.max_prefixes / max(len(table.known), 1)
         slices = np.array([table.in_slice(name, self._bounds) for name in stats.slices])
-        for batch in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
+        chosen = prefixes(
+            self._sessions(), lambda ids: sampled(ids, share, options.seed), stats.items
+        )
+        for batch in chosen:
             item_ids, scores = model.recommend(batch.items, K)
             in_slices = slices[:, table.rows(batch.session_id, batch.step)]
             stats.add(batch.session, batch.items, batch.target, item_ids, scores, in_slices)

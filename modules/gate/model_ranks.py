@@ -26,6 +26,8 @@ from modules.sessions.examples import ExampleEncoder, SessionBatch
 # Cells of a padded batch of prefixes: a few thousand short prefixes, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
 _PREFIXES_PER_BATCH = 1_024
+# A model scores all items after each prefix: 100 MB of scores, of which it makes some copies.
+_SCORES_PER_BATCH = 25_000_000
 # No vocabulary holds it: a line ends there.
 _UNKNOWN_ITEM = b"\n"
 
@@ -221,15 +223,21 @@ _Prefix = tuple[int, bytes, list[bytes], bytes]
 
 
 def prefixes(
-    batches: Iterable[SessionBatch], takes_part: Any, cells: int = _CELLS_PER_BATCH
+    batches: Iterable[SessionBatch],
+    takes_part: Any,
+    items: int,
+    cells: int = _CELLS_PER_BATCH,
 ) -> Iterator[Prefixes]:
     """Yields the prefixes of selected sessions, in batches of a bounded padded size.
 
     Args:
       batches: all sessions.
       takes_part: maps session ids, bytes `[sessions]`, to a selection, bool `[sessions]`.
+      items: number of items that a model scores after each prefix, about; of many, few prefixes
+        make a batch.
       cells: maximum number of cells of a padded batch; a single longer prefix may exceed it.
     """
+    most = max(1, min(_PREFIXES_PER_BATCH, _SCORES_PER_BATCH // max(items, 1)))
     waiting: list[_Prefix] = []
     session, longest = 0, 0
     for batch in batches:
@@ -237,7 +245,7 @@ def prefixes(
             items = batch.items[batch.offsets[row] : batch.offsets[row + 1]].tolist()
             for end in range(1, len(items)):
                 size = max(longest, end) * (len(waiting) + 1)
-                if waiting and (size > cells or len(waiting) >= _PREFIXES_PER_BATCH):
+                if waiting and (size > cells or len(waiting) >= most):
                     yield _prefixes(waiting)
                     waiting, longest = [], 0
                 longest = max(longest, end)
