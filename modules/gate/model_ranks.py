@@ -225,7 +225,7 @@ _Prefix = tuple[int, bytes, list[bytes], bytes]
 def prefixes(
     batches: Iterable[SessionBatch],
     takes_part: Any,
-    items: int,
+    catalogue: int,
     cells: int = _CELLS_PER_BATCH,
 ) -> Iterator[Prefixes]:
     """Yields the prefixes of selected sessions, in batches of a bounded padded size.
@@ -233,11 +233,11 @@ def prefixes(
     Args:
       batches: all sessions.
       takes_part: maps session ids, bytes `[sessions]`, to a selection, bool `[sessions]`.
-      items: number of items that a model scores after each prefix, about; of many, few prefixes
-        make a batch.
+      catalogue: number of items that a model scores after each prefix, about; of many, few
+        prefixes make a batch.
       cells: maximum number of cells of a padded batch; a single longer prefix may exceed it.
     """
-    most = max(1, min(_PREFIXES_PER_BATCH, _SCORES_PER_BATCH // max(items, 1)))
+    most = max(1, min(_PREFIXES_PER_BATCH, _SCORES_PER_BATCH // max(catalogue, 1)))
     waiting: list[_Prefix] = []
     session, longest = 0, 0
     for batch in batches:
