@@ -10,9 +10,9 @@ sizes have the same shop, as logs grow and shops hardly do. The last 5 % of sess
 and training takes two epochs, once to select and once to refit.
 
 Every node runs in a process of its own; nodes before it come from TFX's cache. The operating system
-tells the process's CPU time, without imports, and its peak memory, with the imports' 600 MiB. The
+tells the process's CPU time, without imports, and its peak memory, with the imports' 0.8 GiB. The
 last table has the growth from the smallest size to the largest, per million events, and what it
-makes of 100 million and of a billion.
+makes of 100 million and of a billion: the smaller the sizes, the rougher.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Growth(NamedTuple):
     def at(self, events: int) -> tuple[float, float]:
         """Returns the CPU seconds and the peak memory, MiB, that it leads to."""
         more = (events - self.largest.events) / _MILLION
-        seconds = self.largest.cpu_seconds + more * self.cpu_seconds
+        seconds = self.largest.cpu_seconds + more * max(self.cpu_seconds, 0.0)
         return seconds, self.largest.peak_mib + more * max(self.mib, 0.0)
 
 
