@@ -8,15 +8,14 @@ but the current item last.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 
 from modules.array_types import BoolArray, IntArray
 from modules.baselines.base import Baseline, SparseBaseline
-from modules.data.item_indices import NO_ITEM
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 from modules.evaluation.ranks import UNRANKED
 
@@ -39,17 +38,18 @@ class OwnItems:
     is_over: BoolArray
 
     @classmethod
-    def of(cls, sessions: Sequence[Sequence[Hashable]], indexed: IndexedSessions) -> OwnItems:
+    def of(cls, sessions: IndexedSessions, items: int) -> OwnItems:
         """Finds them.
 
         Args:
-          sessions: raw item ids of each session, in time order.
-          indexed: the same sessions, indexed.
+          sessions: sessions whose unknown items have numbers from `items` on.
+          items: number of known items.
         """
         rows = []
-        for ids, begin in zip(sessions, indexed.offsets[:-1].tolist(), strict=True):
-            is_unknown = indexed.items[begin : begin + len(ids)] == NO_ITEM
-            rows.append(_of_session(ids, is_unknown) if is_unknown.any() else _none(len(ids)))
+        for begin, end in pairwise(sessions.offsets.tolist()):
+            numbers = sessions.items[begin:end]
+            has_own = bool((numbers >= items).any())
+            rows.append(_of_session(numbers.tolist(), items) if has_own else _none(end - begin))
         count, place, is_over = (
             np.fromiter(chain.from_iterable(chain.from_iterable(rows)), np.int64).reshape(-1, 3).T
         )
@@ -82,21 +82,21 @@ def _none(events: int) -> list[Row]:
     return [(0, 0, False)] * max(events - 1, 0)
 
 
-def _of_session(ids: Sequence[Hashable], is_unknown: BoolArray) -> list[Row]:
+def _of_session(numbers: Sequence[int], items: int) -> list[Row]:
     """Returns (count, place, is_over) of each step of a session."""
     rows: list[Row] = []
-    latest: dict[Hashable, None] = {}  # by the last click, the oldest first
-    for event, item in enumerate(ids):
+    latest: dict[int, None] = {}  # by the last click, the oldest first
+    for event, item in enumerate(numbers):
         if event:
-            is_over = bool(is_unknown[event - 1])
+            is_over = numbers[event - 1] >= items
             rows.append((len(latest), _place(latest, item, is_over), is_over))
-        if is_unknown[event]:
+        if item >= items:
             latest.pop(item, None)
             latest[item] = None
     return rows
 
 
-def _place(latest: dict[Hashable, None], item: Hashable, is_over: bool) -> int:
+def _place(latest: dict[int, None], item: int, is_over: bool) -> int:
     if item not in latest:
         return 0
     order = list(latest)[::-1]

@@ -35,6 +35,9 @@ from modules.evaluation.ranks import UNRANKED
 BASELINES: Mapping[str, Callable[..., Baseline]] = {**item_based.BASELINES, **session_knn.BASELINES}
 """The class of each baseline by name."""
 
+# Steps ranked at a time.
+_STEPS_PER_PART = 1 << 20
+
 # Prefix of a baseline's options where it is not its name.
 _PREFIXES = {"sequential_rules": "rules"}
 
@@ -105,18 +108,38 @@ class IndexedSplits:
           ValueError: there is no training event.
         """
         known_items = dict.fromkeys(chain.from_iterable(train_sessions))
-        positions = {item_id: position for position, item_id in enumerate(known_items)}
-        if not positions:
+        numbered = dict.fromkeys(chain(known_items, chain.from_iterable(test_sessions)))
+        positions = {item_id: position for position, item_id in enumerate(numbered)}
+        train = index_sessions(train_sessions, positions, train_times)
+        test = index_sessions(test_sessions, positions)
+        return cls.of_indexed(train, test, len(known_items), own_items)
+
+    @classmethod
+    def of_indexed(
+        cls, train: IndexedSessions, test: IndexedSessions, items: int, own_items: bool = True
+    ) -> IndexedSplits:
+        """Takes sessions of numbered items.
+
+        Args:
+          train: training sessions, whose items have the numbers below `items`.
+          test: sessions to evaluate; items that are unknown have numbers from `items` on.
+          items: number of known items.
+          own_items: whether unknown items of a prefix may be recommended after it.
+
+        Raises:
+          ValueError: there is no training event.
+        """
+        if not items:
             raise ValueError(
                 "train_sessions hold no event: a baseline needs sessions to learn from"
             )
-        train = index_sessions(train_sessions, positions, train_times)
-        test = index_sessions(test_sessions, positions)
+        own = OwnItems.of(test, items) if own_items else None
+        is_known = test.items < items
+        test = dataclasses.replace(test, items=np.where(is_known, test.items, NO_ITEM))
         steps, offsets = all_steps(test)
         # The last entry is that of NO_ITEM.
-        counts = np.append(np.bincount(train.items, minlength=len(positions)), 0)
-        own = OwnItems.of(test_sessions, test) if own_items else None
-        return cls(train, len(positions), steps, offsets, counts[steps.target], own)
+        counts = np.append(train.event_counts(items), 0)
+        return cls(train, items, steps, offsets, counts[steps.target], own)
 
     @property
     def known(self) -> BoolArray:
@@ -145,8 +168,10 @@ class IndexedSplits:
     def ranks(self, fitted: Baseline) -> StepRanks:
         """Ranks the targets of all steps by a fitted baseline; `UNRANKED` if not recommended."""
         rank = np.full(len(self.steps), UNRANKED, dtype=np.int64)
-        can_be_scored = self.steps.target != NO_ITEM
-        rank[can_be_scored] = fitted.ranks(self.steps.take(can_be_scored))
+        can_be_scored = np.flatnonzero(self.steps.target != NO_ITEM)
+        for begin in range(0, len(can_be_scored), _STEPS_PER_PART):
+            part = can_be_scored[begin : begin + _STEPS_PER_PART]
+            rank[part] = fitted.ranks(self.steps.take(part))
         if self.own is None:
             return StepRanks(rank, self.known, self.offsets)
         among_own = self.own.ranks(fitted, self.steps, self.items, rank)

@@ -204,6 +204,7 @@ def from_parquet(content: bytes) -> RankTable:
       ValueError: a column is missing, or rows are not sorted by session and step.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     # Importing it keeps PyArrow 10 from running code in a Parquet file.
@@ -213,8 +214,9 @@ def from_parquet(content: bytes) -> RankTable:
     missing = {*_KEYS, *_STEP_COLUMNS[:3]} - set(found.column_names)
     if missing:
         raise ValueError(f"the rank table has no column {', '.join(sorted(missing))}")
-    session_id = np.array(found["session_id"].to_pylist(), object)
-    starts = np.flatnonzero(np.append(True, session_id[1:] != session_id[:-1])[: len(session_id)])
+    session_id = found["session_id"].combine_chunks()
+    is_other = pc.not_equal(session_id[1:], session_id[:-1]).to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(np.append(True, is_other.astype(bool))[: len(session_id)])
     columns = {name: found[name].to_numpy() for name in found.column_names if name != "session_id"}
     steps = len(session_id)
     age = columns.get("item_age")
@@ -224,7 +226,7 @@ def from_parquet(content: bytes) -> RankTable:
         if name not in {*_KEYS, *_STEP_COLUMNS}
     }
     table = RankTable(
-        session_ids=session_id[starts],
+        session_ids=np.array(session_id.take(pa.array(starts)).to_pylist(), object),
         offsets=np.append(starts, steps).astype(np.int64),
         known=columns["known"].astype(bool),
         context_length=columns["context_length"].astype(np.int64),

@@ -18,7 +18,7 @@ TRAIN = [["a"] * 4, ["b"] * 3, ["c"] * 2, ["d"]]
 
 def test_own_items_of_prefixes_the_latest_first_and_the_current_last() -> None:
     sessions = ["xaxyx", "ab", "", "x", "xyzy", "xyzax"]
-    own = OwnItems.of(sessions, index_sessions(sessions, {"a": 0, "b": 1}))
+    own = OwnItems.of(index_sessions(sessions, {item: n for n, item in enumerate("abxyz")}), 2)
     assert own.count.tolist() == [1, 1, 1, 2, 0, 1, 2, 3, 1, 2, 3, 3]
     assert own.is_over.tolist() == [True, False, True, True, False, *[True] * 6, False]
     # x after x, a; y new; x after x, a, x, y. y after x, y, z: z is current. x after all of them.
