@@ -85,7 +85,12 @@ fi
 
 folder=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill $server; rm -rf "$folder"' EXIT
+at_exit() {
+  [ "$1" = 0 ] || cat "$folder/printed"
+  [ -z "$server" ] || kill $server
+  rm -rf "$folder"
+}
+trap 'at_exit $?' EXIT
 # dash leaves the trap of EXIT out where a signal ends it.
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -98,7 +103,13 @@ while read -r command <&3; do
   [ ! -f data/sample/test.tsv ] || [ -f clicks.tsv ] || make_files
   echo "$ $command"
   began=$(date +%s)
-  type_it "$command"
+  # In this shell, since a command may set its variables.
+  type_it "$command" > "$folder/printed" 2>&1
+  cat "$folder/printed"
+  if grep -q 'before absl::InitializeLog' "$folder/printed"; then
+    echo "Error: that command shows what TensorFlow prints while it loads" >&2
+    exit 1
+  fi
   echo "($(($(date +%s) - began)) s)"
 done 3<< END
 $typed

@@ -109,7 +109,7 @@ def write_windows(
 def model_ranks(
     fitted: FitResult, vocabulary: Vocabulary, test: Sequence[Session], max_context: int
 ) -> IntArray:
-    """Ranks the target of every step as the served model would; `UNRANKED` for an unknown one."""
+    """Ranks the target of every step as a served model without own items."""
     places = {item: place for place, item in enumerate(vocabulary.item_ids)}
     steps, _ = all_steps(index_sessions([session.item_ids for session in test], places))
     rank = np.full(len(steps), UNRANKED, np.int64)
@@ -142,7 +142,8 @@ def stan_ranks(day: Day) -> IntArray:
     """Ranks the target of every step by STAN."""
     learned = [*day.train, *day.evaluation]
     known, asked = ([session.item_ids for session in part] for part in (learned, day.test))
-    splits = IndexedSplits.of(known, asked, [session.start for session in learned])
+    starts = [session.start for session in learned]
+    splits = IndexedSplits.of(known, asked, starts, own_items=False)
     baseline = make_baseline("stan")
     baseline.fit(splits.train, splits.items)
     return splits.ranks(baseline).rank

@@ -95,7 +95,13 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file = os.path.join(scratch, ITEM_LIST)
         recommender.export(
-            model, vocabulary, run.features.max_context, vocabulary_file, folder, seen
+            model,
+            vocabulary,
+            run.features.max_context,
+            vocabulary_file,
+            folder,
+            seen,
+            own_items=run.trainer.own_session_items,
         )
     write_selection(folder, fitted.selection, origin)
     eval_files = input_files(fn_args.eval_files)

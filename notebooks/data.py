@@ -134,7 +134,8 @@ print(f"items with at most 3 training events: {(events <= 3).mean():.0%}")
 #
 # Shoppers go back to items of their session, and they open items that training has never seen. The
 # first is why the model adjusts the scores of session items, the second why there are two views of
-# every metric: `known` leaves unknown targets out, `honest` counts them as misses.
+# every metric: `known` leaves unknown targets out, `honest` counts them. Those that the session has
+# already can be found.
 
 # %%
 known = set(events.index) | set(data[data["split"] == "eval"].explode("items")["items"])

@@ -75,8 +75,8 @@ pd.DataFrame(
 ).head(5)
 
 # %% [markdown]
-# Padding never changes an answer, unknown items are ignored, and a session with no known item gets
-# the most popular ones.
+# Padding never changes an answer, an unknown item of the session is recommended beside the others,
+# and a session with no known item gets its own ones, then the most popular.
 
 # %%
 recommend = model.signatures["recommend"]

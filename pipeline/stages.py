@@ -146,6 +146,7 @@ def evaluation_stage(
         fit_splits=json.dumps(learned_splits(config)),
         split=config.evaluation.split,
         options=_as_json(config.baselines),
+        own_items=json.dumps(config.trainer.own_session_items),
         source_digest=code_digest(BaselineEvaluator),
     )
     baseline_evaluator.add_upstream_node(data.gate)

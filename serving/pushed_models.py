@@ -143,7 +143,7 @@ def recommend(
 
     Args:
       model: model from `load_model`.
-      sessions: item ids of each session in time order; the model ignores unknown ones.
+      sessions: item ids of each session in time order, known to the model or not.
       count: most items per session, at most 100.
     """
     starts = range(0, len(sessions), SESSIONS_AT_ONCE)

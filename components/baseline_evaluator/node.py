@@ -13,14 +13,15 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from modules.array_types import IntArray
+from components.baseline_evaluator.session_arrays import read_sorted
 from modules.baselines.registry import IndexedSplits, make_baseline
 from modules.config.fields import from_json
 from modules.config.options.baselines import BaselineOptions
+from modules.data.item_positions import ItemPositions
 from modules.evaluation import metrics
 from modules.evaluation.metric_names import count_name, headline_names
+from modules.evaluation.prediction_steps import StepRanks
 from modules.evaluation.rank_table import FILE_NAME, RankTable, to_parquet
-from modules.sessions.examples import read_batches
 
 _SHOWN = headline_names(["known"], ["all"])
 
@@ -32,6 +33,7 @@ def BaselineEvaluator(
     fit_splits: Parameter[str],
     split: Parameter[str],
     options: Parameter[str],
+    own_items: Parameter[str] = "true",
     source_digest: Parameter[str] = "",
 ) -> None:
     """Ranks the evaluation split's targets with simple recommenders.
@@ -42,31 +44,16 @@ def BaselineEvaluator(
       fit_splits: JSON list of the splits that model and baselines learn from.
       split: the evaluation split, whose steps are ranked.
       options: `BaselineOptions` as JSON.
+      own_items: JSON: whether the model recommends unknown items of the session, as baselines do
+        then in the honest view.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
 
     Raises:
       ValueError: the splits to fit on hold no session, or a split does not exist.
     """
-    found = evaluate(
-        _read_sorted(examples, json.loads(fit_splits)),
-        _read_sorted(examples, [split]),
-        from_json(BaselineOptions, json.loads(options)),
-    )
+    splits, session_ids = _read(examples, json.loads(fit_splits), split, json.loads(own_items))
+    found = evaluate(splits, session_ids, from_json(BaselineOptions, json.loads(options)))
     _write(baseline_ranks.uri, found)
-
-
-class SessionRow(NamedTuple):
-    """A session; rows sort by id.
-
-    Attributes:
-      session_id: id from the data.
-      start_time: time of the first event, ms.
-      item_ids: raw item ids, in time order.
-    """
-
-    session_id: bytes
-    start_time: int
-    item_ids: list[bytes]
 
 
 class Evaluation(NamedTuple):
@@ -77,38 +64,41 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    fitted_on: Sequence[SessionRow], evaluated: Sequence[SessionRow], options: BaselineOptions
+    steps: IndexedSplits, session_ids: Sequence[bytes], options: BaselineOptions
 ) -> Evaluation:
-    """Fits all baselines of the options and ranks all steps with them; prints a line for each."""
-    steps = IndexedSplits.of(
-        [session.item_ids for session in fitted_on],
-        [session.item_ids for session in evaluated],
-        [session.start_time for session in fitted_on],
-    )
-    ranks: dict[str, IntArray] = {}
+    """Fits all baselines of the options and ranks all steps with them; prints a line for each.
+
+    Args:
+      steps: training sessions, and the steps to rank.
+      session_ids: ids of the sessions to evaluate, sorted.
+      options: which baselines, and their settings.
+    """
+    ranks: dict[str, StepRanks] = {}
     values: dict[str, dict[str, float]] = {}
     for name in options.names:
         ranks[name], values[name] = _evaluate_one(name, steps, options)
         print(_line(name, values[name]), flush=True)
-    session_ids = [session.session_id for session in evaluated]
     return Evaluation(steps.rank_table(session_ids, ranks), values)
 
 
-def _read_sorted(examples: Artifact, splits: Sequence[str]) -> list[SessionRow]:
-    folders = [artifact_utils.get_split_uri([examples], split) for split in splits]
-    return sorted(
-        SessionRow(*row)
-        for folder in folders
-        for batch in read_batches(folder)
-        for row in zip(
-            batch.session_ids.tolist(), batch.start_times.tolist(), batch.item_lists(), strict=True
-        )
-    )
+def _read(
+    examples: Artifact, fit_splits: Sequence[str], split: str, own_items: bool
+) -> tuple[IndexedSplits, list[bytes]]:
+    """Returns the sessions of the splits, and the ids of those to evaluate."""
+
+    def folders(splits: Sequence[str]) -> list[str]:
+        return [artifact_utils.get_split_uri([examples], each) for each in splits]
+
+    positions = ItemPositions()
+    train = read_sorted(folders(fit_splits), positions.add).sessions
+    items = len(positions)
+    session_ids, test = read_sorted(folders([split]), positions.add)
+    return IndexedSplits.of_indexed(train, test, items, own_items), session_ids.to_pylist()
 
 
 def _evaluate_one(
     name: str, steps: IndexedSplits, options: BaselineOptions
-) -> tuple[IntArray, dict[str, float]]:
+) -> tuple[StepRanks, dict[str, float]]:
     baseline = make_baseline(name, options)
     begin = time.perf_counter()
     baseline.fit(steps.train, steps.items)
@@ -118,7 +108,7 @@ def _evaluate_one(
         "fit_seconds": round(fitted - begin, 3),
         "judge_seconds": round(time.perf_counter() - fitted, 3),
     }
-    return found.rank, metrics.metrics_from_rank_histograms(found.histograms()) | seconds
+    return found.narrow(), metrics.metrics_from_rank_histograms(found.histograms()) | seconds
 
 
 def _line(name: str, values: Mapping[str, float]) -> str:

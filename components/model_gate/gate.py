@@ -59,7 +59,9 @@ from modules.gate.metric_checks import (
 from modules.gate.model_ranks import Model, UnusableModelError, prefixes, rank_targets
 from modules.gate.pooled_checks import with_pooled_checks
 from modules.releases.versions import PUSHED_VERSION
-from modules.sessions.examples import SessionBatch, read_batches
+from modules.sessions.examples import SESSIONS_PER_BATCH, SessionBatch, read_batches
+
+_TRAINING_SESSIONS_PER_BATCH = 4_096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,10 +139,13 @@ class Gate:
         )
         return table, content
 
-    def _sessions(self, split: str | None = None) -> Iterator[SessionBatch]:
+    def _sessions(
+        self, split: str | None = None, batch_size: int = SESSIONS_PER_BATCH
+    ) -> Iterator[SessionBatch]:
         """Reads a split, by default the evaluation split."""
         split = split or self._evaluation.split
-        return read_batches(artifact_utils.get_split_uri([self._inputs.examples], split))
+        folder = artifact_utils.get_split_uri([self._inputs.examples], split)
+        return read_batches(folder, batch_size)
 
     @cached_property
     def _start_times(self) -> IntArray:
@@ -149,7 +154,11 @@ class Gate:
         return np.concatenate([np.zeros(0, np.int64), *starts])
 
     def _history(self) -> ItemHistory:
-        batches = (batch for split in self._fit_splits for batch in self._sessions(split))
+        batches = (
+            batch
+            for split in self._fit_splits
+            for batch in self._sessions(split, _TRAINING_SESSIONS_PER_BATCH)
+        )
         return item_history((batch.items, batch.times) for batch in batches)
 
     def _rank_candidate(self, model: Model, history: ItemHistory) -> RankTable:
@@ -165,7 +174,10 @@ class Gate:
         options = self._options
         share = options.max_prefixes / max(len(table.known), 1)
         slices = np.array([table.in_slice(name, self._bounds) for name in stats.slices])
-        for batch in prefixes(self._sessions(), lambda ids: sampled(ids, share, options.seed)):
+        chosen = prefixes(
+            self._sessions(), lambda ids: sampled(ids, share, options.seed), stats.items
+        )
+        for batch in chosen:
             item_ids, scores = model.recommend(batch.items, K)
             in_slices = slices[:, table.rows(batch.session_id, batch.step)]
             stats.add(batch.session, batch.items, batch.target, item_ids, scores, in_slices)
@@ -184,7 +196,10 @@ class Gate:
             # Equal files rank equally: there is no need to evaluate them again.
             self._last_blessed["status"] = "identical"
             ranks = {**table.ranks, LAST_BLESSED: table.ranks[CANDIDATE]}
-            return dataclasses.replace(table, ranks=ranks, last_blessed_known=table.known)
+            of_known = {**table.known_ranks, LAST_BLESSED: table.known_ranks[CANDIDATE]}
+            return dataclasses.replace(
+                table, ranks=ranks, known_ranks=of_known, last_blessed_known=table.known
+            )
         try:
             model = Model(artifact)
             self._against = day_number(day) if (day := model.day()) else None

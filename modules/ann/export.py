@@ -16,7 +16,7 @@ from modules.ann.pq_index import INDEX_FOLDER, CodeOptions, PQIndex, require_fai
 from modules.ann.recommender import STATE, STATE_OF_EXAMPLES, Answer
 from modules.sessions.examples import parse_sessions
 
-_PARTS = ("session_state", "_items", "_scorer")
+_PARTS = ("session_state", "_items", "_scorer", "_answers")
 _TOWER = "_served_tower"  # of the scorer
 _ITEMS_PER_REQUEST = 65_536
 
@@ -41,6 +41,7 @@ class SessionStates(tf.Module):
         self._session_state = model.session_state
         # Tracked, since the function reads it; the scorer would track the exact index too.
         self._served_tower = model._scorer._served_tower
+        self._recommends_own_items = model._answers._recommends_own_items
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
     def state(self, item_ids: tf.Tensor) -> Answer:

@@ -168,6 +168,22 @@ class PQIndex:
             scores[row], found[row] = values[best], chosen[best]
         return scores, found
 
+    def scores_at(self, queries: Float32Array, positions: IntArray) -> Float32Array:
+        """Returns the scores of some items.
+
+        Args:
+          queries: float32 `[batch, dim]`.
+          positions: int64 `[batch, ...]`.
+
+        Returns:
+          float32 of the shape of `positions`.
+        """
+        scores = [
+            np.take(self._vectors, some, axis=0) @ query
+            for query, some in zip(queries, positions, strict=True)
+        ]
+        return np.array(scores, np.float32).reshape(positions.shape)
+
     def _candidates(self, queries: Float32Array) -> IntArray:
         """Returns the items to score for each query, int64 `[batch, any]`; -1 for none."""
         if self._codes is None:

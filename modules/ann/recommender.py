@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from modules.ann.pq_index import INDEX_FOLDER, PQIndex, holds_index, require_faiss
 from modules.serving.answer_length import TOP_K
+from modules.serving.session.own_items import OwnItems, with_own_items
 
 STATE, STATE_OF_EXAMPLES = "session_state", "session_state_of_examples"
 
@@ -64,11 +65,19 @@ class ApproximateRecommender:
         """Answers sessions from their `SessionScorer.state`."""
         positions = state["positions"].numpy()
         k = min(TOP_K, len(self._ids))
-        scores, top = self._index.top(state["query"].numpy(), positions, state["bonus"].numpy(), k)
+        query = state["query"].numpy()
+        scores, top = self._index.top(query, positions, state["bonus"].numpy(), k)
         is_empty = ~(positions >= 0).any(axis=1)
         # The catalogue's order is by popularity.
         top[is_empty], scores[is_empty] = np.arange(k), -np.arange(k)
-        return {"item_ids": tf.constant(self._ids[top]), "scores": tf.constant(scores)}
+        answer = {"item_ids": tf.constant(self._ids[top]), "scores": tf.constant(scores)}
+        if "own_ids" not in state or not state["own_ids"].shape[1]:  # a former version has none
+            return answer
+        own = {name: state[f"own_{name}"].numpy() for name in OwnItems._fields}
+        beside = self._index.scores_at(query, own["neighbors"])
+        mean = (own["weights"] * beside).sum(axis=2, dtype=np.float32)
+        own_scores = np.where(is_empty[:, None], state["own_alone"], mean + own["bonus"])
+        return with_own_items(answer, tf.constant(own_scores), state["own_ids"])
 
 
 def catalogue_size(model: Any) -> int:

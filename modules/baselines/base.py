@@ -53,6 +53,47 @@ class SparseBaseline(ABC):
         ]
         return np.concatenate([np.empty(0, dtype=np.int64), *blocks])
 
+    def best_ranks(self, steps: Steps, step: IntArray, item: IntArray) -> IntArray:
+        """Returns the best conservative rank of some items at each step, int64 `[steps]`.
+
+        Args:
+          steps: the steps.
+          step: row of the step of each item, int64 `[pairs]`, rising.
+          item: positions among the items, int64 `[pairs]`.
+        """
+        blocks, begin = [np.empty(0, dtype=np.int64)], 0
+        for block in steps.blocks(self.cost(steps)):
+            pairs = slice(*np.searchsorted(step, [begin, begin + len(block)]))
+            blocks.append(best_among_scored(self.scores(block), step[pairs] - begin, item[pairs]))
+            begin += len(block)
+        return np.concatenate(blocks)
+
+
+def best_among_scored(scores: sparse.csr_matrix, row: IntArray, item: IntArray) -> IntArray:
+    """Returns the best of the ranks that `rank_among_scored` gives to some items of each row.
+
+    Args:
+      scores: sparse `[n, items]`; items that are not stored have no score.
+      row: row of each item, int64 `[pairs]`.
+      item: positions among the items, int64 `[pairs]`.
+
+    Returns:
+      int64 `[n]`; `UNRANKED` for a row none of whose items has a score.
+    """
+    rows, items = scores.shape
+    stored = np.diff(scores.indptr)
+    row_of_stored = np.repeat(np.arange(rows), stored)
+    scores.sort_indices()
+    cell = np.append(row_of_stored * items + scores.indices, -1)
+    wanted = row * items + item
+    place = np.searchsorted(cell[:-1], wanted)
+    best = np.full(rows, -np.inf)
+    found = cell[place] == wanted
+    np.fmax.at(best, row[found], scores.data[place[found]])
+    below = np.bincount(row_of_stored[scores.data < best[row_of_stored]], minlength=rows)
+    ranks: IntArray = np.where(best > -np.inf, stored - below, UNRANKED)
+    return ranks
+
 
 def rank_among_scored(scores: sparse.csr_matrix, target: IntArray) -> IntArray:
     """Ranks each target by `ranks.conservative_rank`'s rule, where most items have no score.

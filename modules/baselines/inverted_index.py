@@ -2,8 +2,8 @@
 
 Sessions are numbered by recency, 0 is the newest. Only the n newest sessions of each item are kept,
 where n is how many a query may return: a session among the n newest that share any item with a
-prefix is among the n newest of each item that it shares. So memory is bounded by the training
-events, and work by the size of the sample, whatever the popularity of an item.
+prefix is among the n newest of each item that it shares. So memory is bounded by n sessions of each
+item, and work by the size of the sample, whatever the popularity of an item.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class SessionIndex:
     """Training sessions by session and by item.
 
     Attributes:
-      positions: sparse int64 `[sessions, items]`, newest session first: 1 + the last position of
-        an item in a session.
-      postings: sparse int64 `[items, sessions]`, the same for the newest sessions of each item.
+      positions: sparse int32 `[sessions, items]`, newest session first: 1 + the last position of
+        an item in a session; without the sessions that no query can find.
+      postings: sparse int32 `[items, sessions]`, the same for the newest sessions of each item.
       start_time: int64 `[sessions]`, ms.
       recent: maximum number of sessions per prefix, the newest ones.
     """
@@ -74,15 +74,10 @@ class SessionIndex:
                 "sessions have no start_times: neighbors are searched among the newest"
             )
         newest_first = np.argsort(-sessions.start_times, kind="stable")
-        number = np.empty_like(newest_first)
-        number[newest_first] = np.arange(len(newest_first))
-        positions = _last_positions(sessions, number, items)
-        return cls(
-            positions=positions,
-            postings=_first_of_rows(positions.T.tocsr(), recent),
-            start_time=sessions.start_times[newest_first],
-            recent=recent,
-        )
+        kept = _NewestOfEachItem(items, recent)
+        for part in sessions.parts(newest_first):
+            kept.add(part)
+        return kept.index(sessions.start_times[newest_first])
 
     def cost(self, steps: Steps) -> IntArray:
         """Returns an upper bound of the postings of each step's prefix, int64 `[steps]`."""
@@ -113,7 +108,7 @@ class SessionIndex:
             session=session,
             similarity=_reduce(np.add, weight[visit], first),
             age=_reduce(np.minimum, visits.age[visit], first),
-            position=_reduce(np.maximum, self.postings.data[entry], first) - 1,
+            position=_reduce(np.maximum, self.postings.data[entry].astype(np.int64), first) - 1,
         )
         return found.take(newest)
 
@@ -128,7 +123,7 @@ class SessionIndex:
         """
         entry, row = _entries(self.positions.indptr, session)
         item = self.positions.indices[entry].astype(np.int64)
-        return row, item, self.positions.data[entry] - 1
+        return row, item, self.positions.data[entry].astype(np.int64) - 1
 
 
 def place_in_group(group: IntArray) -> IntArray:
@@ -155,21 +150,61 @@ def _reduce(by: np.ufunc, values: Any, first: IntArray) -> Any:
     return by.reduceat(values, first) if len(first) else values[:0]
 
 
-def _last_positions(sessions: IndexedSessions, number: IntArray, items: int) -> sparse.csr_matrix:
+class _NewestOfEachItem:
+    """Collects sessions, the newest first, that are among the newest ones of any of their items.
+
+    No query can find the others.
+    """
+
+    def __init__(self, items: int, recent: int) -> None:
+        self._items, self._recent = items, recent
+        self._sessions_with = np.zeros(items, np.int64)
+        self._lengths, self._is_kept = [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+        self._columns = [np.zeros(0, np.int32)]
+        self._positions, self._is_posting = [np.zeros(0, np.int32)], [np.zeros(0, bool)]
+
+    def add(self, part: IndexedSessions) -> None:
+        """Adds sessions that are older than those before."""
+        row, item, position = _last_positions(part, self._items)
+        by_item = np.argsort(item, kind="stable")
+        newer = place_in_group(item[by_item]) + self._sessions_with[item[by_item]]
+        is_posting = np.zeros(len(item), bool)
+        is_posting[by_item] = newer < self._recent
+        self._sessions_with += np.bincount(item, minlength=self._items)
+        sessions = len(part.offsets) - 1
+        kept = np.bincount(row[is_posting], minlength=sessions) > 0
+        if len(self._is_kept) == 1:
+            kept[:1] = True  # the newest of all: ages are counted from it
+        of_kept = kept[row]
+        self._lengths.append(np.bincount(row, minlength=sessions)[kept])
+        self._is_kept.append(kept)
+        self._columns.append(item[of_kept].astype(np.int32))
+        self._positions.append((position[of_kept] + 1).astype(np.int32))
+        self._is_posting.append(is_posting[of_kept])
+
+    def index(self, start_times: IntArray) -> SessionIndex:
+        """Returns the index of the sessions; `start_times` are those of all that were added."""
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))])
+        columns, positions = np.concatenate(self._columns), np.concatenate(self._positions)
+        is_posting = np.concatenate(self._is_posting)
+        shape = (len(indptr) - 1, self._items)
+        before = np.concatenate([[0], np.cumsum(is_posting)])
+        postings = (positions[is_posting], columns[is_posting], before[indptr])
+        return SessionIndex(
+            positions=sparse.csr_matrix((positions, columns, indptr), shape),
+            postings=sparse.csr_matrix(postings, shape).T.tocsr(),
+            start_time=start_times[np.concatenate(self._is_kept)],
+            recent=self._recent,
+        )
+
+
+def _last_positions(sessions: IndexedSessions, items: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Returns each session's distinct items: its row, the item, and its last position."""
     lengths = np.diff(sessions.offsets)
-    session = np.repeat(number, lengths)
+    session = np.repeat(np.arange(len(lengths)), lengths)
     position = np.arange(len(session)) - np.repeat(sessions.offsets[:-1], lengths)
     pair = session * items + sessions.items
     # Of the events in reverse, the first of each pair is the last one.
     distinct, last = np.unique(pair[::-1], return_index=True)
     row, item = np.divmod(distinct, items)
-    indptr = np.searchsorted(row, np.arange(len(number) + 1))
-    return sparse.csr_matrix((position[::-1][last] + 1, item, indptr), shape=(len(number), items))
-
-
-def _first_of_rows(matrix: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
-    """Keeps the first entries of each row, whose columns must be in order."""
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    kept = place_in_group(row) < most
-    indptr = np.searchsorted(row[kept], np.arange(matrix.shape[0] + 1))
-    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], indptr), matrix.shape)
+    return row, item, position[::-1][last]

@@ -12,6 +12,7 @@ from scipy import sparse
 from modules.array_types import FloatArray, IntArray
 from modules.baselines.base import Baseline, SparseBaseline
 from modules.config.options.baselines import BaselineOptions
+from modules.data.pair_sums import PairSums
 from modules.evaluation.prediction_steps import IndexedSessions, Steps, last_visits
 
 
@@ -23,7 +24,7 @@ class Popularity:
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
         """Counts the events of each item."""
-        counts = np.bincount(sessions.items, minlength=items)
+        counts = sessions.event_counts(items)
         self._rank = items - np.searchsorted(np.sort(counts), counts, side="left")
 
     def ranks(self, steps: Steps) -> IntArray:
@@ -44,7 +45,7 @@ class SessionPopularity:
 
     def fit(self, sessions: IndexedSessions, items: int) -> None:
         """Counts the events of each item."""
-        self._events = np.bincount(sessions.items, minlength=items)
+        self._events = sessions.event_counts(items)
         self._popularity.fit(sessions, items)
 
     def ranks(self, steps: Steps) -> IntArray:
@@ -88,12 +89,14 @@ class ItemCooccurrence(SparseBaseline):
         """Lists the distinct items of each session, and the sessions of each item."""
         self.items = items
         shape = (len(sessions.offsets) - 1, items)
-        once = np.ones(len(sessions.items), dtype=np.int64)
-        self._sessions = sparse.csr_matrix((once, sessions.items, sessions.offsets), shape=shape)
+        once = np.ones(len(sessions.items), dtype=np.int32)
+        # A copy of the items, which are sorted and thinned out in place.
+        of_session = sessions.items.astype(np.int32)
+        self._sessions = sparse.csr_matrix((once, of_session, sessions.offsets), shape=shape)
         self._sessions.sum_duplicates()
         self._sessions.data[:] = 1
         self._with_item = self._sessions.T.tocsr()
-        self._reach = self._with_item @ np.diff(self._sessions.indptr)
+        self._reach = self._with_item @ np.diff(self._sessions.indptr).astype(np.int64)
         session_count = np.diff(self._with_item.indptr)
         self._weight = (session_count + self.regularization) ** -self.damping
 
@@ -154,18 +157,20 @@ class SequentialRules(SparseBaseline):
         """Sums the rules, in exact integers: ties must stay ties."""
         self.items = items
         denominator = math.lcm(*range(1, self.window + 1))
-        session = np.repeat(np.arange(len(sessions.offsets) - 1), np.diff(sessions.offsets))
-        rules = sparse.csr_matrix((items, items), dtype=np.int64)
-        for gap in range(1, self.window + 1):
-            first, second = sessions.items[:-gap], sessions.items[gap:]
-            paired = session[:-gap] == session[gap:]
-            if not self.repeats:
-                paired &= first != second
-            weight = np.full(np.count_nonzero(paired), denominator // gap, dtype=np.int64)
-            rules += sparse.csr_matrix(
-                (weight, (first[paired], second[paired])), shape=(items, items)
-            )
-        self._rules = rules.astype(np.float64) / denominator
+        sums = PairSums(items, np.int64)
+        for part in sessions.parts():
+            session = np.repeat(np.arange(len(part.offsets) - 1), np.diff(part.offsets))
+            for gap in range(1, self.window + 1):
+                first, second = part.items[:-gap], part.items[gap:]
+                paired = session[:-gap] == session[gap:]
+                if not self.repeats:
+                    paired &= first != second
+                pairs = first[paired].astype(np.int64) * items + second[paired]
+                sums.add(pairs, denominator // gap)
+        rules = sums.into_matrix()
+        self._rules = sparse.csr_matrix(
+            (rules.data / denominator, rules.indices, rules.indptr), rules.shape
+        )
 
     def scores(self, steps: Steps) -> sparse.csr_matrix:
         """Returns the rules of the current item plus the bonus of items seen."""

@@ -122,7 +122,7 @@ class VSkNN(SessionNeighbors):
     def fit(self, sessions: IndexedSessions, items: int) -> None:
         """Indexes the sessions and counts the events of each item."""
         super().fit(sessions, items)
-        events = np.bincount(sessions.items, minlength=items)
+        events = sessions.event_counts(items)
         total = len(sessions.offsets) - 1
         self._item_weight = 1 + self.idf_weight * np.log(total / np.maximum(events, 1))
 

@@ -120,6 +120,7 @@ def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Datas
     if not parts:
         return chunks
     joined = tf.nest.map_structure(lambda *same: tf.concat(same, axis=0), *parts)
+    parts.clear()  # as large as what they were joined to
     order = _order(*(part.numpy() for part in tf.nest.flatten(joined)))
     return tf.data.Dataset.from_tensors(
         tf.nest.map_structure(lambda part: tf.gather(part, order), joined)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import itertools
 import os
 
 import numpy as np
@@ -61,12 +63,21 @@ def read_vocabulary(path: str | os.PathLike[str], options: FeatureOptions) -> Vo
       ValueError: the file does not start with the reserved tokens, or no item is frequent enough.
     """
     with tf.io.gfile.GFile(path, "rb") as file:
-        lines = file.read().removesuffix(b"\n").split(b"\n")
-    rows = [line.partition(b" ")[::2] for line in lines]
-    reserved = tuple(token.decode() for _, token in rows[:FIRST_ITEM])
+        content = file.read()
+    lines = io.BytesIO(content)
+    first = itertools.islice(lines, FIRST_ITEM)
+    reserved = tuple(_count_and_id(line)[1].decode() for line in first)
     if reserved != RESERVED_TOKENS:
         raise ValueError(f"{path} must start with {RESERVED_TOKENS}, found {reserved}")
-    items = rows[FIRST_ITEM:]
-    counts = np.array([int(count) for count, _ in items], np.int64)
-    item_ids = np.array([from_vocabulary(item_id) for _, item_id in items], object)
+    items = content.count(b"\n") + (not content.endswith(b"\n")) - FIRST_ITEM
+    del content
+    counts, item_ids = np.zeros(items, np.int64), np.empty(items, object)
+    for row, line in enumerate(lines):
+        count, item_id = _count_and_id(line)
+        counts[row], item_ids[row] = int(count), from_vocabulary(item_id)
     return Vocabulary(item_ids, counts, catalogue_size(counts, options))
+
+
+def _count_and_id(line: bytes) -> tuple[bytes, bytes]:
+    count, _, item_id = line.removesuffix(b"\n").partition(b" ")
+    return count, item_id

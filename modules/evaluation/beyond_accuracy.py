@@ -139,6 +139,11 @@ class RecommendationStats:
         )
 
     @property
+    def items(self) -> int:
+        """Number of items of the training data."""
+        return len(self._history)
+
+    @property
     def prefixes(self) -> int:
         """Number of prefixes that were added."""
         return int(self._sums[:, _ALL, _PREFIXES].sum())

@@ -94,11 +94,12 @@ class MetricEstimates:
         values = [
             ones
             if parsed.metric == "n"
-            else PER_STEP[parsed.metric](table.ranks[column][mask], parsed.k)
+            else PER_STEP[parsed.metric](table.ranks_in(parsed.view, column)[mask], parsed.k)
             for column in self._columns
         ]
-        self._sessions[name] = len(np.unique(unit[mask]))
-        sums = [np.bincount(unit[mask], each, minlength=units) for each in (*values, ones)]
+        of_mask = unit[mask]
+        sums = [np.bincount(of_mask, each, minlength=units) for each in (*values, ones)]
+        self._sessions[name] = int(np.count_nonzero(sums[-1]))
         return np.stack(sums, axis=1)
 
     def n(self, name: str) -> int:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from modules.array_types import FloatArray, IntArray
-from modules.data.item_indices import NO_ITEM
+from modules.data.item_positions import ItemIds, ItemPositions
 
 MS_PER_DAY = 86_400_000
-
-ItemIds = npt.NDArray[np.object_]
+_EVENTS_PER_PART = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +19,13 @@ class ItemHistory:
     """Items of the training data.
 
     Attributes:
-      positions: position in the arrays by raw item id.
+      positions: raw item ids and their positions in the arrays.
       counts: training events, int64 `[items]`.
       first_seen: time of the first training event, ms, int64 `[items]`.
       last_event: time of the last event of all items, ms; None without any.
     """
 
-    positions: Mapping[bytes, int]
+    positions: ItemPositions
     counts: IntArray
     first_seen: IntArray
     last_event: int | None = None
@@ -38,9 +36,7 @@ class ItemHistory:
 
     def lookup(self, item_ids: ItemIds) -> IntArray:
         """Returns the positions of raw ids, in the same shape; `NO_ITEM` for others."""
-        flat = item_ids.ravel()
-        found = (self.positions.get(item_id, NO_ITEM) for item_id in flat)
-        return np.fromiter(found, np.int64, len(flat)).reshape(item_ids.shape)
+        return self.positions.lookup(item_ids)
 
     def counts_of(self, positions: IntArray) -> IntArray:
         """Returns the training events of items; 0 for an unknown one."""
@@ -73,16 +69,11 @@ def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
     >>> history.counts.tolist(), history.first_seen.tolist()
     ([2, 1], [3, 7])
     """
-    positions: dict[bytes, int] = {}
+    positions = ItemPositions()
     counts, first_seen = np.zeros((2, 0), np.int64)
     last_event: int | None = None
     latest = np.iinfo(np.int64).max
-    for item_ids, times in batches:
-        place = np.fromiter(
-            (positions.setdefault(item_id, len(positions)) for item_id in item_ids),
-            np.int64,
-            len(item_ids),
-        )
+    for place, times in _numbered(batches, positions):
         added = len(positions) - len(counts)
         counts = np.pad(counts, (0, added)) + np.bincount(place, minlength=len(positions))
         first_seen = np.pad(first_seen, (0, added), constant_values=latest)
@@ -90,3 +81,22 @@ def item_history(batches: Iterable[tuple[ItemIds, IntArray]]) -> ItemHistory:
         if len(times):
             last_event = max(int(times.max()), last_event or 0)
     return ItemHistory(positions, counts, first_seen, last_event)
+
+
+def _numbered(
+    batches: Iterable[tuple[ItemIds, IntArray]], positions: ItemPositions
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yields positions and times of events, many at a time: all items are updated each time."""
+    waiting: list[tuple[IntArray, IntArray]] = []
+    for item_ids, times in batches:
+        waiting.append((positions.add(item_ids), times))
+        if sum(len(times) for _, times in waiting) >= _EVENTS_PER_PART:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[IntArray, IntArray]]) -> tuple[IntArray, IntArray]:
+    places, times = zip(*parts, strict=True)
+    return np.concatenate(places), np.concatenate(times)

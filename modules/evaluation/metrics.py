@@ -13,6 +13,10 @@ mean over nothing is NaN, which no threshold accepts. Since all ranks beyond the
 misses, a histogram of 101 counts determines every mean: that is what a distributed evaluator adds
 up. A target that cannot be recommended is a miss too, however small the catalogue: its rank is
 `ranks.UNRANKED`.
+
+A model that answers unknown items of the session ranks a step by another answer in each view: in
+the honest one by that to the whole prefix, in the known one by that to the prefix without unknown
+items. Functions take the second as `known_rank`, where it may differ.
 """
 
 from __future__ import annotations
@@ -111,7 +115,29 @@ def rank_histogram(rank: npt.ArrayLike) -> IntArray:
     return np.bincount(bins.ravel(), minlength=BINS).astype(np.int64, copy=False)
 
 
-def rank_histograms(rank: npt.ArrayLike, known: npt.ArrayLike) -> IntArray:
+def ranks_by_view(rank: npt.ArrayLike, known_rank: npt.ArrayLike | None) -> tuple[IntArray, ...]:
+    """Returns the rank of each step in every view, in the order of `VIEWS`.
+
+    Args:
+      rank: int `[..., steps]`, ranks in the honest view.
+      known_rank: int of the same shape, ranks in the known view; None where they are the same.
+
+    Raises:
+      ValueError: the shapes differ, or they hold other steps.
+
+    >>> ranks_by_view([3, 7], [1, 7])[1].tolist()
+    [1, 7]
+    """
+    honest = np.asarray(rank)
+    known = honest if known_rank is None else np.asarray(known_rank)
+    if known.shape != honest.shape or not np.array_equal(known > 0, honest > 0):
+        raise ValueError("rank and known_rank must be of the same steps")
+    return honest, known
+
+
+def rank_histograms(
+    rank: npt.ArrayLike, known: npt.ArrayLike, known_rank: npt.ArrayLike | None = None
+) -> IntArray:
     """Counts the ranks of one or more sessions, as the `evaluate` signature returns them.
 
     The histograms of several sessions are the sums of their histograms.
@@ -119,6 +145,7 @@ def rank_histograms(rank: npt.ArrayLike, known: npt.ArrayLike) -> IntArray:
     Args:
       rank: int `[..., steps]`, 0 where a session has no such step.
       known: int `[..., steps]`, 1 where a step counts in the known view.
+      known_rank: as in `ranks_by_view`.
 
     Returns:
       int64 `[views, 2, BINS]` in the order of `VIEWS` and `STEPS`.
@@ -126,10 +153,9 @@ def rank_histograms(rank: npt.ArrayLike, known: npt.ArrayLike) -> IntArray:
     >>> rank_histograms([2, 1, 500], [1, 1, 0]).sum(axis=-1).tolist()
     [[3, 1], [2, 1]]
     """
-    rank = np.asarray(rank)
-    per_view = counted_steps(rank, known)
+    views = zip(ranks_by_view(rank, known_rank), counted_steps(rank, known), strict=True)
     return np.stack(
-        [[rank_histogram(rank[counted]) for counted in of_view] for of_view in per_view]
+        [[rank_histogram(ranks[counted]) for counted in of_view] for ranks, of_view in views]
     )
 
 
@@ -174,24 +200,27 @@ def metrics_from_rank_histograms(histograms: npt.ArrayLike) -> dict[str, float]:
     return values
 
 
-def metrics_from_ranks(rank: npt.ArrayLike, known: npt.ArrayLike) -> dict[str, float]:
+def metrics_from_ranks(
+    rank: npt.ArrayLike, known: npt.ArrayLike, known_rank: npt.ArrayLike | None = None
+) -> dict[str, float]:
     """Returns the same as `metrics_from_rank_histograms`, from the means over the steps themselves.
 
     Args:
       rank: int `[..., steps]`, 0 where a session has no such step.
       known: int `[..., steps]`, 1 where a step counts in the known view.
+      known_rank: as in `ranks_by_view`.
 
     >>> metrics_from_ranks([[2, 30], [1, 0]], [[1, 1], [1, 0]])["known/last/recall@20"]
     0.5
     """
-    rank = np.asarray(rank)
     values: dict[str, float] = {}
-    for view, of_view in zip(VIEWS, counted_steps(rank, known), strict=True):
+    by_view = ranks_by_view(rank, known_rank)
+    for view, ranks, of_view in zip(VIEWS, by_view, counted_steps(rank, known), strict=True):
         for steps, counted in zip(STEPS, of_view, strict=True):
             n = float(counted.sum())
             for metric, per_step in PER_STEP.items():
                 for k in K_VALUES:
-                    total = float(per_step(rank[counted], k).sum())
+                    total = float(per_step(ranks[counted], k).sum())
                     values[metric_name(view, steps, metric, k)] = total / n if n else float("nan")
             values[count_name(view, steps)] = n
     return values

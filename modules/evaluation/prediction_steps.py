@@ -23,6 +23,9 @@ from modules.evaluation.metric_names import STEPS, VIEWS
 # Bounds of the steps ranked at a time, and of the entries in memory that they need.
 _STEPS_PER_BLOCK = 1_024
 _COST_PER_BLOCK = 1_000_000
+# Training events, and steps of the evaluation, worked on at a time.
+_EVENTS_PER_PART = 1 << 20
+_STEPS_PER_PART = 1 << 20
 
 
 class ScoredSteps(NamedTuple):
@@ -47,14 +50,57 @@ class IndexedSessions:
     """Sessions with items as positions in the catalogue.
 
     Attributes:
-      items: int64 `[events]`, session after session in time order; `NO_ITEM` outside the catalogue.
+      items: int32 or int64 `[events]`, session after session in time order; `NO_ITEM` outside the
+        catalogue.
       offsets: int64 `[sessions + 1]`: session i has `items[offsets[i]:offsets[i + 1]]`.
       start_times: int64 `[sessions]`, ms; for baselines that prefer recent sessions.
     """
 
-    items: IntArray
+    items: npt.NDArray[np.integer[Any]]
     offsets: IntArray
     start_times: IntArray | None = None
+
+    def take(self, chosen: IntArray) -> IndexedSessions:
+        """Returns a copy of some of the sessions, chosen by positions, int64 `[chosen]`."""
+        first = self.offsets[chosen]
+        lengths = self.offsets[chosen + 1] - first
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths)
+        times = None if self.start_times is None else self.start_times[chosen]
+        return IndexedSessions(self.items[places], offsets, times)
+
+    def parts(self, order: IntArray | None = None) -> Iterator[IndexedSessions]:
+        """Yields all sessions, about a million events at a time.
+
+        Args:
+          order: positions of all sessions, in the order in which to yield them, int64 `[sessions]`;
+            None for theirs.
+        """
+        order = np.arange(len(self.offsets) - 1) if order is None else order
+        begin, events = 0, np.cumsum(self.offsets[order + 1] - self.offsets[order])
+        while begin < len(order):
+            most = _EVENTS_PER_PART + (events[begin - 1] if begin else 0)
+            end = max(int(np.searchsorted(events, most, side="right")), begin + 1)
+            yield self.take(order[begin:end])
+            begin = end
+
+    def ordered(self, order: IntArray) -> IndexedSessions:
+        """Returns a copy of all sessions in another order; see `parts`."""
+        offsets = np.concatenate([[0], np.cumsum(self.offsets[order + 1] - self.offsets[order])])
+        items = np.empty_like(self.items)
+        begin = 0
+        for part in self.parts(order):
+            items[begin : begin + len(part.items)] = part.items
+            begin += len(part.items)
+        times = None if self.start_times is None else self.start_times[order]
+        return IndexedSessions(items, offsets, times)
+
+    def event_counts(self, items: int) -> IntArray:
+        """Returns the events of each item of a catalogue, int64 `[items]`."""
+        counts = np.zeros(items, np.int64)
+        for start in range(0, len(self.items), _EVENTS_PER_PART):
+            counts += np.bincount(self.items[start : start + _EVENTS_PER_PART], minlength=items)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -101,14 +147,16 @@ class StepRanks:
     """Ranks of every step of the test sessions, in their order.
 
     Attributes:
-      rank: int64 `[steps]`; `ranks.UNRANKED` for a target that cannot be recommended.
+      rank: int64 or int32 `[steps]`; `ranks.UNRANKED` for a target that cannot be recommended.
       known: bool `[steps]`, whether the step counts in the known view.
       offsets: int64 `[sessions + 1]`: session i has the steps `offsets[i]:offsets[i + 1]`.
+      known_rank: int64 `[steps]`, ranks in the known view; None where they are the same.
     """
 
     rank: IntArray
     known: BoolArray
     offsets: IntArray
+    known_rank: IntArray | None = None
 
     def histograms(self) -> IntArray:
         """Returns the rank histograms of `modules.evaluation.metrics`, int64 `[views, 2, bins]`."""
@@ -117,15 +165,29 @@ class StepRanks:
         # Padded to the next power of two, so that one very long session does not widen all rows.
         widths = 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
         for width in np.unique(widths):
-            chosen = np.flatnonzero(widths == width)
-            column = np.arange(width)
-            exists = column < lengths[chosen, None]
-            step = np.where(exists, self.offsets[chosen, None] + column, 0)
-            if len(self.rank):
-                total += metrics.rank_histograms(
-                    self.rank[step] * exists, self.known[step] & exists
-                )
+            of_width = np.flatnonzero(widths == width)
+            sessions = max(_STEPS_PER_PART // int(width), 1)
+            for begin in range(0, len(of_width), sessions):
+                total += self._histograms_of(of_width[begin : begin + sessions], int(width))
         return total
+
+    def _histograms_of(self, chosen: IntArray, width: int) -> IntArray:
+        """Returns the histograms of sessions of at most `width` steps."""
+        column = np.arange(width)
+        exists = column < (self.offsets[chosen + 1] - self.offsets[chosen])[:, None]
+        step = np.where(exists, self.offsets[chosen, None] + column, 0)
+        if not len(self.rank):
+            return np.zeros((len(VIEWS), len(STEPS), metrics.BINS), dtype=np.int64)
+        known_rank = self.rank if self.known_rank is None else self.known_rank
+        return metrics.rank_histograms(
+            self.rank[step] * exists, self.known[step] & exists, known_rank[step] * exists
+        )
+
+    def narrow(self) -> StepRanks:
+        """Returns the same with ranks as int32, which many steps are kept in."""
+        known_rank = None if self.known_rank is None else self.known_rank.astype(np.int32)
+        rank = self.rank.astype(np.int32)
+        return StepRanks(rank, self.known, self.offsets, known_rank)
 
 
 def index_sessions(
@@ -166,7 +228,7 @@ def all_steps(sessions: IndexedSessions) -> tuple[Steps, IntArray]:
         items=sessions.items[is_known],
         first=known_before[sessions.offsets[session[target]]],
         end=known_before[target],
-        target=sessions.items[target],
+        target=sessions.items[target].astype(np.int64),
     )
     return steps, np.concatenate([[0], np.cumsum(np.maximum(lengths - 1, 0))])
 

@@ -13,6 +13,7 @@ step, so that comparisons are paired. Its Parquet file has the columns
 | `item_age` | int32 | days since the target's first training event; not in the baselines' table |
 | `last_blessed_known` | bool | `known` of the last blessed model; only where there is one |
 | name of a model or baseline | int32 | conservative rank; `ranks.UNRANKED` if not recommended |
+| `known_rank:` and such a name | int32 | the same in the known view |
 
 Sessions without steps give no row; a table without rows has all of its columns.
 """
@@ -34,6 +35,7 @@ from modules.messages.quoting import quote
 CANDIDATE, LAST_BLESSED = "candidate", "last_blessed"
 FILE_NAME = "ranks.parquet"
 _KEYS = ("session_id", "step")
+_OF_KNOWN_VIEW = "known_rank:"
 _STEP_COLUMNS = ("known", "context_length", "target_count", "item_age", "last_blessed_known")
 
 
@@ -55,6 +57,8 @@ class RankTable:
       item_age: int64 `[steps]`, days from the target's first training event to this step; -1 for an
         item that training has not seen; None if unknown.
       last_blessed_known: `known` of the last blessed model, None without one.
+      known_ranks: ranks in the known view, int64 `[steps]` by model or baseline; without its name,
+        they are those of `ranks`.
     """
 
     session_ids: npt.NDArray[np.object_]
@@ -65,6 +69,12 @@ class RankTable:
     ranks: Mapping[str, IntArray]
     item_age: IntArray | None = None
     last_blessed_known: BoolArray | None = None
+    known_ranks: Mapping[str, IntArray] = dataclasses.field(default_factory=dict)
+
+    def ranks_in(self, view: str, column: str) -> IntArray:
+        """Returns the ranks of a model or baseline in a view, int64 `[steps]`."""
+        ranks = self.ranks[column]
+        return self.known_ranks.get(column, ranks) if view == "known" else ranks
 
     @property
     def session(self) -> IntArray:
@@ -127,7 +137,9 @@ class RankTable:
           TablesDifferError: a step is in only one of the tables.
         """
         _check_same_steps(self, other)
-        return dataclasses.replace(self, ranks={**self.ranks, **other.ranks})
+        ranks = {**self.ranks, **other.ranks}
+        known_ranks = {**self.known_ranks, **other.known_ranks}
+        return dataclasses.replace(self, ranks=ranks, known_ranks=known_ranks)
 
 
 def _check_same_steps(table: RankTable, other: RankTable) -> None:
@@ -148,10 +160,12 @@ def all_metrics(table: RankTable, column: str) -> dict[str, float]:
 
     The last blessed model is evaluated in its own known view.
     """
-    rank = table.ranks[column]
     known = table.last_blessed_known if column == LAST_BLESSED else None
     histograms = [
-        [metrics.rank_histogram(rank[table.counted(view, steps, known)]) for steps in STEPS]
+        [
+            metrics.rank_histogram(table.ranks_in(view, column)[table.counted(view, steps, known)])
+            for steps in STEPS
+        ]
         for view in VIEWS
     ]
     return metrics.metrics_from_rank_histograms(histograms)
@@ -174,7 +188,9 @@ def to_parquet(table: RankTable) -> bytes:
         columns["item_age"] = pa.array(table.item_age.astype(np.int32))
     if table.last_blessed_known is not None:
         columns["last_blessed_known"] = pa.array(table.last_blessed_known)
-    columns |= {name: pa.array(rank.astype(np.int32)) for name, rank in table.ranks.items()}
+    known_ranks = {_OF_KNOWN_VIEW + name: rank for name, rank in table.known_ranks.items()}
+    ranks = {**table.ranks, **known_ranks}
+    columns |= {name: pa.array(rank.astype(np.int32)) for name, rank in ranks.items()}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     content: bytes = sink.getvalue().to_pybytes()
@@ -188,6 +204,7 @@ def from_parquet(content: bytes) -> RankTable:
       ValueError: a column is missing, or rows are not sorted by session and step.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     # Importing it keeps PyArrow 10 from running code in a Parquet file.
@@ -197,24 +214,31 @@ def from_parquet(content: bytes) -> RankTable:
     missing = {*_KEYS, *_STEP_COLUMNS[:3]} - set(found.column_names)
     if missing:
         raise ValueError(f"the rank table has no column {', '.join(sorted(missing))}")
-    session_id = np.array(found["session_id"].to_pylist(), object)
-    starts = np.flatnonzero(np.append(True, session_id[1:] != session_id[:-1])[: len(session_id)])
+    session_id = found["session_id"].combine_chunks()
+    is_other = pc.not_equal(session_id[1:], session_id[:-1]).to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(np.append(True, is_other.astype(bool))[: len(session_id)])
     columns = {name: found[name].to_numpy() for name in found.column_names if name != "session_id"}
     steps = len(session_id)
     age = columns.get("item_age")
+    ranks = {
+        name: column.astype(np.int64)
+        for name, column in columns.items()
+        if name not in {*_KEYS, *_STEP_COLUMNS}
+    }
     table = RankTable(
-        session_ids=session_id[starts],
+        session_ids=np.array(session_id.take(pa.array(starts)).to_pylist(), object),
         offsets=np.append(starts, steps).astype(np.int64),
         known=columns["known"].astype(bool),
         context_length=columns["context_length"].astype(np.int64),
         target_count=columns["target_count"].astype(np.int64),
         item_age=None if age is None else age.astype(np.int64),
-        ranks={
-            name: column.astype(np.int64)
-            for name, column in columns.items()
-            if name not in {*_KEYS, *_STEP_COLUMNS}
-        },
+        ranks={name: rank for name, rank in ranks.items() if not name.startswith(_OF_KNOWN_VIEW)},
         last_blessed_known=columns.get("last_blessed_known"),
+        known_ranks={
+            name.removeprefix(_OF_KNOWN_VIEW): rank
+            for name, rank in ranks.items()
+            if name.startswith(_OF_KNOWN_VIEW)
+        },
     )
     ids = table.session_ids.tolist()
     if ids != sorted(set(ids)) or not np.array_equal(table.step, columns["step"]):

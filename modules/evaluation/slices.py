@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from modules.evaluation import metrics
 from modules.evaluation.metric_names import HEADLINE_METRICS, STEPS, VIEWS
 from modules.evaluation.slice_names import Bounds, slice_names
 
-# Outputs of the `evaluate` signature, int64 `[batch, steps]` each.
-STEP_OUTPUTS = ("rank", "known", "context_length", "target_count")
+# Outputs of the `evaluate` signature, int64 `[batch, steps]` each. A model that ignores unknown
+# items ranks alike in both views, and need not return the last one.
+STEP_OUTPUTS = ("rank", "known", "context_length", "target_count", "known_rank")
+_REQUIRED_OUTPUTS = STEP_OUTPUTS[:-1]
 SLICED_OUTPUTS = ("context_length", "target_count")
 
 Rows = list[IntArray]
@@ -23,7 +26,7 @@ def count_steps(rows: Rows, bounds: Bounds) -> Histograms:
     """Counts the ranks of some sessions.
 
     Args:
-      rows: int64 `[4, steps]` per session, in the order of `STEP_OUTPUTS`.
+      rows: int64 `[5, steps]` per session, in the order of `STEP_OUTPUTS`.
       bounds: inclusive upper bounds of the step slices, by `SLICED_OUTPUTS`.
 
     Returns:
@@ -35,7 +38,8 @@ def count_steps(rows: Rows, bounds: Bounds) -> Histograms:
     for index, row in enumerate(rows):
         padded[:, index, : row.shape[1]] = row
     values = dict(zip(STEP_OUTPUTS, padded, strict=True))
-    rank, known = values["rank"], values["known"]
+    rank, known, known_rank = values["rank"], values["known"], values["known_rank"]
+    by_view = metrics.ranks_by_view(rank, known_rank)
     per_view = metrics.counted_steps(rank, known)[:, STEPS.index("all")]
     slices = [
         in_slice
@@ -43,10 +47,29 @@ def count_steps(rows: Rows, bounds: Bounds) -> Histograms:
         for in_slice in _in_buckets(values[output], upper)
     ]
     sliced = [
-        [metrics.rank_histogram(rank[counted & in_slice]) for counted in per_view]
+        [
+            metrics.rank_histogram(ranks[counted & in_slice])
+            for ranks, counted in zip(by_view, per_view, strict=True)
+        ]
         for in_slice in slices
     ]
-    return metrics.rank_histograms(rank, known), np.array(sliced, np.int64)
+    return metrics.rank_histograms(rank, known, known_rank), np.array(sliced, np.int64)
+
+
+def step_outputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of `STEP_OUTPUTS` by name, from all that `evaluate` returned.
+
+    Raises:
+      ValueError: an output is missing.
+    """
+    missing = [name for name in _REQUIRED_OUTPUTS if name not in outputs]
+    if missing:
+        raise ValueError(
+            f"the signature 'evaluate' must return {', '.join(_REQUIRED_OUTPUTS)}; "
+            f"{', '.join(missing)} missing among {', '.join(sorted(outputs))}"
+        )
+    found = {name: outputs[name] for name in _REQUIRED_OUTPUTS}
+    return {**found, "known_rank": outputs.get("known_rank", found["rank"])}
 
 
 def _in_buckets(values: IntArray, bounds: Sequence[int]) -> Iterable[BoolArray]:

@@ -1,8 +1,8 @@
 """Metrics for TFMA over the ranks of every step, overall and by slice.
 
 The `evaluate` signature of the SavedModel returns int64 arrays `[batch, steps]`: `rank`, `known`,
-`context_length`, `target_count`. One `SessionRankMetrics` turns them into all metrics of
-`modules.evaluation.metrics`, from one shared set of rank histograms of a few kilobytes, whatever
+`context_length`, `target_count`, `known_rank`. One `SessionRankMetrics` turns them into all metrics
+of `modules.evaluation.metrics`, from one shared set of rank histograms of a few kilobytes, whatever
 the number of sessions.
 
 The results have the names of `modules.evaluation.metrics` and `modules.evaluation.slices`. Session
@@ -26,11 +26,11 @@ from modules.evaluation.metric_names import evaluator_names
 from modules.evaluation.slice_names import Bounds
 from modules.evaluation.slices import (
     SLICED_OUTPUTS,
-    STEP_OUTPUTS,
     Histograms,
     Rows,
     count_steps,
     metric_values,
+    step_outputs,
 )
 
 SIGNATURE = "evaluate"
@@ -140,13 +140,7 @@ def _sum(histograms: Iterable[Histograms]) -> Histograms:
 
 
 def _row(outputs: Mapping[str, IntArray]) -> IntArray:
-    missing = [name for name in STEP_OUTPUTS if name not in outputs]
-    if missing:
-        raise ValueError(
-            f"the signature {SIGNATURE!r} must return {', '.join(STEP_OUTPUTS)}; "
-            f"{', '.join(missing)} missing among {', '.join(sorted(outputs))}"
-        )
-    return np.stack([np.ravel(outputs[name]) for name in STEP_OUTPUTS])
+    return np.stack([np.ravel(values) for values in step_outputs(outputs).values()])
 
 
 def eval_config(options: EvaluationOptions, source_digest: str = "") -> config_pb2.EvalConfig:

@@ -68,7 +68,8 @@ def items_check(
     """Passes if Transform's vocabulary holds exactly the items of the training data.
 
     Args:
-      items: items of the splits that the model learned from, as SessionExampleGen wrote them.
+      items: items of the splits that the model learned from, as SessionExampleGen wrote them, of a
+        type with a fast `in`.
       known: items that the model knows; None if it does not list them.
       splits: names of the splits that the model learned from.
     """
@@ -76,7 +77,8 @@ def items_check(
     if known is None:
         reason = f"the model does not list the items it knows; {len(items):,} are in {named}"
         return _agreement(ITEMS_AGREE, SKIPPED, reason)
-    lost, added = sorted(set(items) - known), sorted(known - set(items))
+    lost = sorted(item for item in items if item not in known)
+    added = sorted(item for item in known if item not in items)
     if not lost and not added:
         reason = f"the model knows all {len(items):,} items of {named}"
         return _agreement(ITEMS_AGREE, PASSED, reason, n=len(items))

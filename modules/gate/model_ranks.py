@@ -17,7 +17,7 @@ from modules.daily.model_day import read_day
 from modules.evaluation.item_history import ItemHistory
 from modules.evaluation.rank_table import RankTable
 from modules.evaluation.ranks import UNRANKED
-from modules.evaluation.slices import STEP_OUTPUTS
+from modules.evaluation.slices import step_outputs
 from modules.files.learned_data import LearnedData, read_learned
 from modules.files.model_folder import known_items
 from modules.messages.quoting import first_line
@@ -26,8 +26,10 @@ from modules.sessions.examples import ExampleEncoder, SessionBatch
 # Cells of a padded batch of prefixes: a few thousand short prefixes, or a few very long ones.
 _CELLS_PER_BATCH = 50_000
 _PREFIXES_PER_BATCH = 1_024
-# No vocabulary holds it: a line ends there.
-_UNKNOWN_ITEM = b"\n"
+# A model scores all items after each prefix: 100 MB of scores, of which it makes some copies.
+_SCORES_PER_BATCH = 25_000_000
+# No vocabulary holds them: a line ends there. A model may answer the first after itself.
+_UNKNOWN_ITEMS = [b"a\na", b"b\nb"]
 
 
 class UnusableModelError(Exception):
@@ -81,16 +83,19 @@ class Model:
           UnusableModelError: the call fails, or the outputs differ in shape.
         """
         found = self._outputs(serialized)
-        is_miss = found["rank"] >= self._rank_of_unknown
-        return {**found, "rank": np.where(is_miss, UNRANKED, found["rank"])}
+        ranks = {
+            name: np.where(found[name] >= self._rank_of_unknown, UNRANKED, found[name])
+            for name in ("rank", "known_rank")
+        }
+        return {**found, **ranks}
 
     @cached_property
     def _rank_of_unknown(self) -> int:
-        """The rank that the model returns for an unknown item.
+        """The rank that the model returns for an unknown item outside the session.
 
         Models exported by earlier versions return |catalogue| + 1, which can be a hit.
         """
-        session = ExampleEncoder().encode(b"", 0, [_UNKNOWN_ITEM] * 2, [0, 0])
+        session = ExampleEncoder().encode(b"", 0, _UNKNOWN_ITEMS, [0, 0])
         outputs = self._outputs(np.array([session], object))
         rank = int(outputs["rank"].max(initial=0))
         if rank < 2:
@@ -102,7 +107,7 @@ class Model:
     def _outputs(self, serialized: npt.NDArray[np.object_]) -> dict[str, IntArray]:
         try:
             outputs = self._evaluate(examples=tf.constant(serialized, tf.string))
-            found = {name: outputs[name].numpy() for name in STEP_OUTPUTS}
+            found = {name: values.numpy() for name, values in step_outputs(outputs).items()}
         except Exception as error:
             raise UnusableModelError(f"does not evaluate sessions: {first_line(error)}") from error
         if len({output.shape for output in found.values()}) > 1:
@@ -125,10 +130,21 @@ class Model:
         return ids[:, :k], scores[:, :k]
 
 
+# Types of what waits for the last batch; only counts of events may exceed int32.
+_COLUMN_TYPES = {
+    "rank": np.int32,
+    "known_rank": np.int32,
+    "known": np.bool_,
+    "context_length": np.int32,
+    "target_count": np.int64,
+    "item_age": np.int32,
+}
+
+
 class _BatchRanks(NamedTuple):
     session_ids: npt.NDArray[np.object_]
     lengths: IntArray
-    columns: dict[str, IntArray]
+    columns: dict[str, npt.NDArray[Any]]
 
 
 def rank_targets(
@@ -146,23 +162,27 @@ def rank_targets(
       UnusableModelError: the model cannot evaluate the sessions.
     """
     parts = [_rank_batch(model, batch, history) for batch in batches]
-    names = (*STEP_OUTPUTS, "item_age")
     none = np.zeros(0, np.int64)
-    columns = {name: np.concatenate([none, *(p.columns[name] for p in parts)]) for name in names}
     lengths = np.concatenate([none, *(part.lengths for part in parts)])
     session_ids = np.concatenate([np.zeros(0, object), *(part.session_ids for part in parts)])
     order = np.argsort(session_ids, kind="stable")
     starts, lengths = (np.cumsum(lengths) - lengths)[order], lengths[order]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+
+    def sorted_column(name: str, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
+        values = [np.zeros(0, _COLUMN_TYPES[name]), *(part.columns.pop(name) for part in parts)]
+        return np.concatenate(values)[rows].astype(dtype)
+
     return RankTable(
         session_ids=session_ids[order],
         offsets=offsets,
-        known=columns["known"][rows] > 0,
-        context_length=columns["context_length"][rows],
-        target_count=columns["target_count"][rows],
-        item_age=columns["item_age"][rows],
-        ranks={column: columns["rank"][rows]},
+        known=sorted_column("known", bool),
+        context_length=sorted_column("context_length"),
+        target_count=sorted_column("target_count"),
+        item_age=sorted_column("item_age"),
+        ranks={column: sorted_column("rank")},
+        known_ranks={column: sorted_column("known_rank")},
     )
 
 
@@ -173,11 +193,12 @@ def _rank_batch(model: Model, batch: SessionBatch, history: ItemHistory) -> _Bat
     steps = np.maximum(lengths - 1, 0)
     if not np.array_equal(exists.sum(axis=1), steps):
         raise UnusableModelError("evaluates another number of steps than the sessions have")
-    columns = {name: output[exists].astype(np.int64) for name, output in outputs.items()}
+    columns = {name: output[exists] for name, output in outputs.items()}
     is_target = np.ones(int(batch.offsets[-1]), bool)  # all events but the first of each session
     is_target[batch.offsets[:-1][lengths > 0]] = False
     positions = history.lookup(batch.items[is_target])
     columns["item_age"] = history.age_days(positions, batch.times[is_target])
+    columns = {name: values.astype(_COLUMN_TYPES[name]) for name, values in columns.items()}
     has_steps = steps > 0
     return _BatchRanks(batch.session_ids[has_steps], steps[has_steps], columns)
 
@@ -207,15 +228,21 @@ _Prefix = tuple[int, bytes, list[bytes], bytes]
 
 
 def prefixes(
-    batches: Iterable[SessionBatch], takes_part: Any, cells: int = _CELLS_PER_BATCH
+    batches: Iterable[SessionBatch],
+    takes_part: Any,
+    catalogue: int,
+    cells: int = _CELLS_PER_BATCH,
 ) -> Iterator[Prefixes]:
     """Yields the prefixes of selected sessions, in batches of a bounded padded size.
 
     Args:
       batches: all sessions.
       takes_part: maps session ids, bytes `[sessions]`, to a selection, bool `[sessions]`.
+      catalogue: number of items that a model scores after each prefix, about; of many, few
+        prefixes make a batch.
       cells: maximum number of cells of a padded batch; a single longer prefix may exceed it.
     """
+    most = max(1, min(_PREFIXES_PER_BATCH, _SCORES_PER_BATCH // max(catalogue, 1)))
     waiting: list[_Prefix] = []
     session, longest = 0, 0
     for batch in batches:
@@ -223,7 +250,7 @@ def prefixes(
             items = batch.items[batch.offsets[row] : batch.offsets[row + 1]].tolist()
             for end in range(1, len(items)):
                 size = max(longest, end) * (len(waiting) + 1)
-                if waiting and (size > cells or len(waiting) >= _PREFIXES_PER_BATCH):
+                if waiting and (size > cells or len(waiting) >= most):
                     yield _prefixes(waiting)
                     waiting, longest = [], 0
                 longest = max(longest, end)

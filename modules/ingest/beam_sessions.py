@@ -17,13 +17,13 @@ import apache_beam as beam
 
 from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
-from modules.ingest import input_files, packing, shared_sessions
+from modules.ingest import distinct_items, input_files, packing, shared_sessions
 from modules.ingest.counts import OTHER_TYPES, merge_reports
 from modules.ingest.forgotten import REMOVED, ForgottenIds, names_one
 from modules.ingest.item_support import DropRareItems
 from modules.ingest.report import Reject, Report
 from modules.ingest.start_times import FindTimeline, PackedStarts
-from modules.row_formats.parts import PIECE_BYTES
+from modules.row_formats.parts import PIECE_BYTES, part_bytes
 from modules.sessions.concatenated import JoinedFilesError
 from modules.sessions.examples import ExampleEncoder
 from modules.sessions.row_checks import Rows
@@ -37,6 +37,7 @@ Key = tuple[str, int]
 _PLACE_BITS = 44  # byte offsets up to 16 TiB; the rest of 63 bits orders 524,288 files
 _BUCKET_BYTES = 8 << 20
 _MAX_BUCKETS = 4096
+_BUCKETS_PER_ITEM_BUCKET = 64
 
 
 class Batch(NamedTuple):
@@ -227,16 +228,18 @@ class BuildSessions(beam.DoFn):
 class EncodeExamples(beam.DoFn):
     """Assigns each session to its output split and serializes it."""
 
-    REPORT = "report"
+    ITEMS, REPORT = "items", "report"
 
-    def __init__(self, options: SessionOptions, buckets: dict[str, int]) -> None:
-        """Stores the options and each input split's number of buckets."""
-        self._options, self._buckets = options, buckets
+    def __init__(
+        self, options: SessionOptions, buckets: dict[str, int], item_buckets: int = 1
+    ) -> None:
+        """Stores the options, each input split's number of buckets, and that of item ids."""
+        self._options, self._buckets, self._item_buckets = options, buckets, item_buckets
 
     def process(
         self, element: tuple[Key, packing.PackedSessions], cuts: tuple[int, int | None] | None
     ) -> Iterator[Any]:
-        """Yields a `Batch` per output split, and a report."""
+        """Yields a `Batch` per output split, its items by bucket, and a report."""
         (source, bucket), packed = element
         places = cuts and Cuts(*cuts)
         counts: Counter[str] = Counter()
@@ -250,11 +253,18 @@ class EncodeExamples(beam.DoFn):
             examples.setdefault(split, []).append(encoder.encode(*session))
         for split, serialized in examples.items():
             yield Batch(split, source, bucket, self._buckets[source], serialized)
-        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts), items=items))
+        for some in distinct_items.items_by_bucket(items, self._item_buckets):
+            yield beam.pvalue.TaggedOutput(self.ITEMS, some)
+        yield beam.pvalue.TaggedOutput(self.REPORT, Report(dict(counts)))
 
 
 class SessionsFromFiles(beam.PTransform):
-    """Reads the files of all splits and returns `SessionBatches`."""
+    """Reads the files of all splits and returns `SessionBatches`.
+
+    Attributes:
+      piece_bytes: size of a piece of a file, about.
+      buckets: number of buckets of sessions by input split.
+    """
 
     def __init__(
         self,
@@ -269,8 +279,8 @@ class SessionsFromFiles(beam.PTransform):
         Args:
           inputs: input splits with their files.
           rules: how rows are read, which sessions are kept, and how train is cut.
-          piece_bytes: size of a piece of a file, about.
-          bucket_bytes: size of the text in a bucket of sessions, about.
+          piece_bytes: largest size of a piece of a file, about.
+          bucket_bytes: largest size of the text in a bucket of sessions, about.
           known_rare: rare items of an earlier run on the same input, to go on from.
 
         Raises:
@@ -278,28 +288,33 @@ class SessionsFromFiles(beam.PTransform):
         """
         super().__init__()
         self._forgotten = ForgottenIds(rules.options.forget_file)
-        self._inputs, self._piece_bytes, self._known_rare = inputs, piece_bytes, known_rare
+        self._inputs, self._known_rare = inputs, known_rare
+        lengths = (file.length for split in inputs for file in split.files)
+        self.piece_bytes = part_bytes(sum(lengths), piece_bytes)
         self._options, self._rules = rules.options, rules
         # Once for all workers and retries, which would else drop different events.
         self._now = time.time_ns() // 1_000_000
-        self._buckets = {
-            split.name: max(1, min(_MAX_BUCKETS, split.text_bytes() // bucket_bytes))
-            for split in inputs
+        texts = {split.name: split.text_bytes() for split in inputs}
+        size = part_bytes(sum(texts.values()), bucket_bytes)
+        self.buckets = {
+            name: max(1, min(_MAX_BUCKETS, text // size)) for name, text in texts.items()
         }
+        # A bucket of sessions reports on each bucket of items: few, as elements are dear.
+        self._item_buckets = 1 + sum(self.buckets.values()) // _BUCKETS_PER_ITEM_BUCKET
 
     def expand(self, pbegin: Any) -> SessionBatches:
         """Builds the graph, with one GroupByKey of events and the cuts as a side input."""
-        pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self._piece_bytes)]
+        pieces = [tuple(piece) for piece in input_files.pieces(self._inputs, self.piece_bytes)]
         read = (
             pbegin
             | "Pieces" >> beam.Create(pieces)
             | "ReadEvents"
-            >> beam.ParDo(ReadEvents(self._options, self._buckets, self._forgotten))
+            >> beam.ParDo(ReadEvents(self._options, self.buckets, self._forgotten))
             .with_output_types(tuple[Key, packing.PackedEvents])
             .with_outputs(ReadEvents.REJECTS, ReadEvents.REPORT, main="events")
         )
         # Nothing can be shared within a single split.
-        compared = max(self._buckets.values()) if len(self._buckets) > 1 else 0
+        compared = max(self.buckets.values()) if len(self.buckets) > 1 else 0
         built = (
             read["events"]
             | "GroupByBucket" >> beam.GroupByKey()
@@ -316,19 +331,20 @@ class SessionsFromFiles(beam.PTransform):
         if self._options.min_item_support > 1:
             common = sessions | "ItemSupport" >> DropRareItems(self._options, self._known_rare)
             sessions, rare, reports = common.sessions, common.rare, [common.report]
-        timeline = FindTimeline([*self._buckets], self._rules, self._now)
+        timeline = FindTimeline([*self.buckets], self._rules, self._now)
         found = sessions | "Starts" >> beam.Map(_starts) | "Timeline" >> timeline
         cuts = found | "Cuts" >> beam.Map(lambda timeline: timeline[0])
         encoded = sessions | "EncodeExamples" >> beam.ParDo(
-            EncodeExamples(self._options, self._buckets),
+            EncodeExamples(self._options, self.buckets, self._item_buckets),
             beam.pvalue.AsSingleton(cuts, default_value=None),
-        ).with_outputs(EncodeExamples.REPORT, main="batches")
+        ).with_outputs(EncodeExamples.ITEMS, EncodeExamples.REPORT, main="batches")
         reports += [
             read[ReadEvents.REPORT],
             built[BuildSessions.REPORT],
             built[BuildSessions.IDENTITIES] | "CountShared" >> shared_sessions.CountShared(),
             found | "TimeCounts" >> beam.Map(lambda timeline: Report(timeline[1])),
             encoded[EncodeExamples.REPORT],
+            encoded[EncodeExamples.ITEMS] | "CountItems" >> distinct_items.CountItems(),
         ]
         merged = (
             reports

@@ -16,6 +16,7 @@ from modules.sessions.splits import split_pairs
 from modules.sessions.time_splits import CutRules
 
 EXAMPLES_SHOWN = 5
+_ERRORS_SHOWN = 1_000
 OUTPUT_COUNTS = (
     *("rows_kept", "sessions", "items", "sessions_too_short", "rows_too_short", "sessions_capped"),
     *("rows_capped", "rows_repeated", "sessions_sampled_out", "rows_sampled_out"),
@@ -32,18 +33,15 @@ VISITOR_COUNTS = (
 
 
 def merge_reports(reports: Iterable[Report]) -> Report:
-    """Adds counts, joins item ids, and keeps each split's first rejects and all errors."""
+    """Adds counts, and keeps each split's first rejects and the first errors."""
     counts: Counter[str] = Counter()
     rejects: list[Reject] = []
     errors: set[str] = set()
-    items: dict[str, set[bytes]] = {}
     for report in reports:
         counts.update(report.counts)
         rejects = _first_rejects([*rejects, *report.rejects])
         errors.update(report.errors)
-        for name, ids in report.items.items():
-            items.setdefault(name, set()).update(ids)
-    return Report(dict(counts), rejects, sorted(errors), items)
+    return Report(dict(counts), rejects, sorted(errors)[:_ERRORS_SHOWN])
 
 
 def _first_rejects(rejects: Iterable[Reject]) -> list[Reject]:

@@ -51,21 +51,19 @@ class Reject(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Counts by name, the first rejects of each split, errors, and items by split."""
+    """Counts by name, the first rejects of each split, and errors."""
 
     counts: dict[str, int]
     rejects: list[Reject] = []  # noqa: RUF012 (a NamedTuple's default, never changed)
     errors: list[str] = []  # noqa: RUF012
-    items: dict[str, set[bytes]] = {}  # noqa: RUF012
 
     def to_json(self) -> str:
-        """Returns the report as JSON, with items as counts."""
-        counts = {**self.counts, **{f"{name}.items": len(ids) for name, ids in self.items.items()}}
-        return json.dumps({"counts": counts, "rejects": self.rejects, "errors": self.errors})
+        """Returns the report as JSON."""
+        return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Report:
-        """Reverses `to_json`, but for the items."""
+        """Reverses `to_json`."""
         values = json.loads(text)
         rejects = [Reject(*reject) for reject in values["rejects"]]
         return cls(values["counts"], rejects, values["errors"])

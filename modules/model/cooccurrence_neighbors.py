@@ -14,9 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from modules.array_types import IntArray
 from modules.data.item_indices import PADDING
+from modules.data.pair_sums import PairSums
 
 LARGEST_GAP = 5  # events between two items that occur together; a pair weighs 1 / gap
+# Bounds of what is worked on at a time.
+_WINDOWS_PER_BLOCK = 1 << 16
+_PAIRS_PER_BLOCK = 1 << 20
 
 
 class ItemNeighbors(NamedTuple):
@@ -43,15 +48,23 @@ def cooccurrences(
     Returns:
       Symmetric matrix `[item_indices, item_indices]`, without entries on the diagonal.
     """
-    total = sparse.csr_matrix((item_indices, item_indices), dtype=np.float64)
+    sums = PairSums(item_indices, np.float64)
     for items in windows:
         for gap in range(1, min(LARGEST_GAP, items.shape[1] - 1) + 1):
-            first, second = items[:, :-gap].ravel(), items[:, gap:].ravel()
-            paired = (first != PADDING) & (second != PADDING) & (first != second)
-            closeness = np.full(np.count_nonzero(paired), 1.0 / gap)
-            places = (first[paired], second[paired])
-            total += sparse.csr_matrix((closeness, places), shape=total.shape)
+            sums.add(_pairs(items, gap, item_indices), 1.0 / gap)
+    total = sums.into_matrix()
     return total + total.T
+
+
+def _pairs(items: npt.NDArray[np.integer[Any]], gap: int, item_indices: int) -> IntArray:
+    """Returns the pairs of two items `gap` events apart, first * item_indices + second, int64."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(items), _WINDOWS_PER_BLOCK):
+        block = items[start : start + _WINDOWS_PER_BLOCK]
+        first, second = block[:, :-gap], block[:, gap:]
+        paired = (first != PADDING) & (second != PADDING) & (first != second)
+        found.append(first[paired].astype(np.int64) * item_indices + second[paired])
+    return np.concatenate(found)
 
 
 def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:
@@ -63,16 +76,22 @@ def nearest_neighbors(together: sparse.csr_matrix, k: int) -> ItemNeighbors:
       k: maximum number of neighbors; of equally near ones, those with the smallest indices.
     """
     item_indices = together.shape[0]
-    pairs = together.tocoo()
     degree = np.asarray(together.sum(axis=1)).ravel()
-    nearness = pairs.data / np.sqrt(degree[pairs.row] * degree[pairs.col])
-    order = np.lexsort((pairs.col, -nearness, pairs.row))
-    row, column, nearness = pairs.row[order], pairs.col[order], nearness[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-    kept = place < k
     items = np.zeros((item_indices, k), np.int32)
     weight = np.zeros((item_indices, k), np.float32)
-    items[row[kept], place[kept]] = column[kept]
-    weight[row[kept], place[kept]] = nearness[kept]
+    start = 0
+    while start < item_indices:
+        most = together.indptr[start] + _PAIRS_PER_BLOCK
+        end = max(int(np.searchsorted(together.indptr, most, side="right")) - 1, start + 1)
+        pairs = together[start:end].tocoo()
+        row, column = pairs.row + start, pairs.col
+        nearness = pairs.data / np.sqrt(degree[row] * degree[column])
+        order = np.lexsort((column, -nearness, row))
+        row, column, nearness = row[order], column[order], nearness[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+        kept = place < k
+        items[row[kept], place[kept]] = column[kept]
+        weight[row[kept], place[kept]] = nearness[kept]
+        start = end
     total = weight.sum(axis=1, keepdims=True)
     return ItemNeighbors(items, np.divide(weight, total, out=weight, where=total > 0))

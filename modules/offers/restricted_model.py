@@ -1,8 +1,10 @@
 """Copies of a pushed model that recommend other items, without training.
 
-Only two variables of the SavedModel change: which items are recommendable, and which of those are
-the most popular. Graph, towers and vectors stay the same, so a restored item has the vector that it
-had. Files that do not change share their storage with the originals where that is possible.
+Only three variables of the SavedModel change: which items are recommendable, which of those are the
+most popular, and that items which the model does not know are not, though a session has them: the
+model cannot look them up in the list. Graph, towers and vectors stay the same, so a restored item
+has the vector that it had. Files that do not change share their storage with the originals where
+that is possible.
 """
 
 from __future__ import annotations
@@ -32,10 +34,12 @@ from modules.serving.exact_index import recommendable_in, with_recommendable
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _COLUMNS = f"_index/_columns{_VALUE}"
 _POPULAR = f"_popular{_VALUE}"
+_OWN_ITEMS = f"_recommends_own_items{_VALUE}"
 _IDS = f"_catalogue_ids{_VALUE}"
 _VARIABLES = "variables"
 _SIGNATURE = "recommend"
 _CHECKED_SESSIONS = 50
+_UNKNOWN = b"\xff unknown"
 _STANDING = "standing"
 
 
@@ -93,6 +97,9 @@ class Variables:
         values[self._columns] = with_recommendable(values[self._columns], offered)
         best = np.flatnonzero(offered)[: len(popular)].astype(np.int32)
         values[self._popular] = np.pad(best, (0, len(popular) - len(best)), constant_values=-1)
+        for name in values:  # none in a model that ignores unknown items
+            if name.endswith(_OWN_ITEMS):
+                values[name] = np.array(False)
 
     def write(self, folder: str) -> None:
         """Writes the checkpoint into a model's folder that has none."""
@@ -172,8 +179,8 @@ def _copy_the_rest(model: str, folder: str) -> None:
 
 
 def _check(model: Any, offered: npt.NDArray[np.object_]) -> None:
-    """Calls a model with recommendable items, and with an empty session."""
-    sessions = [b"", *offered[:: max(1, len(offered) // _CHECKED_SESSIONS)]]
+    """Calls a model with recommendable items, an empty session and one of an unknown item."""
+    sessions = [b"", _UNKNOWN, *offered[:: max(1, len(offered) // _CHECKED_SESSIONS)]]
     answer = model.signatures[_SIGNATURE](item_ids=tf.constant(sessions)[:, None])
     allowed = set(offered)
     for session, found in zip(sessions, answer["item_ids"].numpy(), strict=True):

@@ -14,7 +14,22 @@ from modules.files.compression import BrokenFileError, open_unpacked
 from modules.sessions.row_checks import Rows
 
 PIECE_BYTES = 8 << 20
+_LEAST_BYTES = 2 << 20
+_PARTS = 64  # enough for some ten workers, of which none waits long for the last one
 PACKED_RATIO = 8  # of click logs, roughly; only used to determine the number of buckets
+
+
+def part_bytes(total: int, most: int = PIECE_BYTES) -> int:
+    """Returns the size of parts of an input, so that more than a few workers share a small one.
+
+    Args:
+      total: size of the whole input, in bytes.
+      most: largest size.
+
+    >>> [part_bytes(megabytes << 20) >> 20 for megabytes in (1, 100, 256, 10_000)]
+    [2, 2, 4, 8]
+    """
+    return min(most, max(_LEAST_BYTES, total // _PARTS))
 
 
 class Part(Protocol):

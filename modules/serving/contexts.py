@@ -25,6 +25,37 @@ def latest_right_padded(positions: tf.RaggedTensor, max_context: int) -> tf.Tens
     return tf.pad(padded, [[0, 0], [0, missing]], constant_values=NO_ITEM)
 
 
+def latest_before(
+    values: tf.RaggedTensor, session: tf.Tensor, count: tf.Tensor, most: int | tf.Tensor
+) -> tf.Tensor:
+    """Returns the latest values of prefixes, right-padded.
+
+    Args:
+      values: int64 `[sessions, (length)]`.
+      session: session of each prefix, int64 `[prefixes]`.
+      count: values in each prefix, int64 `[prefixes]`.
+      most: maximum number of values, the width of the result.
+
+    Returns:
+      int64 `[prefixes, most]`, right-padded with -1.
+    """
+    columns = tf.range(tf.cast(most, tf.int64))
+    length = tf.minimum(count, most)
+    start = tf.gather(values.row_starts(), session) + count - length
+    exists = columns < length[:, None]
+    places = tf.where(exists, start[:, None] + columns, 0)
+    # One value more, so that a batch without any has one to look up.
+    flat = tf.pad(values.flat_values, [[0, 1]])
+    return tf.where(exists, tf.gather(flat, places), NO_ITEM)
+
+
+def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Returns the running count of set flags in each row, int64 of the same shape."""
+    running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
+    before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
+    return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))
+
+
 def latest_kept(positions: tf.Tensor, keep: tf.Tensor, max_context: int) -> tf.Tensor:
     """Drops items, truncates sessions to their latest ones and pads them on the right.
 

@@ -31,6 +31,12 @@ class _LinesOfFile(tf.lookup.TextFileInitializer):
         return f"item_ids_{self._digest}"
 
 
+def bare_ids(item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+    """Returns ids without whitespace around them, string of the same shape."""
+    # tf.strings.strip removes only ASCII whitespace, and takes as long.
+    return tf.strings.regex_replace(item_ids, _BLANKS_AROUND, "")
+
+
 class ItemLookup(tf.Module):
     """Maps raw item ids to positions and back; position 0 is the most frequent item.
 
@@ -61,13 +67,18 @@ class ItemLookup(tf.Module):
 
         Whitespace around an id is ignored, as in the training data.
         """
-        # tf.strings.strip removes only ASCII whitespace, and takes as long.
-        bare = tf.strings.regex_replace(item_ids, _BLANKS_AROUND, "")
-        return self._positions.lookup(bare)
+        return self.positions_of_bare(bare_ids(item_ids))
+
+    def positions_of_bare(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """Returns `positions` of ids without whitespace around them."""
+        return self._positions.lookup(item_ids)
 
     def catalogue_positions(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Returns the position of each id, int64 of the same shape; -1 outside the catalogue."""
-        positions = self.positions(item_ids)
+        return self.in_catalogue(self.positions(item_ids))
+
+    def in_catalogue(self, positions: tf.Tensor) -> tf.Tensor:
+        """Returns positions, int64, with -1 in place of those outside the catalogue."""
         return tf.where(positions < self.catalogue_size, positions, NO_ITEM)
 
     def item_ids(self, positions: tf.Tensor) -> tf.Tensor:

@@ -14,22 +14,23 @@ from modules.data.item_indices import NO_ITEM
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation.slice_names import SESSION_LENGTH_BOUNDS, range_names
 from modules.model.two_tower import TwoTower
-from modules.serving.answer_length import TOP_K
+from modules.serving.contexts import running_count
 from modules.serving.exact_index import ExactIndex
-from modules.serving.item_lookup import ItemLookup
-from modules.serving.request_filters import apply_rules, check_request
+from modules.serving.item_lookup import ItemLookup, bare_ids
+from modules.serving.request_filters import Filters, check_request
 from modules.serving.score_adjustments import NO_CHANGE, SessionAdjustments
-from modules.serving.session_scorer import SessionScorer, running_count
+from modules.serving.session.answers import Answer, SessionAnswers
+from modules.serving.session_scorer import SessionScorer
 from modules.sessions.examples import parse_sessions
-
-Answer = dict[str, tf.Tensor]
 
 
 class Recommender(tf.Module):
     """Recommends the exact top items of the catalogue for sessions.
 
-    Items that training did not see, or too rarely, are ignored in a session. For a session without
-    any other item, the most popular items are recommended, scored by minus their position.
+    Items that training saw too rarely are ignored in a session. Those that it did not see at all
+    are recommended again, see `modules.serving.session.own_items`, if that is wanted. For a session
+    without an item of the catalogue, the most popular items are recommended behind them, scored by
+    minus their position.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Recommender(tf.Module):
         max_context: int,
         vocabulary_file: str,
         seen: SessionAdjustments = NO_CHANGE,
+        own_items: bool = True,
     ) -> None:
         """Freezes the candidate vectors of a trained model.
 
@@ -48,13 +50,13 @@ class Recommender(tf.Module):
           max_context: number of items of a session that the query tower sees, the latest ones.
           vocabulary_file: file to write item ids to, one a line; becomes an asset.
           seen: score adjustments of the items that the query tower sees.
+          own_items: whether to recommend items of the session that the model does not know.
         """
         super().__init__(name="recommender")
         self._items = ItemLookup(vocabulary, vocabulary_file)
         self._index = ExactIndex(model.candidate_tower.catalogue())
         self._scorer = SessionScorer(model.query_tower, self._index, max_context, seen)
-        # Positions of the most popular recommendable items, -1 where there are no more.
-        self._popular = tf.Variable(tf.range(min(TOP_K, self._index.size)), trainable=False)
+        self._answers = SessionAnswers(self._items, self._index, self._scorer, own_items)
 
     def signatures(self) -> dict[str, Callable[..., Answer]]:
         """Returns the functions to export, by signature name."""
@@ -90,12 +92,13 @@ class Recommender(tf.Module):
           100, or the catalogue's size if that is less. Equal scores are ordered by popularity. If
           fewer items are recommendable, rows end with the id '' and the score -inf.
         """
-        return self._recommend(item_ids)
+        return self._answers.recommend(self._answers.session(item_ids))
 
     @tf.function
     def recommend_examples(self, examples: tf.Tensor) -> Answer:
         """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
-        return self._recommend(parse_sessions(examples).to_tensor(""))
+        sessions = parse_sessions(examples).to_tensor("")
+        return self._answers.recommend(self._answers.session(sessions))
 
     @tf.function
     def recommend_filtered(
@@ -126,24 +129,9 @@ class Recommender(tf.Module):
           InvalidArgumentError: `k` or `session_items` is invalid.
         """
         with tf.control_dependencies(check_request(k, session_items)):
-            session = self._items.catalogue_positions(item_ids)
-        contexts = self._scorer.contexts(session)
-        popularity = -tf.range(self._index.width, dtype=tf.float32)
-        scores = tf.where(
-            _has_items(contexts)[:, None],
-            self._scorer.scores(contexts),
-            self._index.mask_withdrawn(popularity),
-        )
-        scores = apply_rules(
-            scores,
-            session,
-            self._items.catalogue_positions(exclude),
-            self._items.catalogue_positions(allow),
-            tf.reduce_any(allow != "", axis=1),
-            session_items,
-        )
-        top_scores, top = self._index.top(scores, tf.minimum(k, self._index.size))
-        return self._answer(top, top_scores)
+            session = self._answers.session(item_ids)
+        filters = Filters(bare_ids(exclude), bare_ids(allow), session_items)
+        return self._answers.filtered(session, filters, tf.minimum(k, self._index.size))
 
     @tf.function
     def embed_query(self, item_ids: tf.Tensor) -> Answer:
@@ -161,17 +149,17 @@ class Recommender(tf.Module):
         contexts = self._scorer.contexts(positions)
         queries = self._scorer.queries(contexts)
         return {
-            "embedding": tf.where(_has_items(contexts)[:, None], queries, 0.0),
+            "embedding": tf.where(contexts[:, :1] != NO_ITEM, queries, 0.0),
             "context_length": tf.math.count_nonzero(positions >= 0, axis=1),
         }
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])
     def session_state(self, item_ids: tf.Tensor) -> Answer:
-        """Returns `SessionScorer.state` of sessions, `[batch, length]`, for another index.
+        """Returns `SessionAnswers.state` of sessions, `[batch, length]`, for another index.
 
         Not a signature: `modules.ann.export` takes it from the loaded model.
         """
-        return self._scorer.state(self._scorer.contexts(self._items.positions(item_ids)))
+        return self._answers.state(self._answers.session(item_ids))
 
     @tf.function
     def embed_items(self, item_ids: tf.Tensor) -> Answer:
@@ -204,17 +192,20 @@ class Recommender(tf.Module):
           `rank`, conservative, `ranks.UNRANKED` for a target that cannot be recommended, 0 where
           there is no such step; `known`, 1 where the target and an item before it are known;
           `context_length`, known items in the prefix; `target_count`, training events of the
-          target.
+          target; `known_rank`, the rank after the prefix without its unknown items.
         """
-        positions = self._items.positions(parse_sessions(examples))
+        item_ids = bare_ids(parse_sessions(examples))
+        positions = self._items.positions_of_bare(item_ids)
         target = positions[:, 1:]
+        rank, known_rank = self._answers.step_ranks(item_ids, positions)
         known_before = running_count(positions >= 0)[:, :-1]
         is_known = (target.flat_values >= 0) & (known_before.flat_values > 0)
         columns = {
-            "rank": self._scorer.step_ranks(positions).flat_values,
+            "rank": rank,
             "known": tf.cast(is_known, tf.int64),
             "context_length": known_before.flat_values,
             "target_count": self._items.counts(target.flat_values),
+            "known_rank": known_rank,
         }
         return {
             name: target.with_flat_values(values).to_tensor(0) for name, values in columns.items()
@@ -239,24 +230,6 @@ class Recommender(tf.Module):
             "label": tf.ones_like(lengths, tf.float32),
         }
 
-    def _recommend(self, sessions: tf.Tensor) -> Answer:
-        """Recommends items for sessions of raw ids, string `[batch, length]`."""
-        k = min(TOP_K, self._index.size)
-        contexts = self._scorer.contexts(self._items.positions(sessions))
-        scores, top = self._scorer.top(contexts, k)
-        # Without items, items rank by popularity, which is the catalogue's order.
-        has_items = _has_items(contexts)[:, None]
-        popular = self._popular.read_value()
-        by_popularity = tf.where(popular >= 0, -tf.cast(popular, tf.float32), -float("inf"))
-        top = tf.where(has_items, top, tf.maximum(popular, 0))
-        scores = tf.where(has_items, scores, by_popularity)
-        return self._answer(top, scores)
-
-    def _answer(self, positions: tf.Tensor, scores: tf.Tensor) -> Answer:
-        """Returns ids and scores, both `[batch, k]`; the id is '' where the score is -inf."""
-        item_ids = tf.where(scores > -float("inf"), self._items.item_ids(positions), "")
-        return {"item_ids": item_ids, "scores": scores}
-
 
 def export(
     model: TwoTower,
@@ -265,6 +238,7 @@ def export(
     vocabulary_file: str,
     folder: str,
     seen: SessionAdjustments = NO_CHANGE,
+    own_items: bool = True,
 ) -> None:
     """Writes the SavedModel with the signatures of `Recommender`.
 
@@ -275,11 +249,7 @@ def export(
       vocabulary_file: scratch file for the item ids, copied into the SavedModel as an asset.
       folder: folder of the SavedModel.
       seen: score adjustments of the items that the query tower sees.
+      own_items: whether to recommend items of the session that the model does not know.
     """
-    module = Recommender(model, vocabulary, max_context, vocabulary_file, seen)
+    module = Recommender(model, vocabulary, max_context, vocabulary_file, seen, own_items)
     tf.saved_model.save(module, folder, signatures=module.signatures())
-
-
-def _has_items(contexts: tf.Tensor) -> tf.Tensor:
-    """Returns which contexts hold an item, bool `[batch]`."""
-    return contexts[:, 0] != NO_ITEM

@@ -6,6 +6,9 @@ the catalogue has others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import tensorflow as tf
 
 KEEP, DEMOTE, DROP = "keep", "demote", "drop"
@@ -27,6 +30,42 @@ def check_request(k: tf.Tensor, session_items: tf.Tensor) -> list[tf.Operation]:
             [f"session_items must be one of {names}, got", session_items],
         ),
     ]
+
+
+class Filters(NamedTuple):
+    """The filters of a batch of requests; ids are without whitespace around them.
+
+    Attributes:
+      exclude: ids not to recommend, string `[batch, any]`, '' is padding.
+      allow: the only ids to recommend, likewise; a row without any id allows all.
+      session_items: string scalar, as in `apply_rules`.
+    """
+
+    exclude: tf.Tensor
+    allow: tf.Tensor
+    session_items: tf.Tensor
+
+    def applied(
+        self,
+        scores: tf.Tensor,
+        session: tf.Tensor,
+        positions: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        """Returns `apply_rules` of scores.
+
+        Args:
+          scores: float32 `[batch, positions]`.
+          session: ids of the session's items, string `[batch, length]`.
+          positions: maps ids to positions, int64 of the same shape; -1 for none.
+        """
+        return apply_rules(
+            scores,
+            positions(session),
+            positions(self.exclude),
+            positions(self.allow),
+            tf.reduce_any(self.allow != "", axis=1),
+            self.session_items,
+        )
 
 
 def apply_rules(

@@ -35,7 +35,12 @@ class SessionAdjustments(NamedTuple):
 NO_CHANGE = SessionAdjustments()
 
 
-def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SessionAdjustments) -> tf.Tensor:
+def adjust_scores(
+    scores: tf.Tensor,
+    context: tf.Tensor,
+    seen: SessionAdjustments,
+    is_over: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Returns the adjusted scores, float32 of the same shape.
 
     Args:
@@ -43,21 +48,26 @@ def adjust_scores(scores: tf.Tensor, context: tf.Tensor, seen: SessionAdjustment
       context: positions, int `[rows, length]`, right-padded with -1. In a row without any item, the
         first candidate's score may change.
       seen: the adjustments.
+      is_over: as in `seen_bonus`.
     """
     if seen == NO_CHANGE:
         return scores
-    positions, bonus = seen_bonus(context, seen)
+    positions, bonus = seen_bonus(context, seen, is_over)
     positions = tf.maximum(positions, 0)
     adjusted = tf.gather(scores, positions, axis=1, batch_dims=1) + bonus
     return batch_scatter_update(scores, positions, adjusted)
 
 
-def seen_bonus(context: tf.Tensor, seen: SessionAdjustments) -> tuple[tf.Tensor, tf.Tensor]:
+def seen_bonus(
+    context: tf.Tensor, seen: SessionAdjustments, is_over: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the items whose scores are adjusted, and the numbers to add.
 
     Args:
       context: positions, int `[rows, length]`, right-padded with -1.
       seen: the adjustments.
+      is_over: whether another item was clicked after the context, which makes all of its items
+        earlier ones, bool `[rows]`; None for no row.
 
     Returns:
       Positions of context's shape and type, with the current item in place of padding (updating a
@@ -67,5 +77,8 @@ def seen_bonus(context: tf.Tensor, seen: SessionAdjustments) -> tuple[tf.Tensor,
     last = tf.math.count_nonzero(context != NO_ITEM, axis=1, dtype=tf.int32) - 1
     current = tf.gather(context, tf.maximum(last, 0), axis=1, batch_dims=1)[:, None]
     positions = tf.where(context == NO_ITEM, current, context)
-    bonus = tf.where(positions == current, -seen.current_item_penalty, seen.earlier_item_boost)
+    is_current = positions == current
+    if is_over is not None:
+        is_current &= ~is_over[:, None]
+    bonus = tf.where(is_current, -seen.current_item_penalty, seen.earlier_item_boost)
     return positions, bonus

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
@@ -9,7 +11,12 @@ from modules.evaluation.ranks import UNRANKED
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.towers import QueryTower
-from modules.serving.contexts import latest_kept, latest_right_padded
+from modules.serving.contexts import (
+    latest_before,
+    latest_kept,
+    latest_right_padded,
+    running_count,
+)
 from modules.serving.exact_index import ExactIndex
 from modules.serving.score_adjustments import (
     NO_CHANGE,
@@ -17,6 +24,28 @@ from modules.serving.score_adjustments import (
     adjust_scores,
     seen_bonus,
 )
+from modules.serving.session.clicks import Clicks
+from modules.serving.session.own_items import OwnItems, ends_with_own_item, own_items
+
+
+class Steps(NamedTuple):
+    """The steps of sessions.
+
+    Attributes:
+      items_seen: catalogue items in the prefix, int64 `[steps]`.
+      target: position, int64 `[steps]`; -1 outside the catalogue.
+      contexts: what the query tower sees, int64 `[steps, max_context]`.
+      queries: query vectors, float32 `[steps, dim]`; arbitrary for an empty context.
+    """
+
+    items_seen: tf.Tensor
+    target: tf.Tensor
+    contexts: tf.Tensor
+    queries: tf.Tensor
+
+    def take(self, rows: tf.Tensor) -> Steps:
+        """Returns some of the steps."""
+        return Steps(*(tf.gather(values, rows) for values in self))
 
 
 class SessionScorer(tf.Module):
@@ -49,7 +78,7 @@ class SessionScorer(tf.Module):
         self._step_queries = traced(lambda contexts: tower(_item_index(contexts)))
         self._latest_queries = traced(lambda contexts: tower.latest(_item_index(contexts)))
         self.index = index
-        self._max_context = max_context
+        self.max_context = max_context
         self._seen = seen
 
     def contexts(self, positions: tf.Tensor) -> tf.Tensor:
@@ -61,47 +90,68 @@ class SessionScorer(tf.Module):
         Returns:
           Positions, int64 `[batch, longest]`, right-padded with -1; longest is at least 1.
         """
-        return latest_kept(positions, self._in_catalogue(positions), self._max_context)
+        return latest_kept(positions, self._in_catalogue(positions), self.max_context)
 
     def queries(self, contexts: tf.Tensor) -> tf.Tensor:
         """Returns the query vector after each session, float32 `[batch, dim]`."""
         return self._latest_queries(contexts)
 
-    def scores(self, contexts: tf.Tensor) -> tf.Tensor:
-        """Returns the scores after each session, float32 `[batch, index.width]`, by position."""
-        return adjust_scores(self.index.scores(self.queries(contexts)), contexts, self._seen)
+    def plain_scores(self, contexts: tf.Tensor) -> tf.Tensor:
+        """Returns the scores after each session without adjustments of its items.
 
-    def top(self, contexts: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+        Returns:
+          float32 `[batch, index.width]`, by position.
+        """
+        return self.index.scores(self.queries(contexts))
+
+    def scores(
+        self, plain: tf.Tensor, contexts: tf.Tensor, is_over: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the scores after each session, float32 `[batch, index.width]`, by position.
+
+        Args:
+          plain: output of `plain_scores`.
+          contexts: output of `contexts`.
+          is_over: as in `score_adjustments.seen_bonus`.
+        """
+        return adjust_scores(plain, contexts, self._seen, is_over)
+
+    def top(
+        self, plain: tf.Tensor, contexts: tf.Tensor, k: int, is_over: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the k best items after each session by `scores`, as `ExactIndex.top` does."""
-        scores = self.index.scores(self.queries(contexts))
         if self._seen == NO_CHANGE:
-            return self.index.top(scores, k)
-        positions, bonus = seen_bonus(contexts, self._seen)
-        return self.index.top(scores, k, tf.cast(tf.maximum(positions, 0), tf.int32), bonus)
+            return self.index.top(plain, k)
+        positions, bonus = seen_bonus(contexts, self._seen, is_over)
+        return self.index.top(plain, k, tf.cast(tf.maximum(positions, 0), tf.int32), bonus)
 
-    def state(self, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
+    def own_items(self, clicks: Clicks) -> OwnItems:
+        """Returns the items of sessions that the model does not know."""
+        return own_items(clicks, self.index.size, self._seen)
+
+    def state(self, contexts: tf.Tensor, is_over: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns all that the scores after each session depend on but the candidate vectors.
+
+        Args:
+          contexts: output of `contexts`.
+          is_over: as in `score_adjustments.seen_bonus`.
 
         Returns:
           `query`, float32 `[batch, dim]`; `positions` of the session's items, int64 `[batch,
           length]`, -1 for none; `bonus`, which is added to their scores, float32 of that shape.
         """
-        positions, bonus = seen_bonus(contexts, self._seen)
+        positions, bonus = seen_bonus(contexts, self._seen, is_over)
         return {"query": self.queries(contexts), "positions": positions, "bonus": bonus}
 
-    def step_ranks(self, positions: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Ranks the target of every step by the `scores` after its prefix.
+    def steps(self, positions: tf.RaggedTensor) -> Steps:
+        """Returns the steps of sessions.
 
         The query vector of a prefix is the tower's after its latest `max_context` catalogue items:
         up to that length all prefixes of a session share one row of the tower, beyond it each
         prefix needs a row of its own.
 
         Args:
-          positions: positions of known items, int64 `[batch, (length)]`; -1 for an unknown one.
-
-        Returns:
-          Conservative ranks, int64 `[batch, (length - 1)]`; `UNRANKED` for a target that cannot be
-          recommended. After a prefix without any item, recommendable items rank by popularity.
+          positions: positions of known items, int64 `[sessions, (length)]`; -1 for an unknown one.
         """
         in_catalogue = self._in_catalogue(positions)
         items = tf.ragged.boolean_mask(positions, in_catalogue)
@@ -109,20 +159,58 @@ class SessionScorer(tf.Module):
         target = positions[:, 1:].flat_values
         target = tf.where(target < self.index.size, target, NO_ITEM)
         session, items_seen = seen.value_rowids(), seen.flat_values
-
-        contexts = self._prefix_contexts(items, session, items_seen)
+        contexts = latest_before(items, session, items_seen, self.max_context)
         queries = self._prefix_queries(items, contexts, session, items_seen)
+        return Steps(items_seen, target, contexts, queries)
+
+    def ranks(self, steps: Steps) -> tf.Tensor:
+        """Ranks the target of every step by the `scores` after its prefix.
+
+        Returns:
+          Conservative ranks, int64 `[steps]`; `UNRANKED` for a target that cannot be recommended.
+          After a prefix without any item, recommendable items rank by popularity.
+        """
         ranks = conservative_rank(
-            queries,
+            steps.queries,
             self.index.vectors(),
-            target,
+            steps.target,
             self.index.recommendable(),
             adjust=lambda scores, rows: adjust_scores(
-                scores, tf.gather(contexts, rows), self._seen
+                scores, tf.gather(steps.contexts, rows), self._seen
             ),
         )
-        by_popularity = self._popularity_ranks(target)
-        return seen.with_flat_values(tf.where(items_seen > 0, ranks, by_popularity))
+        by_popularity = self._popularity_ranks(steps.target)
+        return tf.where(steps.items_seen > 0, ranks, by_popularity)
+
+    def ranks_among_own(self, steps: Steps, clicks: Clicks, target_codes: tf.Tensor) -> tf.Tensor:
+        """Ranks the target of every step among the catalogue's items and those of its prefix.
+
+        Args:
+          steps: some steps.
+          clicks: latest clicks of their prefixes.
+          target_codes: numbers of the targets as in `clicks`, int64 `[steps]`.
+
+        Returns:
+          As `ranks`; unknown items of the prefix have a rank too. An answer has no more items than
+          the catalogue, so ranks beyond are `UNRANKED`.
+        """
+        own, is_over = self.own_items(clicks), ends_with_own_item(clicks)
+        has_items = (steps.contexts[:, 0] != NO_ITEM)[:, None]
+        is_target = clicks.is_new & (clicks.codes == target_codes[:, None])
+        column = self.index.size + tf.argmax(tf.cast(is_target, tf.int32), axis=1)
+        target = tf.where(tf.reduce_any(is_target, axis=1), column, steps.target)
+        by_popularity = -tf.range(self.index.size, dtype=tf.float32)
+
+        def adjust(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+            context, over, has = (tf.gather(v, rows) for v in (steps.contexts, is_over, has_items))
+            adjusted = adjust_scores(scores, context, self._seen, over)
+            known = tf.where(has, adjusted, by_popularity)
+            return tf.concat([known, own.take(rows).scores(scores, has)], axis=1)
+
+        width = tf.shape(clicks.codes)[1]
+        allowed = tf.pad(self.index.recommendable(), [[0, width]], constant_values=True)
+        ranks = conservative_rank(steps.queries, self.index.vectors(), target, allowed, adjust)
+        return tf.where(ranks > self.index.size, tf.cast(UNRANKED, tf.int64), ranks)
 
     def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:
         """Ranks positions, int64 `[targets]`, as for an empty session."""
@@ -135,19 +223,6 @@ class SessionScorer(tf.Module):
         """Returns which positions are in the catalogue, bool of the same shape."""
         return (positions >= 0) & (positions < self.index.size)
 
-    def _prefix_contexts(
-        self, items: tf.RaggedTensor, session: tf.Tensor, items_seen: tf.Tensor
-    ) -> tf.Tensor:
-        """Returns the context of each step, positions `[steps, max_context]`, right-padded."""
-        columns = tf.range(self._max_context, dtype=tf.int64)
-        length = tf.minimum(items_seen, self._max_context)
-        start = tf.gather(items.row_starts(), session) + items_seen - length
-        is_item = columns < length[:, None]
-        places = tf.where(is_item, start[:, None] + columns, 0)
-        # One item more, so that a batch without any item has a value to look up.
-        values = tf.pad(items.flat_values, [[0, 1]])
-        return tf.where(is_item, tf.gather(values, places), NO_ITEM)
-
     def _prefix_queries(
         self,
         items: tf.RaggedTensor,
@@ -156,7 +231,7 @@ class SessionScorer(tf.Module):
         items_seen: tf.Tensor,
     ) -> tf.Tensor:
         """Returns the query vector of each prefix, float32 `[steps, dim]`."""
-        window = self._max_context
+        window = self.max_context
         short = self._step_queries(latest_right_padded(items[:, :window], window))
         within = tf.minimum(items_seen, window) - 1
         queries = tf.gather_nd(short, tf.stack([session, tf.maximum(within, 0)], axis=1))
@@ -168,10 +243,3 @@ class SessionScorer(tf.Module):
 def _item_index(contexts: tf.Tensor) -> tf.Tensor:
     """Returns the item indices of positions, int64 of the same shape: 0 is padding."""
     return tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, PADDING)
-
-
-def running_count(flags: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Returns the running count of set flags in each row, int64 of the same shape."""
-    running = tf.cumsum(tf.cast(flags.flat_values, tf.int64))
-    before_row = tf.gather(tf.concat([[0], running], 0), flags.row_starts())
-    return flags.with_flat_values(running - tf.gather(before_row, flags.value_rowids()))

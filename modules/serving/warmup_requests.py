@@ -17,6 +17,8 @@ from modules.sessions.examples import ExampleEncoder
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 BATCHES = (1, 32)
+# No model knows it, so sessions with it take the other way through the graph.
+_UNKNOWN = b"\xff unknown"
 
 Session = Sequence[bytes]
 
@@ -31,10 +33,12 @@ def write_warmup_requests(folder: str, sessions: Sequence[Session]) -> None:
     path = os.path.join(folder, FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
-        for size in BATCHES:
-            batch = [(sessions or [[b""]])[row % max(len(sessions), 1)] for row in range(size)]
-            for signature, inputs in _requests(batch):
-                writer.write(_log(signature, inputs).SerializeToString())
+        for last in ([], [_UNKNOWN]):
+            for size in BATCHES:
+                some = sessions or [[b""]]
+                batch = [[*some[row % len(some)], *last] for row in range(size)]
+                for signature, inputs in _requests(batch):
+                    writer.write(_log(signature, inputs).SerializeToString())
 
 
 def replay_warmup_requests(folder: str, signatures: Mapping[str, Callable[..., Any]]) -> int:

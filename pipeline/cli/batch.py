@@ -22,8 +22,8 @@ from pipeline.cli.options import (
     find_model,
     out_option,
     overrides_option,
-    quieten,
 )
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.config import LOCAL_BEAM, ConfigError, load_config
 from pipeline.data_files import why_missing
 from pipeline.run.launch import saved_config
@@ -63,7 +63,7 @@ def command(
 ) -> int:
     """Recommend items for all sessions of a file, with Beam."""
     check_one(model=model, out=out)
-    quieten()
+    load_tensorflow()
     try:
         here = Path.cwd()
         files = absolute(sessions, here), absolute(to, here)

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from modules.files.mlmd_file import MetadataFileError, holds_runs
-from pipeline.cli.options import example, newest_out, out_option, overrides_option, quieten
+from pipeline.cli.options import example, newest_out, out_option, overrides_option
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.config import ConfigError, load_config
 from pipeline.paths import METADATA_FILE, Paths
 from pipeline.run.run_folders import CONFIG_FILE
@@ -20,7 +21,7 @@ from pipeline.run.run_folders import CONFIG_FILE
 @click.option("--dry-run", is_flag=True, help="list what would be removed, and remove nothing")
 def command(out: Path | None, overrides: Sequence[str], dry_run: bool) -> int:
     """Remove what earlier runs left and nothing needs."""
-    quieten()
+    load_tensorflow()
     from pipeline.run.lock import STARTING, BusyError, exclusive
     from pipeline.run.mlmd import read_runs
     from pipeline.run.retention import remove_outdated

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import PATH, example, overrides_option, quieten
+from pipeline.cli.options import PATH, example, overrides_option
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.cluster import lint
 from pipeline.cluster.compile import write
 from pipeline.cluster.deployment import TARGETS, Deployment
@@ -30,7 +31,7 @@ def command(
     output: Path | None,
 ) -> int:
     """Compile the pipeline for a cluster, and check the result."""
-    quieten()
+    load_tensorflow()
     try:
         file, compiled_for = write(deployment, target, preset, overrides, output)
     except (ConfigError, ValueError, OSError) as error:

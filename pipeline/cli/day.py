@@ -21,10 +21,10 @@ from pipeline.cli.options import (
     example,
     fail_if_refused_option,
     overrides_option,
-    quiet_for_now,
     wait_option,
 )
 from pipeline.cli.outcomes import report_late
+from pipeline.cli.quiet import held_back_stderr, quiet_for_now
 from pipeline.cli.run import (
     STOPPERS,
     check_runner,
@@ -101,7 +101,7 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
     """
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, date=day))
     prepare(config, out)
-    with quiet_for_now():  # Access to files loads TensorFlow.
+    with quiet_for_now(), held_back_stderr():  # Access to files loads TensorFlow.
         from pipeline.run.identity import identity
 
         run = None if again else repeated_run(out, day, identity(config))

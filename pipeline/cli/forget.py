@@ -11,7 +11,8 @@ from modules.config.options.data import DataOptions
 from modules.files.patterns import join
 from modules.files.text_file import TextFileError, read_ids
 from modules.sessions.splits import SPLITS
-from pipeline.cli.options import FILE, FOLDER, example, newest_out, out_option, quieten
+from pipeline.cli.options import FILE, FOLDER, example, newest_out, out_option
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.config import ConfigError, load_config
 from pipeline.paths import METADATA_FILE
 from pipeline.run.run_folders import CONFIG_FILE
@@ -26,7 +27,7 @@ from pipeline.run.run_folders import CONFIG_FILE
 @click.option("--dry-run", is_flag=True, help="say what would be removed, and change nothing")
 def command(sessions: Path, out: Path | None, requests: Path | None, dry_run: bool) -> int:
     """Remove sessions and visitors from everything in OUT."""
-    quieten()
+    load_tensorflow()
     import tensorflow as tf
 
     from pipeline.forget.forget import forget

@@ -21,8 +21,8 @@ from pipeline.cli.options import (
     number,
     out_option,
     overrides_option,
-    quieten,
 )
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.paths import METADATA_FILE
 from pipeline.run.launch import saved_config
@@ -61,7 +61,7 @@ def command(
     **given: Any,
 ) -> int:
     """Measure served models by the log of their requests."""
-    quieten()
+    load_tensorflow()
     out = _find_out(out, models, to)
     try:
         parts = [part for text in overrides for part in split_overrides(text)]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +15,6 @@ from pipeline import paths
 from pipeline.beam.preset_files import beam_preset_names
 from pipeline.cluster.parameter_values import assignment
 from serving.pushed_models import NoModelError, newest_model, released_models
-
-_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 class Value(click.ParamType[Any]):
@@ -171,22 +165,3 @@ def find_model(model: Path | None, out: Path | None) -> Path:
       NoModelError: none has been pushed.
     """
     return find_models(model, out)[STABLE]
-
-
-def quieten() -> None:
-    """Suppresses what TensorFlow and other libraries print while they load."""
-    os.environ.setdefault(_LOG_LEVEL, "3")
-    warnings.simplefilter("ignore")
-    logging.getLogger("absl").setLevel(logging.ERROR)
-
-
-@contextlib.contextmanager
-def quiet_for_now() -> Iterator[None]:
-    """Does the same while it lasts: processes that start later log what they always do."""
-    level = os.environ.get(_LOG_LEVEL)
-    try:
-        quieten()
-        yield
-    finally:
-        if level is None:
-            del os.environ[_LOG_LEVEL]

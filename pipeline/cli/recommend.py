@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +20,8 @@ from pipeline.cli.options import (
     find_model,
     model_option,
     out_option,
-    quieten,
 )
+from pipeline.cli.quiet import held_back_stderr, quieten
 from serving.client import Client, ServerError
 from serving.pushed_models import (
     NoModelError,
@@ -33,29 +30,6 @@ from serving.pushed_models import (
     recommend,
     unknown_items,
 )
-
-
-@contextlib.contextmanager
-def held_back_stderr() -> Iterator[None]:
-    """Shows what is written to stderr only if the context fails, except by a NoModelError.
-
-    TensorFlow 2.21 reports there that it found no GPU, before any setting could prevent it.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except NoModelError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 class Found(NamedTuple):
@@ -78,7 +52,7 @@ def _query_model(folder: Path, items: Sequence[str], count: int) -> Found:
     with held_back_stderr():
         answer = recommend(load_model(folder), [items], count)[0]
     unknown = unknown_items(folder, items)
-    about = [f"Model: {folder}", *_ignored(unknown, items)]
+    about = [f"Model: {folder}", *_unknown(unknown, items, answer)]
     try:
         names = read_item_names(folder)
     except ItemNamesError as error:
@@ -87,11 +61,18 @@ def _query_model(folder: Path, items: Sequence[str], count: int) -> Found:
     return Found(answer, names, about, {"model": str(folder), "unknown": unknown})
 
 
-def _ignored(unknown: Sequence[str], items: Sequence[str]) -> Iterator[str]:
+def _unknown(
+    unknown: Sequence[str], items: Sequence[str], answer: Sequence[Recommendation]
+) -> Iterator[str]:
+    """Says which items of the session the model does not know, and which it recommends anyway."""
+    recommended = {item.item_id for item in answer}
+    again = [item for item in unknown if item in recommended]
     if unknown:
-        yield f"Ignored, since the model does not know them: {', '.join(unknown)}"
+        anyway = f" (recommended as items of the session: {', '.join(again)})" if again else ""
+        yield f"Unknown to the model: {', '.join(unknown)}{anyway}"
     if len(unknown) == len(items):
-        yield "No item is known: the most popular ones are recommended."
+        others = " beside them" if again else ""
+        yield f"No item is known: the most popular ones are recommended{others}."
 
 
 def _query_server(url: str, label: str | None, items: Sequence[str], count: int) -> Found:
@@ -110,7 +91,7 @@ def _query_server(url: str, label: str | None, items: Sequence[str], count: int)
     # The stable model may not be the one that answered.
     unknown = client.unknown_items(items) if label in (None, STABLE) else None
     if unknown is not None:
-        about += _ignored(unknown, items)
+        about += _unknown(unknown, items, answer.items)
         values["unknown"] = unknown
     return Found(answer.items, names, about, values)
 

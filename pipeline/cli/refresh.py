@@ -12,8 +12,9 @@ import click
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file, holds_runs
 from modules.files.text_file import TextFileError, read_text
 from modules.messages.counting import counted
-from pipeline.cli.options import FILE, example, find_pushed, number, out_option, quieten
+from pipeline.cli.options import FILE, example, find_pushed, number, out_option
 from pipeline.cli.outcomes import record_refresh
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.paths import Paths
 from pipeline.run.run_folders import CONFIG_FILE
 from serving.pushed_models import NoModelError, check_loadable
@@ -32,7 +33,7 @@ from serving.pushed_models import NoModelError, check_loadable
 )
 def command(items: Path, out: Path | None, least_share: float) -> int:
     """Restrict the newest model to a list of items, and push it."""
-    quieten()
+    load_tensorflow()
     began = time.time()
     try:
         base = find_pushed(out).absolute()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import example, find_pushed, out_option, quieten
+from pipeline.cli.options import example, find_pushed, out_option
+from pipeline.cli.quiet import load_tensorflow
 from pipeline.paths import Paths
 from serving.pushed_models import NoModelError
 
@@ -31,7 +32,7 @@ by_option = click.option("--by", help="who does it  [the name of the user]")
 @click.pass_context
 def command(context: click.Context, out: Path | None, as_json: bool) -> int:
     """List the pushed versions, or change which of them serves."""
-    quieten()
+    load_tensorflow()
     context.obj = out
     if context.invoked_subcommand:
         return 0

@@ -32,8 +32,8 @@ from pipeline.cli.options import (
     model_option,
     number,
     out_option,
-    quieten,
 )
+from pipeline.cli.quiet import quieten
 from serving.pushed_models import NoModelError, check_loadable
 from serving.server.batching import Capacity
 from serving.server.limits import Limits

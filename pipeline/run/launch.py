@@ -219,9 +219,14 @@ def call_tfx(
     command = [sys.executable, "-m", "pipeline.run.tfx_cli", *join_commands(commands)]
     # Unbuffered: what did not fit on a full disk must not fail again when the file is closed.
     with open(log, "ab", buffering=0) as file:
-        # In the checkout: `-m` searches the working directory first.
+        # In the checkout: `-m` searches the working directory first. Unbuffered as well: Python
+        # exits with status 120 if it cannot write what is left of stderr.
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, stderr=file
+            command,
+            cwd=PROJECT,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=file,
         )
         try:
             _copy_output(process, file, show)

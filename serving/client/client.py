@@ -123,7 +123,7 @@ class Client:
         It is away, too, if it has no version of the label, as for a moment after a rollback.
 
         Args:
-          session: item ids in time order; the model ignores unknown ones.
+          session: item ids in time order, known to the model or not.
           count: most items, at most 100.
           label: label of the version that answers, in place of the client's.
           session_id: decides with `canary_share` which model answers, and is in the server's log.
@@ -213,7 +213,7 @@ class Client:
         sessions after the server has refused one as too large.
 
         Args:
-          sessions: item ids of each session in time order; the model ignores unknown ones.
+          sessions: item ids of each session in time order, known to the model or not.
           count: most items per session, at most 100.
           allow_categories: see `answer`.
           exclude_categories: see `answer`.

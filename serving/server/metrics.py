@@ -72,7 +72,7 @@ class Metrics:
                 ("sessions", "Sessions for which items were recommended."),
                 (
                     "fallback_sessions",
-                    "Sessions of which the model knows no item: it recommends the popular ones.",
+                    "Sessions of which the model knows no item: popular ones are recommended.",
                 ),
                 ("items", "Items of these sessions."),
                 ("unknown_items", "Items of these sessions that the model does not know."),

@@ -208,15 +208,19 @@ class Trained:
     model: TwoTower
     seen: SessionAdjustments
 
-    def scores(self, positions: Sequence[int]) -> np.ndarray:
-        """Scores of the catalogue after a context of catalogue positions, worked out in NumPy."""
+    def plain_scores(self, positions: Sequence[int]) -> np.ndarray:
+        """`scores` without adjustments of session items."""
         context = tf.constant([positions]) + FIRST_ITEM
-        scores = (
-            self.model.candidate_tower.catalogue().numpy()
-            @ self.model.query_tower(context).numpy()[0, -1]
-        )
+        query = self.model.query_tower(context).numpy()[0, -1]
+        scores: np.ndarray = self.model.candidate_tower.catalogue().numpy() @ query
+        return scores
+
+    def scores(self, positions: Sequence[int], is_over: bool = False) -> np.ndarray:
+        """Scores of the catalogue after a context of catalogue positions, worked out in NumPy."""
+        scores = self.plain_scores(positions)
         bonus = dict.fromkeys(positions, self.seen.earlier_item_boost)
-        bonus[positions[-1]] = -self.seen.current_item_penalty
+        if not is_over:
+            bonus[positions[-1]] = -self.seen.current_item_penalty
         scores[list(bonus)] += np.array(list(bonus.values()), np.float32)
         return scores
 
@@ -227,9 +231,9 @@ def trained(sample: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Tr
     folder, exported = tmp_path_factory.mktemp("trained") / "run", []
     export = recommender.export
 
-    def watched(model: TwoTower, *arguments: Any) -> None:
+    def watched(model: TwoTower, *arguments: Any, **named: Any) -> None:
         exported.append((model, arguments[-1]))
-        export(model, *arguments)
+        export(model, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recommender, "export", watched)

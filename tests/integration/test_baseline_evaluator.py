@@ -36,6 +36,7 @@ COLUMNS = {
     "context_length": pa.int32(),
     "target_count": pa.int64(),
     **dict.fromkeys(BASELINE_NAMES, pa.int32()),
+    **dict.fromkeys([f"known_rank:{name}" for name in BASELINE_NAMES], pa.int32()),
 }
 
 
@@ -131,16 +132,19 @@ def test_a_row_tells_what_training_knew_of_its_step(table: pa.Table) -> None:
         assert row["target_count"] == events.count(target)
         assert row["known"] == (target in known and bool(before))
         if target not in known:
-            assert all(row[name] == UNRANKED for name in BASELINE_NAMES)
+            assert all(row[f"known_rank:{name}"] == UNRANKED for name in BASELINE_NAMES)
+            is_own = target in prefix[: row["step"] + 1]
+            assert all((row[name] < UNRANKED) == is_own for name in BASELINE_NAMES)
 
 
 @pytest.mark.parametrize("name", BASELINE_NAMES)
 def test_metrics_follow_from_the_table(table: pa.Table, figures: Any, name: str) -> None:
     """By a loop over sessions, as the Evaluator counts a model's ranks."""
-    sessions: dict[bytes, list[tuple[int, bool]]] = {}
-    columns = [table[column].to_pylist() for column in ("session_id", name, "known")]
-    for session_id, rank, known in zip(*columns, strict=True):
-        sessions.setdefault(session_id, []).append((rank, known))
+    sessions: dict[bytes, list[tuple[int, bool, int]]] = {}
+    names = ("session_id", name, "known", f"known_rank:{name}")
+    columns = [table[column].to_pylist() for column in names]
+    for session_id, *step in zip(*columns, strict=True):
+        sessions.setdefault(session_id, []).append(tuple(step))
     total = sum(rank_histograms(*zip(*steps, strict=True)) for steps in sessions.values())
 
     expected = metrics_from_rank_histograms(total)
@@ -186,7 +190,8 @@ def test_an_empty_evaluation_split_gives_a_table_without_rows(
 
     table = pq.read_table(tmp_path / "out" / "ranks.parquet")
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())["popularity"]
-    assert (table.num_rows, table.schema.types) == (0, list(COLUMNS.values())[:7])
+    of_steps, of_ranks = list(COLUMNS.values())[:5], [pa.int32()] * 4
+    assert (table.num_rows, table.schema.types) == (0, [*of_steps, *of_ranks])
     assert (found["honest/all/n"], found["honest/all/recall@20"]) == (0, None)
     lines = [line for line in capsys.readouterr().out.splitlines() if "popularity" in line]
     assert "known/all/recall@20 -" in lines[0] and "0 steps" in lines[0]

@@ -21,6 +21,7 @@ from modules.config.options.evaluation import EvaluationOptions
 from modules.evaluation import metrics, tfma_metrics
 from modules.evaluation.ranks import conservative_rank
 from tests.integration.test_evaluator import BEAM_ARGS, write_examples
+from tests.own_items import own_scores
 
 # Beside the sample's test sessions: nothing known, something known too late, windows exceeded.
 SPECIAL = [["new 1", "new 2", "new 3"], ["new 1", "new 2"]]
@@ -46,15 +47,24 @@ def expected(sample, trained, sessions) -> dict[str, float]:
     positions = {item.decode(): place for place, item in enumerate(vocabulary.item_ids)}
     popularity = -np.arange(vocabulary.catalogue_size, dtype=np.float32)
     steps = max(map(len, sessions)) - 1
-    rank, known = np.zeros((2, len(sessions), steps), np.int64)
+    rank, known, known_rank = np.zeros((3, len(sessions), steps), np.int64)
     for row, session in enumerate(sessions):
         for step, target in enumerate(session[1:]):
-            seen = [positions[item] for item in session[: step + 1] if item in positions]
-            scores = trained.scores(seen[-window:]) if seen else popularity
+            prefix = session[: step + 1]
+            seen = [positions[item] for item in prefix if item in positions][-window:]
             position = positions.get(target, -1)
-            rank[row, step] = conservative_rank(scores[None], [position])[0]
             known[row, step] = bool(seen) and position >= 0
-    return metrics.metrics_from_ranks(rank, known)
+            scores = trained.scores(seen) if seen else popularity
+            known_rank[row, step] = conservative_rank(scores[None], [position])[0]
+            plain = trained.plain_scores(seen) if seen else popularity
+            if seen:
+                scores = trained.scores(seen, is_over=prefix[-1] not in positions)
+            own = own_scores(prefix[-window:], positions, plain, trained.seen)
+            if target in own:
+                position = len(scores) + [*own].index(target)
+            scores = np.append(scores, [*own.values()])
+            rank[row, step] = conservative_rank(scores[None], [position])[0]
+    return metrics.metrics_from_ranks(rank, known, known_rank)
 
 
 @pytest.fixture(scope="module")

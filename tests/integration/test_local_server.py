@@ -157,7 +157,7 @@ def test_recommend_calls_a_server_without_tensorflow(url: str, session: list[str
     )
     first, *rows = run_program(program).splitlines()
     assert first == f"Server: {url}/v1/models/session-retrieval"
-    rows = [row for row in rows if not row.startswith("Ignored, since the model")]
+    rows = [row for row in rows if not row.startswith("Unknown to the model")]
     found = [item.item_id for item in Client(url).recommend([session], 10)[0]]
     assert [row.split()[1] for row in rows] == found
 

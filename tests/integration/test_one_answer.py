@@ -23,6 +23,7 @@ from serving.client import Client
 from serving.server import run
 from serving.server.model_store import ModelStore
 from tests.integration.browser import Browser
+from tests.own_items import own_scores
 
 COUNT = 20
 ALONE = """
@@ -44,6 +45,7 @@ def sessions(sample: Any) -> Sessions:
     found = sorted(sample.sessions["test"], key=len)
     chosen = [found[0], found[len(found) // 2], found[-1], [*found[3], *found[3]]]
     chosen += [["never seen", *found[5]], ["never seen"], [*found[1], *found[2], *found[8]]]
+    chosen += [["new", *found[6][:2], "never seen"], ["new", "never seen", "new"]]
     return {f"s{number}": list(map(str, ids)) for number, ids in enumerate(chosen)}
 
 
@@ -60,11 +62,17 @@ def in_python(trained: Any, sample: Any, sessions: Sessions) -> list[list[str]]:
     last = [max(min(len(ids), window), 1) - 1 for ids in known]
     indices = tf.where(contexts != NO_ITEM, contexts + FIRST_ITEM, 0)
     queries = tf.gather(trained.model.query_tower(indices), last, axis=1, batch_dims=1)
-    scores = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
-    scores = adjust_scores(scores, contexts, trained.seen).numpy()
+    plain = queries @ tf.transpose(trained.model.candidate_tower.catalogue())
+    is_over = tf.constant([ids[-1] not in place for ids in sessions.values()])
+    scores = adjust_scores(plain, contexts, trained.seen, is_over).numpy()
+    scores = np.where(contexts[:, :1] >= 0, scores, -np.arange(size))  # no known item: popularity
     best = np.argsort(-scores, axis=1, kind="stable")[:, :COUNT]
-    best = np.where(contexts[:, :1] >= 0, best, np.arange(COUNT))  # no known item: popularity
-    return [[vocabulary.item_ids[place].decode() for place in row] for row in best]
+    found = []
+    for row, ids in enumerate(sessions.values()):
+        scored = {vocabulary.item_ids[at].decode(): scores[row, at] for at in best[row]}
+        scored |= own_scores(ids[-window:], place, plain.numpy()[row], trained.seen)
+        found.append(sorted(scored, key=lambda item: -scored[item])[:COUNT])
+    return found
 
 
 def in_a_fresh_process(model: Path, sessions: Sessions) -> list[list[str]]:

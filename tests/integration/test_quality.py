@@ -52,7 +52,8 @@ def found(data, fn_args, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     for start in range(0, len(sessions), 500):
         examples = tf.constant([_example(ids) for ids in sessions[start : start + 500]])
         judged = evaluate(examples=examples)
-        histograms += metrics.rank_histograms(judged["rank"].numpy(), judged["known"].numpy())
+        ranks = (judged[name].numpy() for name in ("rank", "known", "known_rank"))
+        histograms += metrics.rank_histograms(*ranks)
     return metrics.metrics_from_rank_histograms(histograms)
 
 

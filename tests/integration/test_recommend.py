@@ -83,7 +83,7 @@ def test_asks_the_newest_model_quietly(out: Path) -> None:
 def test_says_which_items_the_model_does_not_know(out: Path) -> None:
     model = str(out / "pushed" / "9")
     some = _recommend("--items", "x,a", "-k", "1", "--model", model).stdout.splitlines()
-    assert some[:2] == [f"Model: {model}", "Ignored, since the model does not know them: x"]
+    assert some[:2] == [f"Model: {model}", "Unknown to the model: x"]
     none = _recommend("--items", "x,y", "-k", "1", "--model", model).stdout.splitlines()
     assert none[2] == "No item is known: the most popular ones are recommended."
 

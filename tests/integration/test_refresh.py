@@ -72,7 +72,9 @@ def test_items_are_removed_and_restored(
     catalogue = _catalogue(out, sample)
     gone = catalogue[::3]
     left = [item for item in catalogue if item not in gone]
-    sessions = [list(ids) for ids in sample.sessions["test"][:12]] + [[]]
+    known = {*catalogue}
+    sessions = [[item for item in ids if item in known] for ids in sample.sessions["test"][:12]]
+    sessions.append([])
     before = pushed_models.newest_model([out / "pushed"])
 
     assert _refresh(out, [*left, "brand new"]) == 0
@@ -93,6 +95,10 @@ def test_items_are_removed_and_restored(
             assert _filtered(refreshed, session, session_items=rule) == _filtered(
                 before, session, exclude=[gone], session_items=rule
             )
+
+    own = [left[0], "brand new", left[1]]
+    assert "brand new" in _answers(before, [own])[0]
+    assert _answers(refreshed, [own]) == _answers(refreshed, [left[:2]])  # not even if it is listed
 
     assert _refresh(out, catalogue) == 0
     again = pushed_models.newest_model([out / "pushed"])

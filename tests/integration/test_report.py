@@ -104,7 +104,8 @@ class World:
         loaded = tf.saved_model.load(str(self.trained.folder / "model"))
         outputs = loaded.signatures["evaluate"](examples=tf.constant(records))
         record = metrics_for_slice_pb2.MetricsForSlice()
-        found = metrics.metrics_from_ranks(outputs["rank"], outputs["known"])
+        names = ("rank", "known", "known_rank")
+        found = metrics.metrics_from_ranks(*(outputs[name] for name in names))
         for name, value in found.items():
             entry = record.metric_keys_and_values.add()
             entry.key.name = name

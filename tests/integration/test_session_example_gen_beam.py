@@ -138,13 +138,15 @@ def test_encode_examples_cuts_caps_and_serializes():
             ("test", "train", 1, 3): [(b"last", 9, (b"a", b"d", b"e"), (9, 9, 9))],
         }
 
+    def check_items(elements):
+        assert {key: {*packed.split(b"\n")} for key, packed in elements} == {
+            ("train", 0): {b"b", b"c"},
+            ("eval", 0): {b"c", b"d", b"e"},
+            ("test", 0): {b"a", b"d", b"e"},
+        }
+
     def check_report(elements):
         (found,) = elements
-        assert found.items == {
-            "train": {b"b", b"c"},
-            "eval": {b"c", b"d", b"e"},
-            "test": {b"a", b"d", b"e"},
-        }
         assert found.counts == {
             **{f"{split}.sessions_with_pause": 0 for split in ("train", "eval", "test")},
             "train.sessions": 1,
@@ -162,10 +164,13 @@ def test_encode_examples_cuts_caps_and_serializes():
             pipeline
             | beam.Create([(("train", 1), packing.pack_sessions(sessions))])
             | beam.ParDo(beam_sessions.EncodeExamples(options, {"train": 3}), (8, 9)).with_outputs(
-                beam_sessions.EncodeExamples.REPORT, main="batches"
+                beam_sessions.EncodeExamples.ITEMS,
+                beam_sessions.EncodeExamples.REPORT,
+                main="batches",
             )
         )
         assert_that(outputs.batches, check_batches, "batches")
+        assert_that(outputs["items"], check_items, "items")
         assert_that(outputs.report, check_report, "report")
 
 

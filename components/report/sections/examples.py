@@ -140,8 +140,8 @@ underlined where it is among the first {{ parts.examples[0].recommended|length }
 {%- endfor %}</{{ tag }}></div>
 <div class="row"><span>next</span>
 <span class="ids">{{ shown(session.target) }}
-{%- if not session.is_catalogued %} <span class="note">(not in the catalogue)</span>
-{%- elif session.rank %} <span class="note">(rank {{ session.rank|count }})</span>
+{%- if session.rank %} <span class="note">(rank {{ session.rank|count }})</span>
+{%- elif not session.is_catalogued %} <span class="note">(not in the catalogue)</span>
 {%- endif %}</span></div>
 <div class="row"><span>answer</span>
 <{{ tag }} class="ids">

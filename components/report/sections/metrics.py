@@ -63,8 +63,8 @@ SECTION = Section(
 {% if parts.metric_charts %}
 <p class="note">Higher is better. Thin lines:
 {{ "%.0f"|format(100 * verdict.options.confidence) }} % intervals, bootstrap over sessions.
-<em>honest</em> counts a step towards an item that training did not hold as a miss;
-<em>known</em> leaves it out.</p>
+<em>honest</em> counts a step towards an item that training did not hold, as a miss unless the
+session has it already; <em>known</em> leaves it out.</p>
 {{ figures(parts.metric_charts) }}
 {% else %}{{ missing_part("metric_charts", "charts of metrics") }}{% endif %}
 {% set beyond = verdict.beyond_accuracy %}

@@ -74,6 +74,11 @@ class TrainerOptions(Section):
         "weight of the log of an item's training events in its score; null selects it on `eval`",
         limits=(-1e6, 1e6),
     )
+    own_session_items: bool = option(
+        True,
+        "the model also recommends items of the session that it does not know, as it does known "
+        "ones: shoppers return to new items too",
+    )
     selection_days: int = option(
         1,
         "days of data for which selected epochs and score adjustments serve: runs in between take "

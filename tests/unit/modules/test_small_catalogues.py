@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -47,17 +47,21 @@ NAN, INF = float("nan"), float("inf")
 
 
 class Step(NamedTuple):
-    """A step: what was recommended, best first, and what came next."""
+    """A step: what was recommended, best first, and what came next.
 
-    recommended: list[int]
-    target: int
+    Without unknown items in the prefix, which the known view drops, another list may come out.
+    """
+
+    recommended: list[Any]
+    target: Any
     is_known: bool
+    in_known_view: list[Any] | None = None
 
 
-def _value(metric: str, k: int, step: Step) -> float:
-    if step.target not in step.recommended[:k]:
+def _value(metric: str, k: int, recommended: list[Any], target: Any) -> float:
+    if target not in recommended[:k]:
         return 0.0
-    place = step.recommended.index(step.target) + 1
+    place = recommended.index(target) + 1
     return {"recall": 1.0, "mrr": 1 / place, "ndcg": 1 / math.log2(place + 1)}[metric]
 
 
@@ -71,9 +75,13 @@ def reference(sessions: Sequence[Sequence[Step]]) -> dict[str, float]:
             counted += of_view[-1:] if steps == "last" else of_view
         values[f"{view}/{steps}/n"] = len(counted)
         for metric, k in itertools.product(("recall", "mrr", "ndcg"), (1, 5, 10, 20, 100)):
-            found = [_value(metric, k, step) for step in counted]
+            found = [_value(metric, k, _list(step, view), step.target) for step in counted]
             values[f"{view}/{steps}/{metric}@{k}"] = sum(found) / len(found) if found else NAN
     return values
+
+
+def _list(step: Step, view: str) -> list[Any]:
+    return step.in_known_view if view == "known" and step.in_known_view else step.recommended
 
 
 def listed(scores: Sequence[float], target: int = -1, withdrawn: Sequence[int] = ()) -> list[int]:
@@ -87,7 +95,7 @@ def listed(scores: Sequence[float], target: int = -1, withdrawn: Sequence[int] =
     return [item for item in [*ahead, *rest] if item not in withdrawn]
 
 
-def _place(recommended: list[int], target: int) -> int:
+def _place(recommended: list[Any], target: Any) -> int:
     return recommended.index(target) + 1 if target in recommended else UNRANKED
 
 
@@ -96,27 +104,33 @@ def _close(values: dict[str, float]) -> object:
 
 
 def _random_steps(size: int) -> list[list[Step]]:
-    """Sessions of up to six steps; a third of the targets is in no list."""
+    """Sessions of up to six steps; a third of the targets is in no list.
+
+    Every other list differs in the known view.
+    """
     random = np.random.default_rng(size)
     sessions = []
     for _ in range(60):
         steps = []
         for _ in range(random.integers(0, 7)):
             target = int(random.integers(0, size)) if random.random() < 0.67 else -1
-            steps.append(Step(random.permutation(size).tolist(), target, target >= 0))
+            recommended, other = (random.permutation(size).tolist() for _ in range(2))
+            known_view = other if random.random() < 0.5 else None
+            steps.append(Step(recommended, target, target >= 0, known_view))
         sessions.append(steps)
     # Known, but cut from the catalogue: a miss in both views.
     sessions.append([Step(list(range(size)), size + 5, True)])
     return sessions
 
 
-def _padded(sessions: list[list[Step]]) -> tuple[np.ndarray, np.ndarray]:
-    rank, known = np.zeros((2, len(sessions), 7), np.int64)
+def _padded(sessions: list[list[Step]]) -> tuple[np.ndarray, ...]:
+    rank, known, known_rank = np.zeros((3, len(sessions), 7), np.int64)
     for row, session in enumerate(sessions):
         for column, step in enumerate(session):
             rank[row, column] = _place(step.recommended, step.target)
             known[row, column] = step.is_known
-    return rank, known
+            known_rank[row, column] = _place(_list(step, "known"), step.target)
+    return rank, known, known_rank
 
 
 def test_a_target_that_cannot_be_recommended_is_beyond_every_k_and_fits_the_tables() -> None:
@@ -130,22 +144,22 @@ def test_a_target_that_cannot_be_recommended_is_beyond_every_k_and_fits_the_tabl
 @pytest.mark.parametrize("size", SIZES)
 def test_the_arithmetic(size: int) -> None:
     sessions = _random_steps(size)
-    rank, known = _padded(sessions)
+    ranks = _padded(sessions)
     expected = _close(reference(sessions))
 
-    assert metrics.metrics_from_ranks(rank, known) == expected
-    histograms = metrics.rank_histograms(rank, known)
+    assert metrics.metrics_from_ranks(*ranks) == expected
+    histograms = metrics.rank_histograms(*ranks)
     assert metrics.metrics_from_rank_histograms(histograms) == expected
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_evaluators_combiner(size: int) -> None:
     sessions = _random_steps(size)
-    rank, known = _padded(sessions)
+    rank, known, known_rank = _padded(sessions)
     combiner = tfma_metrics.RankHistogramCombiner(
         "", {"context_length": (1,), "target_count": (0,)}
     )
-    row = np.stack([rank, known, known, known], axis=1)
+    row = np.stack([rank, known, known, known, known_rank], axis=1)
     found = combiner.extract_output((combiner.create_accumulator()[0], list(row)))
 
     values = {key.name: value for key, value in found.items() if "=" not in key.name}
@@ -189,13 +203,13 @@ def _random_sessions(seed: int, names: Sequence[str], count: int = 40) -> list[l
     return [list(random.choice(names, random.integers(1, 7))) for _ in range(count)]
 
 
-def _recommended(name: str, evaluated: IndexedSplits) -> Iterator[list[int]]:
-    """What a baseline recommends at each step towards a known item, best first."""
+def _known_scores(name: str, evaluated: IndexedSplits) -> Iterator[list[float]]:
+    """The scores of a baseline at each step, of all known items."""
     baseline = make_baseline(name)
     baseline.fit(evaluated.train, evaluated.items)
     steps = evaluated.steps
     events = Counter(evaluated.train.items.tolist())
-    for row, target in enumerate(steps.target.tolist()):
+    for row in range(len(steps)):
         prefix = steps.items[steps.first[row] : steps.end[row]].tolist()
         scores = [-INF] * evaluated.items
         if isinstance(baseline, SparseBaseline):
@@ -206,7 +220,19 @@ def _recommended(name: str, evaluated: IndexedSplits) -> Iterator[list[int]]:
             for item in range(evaluated.items):
                 visits = prefix.count(item) if name == "session_popularity" else 0
                 scores[item] = visits + events[item] / (1 + events[item])
-        yield listed(scores, target)
+        yield scores
+
+
+def _with_own(scores: list[float], prefix: list[Any], target: Any) -> list[Any]:
+    """What a baseline recommends after a prefix of positions and unknown ids, best first."""
+    own = [item for item in dict.fromkeys(prefix[::-1]) if isinstance(item, str)]
+    if own and own[0] == prefix[-1]:
+        own = [*own[1:], own[0]]
+    earlier = {item for item in prefix if not isinstance(item, str)} - {prefix[-1]}
+    places = [_place(listed(scores, item), item) for item in earlier]
+    best = min((place for place in places if place != UNRANKED), default=0)
+    recommended: list[Any] = listed(scores, -1 if isinstance(target, str) else target)
+    return [*recommended[:best], *own, *recommended[best:]]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -216,12 +242,18 @@ def test_each_baseline(name: str, size: int) -> None:
     train = [*_random_sessions(1, items), items]
     test = [*_random_sessions(2, [*items, "new 1", "new 2"]), ["new 1", "new 2"], ["new 1"]]
     evaluated = IndexedSplits.of(train, test, range(len(train)))
-    lists = _recommended(name, evaluated)
+    scores = _known_scores(name, evaluated)
     known = iter(evaluated.known.tolist())
-    targets = iter(evaluated.steps.target.tolist())
-    expected = [
-        [Step(next(lists), next(targets), next(known)) for _ in session[1:]] for session in test
-    ]
+    position = {item: place for place, item in enumerate(dict.fromkeys(itertools.chain(*train)))}
+    expected = []
+    for session in test:
+        places = [position.get(item, item) for item in session]
+        expected.append([])
+        for end, target in enumerate(places[1:], start=1):
+            found = next(scores)
+            without = listed(found, -1 if isinstance(target, str) else target)
+            recommended = _with_own(found, places[:end], target)
+            expected[-1].append(Step(recommended, target, next(known), without))
     baseline = make_baseline(name)
     baseline.fit(evaluated.train, evaluated.items)
 
@@ -231,7 +263,7 @@ def test_each_baseline(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_where_nothing_is_known_every_baseline_misses(name: str) -> None:
+def test_every_baseline_misses_what_is_new_to_the_session_too(name: str) -> None:
     evaluated = IndexedSplits.of([["a", "b"]], [["x", "y", "z"], ["a", "x"]], [0])
     baseline = make_baseline(name)
     baseline.fit(evaluated.train, evaluated.items)
@@ -373,20 +405,24 @@ def test_the_exported_model_ranks_what_it_recommends(
         _withdraw_first(recommender, size)
     sessions = [
         *_random_sessions(3, [*names, "new 1", "new 2"], 8),
-        ["new 1", "new 2"],
+        ["new 1", "new 2", "new 1", "new 1"],
+        ["new 2", "i0", "new 1", "i0", "new 2", "new 1"],
+        ["new 1", names[-1], "new 1"],
         ["i0", names[-1]],
         ["new 1", "i0"],
         ["i0", "i0"],
     ]
     prefixes = [session[:end] for session in sessions for end in range(1, len(session))]
-    batch = tf.ragged.constant(prefixes, tf.string, ragged_rank=1).to_tensor("")
-    answers = iter(recommender.recommend(batch)["item_ids"].numpy().tolist())
+    answers = iter(_answers(recommender, prefixes))
+    without = ([item for item in prefix if item in names] for prefix in prefixes)
+    known_answers = iter(_answers(recommender, list(without)))
     expected = [
         [
             Step(
-                [int(item[1:]) for item in next(answers) if item],
-                int(target[1:]) if target in names else -1,
+                next(answers),
+                target,
                 target in names and bool({*session[:end]} & {*names}),
+                next(known_answers),
             )
             for end, target in enumerate(session[1:], start=1)
         ]
@@ -395,10 +431,19 @@ def test_the_exported_model_ranks_what_it_recommends(
 
     evaluated = recommender.evaluate(tf.constant([_example(session) for session in sessions]))
 
-    found = metrics.metrics_from_ranks(evaluated["rank"].numpy(), evaluated["known"].numpy())
+    names_of_ranks = ("rank", "known", "known_rank")
+    found = metrics.metrics_from_ranks(*(evaluated[name].numpy() for name in names_of_ranks))
     assert found == _close(reference(expected))
+    own = {item for step in itertools.chain(*expected) for item in step.recommended} - {*names}
+    assert own == (set() if withdrawn else {"new 1", "new 2"})
     if withdrawn:
         assert evaluated["rank"].numpy()[-2:, 0].tolist() == [UNRANKED] * 2
+
+
+def _answers(recommender: serving.Recommender, sessions: list[list[str]]) -> list[list[str]]:
+    batch = tf.ragged.constant(sessions, tf.string, ragged_rank=1).to_tensor("")
+    rows = recommender.recommend(batch)["item_ids"].numpy().tolist()
+    return [[item.decode() for item in row if item] for row in rows]
 
 
 def _withdraw_first(recommender: serving.Recommender, size: int) -> None:
@@ -410,3 +455,5 @@ def _withdraw_first(recommender: serving.Recommender, size: int) -> None:
     (popular,) = (each for each in recommender.variables if each.dtype == tf.int32)
     places = np.flatnonzero(offered)
     popular.assign(np.pad(places, (0, popular.shape[0] - len(places)), constant_values=-1))
+    (own_items,) = (each for each in recommender.variables if each.dtype == tf.bool)
+    own_items.assign(False)

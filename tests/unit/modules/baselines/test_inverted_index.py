@@ -7,6 +7,7 @@ import pytest
 
 from modules.baselines import inverted_index
 from modules.baselines.inverted_index import SessionIndex
+from modules.evaluation import prediction_steps
 from modules.evaluation.prediction_steps import all_steps, index_sessions, last_visits
 
 CATALOGUE = {"a": 0, "b": 1, "c": 2, "d": 3}
@@ -55,6 +56,29 @@ def test_few_postings_are_kept_and_answers_are_those_of_the_whole_index() -> Non
     assert max(np.diff(cut.postings.indptr)) == 7
     for prefix in ("a", "abc", "dad"):
         assert _matches(cut, prefix) == _matches(whole, prefix)[:7]
+
+
+@pytest.mark.parametrize("events", [1, 50, 10**6])
+def test_sessions_that_no_query_finds_are_dropped_while_reading(
+    events: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 400 sessions of 4 items, 2 of each item are enough, and the newest, which has none."""
+    monkeypatch.setattr(prediction_steps, "_EVENTS_PER_PART", events)
+    random = np.random.default_rng(1)
+    train = ["".join(map("abcd".__getitem__, random.integers(0, 4, 2))) for _ in range(400)]
+    times = random.permutation(400).tolist()
+    whole, cut = (_build([*train, ""], [*times, 999], recent) for recent in (400, 2))
+
+    assert whole.positions.shape[0] == 401
+    assert cut.positions.shape[0] == len(cut.start_time) <= 1 + 2 * 4
+    assert cut.start_time[0] == 999
+    assert max(np.diff(cut.postings.indptr)) == 2
+    for prefix in ("a", "bd", "dcba"):
+        (found, expected) = (_matches(index, prefix)[:2] for index in (cut, whole))
+        assert [match[2:] for match in found] == [match[2:] for match in expected]
+        sessions = [[int(match[1]) for match in matches] for matches in (found, expected)]
+        starts = [cut.start_time[sessions[0]], whole.start_time[sessions[1]]]
+        assert starts[0].tolist() == starts[1].tolist()
 
 
 def test_cost_is_an_upper_bound_of_matches() -> None:

@@ -32,7 +32,8 @@ def test_popularity_by_hand() -> None:
 def test_popularity_needs_no_prefix() -> None:
     ranks = step_ranks(Popularity(), [["a", "a", "b"]], [["x", "a"]])
 
-    assert ranks.rank.tolist() == [1]
+    assert ranks.known_rank.tolist() == [1]
+    assert ranks.rank.tolist() == [2]  # behind x
     assert ranks.known.tolist() == [False]
 
 
@@ -168,7 +169,7 @@ def test_session_popularity_by_hand() -> None:
 def test_session_popularity_without_a_known_item_is_popularity() -> None:
     train, test = [["a", "a", "b"], ["c"]], [["x", "a"], ["x", "b"]]
 
-    assert step_ranks(SessionPopularity(), train, test).rank.tolist() == [1, 3]
+    assert step_ranks(SessionPopularity(), train, test).known_rank.tolist() == [1, 3]
 
 
 def test_session_popularity_equals_its_plain_twin() -> None:

@@ -14,6 +14,7 @@ from modules.baselines.registry import BASELINES, make_baseline
 from modules.baselines.session_knn import STAN
 from modules.config.fields import option
 from modules.config.options.baselines import BaselineOptions
+from modules.evaluation import prediction_steps
 from tests.baseline_ranks import evaluate_baseline, random_sessions, step_ranks
 
 
@@ -30,6 +31,20 @@ def test_order_of_training_sessions_changes_nothing(name: str) -> None:
     backwards = step_ranks(make_baseline(name), train[::-1], test, range(len(train))[::-1])
 
     np.testing.assert_array_equal(forwards.rank, backwards.rank)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_what_is_worked_on_at_a_time_changes_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = random_sessions(5), random_sessions(6, items=12)
+    whole = step_ranks(make_baseline(name), train, test, range(len(train)))
+
+    monkeypatch.setattr(prediction_steps, "_EVENTS_PER_PART", 20)
+    monkeypatch.setattr(registry, "_STEPS_PER_PART", 7)
+    in_parts = step_ranks(make_baseline(name), train, test, range(len(train)))
+
+    np.testing.assert_array_equal(in_parts.rank, whole.rank)
 
 
 def test_metrics_follow_both_views() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 
 import numpy as np
+import pytest
 
 from modules.evaluation import metrics, prediction_steps
 from modules.evaluation.prediction_steps import (
@@ -86,7 +87,11 @@ def test_blocks_are_bounded_and_lose_nothing(monkeypatch) -> None:
         assert len(block) == 1 or (block.end - block.first).sum() <= 6
 
 
-def test_histograms_of_ragged_sessions_equal_the_padded_ones() -> None:
+@pytest.mark.parametrize("steps", [1, 100, 10**6])
+def test_histograms_of_ragged_sessions_equal_the_padded_ones(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_steps, "_STEPS_PER_PART", steps)
     random = np.random.default_rng(7)
     lengths = random.integers(0, 40, 60)
     rank = np.zeros((60, 40), dtype=np.int64)
@@ -109,3 +114,23 @@ def test_histograms_of_nothing_are_zero() -> None:
 
     assert ranks.histograms().shape == (2, 2, 101)
     assert ranks.histograms().sum() == 0
+
+
+@pytest.mark.parametrize("events", [1, 4, 100])
+def test_parts_hold_all_sessions_in_an_order(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions a b, none, c, and a a a a."""
+    monkeypatch.setattr(prediction_steps, "_EVENTS_PER_PART", events)
+    sessions = index_sessions([["a", "b"], [], ["c"], ["a"] * 4], POSITIONS, [5, 6, 7, 8])
+    order = np.array([3, 0, 1, 2])
+
+    parts = list(sessions.parts(order))
+
+    assert np.concatenate([part.items for part in parts]).tolist() == [0] * 4 + [0, 1, 2]
+    assert np.concatenate([np.diff(part.offsets) for part in parts]).tolist() == [4, 2, 0, 1]
+    assert np.concatenate([part.start_times for part in parts]).tolist() == [8, 5, 6, 7]
+    assert all(part.offsets[0] == 0 and part.offsets[-1] == len(part.items) for part in parts)
+    assert all(len(part.items) <= events or len(part.offsets) == 2 for part in parts)
+    whole = sessions.ordered(order)
+    assert whole.items.tolist() == [0] * 4 + [0, 1, 2] and whole.offsets.tolist() == [0, 4, 6, 6, 7]
+    assert whole.start_times.tolist() == [8, 5, 6, 7]
+    assert sessions.event_counts(5).tolist() == [5, 1, 1, 0, 0]

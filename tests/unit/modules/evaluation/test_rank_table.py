@@ -67,10 +67,30 @@ def test_a_table_reads_back_the_same() -> None:
         np.testing.assert_array_equal(found.item_age, written.item_age)
 
 
+def test_a_column_may_have_other_ranks_in_the_known_view() -> None:
+    table = make_table(candidate=[[1, 30], [3]], popularity=[[4, 5], [6]])
+    known_ranks = {CANDIDATE: np.array([1, 2, 3])}
+    table = dataclasses.replace(table, known_ranks=known_ranks)
+    for found in (table, from_parquet(to_parquet(table))):
+        values = all_metrics(found, CANDIDATE)
+        assert values["honest/all/recall@20"] == pytest.approx(2 / 3)
+        assert values["known/all/recall@20"] == 1
+        assert list(found.ranks) == [CANDIDATE, "popularity"]
+        assert all_metrics(found, "popularity")["known/all/mrr@5"] == pytest.approx(
+            (1 / 4 + 1 / 5) / 3
+        )
+
+
 def test_only_tables_of_the_same_steps_are_joined() -> None:
     table = make_table(candidate=[[1, 2], [3]])
     joined = table.joined(make_table(popularity=[[4, 5], [6]]))
     assert joined.ranks["popularity"].tolist() == [4, 5, 6]
+    other = dataclasses.replace(
+        make_table(popularity=[[4, 5], [6]]), known_ranks={"popularity": np.array([1, 2, 3])}
+    )
+    assert table.joined(other).ranks_in("known", "popularity").tolist() == [1, 2, 3]
+    assert table.joined(other).ranks_in("honest", "popularity").tolist() == [4, 5, 6]
+    assert table.joined(other).ranks_in("known", CANDIDATE).tolist() == [1, 2, 3]
     with pytest.raises(TablesDifferError, match="3 and 2 steps in 2 and 2 sessions"):
         table.joined(make_table(popularity=[[4], [6]]))
     long = dataclasses.replace(table, session_ids=np.array([b"x" * 1000, b"y" * 1000], object))

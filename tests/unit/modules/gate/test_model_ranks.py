@@ -28,7 +28,7 @@ def _all(ids: np.ndarray) -> np.ndarray:
 
 
 def test_every_step_is_a_prefix_with_its_target() -> None:
-    (found,) = prefixes([_batch(SESSIONS)], _all)
+    (found,) = prefixes([_batch(SESSIONS)], _all, 60)
     assert found.items == [[b"1"], [b"1", b"2"], [b"5"]]
     assert found.target.tolist() == [b"2", b"3", b"6"]
     assert found.session_id.tolist() == [b"a", b"a", b"c"]
@@ -37,14 +37,14 @@ def test_every_step_is_a_prefix_with_its_target() -> None:
 
 
 def test_sessions_that_are_not_selected_have_no_prefix() -> None:
-    (found,) = prefixes([_batch(SESSIONS)], lambda ids: ids != b"a")
+    (found,) = prefixes([_batch(SESSIONS)], lambda ids: ids != b"a", 60)
     assert found.session_id.tolist() == [b"c"]
-    assert list(prefixes([_batch(SESSIONS)], lambda ids: ids == b"b")) == []
+    assert list(prefixes([_batch(SESSIONS)], lambda ids: ids == b"b", 60)) == []
 
 
 def test_batches_stay_within_their_cells_and_lose_no_prefix() -> None:
     sessions = {b"%d" % n: [b"x"] * length for n, length in enumerate((3, 40, 2, 7, 7, 90, 2))}
-    found = list(prefixes([_batch(sessions), _batch(SESSIONS)], _all, cells=60))
+    found = list(prefixes([_batch(sessions), _batch(SESSIONS)], _all, 60, cells=60))
     for batch in found:
         assert len(batch.items) * max(map(len, batch.items)) <= 60 or len(batch.items) == 1
     steps = [len(items) for batch in found for items in batch.items]
@@ -52,6 +52,15 @@ def test_batches_stay_within_their_cells_and_lose_no_prefix() -> None:
     assert steps == [end for row in every for end in range(1, len(row))]
     numbers = np.concatenate([batch.session for batch in found])
     assert (np.diff(numbers) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"), [(10_000_000, [2, 1]), (10**9, [1, 1, 1]), (0, [3]), (1_000, [3])]
+)
+def test_few_prefixes_of_a_large_catalogue_make_a_batch(items: int, expected: list[int]) -> None:
+    found = list(prefixes([_batch(SESSIONS)], _all, items))
+    assert [len(batch.items) for batch in found] == expected
+    assert [row for batch in found for row in batch.items] == [[b"1"], [b"1", b"2"], [b"5"]]
 
 
 class Constant(tf.Module):

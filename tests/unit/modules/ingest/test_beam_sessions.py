@@ -7,6 +7,7 @@ import pytest
 from modules.config.options.sessions import SessionOptions
 from modules.ingest import beam_sessions, input_files, packing
 from modules.ingest import counts as ingest_counts
+from modules.ingest.input_files import InputSplit
 from modules.ingest.report import Report
 from modules.sessions.sessions import SessionDataError
 from modules.sessions.time_splits import CutRules
@@ -53,3 +54,13 @@ def test_events_of_a_log_of_sessions_bring_their_weights(tmp_path):
         groups = packing.group_events(batches)
         weights = {name: [event[3] for event in events] for name, events in groups.items()}
         assert weights == {b"s0": [0.5, 3.0], b"s1": [3.0, 0.5], b"s2": [1.0]}
+
+
+@pytest.mark.parametrize(("megabytes", "expected"), [(1, 1), (28, 14), (100, 50), (10_000, 1_250)])
+def test_eight_workers_share_a_log_of_100_mb(tmp_path, megabytes, expected):
+    (tmp_path / "a.tsv").write_bytes(HEADER + b"s\ti\t5\n")
+    ((name, (file,)),) = find(tmp_path, {"train": "a.tsv"})
+    split = InputSplit(name, (file._replace(length=megabytes << 20),))
+    graph = beam_sessions.SessionsFromFiles([split], CutRules(SessionOptions()))
+    assert len([*input_files.pieces([split], graph.piece_bytes)]) == expected
+    assert graph.buckets == {"train": expected}

@@ -49,6 +49,14 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_the_first_examples():
     ingest_counts.check_report(merged, [file_split("train", "a.tsv")], ["train"], CutRules(allowed))
 
 
+def test_counts_are_added_and_errors_kept_once_up_to_a_limit():
+    errors = [f"file {number:04} is damaged" for number in range(1_500)]
+    reports = [Report({"train.sessions": 1}, errors=[error]) for error in reversed(errors)]
+    first = ingest_counts.merge_reports(reports[:900])
+    merged = ingest_counts.merge_reports([first, *reports[900:], *reports[:9]])
+    assert merged == Report({"train.sessions": 1_509}, [], errors[:1_000])
+
+
 def test_a_huge_bad_row_is_quoted_in_part_however_often_reports_are_merged():
     row = "s1\t\u202e" + "x" * 1_000_000
     reject = Reject("train", 0, 5, "a.tsv", "field_count", row)

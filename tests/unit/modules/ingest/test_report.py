@@ -11,13 +11,12 @@ from modules.messages.quoting import MOST_CHARACTERS
 REJECT = Reject("train", 0, 5, "a.tsv", "time", "é\ud7ff")
 
 
-def test_a_report_survives_its_file_with_items_as_counts(tmp_path: Path) -> None:
-    full = Report({"train.rows_read": 2}, [REJECT], ["broken"], {"train": {b"a", b"b"}})
-    kept = Report({"train.rows_read": 2, "train.items": 2}, [REJECT], ["broken"])
-    assert Report.from_json(full.to_json()) == kept
+def test_a_report_survives_its_file(tmp_path: Path) -> None:
+    report = Report({"train.rows_read": 2, "train.items": 2}, [REJECT], ["broken"])
+    assert Report.from_json(report.to_json()) == report
     (tmp_path / REJECTS_FOLDER).mkdir()
-    (tmp_path / REJECTS_FOLDER / REPORT_NAME).write_text(full.to_json(), "utf-8")
-    assert read_report(str(tmp_path)) == kept
+    (tmp_path / REJECTS_FOLDER / REPORT_NAME).write_text(report.to_json(), "utf-8")
+    assert read_report(str(tmp_path)) == report
 
 
 def test_a_bad_row_is_cut_once_however_often_it_is_cut() -> None:

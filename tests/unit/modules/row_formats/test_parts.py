@@ -1,9 +1,20 @@
 """Opening of files, and messages about damaged ones."""
 
+import doctest
 import gzip
 
-from modules.row_formats.parts import DamagedTableError, open_text
+from modules.row_formats import parts
+from modules.row_formats.parts import DamagedTableError, open_text, part_bytes
 from tests import file_uris
+
+
+def test_docstrings_tell_the_truth():
+    assert doctest.testmod(parts).failed == 0
+
+
+def test_parts_are_neither_larger_than_wanted_nor_too_many():
+    assert part_bytes(10**12, 64) == 64
+    assert part_bytes(0) == 2 << 20
 
 
 def test_files_are_opened_by_path_and_uri_and_unpacked(tmp_path):

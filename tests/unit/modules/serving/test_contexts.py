@@ -29,6 +29,21 @@ def test_context_equals_keras_post_padding_of_the_latest_items(max_context: int)
     assert padded.numpy().tolist() == _padded(SESSIONS, longest)
 
 
+def test_the_running_count_starts_again_in_each_row() -> None:
+    flags = tf.ragged.constant([[True, False, True], [], [False, True]], tf.bool)
+    assert contexts.running_count(flags).to_list() == [[1, 1, 2], [], [0, 1]]
+    assert contexts.running_count(flags[:0]).to_list() == []
+
+
+def test_each_prefix_has_the_latest_values_before_it() -> None:
+    values = _ragged([3, 4, 5], [], [6])
+    session, count = tf.constant([0, 0, 0, 2], tf.int64), tf.constant([0, 1, 3, 1], tf.int64)
+    found = contexts.latest_before(values, session, count, 2)
+    assert found.numpy().tolist() == [[-1, -1], [3, -1], [4, 5], [6, -1]]
+    none = contexts.latest_before(_ragged([], []), session[:1], count[:1], 2)
+    assert none.numpy().tolist() == [[-1, -1]]
+
+
 @pytest.mark.parametrize(("sessions", "rows"), [([[], []], 2), ([], 0)])
 def test_a_batch_without_items_keeps_one_padded_column(
     sessions: list[list[int]], rows: int

@@ -54,10 +54,13 @@ def with_scalars(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 def _signatures(
-    model: TwoTower, tmp_path_factory: pytest.TempPathFactory, seen: SessionAdjustments
+    model: TwoTower,
+    tmp_path_factory: pytest.TempPathFactory,
+    seen: SessionAdjustments,
+    own_items: bool = True,
 ) -> dict:
     file = str(tmp_path_factory.mktemp("recommender") / "item_ids.txt")
-    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file, seen)
+    recommender = serving.Recommender(model, VOCABULARY, WINDOW, file, seen, own_items)
     return {"module": recommender, **recommender.signatures()}
 
 
@@ -77,16 +80,39 @@ def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) ->
     assert _recommend(signatures, ["item 7", "item 50"]) == [best]
 
 
-def test_unknown_rare_and_padded_items_are_ignored(signatures: dict) -> None:
+@pytest.fixture(scope="module")
+def without_own(model: TwoTower, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Signatures that ignore unknown items, with score adjustments."""
+    return _signatures(model, tmp_path_factory, SEEN, own_items=False)
+
+
+@pytest.mark.parametrize("fixture", ["signatures", "without_own"])
+def test_rare_and_padded_items_are_ignored(fixture: str, request: pytest.FixtureRequest) -> None:
     plain, noisy, before, between, behind = _recommend(
-        signatures,
+        request.getfixturevalue(fixture),
         ["item 7", "item 50"],
-        ["never seen", "item 7", RARE, "", "item 50", "[PAD]", "[UNK]"],
+        [RARE, "item 7", RARE, "", "item 50", RARE],
         ["", "", "item 7", "item 50"],
         ["item 7", "", "", "item 50"],
         ["item 7", "item 50", "", ""],
     )
     assert plain == noisy == before == between == behind
+
+
+def test_unknown_items_are_ignored_where_they_are_not_wanted(without_own: dict) -> None:
+    plain, noisy, nothing, unknown = _recommend(
+        without_own,
+        ["item 7", "item 50"],
+        ["never seen", "item 7", "", "item 50", "[PAD]", "[UNK]"],
+        [""],
+        ["never seen"],
+    )
+    assert plain == noisy
+    assert nothing == unknown
+    example = tf.constant([_example(["never seen", "item 7", "never seen", "item 50"])])
+    judged = without_own["evaluate"](examples=example)
+    np.testing.assert_array_equal(judged["rank"], judged["known_rank"])
+    assert judged["rank"].numpy()[0, 1] == UNRANKED
 
 
 def test_padding_and_oov_are_never_recommended(signatures: dict) -> None:
@@ -118,7 +144,58 @@ def test_neighbours_in_the_batch_do_not_matter(signatures: dict) -> None:
 
 def test_sessions_without_a_known_item_get_the_most_popular(signatures: dict) -> None:
     popular = [b"item %d" % i for i in range(100)]
-    assert _recommend(signatures, [""], ["never seen"], [RARE]) == [popular] * 3
+    nothing, unknown, rare, both = _recommend(
+        signatures, [""], ["never seen", "new"], [RARE], [RARE, "new", RARE]
+    )
+    assert nothing == rare == popular
+    assert unknown == [b"new", b"never seen", *popular[:98]]  # without adjustments the latest first
+    assert both == [b"new", *popular[:99]]
+
+
+def test_an_unknown_item_of_the_session_is_recommended_as_its_known_ones_are(
+    with_scalars: dict,
+) -> None:
+    """With its neighbors' mean score and the boost; the last known item is no more current."""
+    session = ["item 7", "new", "item 50"]
+    answer = _scores(with_scalars, [*session, "other"])
+    known = _scores(with_scalars, ["item 7", "item 50"])
+    boost, penalty = SEEN.earlier_item_boost, SEEN.current_item_penalty
+    first, second = known["item 7"] - boost, known["item 50"] + penalty
+    mean, last = (first + second) / 2, (second + first / 3) / (1 + 1 / 3)
+    assert answer["new"] == pytest.approx(mean + boost - 0.003, abs=1e-5)
+    assert answer["other"] == pytest.approx(last - penalty - 0.001, abs=1e-5)
+    assert answer["item 50"] == pytest.approx(second + boost, abs=1e-5)
+    assert answer["item 7"] == pytest.approx(known["item 7"], abs=1e-5)
+    own_earlier = _scores(with_scalars, session)
+    assert own_earlier["item 50"] == pytest.approx(known["item 50"], abs=1e-5)
+
+
+def test_own_items_in_the_batch_leave_other_sessions_as_they_are(with_scalars: dict) -> None:
+    sessions = [["item 7", "item 50"], ["new", "item 7"], [""], [RARE, "item 5"]]
+    together = _recommend(with_scalars, *sessions)
+    assert together == [_recommend(with_scalars, session)[0] for session in sessions]
+    assert b"new" in together[1]
+
+
+def test_blanks_around_an_unknown_id_are_no_part_of_it(with_scalars: dict) -> None:
+    spaced, bare = _recommend(
+        with_scalars, ["item 7", " new", "new\u3000"], ["item 7", "new", "new"]
+    )
+    assert spaced == bare
+    assert bare.count(b"new") == 1
+
+
+def _scores(signatures: dict, session: list[str]) -> dict[str, float]:
+    """Scores by item of a session, of all that are recommended."""
+    answer = signatures["recommend_filtered"](
+        item_ids=tf.constant([session]),
+        k=tf.constant(ITEMS),
+        exclude=tf.constant([[""]]),
+        allow=tf.constant([[""]]),
+        session_items=tf.constant("keep"),
+    )
+    ids = [item.decode() for item in answer["item_ids"].numpy()[0]]
+    return dict(zip(ids, answer["scores"].numpy()[0].tolist(), strict=True))
 
 
 def test_only_the_latest_items_of_a_long_session_count(signatures: dict) -> None:
@@ -147,25 +224,28 @@ def test_the_scalars_move_the_items_that_the_tower_sees(signatures: dict, with_s
     assert len(moved.keys() & expected.keys()) >= 2
 
 
-@pytest.mark.parametrize("fixture", ["signatures", "with_scalars"])
+@pytest.mark.parametrize("fixture", ["signatures", "with_scalars", "without_own"])
 def test_every_step_is_evaluated_by_what_recommend_returns_for_its_prefix(
     fixture: str, request: pytest.FixtureRequest
 ) -> None:
     signatures = request.getfixturevalue(fixture)
     random = np.random.default_rng(5)
-    pool = [f"item {i}" for i in range(ITEMS)] + [RARE, "never seen"] * 20
+    pool = [f"item {i}" for i in range(ITEMS)] + [RARE, "never seen", "new"] * 20
     sessions = [list(random.choice(pool, size)) for size in (2, 3, WINDOW + 1, WINDOW + 6, 12)]
     sessions.append(["item 4"])
     examples = tf.constant([_example(session) for session in sessions])
     judged = {name: v.numpy() for name, v in signatures["evaluate"](examples=examples).items()}
     for row, session in enumerate(sessions):
         for step, target in enumerate(session[1:]):
-            rank = judged["rank"][row, step]
-            answer = _recommend(signatures, session[: step + 1])[0]
-            if target.encode() in answer:
-                assert rank == answer.index(target.encode()) + 1
-            else:
-                assert rank > 100
+            prefix = session[: step + 1]
+            without = [item for item in prefix if item.startswith("item")]
+            for name, known in (("rank", prefix), ("known_rank", without)):
+                rank = judged[name][row, step]
+                answer = _recommend(signatures, known)[0]
+                if target.encode() in answer:
+                    assert rank == answer.index(target.encode()) + 1
+                else:
+                    assert rank > 100
         assert not judged["rank"][row, len(session) - 1 :].any()
 
 
@@ -274,10 +354,13 @@ def test_what_a_step_is_known_by(signatures: dict) -> None:
     assert judged["known"].numpy().tolist() == [[0, 1, 0, 1]]
     assert judged["context_length"].numpy().tolist() == [[0, 1, 2, 2]]
     assert judged["target_count"].numpy().tolist() == [[counts[3], counts[ITEMS + 2], 0, counts[5]]]
-    # Nothing known before it: answered by popularity, in which item 3 is the fourth.
-    assert judged["rank"].numpy()[0, 0] == 4
-    # Known but not in the catalogue, or unknown: the model cannot recommend it.
-    assert judged["rank"].numpy()[0, 1:3].tolist() == [UNRANKED] * 2
+    # Nothing known before it: answered by popularity, in which item 3 is the fourth. The item that
+    # is not known comes first, but not in the known view.
+    assert judged["known_rank"].numpy()[0, 0] == 4
+    assert judged["rank"].numpy()[0, 0] == 5
+    # Known but not in the catalogue, or unknown and not in the session: it is not recommended.
+    for name in ("rank", "known_rank"):
+        assert judged[name].numpy()[0, 1:3].tolist() == [UNRANKED] * 2
 
 
 def test_context_length_counts_what_was_cut(signatures: dict) -> None:

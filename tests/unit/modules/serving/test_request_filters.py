@@ -96,7 +96,8 @@ def test_what_looks_like_a_blank_only_in_part_stays(recommender: Recommender) ->
     """Single bytes of a blank in UTF-8 are not blanks, and blanks inside an id belong to it."""
     ids = [[b"a\xa0"], [b"a\x85"], [b"\xe2\x80a"], [b"a\x1f"], ["a\u200b".encode()], [b"cc"]]
     (nothing_known,), _ = _recommend(recommender, [[]])
-    assert _recommend(recommender, ids)[0] == [nothing_known] * len(ids)
+    for (item,), answer in zip(ids, _recommend(recommender, ids)[0], strict=True):
+        assert answer == [item, *nothing_known][:SIZE]
 
 
 def test_exclusions_apply_to_their_row(recommender: Recommender) -> None:
@@ -138,13 +139,41 @@ def test_session_items_are_dropped_or_demoted(recommender: Recommender) -> None:
     dropped, _ = _recommend(recommender, SESSIONS, session_items="drop")
     demoted, scores = _recommend(recommender, SESSIONS, session_items="demote")
 
-    for row, session, without, behind in zip(everything, SESSIONS, dropped, demoted, strict=True):
+    *known, unknown = zip(everything, SESSIONS, dropped, demoted, strict=True)
+    for row, session, without, behind in known:
         new = [item for item in row if item not in session]
         seen = [item for item in row if item in session]
         assert without == new + [b""] * len(seen)
         assert behind == new + seen
+    assert unknown[0] == [b"x", *IDS[:SIZE]][:SIZE]
+    assert unknown[2] == unknown[3] == IDS[:SIZE]  # x is behind all that are recommended
     assert (np.diff(scores, axis=1) <= 0).all()
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("session", [[b"a", b"x", b"d", b"y"], [b"x", b"y"], [b"rare", b"y", b"x"]])
+def test_filters_hold_for_items_of_the_session_that_the_model_does_not_know(
+    recommender: Recommender, session: list[bytes]
+) -> None:
+    own = {b"x", b"y"}
+
+    def answer(k: int = SIZE, **rules: Any) -> list[bytes]:
+        return _recommend(recommender, [session], k, **rules)[0][0]
+
+    everything = answer(allow=[[*IDS[:4], b"d", b"x", b"y"]])
+    assert own < {*everything}
+    without = answer(exclude=[[b"x\t", b"rare"]])
+    assert b"x" not in without
+    assert without[: SIZE - 1] == [item for item in answer() if item != b"x"]
+    assert answer(k=3, allow=[[b" y", b"b", b"z"]]) in ([b"y", b"b", b""], [b"b", b"y", b""])
+    assert answer(allow=[[b"b", b"c c"]], k=3)[2] == b""
+    assert not own & {*answer(session_items="drop")}
+    allowed = [[b"b", b"x", b"y", b"0"]]
+    behind = answer(k=4, allow=allowed, session_items="demote")
+    assert {*behind[:2]} == {b"b", b"0"} and {*behind[2:]} == own
+    kept = [item for item in answer(k=4, allow=allowed) if item in own]
+    assert behind[2:] == kept
+    assert answer(k=4, allow=allowed, session_items="drop")[2:] == [b"", b""]
 
 
 def test_all_filters_at_once(recommender: Recommender) -> None:

@@ -11,7 +11,8 @@ from modules.evaluation.ranks import UNRANKED, conservative_rank
 from modules.model.two_tower import TwoTower
 from modules.serving.exact_index import ExactIndex, with_recommendable
 from modules.serving.score_adjustments import NO_CHANGE, SessionAdjustments
-from modules.serving.session_scorer import SessionScorer, running_count
+from modules.serving.session.clicks import Clicks
+from modules.serving.session_scorer import SessionScorer
 from tests.small_model import ITEMS, make_model
 
 WINDOW = 3
@@ -70,8 +71,9 @@ def test_scores_and_best_items(
 ) -> None:
     contexts = _contexts(scorer, SESSIONS)
     expected = np.array([_expected(model, prefix, seen) for prefix in SESSIONS])
-    np.testing.assert_allclose(scorer.scores(contexts)[:, :ITEMS], expected, atol=1e-5)
-    scores, positions = scorer.top(contexts, 4)
+    plain = scorer.plain_scores(contexts)
+    np.testing.assert_allclose(scorer.scores(plain, contexts)[:, :ITEMS], expected, atol=1e-5)
+    scores, positions = scorer.top(plain, contexts, 4)
     best = np.argsort(-expected, axis=1)[:, :4]
     np.testing.assert_array_equal(positions, best)
     np.testing.assert_allclose(scores, np.take_along_axis(expected, best, axis=1), atol=1e-5)
@@ -84,11 +86,31 @@ def test_the_state_is_all_that_another_index_needs(scorer: SessionScorer, model:
     for row, positions, bonus in zip(scores, state["positions"], state["bonus"], strict=True):
         for place, number in dict(zip(positions, bonus, strict=True)).items():
             row[place] += number
-    np.testing.assert_allclose(scores, scorer.scores(contexts)[:, :ITEMS], atol=1e-5)
+    expected = scorer.scores(scorer.plain_scores(contexts), contexts)
+    np.testing.assert_allclose(scores, expected[:, :ITEMS], atol=1e-5)
+
+
+def test_after_another_click_all_items_of_the_context_are_earlier_ones(
+    scorer: SessionScorer, seen: SessionAdjustments
+) -> None:
+    contexts = _contexts(scorer, SESSIONS)
+    is_over = tf.constant([True] * len(SESSIONS))
+    plain = scorer.plain_scores(contexts)
+    moved = (scorer.scores(plain, contexts, is_over) - plain).numpy()[:, :ITEMS]
+    expected = np.zeros(moved.shape)
+    for row, context in enumerate(contexts.numpy()):
+        expected[row, context[context >= 0]] = seen.earlier_item_boost
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+    best, _ = scorer.top(plain, contexts, 1, is_over)
+    np.testing.assert_allclose(best[:, 0], (plain[:, :ITEMS] + expected).numpy().max(axis=1))
+    state = scorer.state(contexts, is_over)
+    assert set(state["bonus"].numpy().ravel()) == {np.float32(seen.earlier_item_boost)}
 
 
 def _ranks(scorer: SessionScorer) -> list[list[int]]:
-    found: list[list[int]] = scorer.step_ranks(tf.ragged.constant(SESSIONS, tf.int64)).to_list()
+    positions = tf.ragged.constant(SESSIONS, tf.int64)
+    ranks = scorer.ranks(scorer.steps(positions))
+    found: list[list[int]] = positions[:, 1:].with_flat_values(ranks).to_list()
     return found
 
 
@@ -118,7 +140,24 @@ def test_a_withdrawn_item_is_no_target_and_gives_way_in_the_order_of_popularity(
     assert ranks[5] == [4]  # the fifth of all items, but 3 is gone
 
 
-def test_the_running_count_starts_again_in_each_row() -> None:
-    flags = tf.ragged.constant([[True, False, True], [], [False, True]], tf.bool)
-    assert running_count(flags).to_list() == [[1, 1, 2], [], [0, 1]]
-    assert running_count(flags[:0]).to_list() == []
+def test_own_items_of_a_prefix_have_ranks_and_push_others_down() -> None:
+    """After item 0, then an unknown one, which has its score and stays behind it."""
+    model = make_model()
+    index = ExactIndex(model.candidate_tower.catalogue())
+    scorer = SessionScorer(model.query_tower, index, WINDOW, SessionAdjustments(0.0, 9.0))
+    steps = scorer.steps(tf.ragged.constant([[0, -1, 0], [0, -1, -1], [-1, 4]], tf.int64))
+    clicks = Clicks(
+        tf.constant([[0, -1], [0, -1], [0, -1], [0, -1], [-1, -1]], tf.int64),
+        tf.constant([[7, -1], [7, 8], [7, -1], [7, 8], [8, -1]], tf.int64),
+    )
+    codes = tf.constant([8, 7, 8, 8, 9], tf.int64)
+
+    ranks = scorer.ranks_among_own(steps, clicks, codes).numpy()
+
+    above = int((np.delete(_plain(model, [0]), 0) > _plain(model, [0])[0]).sum())
+    assert ranks.tolist() == [UNRANKED, 1, UNRANKED, above + 2, 6]
+    assert scorer.ranks(steps).numpy().tolist() == [UNRANKED, above + 1, UNRANKED, UNRANKED, 5]
+
+
+def _plain(model: TwoTower, prefix: list[int]) -> np.ndarray:
+    return _expected(model, prefix, NO_CHANGE)

@@ -1,12 +1,9 @@
 """Folders and files that options name."""
 
-import os
-
 import click
 import pytest
 
 from pipeline.cli.main import COMMANDS, cli, main
-from pipeline.cli.options import quiet_for_now
 
 
 @pytest.mark.parametrize(
@@ -54,14 +51,3 @@ def test_no_number_of_a_command_line_is_unlimited() -> None:
         group = command.commands.values() if isinstance(command, click.Group) else [command]
         for option in (option for each in group for option in each.params):
             assert not isinstance(option.type, type(click.FLOAT) | type(click.INT)), option.name
-
-
-def test_quiet_for_now_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "TF_CPP_MIN_LOG_LEVEL"
-    for level in (None, "1"):
-        monkeypatch.delenv(name, raising=False)
-        if level:
-            monkeypatch.setenv(name, level)
-        with quiet_for_now():
-            assert os.environ[name] == (level or "3")
-        assert os.environ.get(name) == level

@@ -57,25 +57,28 @@ def test_a_label_is_named_and_the_one_that_answered_is_printed(
 
 
 @pytest.mark.parametrize(
-    ("known", "said"),
+    ("known", "count", "said"),
     [
-        (["a"], "Ignored, since the model does not know them: b\n"),
+        (["a"], 2, "Unknown to the model: b (recommended as items of the session: b)\n"),
+        (["a"], 1, "Unknown to the model: b\n  1"),
         (
             [],
-            "Ignored, since the model does not know them: a, b\nNo item is known: the most popular",
+            1,
+            "Unknown to the model: a, b (recommended as items of the session: a)\n"
+            "No item is known: the most popular ones are recommended beside them.\n",
         ),
-        (["a", "b"], ""),
-        (None, ""),
+        (["a", "b"], 2, ""),
+        (None, 2, ""),
     ],
 )
 def test_items_that_the_servers_model_does_not_know_are_named(
-    known: list[str] | None, said: str, capsys: pytest.CaptureFixture[str]
+    known: list[str] | None, count: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     about = [] if known is None else known
     content = {"item_ids": about, "names": ["x"] * len(about), "categories": [[]] * len(about)}
     page = Step(404) if known is None else Step(200, json.dumps(content).encode())
     with scripted(by_path={"/items?": page, "": Step()}) as server:
-        command = ["recommend", "--items", "a,b", "--server", server.url]
+        command = ["recommend", "--items", "a,b", "-k", str(count), "--server", server.url]
         assert main(command) == 0
         printed = capsys.readouterr().out
         assert main([*command, "--json"]) == 0
@@ -84,7 +87,7 @@ def test_items_that_the_servers_model_does_not_know_are_named(
         None if known is None else [item for item in ("a", "b") if item not in known]
     )
     assert said in printed
-    assert ("Ignored" in printed) == bool(said)
+    assert ("Unknown" in printed) == bool(said)
 
 
 def test_a_label_needs_a_server(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""The answers to sessions, with items that the model does not know among them."""
