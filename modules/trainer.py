@@ -1,9 +1,14 @@
-"""Trainer's run_fn: selects the number of epochs on `eval`, refits, and exports the SavedModel."""
+"""Trainer's run_fn: selects the number of epochs on `eval`, refits, and exports the SavedModel.
+
+Of several workers that train one model, each runs `python -m modules.trainer JOB`; `TF_CONFIG` says
+which of them it is, and JOB is a file of `modules.training.job_file`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 
 import tensorflow_transform as tft
@@ -23,6 +28,7 @@ from modules.serving.reference_predictions import (
 from modules.serving.warmup_requests import write_warmup_requests
 from modules.training import kept_weights, local_workers, workers
 from modules.training.fitting import FitResult, catalogue_ids, select_and_refit
+from modules.training.job_file import read_job
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
 from modules.training.model_start import start_of
@@ -117,3 +123,7 @@ def learned_from(run: TrainingRun, vocabulary_file: str) -> str:
     """Returns a digest of everything but the machine that the model depends on."""
     parts = [run.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    train(read_job(sys.argv[1]))

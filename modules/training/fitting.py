@@ -202,12 +202,8 @@ def _train(
     callbacks = checkpoint.callbacks()
     if workers.is_chief():
         board = os.path.join(run.logs, name)
-        callbacks.append(
-            tf.keras.callbacks.TensorBoard(board, write_graph=False, profile_batch=0)
-        )
-    model.fit(
-        batches, epochs=checkpoint.end, steps_per_epoch=steps, callbacks=callbacks, verbose=0
-    )
+        callbacks.append(tf.keras.callbacks.TensorBoard(board, write_graph=False, profile_batch=0))
+    model.fit(batches, epochs=checkpoint.end, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules.training.worker import write_job
+from modules.training.job_file import write_job
 
-_MODULE = "modules.training.worker"
+_MODULE = "modules.trainer"
 _STARTS = 3
 _SECONDS_BETWEEN_LOOKS = 0.2
 _LINES_SHOWN = 20
+# Lines of the training, unlike those of a traceback.
+_PROGRESS = re.compile(r"    (epoch|resumed|warm|weights|what|current_item_penalty) ")
 
 
 def train(fn_args: FnArgs, count: int) -> None:
@@ -108,7 +111,7 @@ def _show_new(log: Path, shown: int) -> int:
         new = file.read()
     whole = new[: new.rfind(b"\n") + 1]
     for line in whole.decode("utf-8", "replace").splitlines():
-        if line.startswith("    "):
+        if _PROGRESS.match(line):
             print(line, flush=True)
     return shown + len(whole)
 

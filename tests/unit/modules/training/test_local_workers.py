@@ -25,7 +25,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         index = config["task"]["index"]
         with open(os.environ["SEEN"], "a") as file:
             file.write(json.dumps(config) + "\\n")
-        starts = sum(1 for line in open(os.environ["SEEN"]) if json.loads(line)["task"]["index"] == index)
+        seen = [json.loads(line) for line in open(os.environ["SEEN"])]
+        starts = sum(config["task"]["index"] == index for config in seen)
     """
 
     def run(code: str, count: int) -> list[dict]:
@@ -38,13 +39,13 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_worker_knows_its_place_and_all_others(started, capsys) -> None:
-    seen = started('print(f"    worker {index} at work")\nprint("noise")', 3)
+    seen = started('print(f"    epoch 1/1 of {index}")\nprint("noise")', 3)
 
     assert sorted(config["task"]["index"] for config in seen) == [0, 1, 2]
     clusters = [config["cluster"]["worker"] for config in seen]
     assert len(set(clusters[0])) == 3 and clusters == [clusters[0]] * 3
     # The chief's lines about its progress, and nobody's noise.
-    assert capsys.readouterr().out == "    worker 0 at work\n"
+    assert capsys.readouterr().out == "    epoch 1/1 of 0\n"
 
 
 def test_all_start_again_if_one_fails(started, capsys) -> None:
@@ -58,5 +59,5 @@ def test_all_start_again_if_one_fails(started, capsys) -> None:
 
 def test_the_third_failure_is_the_runs(started) -> None:
     code = "if index == 1: print('no luck', file=sys.stderr); sys.exit(3)\ntime.sleep(60)\n"
-    with pytest.raises(RuntimeError, match="^worker 1 of 2 ended with status 3:\nno luck$"):
+    with pytest.raises(RuntimeError, match=r"^worker 1 of 2 ended with status 3:\nno luck$"):
         started(code, 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules.training.worker import read_job, write_job
+from modules.training.job_file import read_job, write_job
 
 
 def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:

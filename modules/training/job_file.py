@@ -1,13 +1,8 @@
-"""One of several workers of a training: `python -m modules.training.worker JOB`.
-
-`JOB` is a file of `write_job`. `TF_CONFIG` says which worker this is; every worker runs this, the
-chief too, and the chief writes the model.
-"""
+"""The arguments of a training as a file, for workers in other processes."""
 
 from __future__ import annotations
 
 import json
-import sys
 
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -28,14 +23,3 @@ def read_job(path: str) -> FnArgs:
     """Reads what `write_job` wrote."""
     with tf.io.gfile.GFile(path) as file:
         return FnArgs(**json.load(file))
-
-
-def main(path: str) -> None:
-    """Trains as one of the workers that `TF_CONFIG` names."""
-    from modules.trainer import train
-
-    train(read_job(path))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
