@@ -73,6 +73,7 @@ def test_metrics_of_a_baseline_agree_in_every_view() -> None:
         [session.item_ids for session in train],
         [session.item_ids for session in test],
         [session.event_times[0] for session in train],
+        own_items=False,
     )
     baseline = STAN()
     baseline.fit(judged.train, judged.items)
