@@ -152,8 +152,8 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates, keeps and prints the epoch; adds its metrics to `logs` for TensorBoard."""
         assert logs is not None
-        # Keras's logs are of this worker alone.
-        logs |= {metric.name: float(metric.result()) for metric in self.model.training_metrics}
+        if workers.count() > 1:  # Keras's logs are of this one alone.
+            logs |= {metric.name: float(metric.result()) for metric in self.model.training_metrics}
         logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
         evaluate = self._evaluate
         with _averaged_weights(self.model) if evaluate else contextlib.nullcontext():
