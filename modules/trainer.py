@@ -1,16 +1,21 @@
-"""Trainer's run_fn: selects the number of epochs on `eval`, refits, and exports the SavedModel."""
+"""Trainer's run_fn: selects the number of epochs on `eval`, refits, and exports the SavedModel.
+
+Of several workers that train one model, each runs `python -m modules.trainer JOB`; `TF_CONFIG` says
+which of them it is, and JOB is a file of `modules.training.job_file`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules.data import batching
-from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
+from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.files.file_digests import file_digest
 from modules.files.learned_data import write_learned
 from modules.files.model_folder import ITEM_LIST, write_manifest
@@ -21,12 +26,13 @@ from modules.serving.reference_predictions import (
     write_reference_predictions,
 )
 from modules.serving.warmup_requests import write_warmup_requests
-from modules.training import kept_weights
-from modules.training.fitting import catalogue_ids, select_and_refit
+from modules.training import kept_weights, local_workers, workers
+from modules.training.fitting import FitResult, catalogue_ids, select_and_refit
+from modules.training.job_file import read_job
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
 from modules.training.model_start import start_of
-from modules.training.selection_record import write_selection
+from modules.training.selection_record import Origin, write_selection
 from modules.training.state_files import write_state
 from modules.training.training_run import TrainingRun, input_files, read_training_run
 from modules.training.training_state import capture
@@ -40,7 +46,21 @@ def run_fn(fn_args: FnArgs) -> None:
         under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`;
         `base_model`, if any, is the output of the node BaseModel.
     """
+    processes = fn_args.custom_config["trainer"]["workers"]
+    if processes > 1 and workers.count() == 1:
+        local_workers.train(fn_args, processes)
+    else:
+        train(fn_args)
+
+
+def train(fn_args: FnArgs) -> None:
+    """Trains in this process, which may be one of several workers; the chief exports the model.
+
+    Args:
+      fn_args: arguments of `run_fn`.
+    """
     exempt_keras_from_autograph()
+    workers.strategy()
     train_files, eval_files = map(input_files, (fn_args.train_files, fn_args.eval_files))
     run = read_training_run(fn_args, train_files, eval_files)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
@@ -52,6 +72,27 @@ def run_fn(fn_args: FnArgs) -> None:
     fitted = select_and_refit(
         run, vocabulary, train_files, eval_files, state=start.state, kept=start.selection
     )
+    workers.wait_for_all()  # the chief may remove what the others read
+    if workers.is_chief():
+        export(fn_args, run, fitted, vocabulary, start.origin)
+        write_learned(fn_args.serving_model_dir, learned)
+        write_manifest(fn_args.serving_model_dir, learned_from(run, known_items))
+        run.forget_progress()
+    workers.wait_for_all()  # the chief needs the others as long as it has their variables
+
+
+def export(
+    fn_args: FnArgs, run: TrainingRun, fitted: FitResult, vocabulary: Vocabulary, origin: Origin
+) -> None:
+    """Writes the SavedModel and what its checks and its users need beside it.
+
+    Args:
+      fn_args: arguments of `run_fn`.
+      run: options and folders.
+      fitted: the trained model.
+      vocabulary: all known items.
+      origin: where the training started from.
+    """
     folder = fn_args.serving_model_dir
     if run.trainer.warm_start:
         state = capture(fitted.model, catalogue_ids(vocabulary), run.model)
@@ -68,19 +109,21 @@ def run_fn(fn_args: FnArgs) -> None:
             seen,
             own_items=run.trainer.own_session_items,
         )
-    write_selection(folder, fitted.selection, start.origin)
+    write_selection(folder, fitted.selection, origin)
+    eval_files = input_files(fn_args.eval_files)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
         contexts, _ = batching.cut_steps(windows, run.features.targets)
         write_reference_predictions(
             model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
         )
     write_warmup_requests(folder, reference_sessions(folder))
-    write_learned(folder, learned)
-    write_manifest(folder, learned_from(run, known_items))
-    run.forget_progress()
 
 
 def learned_from(run: TrainingRun, vocabulary_file: str) -> str:
     """Returns a digest of everything but the machine that the model depends on."""
     parts = [run.digest, file_digest(vocabulary_file).sha256, *sorted(versions().items())]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    train(read_job(sys.argv[1]))

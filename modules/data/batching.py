@@ -235,6 +235,46 @@ def training_batches(
     return tf.data.Dataset.zip((chunks, seeds)).flat_map(batches_of_chunk).prefetch(_AUTOTUNE)
 
 
+def batch_count(
+    chunks: tf.data.Dataset, batch_targets: int, *, targets: str, reversed_sessions: bool
+) -> int:
+    """Returns the number of batches that `training_batches` has in every epoch."""
+    seed = tf.constant(0, tf.int64)
+
+    def count(total: tf.Tensor, chunk: Chunk) -> tf.Tensor:
+        chunk = add_reversed(chunk) if reversed_sessions else chunk
+        return total + length_sorted_batches(chunk, batch_targets, targets, seed).cardinality()
+
+    return int(chunks.reduce(tf.constant(0, tf.int64), count))
+
+
+def shares(batches: tf.data.Dataset, replicas: range, of: int) -> tf.data.Dataset:
+    """Returns the shares that some replicas have of each batch: every n-th window of n replicas.
+
+    Args:
+      batches: dataset of (context, target), or of (context, target, weight).
+      replicas: the replicas, which get their shares in turns.
+      of: number of all replicas.
+
+    Returns:
+      A dataset of the same types. A replica without any window gets one without a target.
+    """
+
+    def share(batch: tuple[tf.Tensor, ...], replica: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        context, target, *weight = batch
+        windows = tf.shape(context, tf.int64)[0]
+        rows = tf.range(replica, tf.maximum(windows, replica + 1), of)
+        context, target, *weight = (tf.gather(part, rows % windows) for part in batch)
+        target = tf.where((rows < windows)[:, None], target, PADDING)
+        return context, target, *weight
+
+    def of_batch(*batch: tf.Tensor) -> tf.data.Dataset:
+        own = tf.data.Dataset.range(replicas.start, replicas.stop, replicas.step)
+        return own.map(lambda replica: share(batch, replica))
+
+    return batches.flat_map(of_batch).prefetch(_AUTOTUNE)
+
+
 def evaluation_batches(
     chunks: tf.data.Dataset, batch_targets: int, targets: str
 ) -> tf.data.Dataset:

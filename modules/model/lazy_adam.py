@@ -17,8 +17,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
 
     Keras's Adam passes over all rows of both moments and of the table in every step, which takes
     most of a step's time if the catalogue is large and a batch uses a few thousand rows. The name
-    and the rule are those of TensorFlow Addons' optimizer, which is no longer maintained. With
-    several devices gradients of tables are dense, and this is plain Adam.
+    and the rule are those of TensorFlow Addons' optimizer, which is no longer maintained.
 
     `use_ema` averages weights as Keras's optimizers do, to rounding errors, but only in the rows of
     a batch. For each weight it keeps how far the average lags behind: a change of the weight adds

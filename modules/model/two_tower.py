@@ -63,6 +63,11 @@ class TwoTower(tfrs.Model):
         self.recall = tf.keras.metrics.Mean(RECALL)
         self.mrr = tf.keras.metrics.Mean(MRR)
 
+    @property
+    def training_metrics(self) -> tuple[tf.keras.metrics.Metric, ...]:
+        """The metrics of an epoch's training steps."""
+        return self.mean_loss, self.targets
+
     def compute_loss(self, inputs: tuple[tf.Tensor, ...], training: bool = False) -> tf.Tensor:
         """Computes the softmax loss over all targets of a batch.
 
@@ -99,11 +104,11 @@ class TwoTower(tfrs.Model):
         with tf.GradientTape() as tape:
             loss = self.compute_loss(inputs, training=True)
         step = self.optimizer.compute_gradients(loss, self.trainable_variables, tape)
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            # Those of tables are sparse, of different lengths in each replica: not to be gathered.
-            step = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in step]
-        self.optimizer.apply_gradients(step)
-        return {metric.name: metric.result() for metric in (self.mean_loss, self.targets)}
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            step = [(_over_replicas(gradient), variable) for gradient, variable in step]
+        self.optimizer.apply_gradients(step, skip_gradients_aggregation=replicas > 1)
+        return {metric.name: metric.result() for metric in self.training_metrics}
 
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds all targets of a batch to Recall@20 and MRR@20 over the full catalogue."""
@@ -117,12 +122,14 @@ class TwoTower(tfrs.Model):
         return {metric.name: metric.result() for metric in (self.recall, self.mrr)}
 
     def for_serving(self) -> TwoTower:
-        """Returns the model for serving: all in float32, with simple lookups as tables.
+        """Returns the model for serving: in float32, on one device, with simple lookups as tables.
 
-        If the layers are float32 already, it is this model itself, changed in place.
+        If it has all of that but the tables, it is this model itself, changed in place.
         """
         served = self
-        if self._precision != "float32":
+        weights = self.query_tower.weights
+        distributed = any(isinstance(weight, tf.distribute.DistributedValues) for weight in weights)
+        if self._precision != "float32" or distributed:
             served = self._in_float32()
             served.query_tower(tf.constant([[FIRST_ITEM]]))
             for weight, trained in zip(
@@ -200,3 +207,17 @@ def _checked(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor,
     )
     steps = tf.where(target != PADDING)
     return context, tf.gather_nd(target, steps), steps
+
+
+def _over_replicas(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """Returns the sum of a gradient over all replicas.
+
+    That of a table stays sparse, with the rows of all replicas, so that the optimizer updates the
+    rows that a single device would, and no others.
+    """
+    replica = tf.distribute.get_replica_context()
+    if not isinstance(gradient, tf.IndexedSlices):
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, gradient)
+    # Replicas have different numbers of rows.
+    values, rows = replica.all_gather((gradient.values, gradient.indices), axis=0)
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)

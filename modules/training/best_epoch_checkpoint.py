@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from modules.evaluation.selection_metric import MRR, RECALL, selection_score
 from modules.model.two_tower import TwoTower
+from modules.training import workers
 
 _HISTORY = "history.json"
 
@@ -57,8 +59,9 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
             except ValueError as error:
                 self._start_afresh(error)
         elif tf.io.gfile.exists(folder):  # weights without the metrics of their epochs
-            tf.io.gfile.rmtree(folder)
+            self._remove_folder()
         self._resumed = bool(self.history)
+        workers.wait_for_all()
 
     @property
     def best_epoch(self) -> int:
@@ -108,9 +111,12 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
             f"again: {reason}",
             flush=True,
         )
-        if tf.io.gfile.exists(self._folder):
-            tf.io.gfile.rmtree(self._folder)
+        self._remove_folder()
         self.history, self._started, self._resumed = [], 0.0, False
+
+    def _remove_folder(self) -> None:
+        if workers.is_chief() and tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
 
     def callbacks(self) -> list[tf.keras.callbacks.Callback]:
         """Returns this callback and the one that saves and restores weights, in this order.
@@ -124,6 +130,7 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def restore_best(self, model: TwoTower) -> None:
         """Loads the weights of the best epoch."""
         if self._patience is not None:
+            workers.wait_for_all()  # the chief has written them
             model.load_weights(self._weights(self.best_epoch)).expect_partial()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -135,7 +142,7 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
                 "    weights of the interrupted run are missing, training starts again", flush=True
             )
         del self.history[epoch:]
-        if self._patience is not None and self.history:
+        if workers.is_chief() and self._patience is not None and self.history:
             # Not earlier: until the previous epoch was backed up, it might have had to run again.
             outdated = set(tf.io.gfile.glob(self._weights("*") + ".*"))
             for path in outdated - set(tf.io.gfile.glob(self._weights(self.best_epoch) + ".*")):
@@ -145,6 +152,8 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates, keeps and prints the epoch; adds its metrics to `logs` for TensorBoard."""
         assert logs is not None
+        if workers.count() > 1:  # Keras's logs are of this one alone.
+            logs |= {metric.name: float(metric.result()) for metric in self.model.training_metrics}
         logs["targets_per_second"] = logs["targets"] / (time.perf_counter() - self._started)
         evaluate = self._evaluate
         with _averaged_weights(self.model) if evaluate else contextlib.nullcontext():
@@ -152,12 +161,13 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
             if temperature is not None:
                 logs["temperature"] = temperature
             if evaluate:
-                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = evaluate(self.model)
+                metrics = evaluate(self.model) if workers.is_chief() else (0.0, 0.0)
+                logs[f"val_{RECALL}"], logs[f"val_{MRR}"] = workers.of_chief(metrics)
             self.history.append({name: float(value) for name, value in logs.items()})
-            tf.io.gfile.makedirs(self._folder)
             if self._patience is not None and self.best_epoch == epoch + 1:
-                self.model.save_weights(self._weights(epoch + 1))
-        self._write_history()
+                self._save_weights(epoch + 1)
+        if workers.is_chief():
+            self._write_history()
         self._print_epoch(epoch, time.perf_counter() - self._started)
         if self._out_of_patience:
             self.model.stop_training = True
@@ -165,7 +175,17 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def _weights(self, epoch: int | str) -> str:
         return os.path.join(self._folder, f"best-{epoch}")
 
+    def _save_weights(self, epoch: int) -> None:
+        """Saves the weights; workers other than the chief take part, but keep no file."""
+        if workers.is_chief():
+            tf.io.gfile.makedirs(self._folder)
+            self.model.save_weights(self._weights(epoch))
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            self.model.save_weights(os.path.join(scratch, "weights"))
+
     def _write_history(self) -> None:
+        tf.io.gfile.makedirs(self._folder)
         path = os.path.join(self._folder, _HISTORY)
         with tf.io.gfile.GFile(path + ".new", "w") as file:
             text = json.dumps(self.history)

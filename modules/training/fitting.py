@@ -18,7 +18,7 @@ from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model import cooccurrence_neighbors
 from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import TwoTower
-from modules.training import score_adjustment_search
+from modules.training import score_adjustment_search, workers
 from modules.training.best_epoch_checkpoint import BestEpochCheckpoint, EvalFn
 from modules.training.score_adjustment_search import ROUGH_GRID, AdjustmentGrid
 from modules.training.selection_record import Selection
@@ -187,7 +187,7 @@ def _train(
     options = run.trainer
     tf.keras.utils.set_random_seed(options.seed)
     neighbors = _neighbors(run, windows)
-    with _strategy().scope():
+    with workers.strategy().scope():
         model = TwoTower(windows.item_counts, run.model, options, neighbors)
         model.compile(optimizer=_optimizer(options))
         # A run that was interrupted after its last epoch takes no step, but averages its weights.
@@ -198,18 +198,42 @@ def _train(
         if warm:
             carry_slots(warm.state, model, warm.item_ids)
             print(f"    warm start: {carried}", flush=True)
-    batches = batching.training_batches(
-        windows.train,
-        options.batch_targets,
-        targets=run.features.targets,
-        reversed_sessions=options.reversed_sessions,
-        seed=options.seed,
-    )
-    board = tf.keras.callbacks.TensorBoard(
-        os.path.join(run.logs, name), write_graph=False, profile_batch=0
-    )
-    model.fit(batches, epochs=checkpoint.end, callbacks=[*checkpoint.callbacks(), board], verbose=0)
+    batches, steps = _training_batches(run, windows)
+    callbacks = checkpoint.callbacks()
+    if workers.is_chief():
+        board = os.path.join(run.logs, name)
+        callbacks.append(tf.keras.callbacks.TensorBoard(board, write_graph=False, profile_batch=0))
+    model.fit(batches, epochs=checkpoint.end, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     return model
+
+
+def _training_batches(
+    run: TrainingRun, windows: TrainingData
+) -> tuple[tf.data.Dataset, int | None]:
+    """Returns the batches of an epoch, or of all epochs and how many an epoch has.
+
+    Several replicas divide each batch among them. Every worker reads all windows, which takes a
+    fraction of the time of training on its share, so that all take equally many steps.
+    """
+    cut: dict[str, Any] = {
+        "batch_targets": run.trainer.batch_targets,
+        "targets": run.features.targets,
+        "reversed_sessions": run.trainer.reversed_sessions,
+    }
+    batches = batching.training_batches(windows.train, seed=run.trainer.seed, **cut)
+    strategy = workers.strategy()
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batches, None
+
+    def shares(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        own = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * own
+        return batching.shares(batches.repeat(), range(first, first + own), replicas)
+
+    iter(batches)  # as Keras does, so that the epochs have the batches that one replica would see
+    steps = batching.batch_count(windows.train, **cut)
+    return strategy.distribute_datasets_from_function(shares), steps
 
 
 def epoch_eval_fn(run: TrainingRun, windows: TrainingData) -> EvalFn:
@@ -281,10 +305,3 @@ def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:
     if options.precision == "mixed_float16":
         return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
-
-
-def _strategy() -> tf.distribute.Strategy:
-    """Returns a mirrored strategy for several GPUs, else the default one."""
-    if len(tf.config.list_logical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()

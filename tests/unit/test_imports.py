@@ -41,6 +41,8 @@ HEAVY = {"tensorflow", "apache_beam", "tfx", "tf_keras", "keras", "tensorflow_re
 # What containers and people call, though it lies in a package.
 READ_THE_ENVIRONMENT = {
     "modules/__init__.py",  # sets TF_USE_LEGACY_KERAS, for Beam's workers too
+    "modules/training/workers.py",  # TF_CONFIG, which is how TensorFlow names workers
+    "modules/training/local_workers.py",  # sets it
     "pipeline/cluster/entrypoint.py",
     "pipeline/cluster/emulator/launcher.py",
 }

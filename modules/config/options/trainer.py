@@ -95,6 +95,13 @@ class TrainerOptions(Section):
     precision: str = option(
         "float32", "Keras precision policy", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
+    workers: int = option(
+        1,
+        "processes of this machine that train one model in step, each on its share of every batch; "
+        "workers on several machines are named by `TF_CONFIG` instead",
+        limits=(1, 64),
+        unit="processes",
+    )
     seed: int = option(42, "random seed of the training", limits=(0, 2**31 - 1))
     memory_limit_mb: int = option(
         1024, "training windows kept in memory; more are streamed", limits=(0, 10**7), unit="MiB"

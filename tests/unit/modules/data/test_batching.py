@@ -164,6 +164,34 @@ def test_with_reversed_sessions_every_window_comes_in_both_directions() -> None:
     assert _windows(batches) == _steps([batching.add_reversed(windows)])
 
 
+@pytest.mark.parametrize("of", [2, 3, 100])
+def test_the_shares_of_all_replicas_are_the_batch(of: int) -> None:
+    cut = {"targets": "all", "reversed_sessions": True}
+    batches = list(batching.training_batches(_many(), 20, seed=1, **cut))
+    assert batching.batch_count(_many(), 20, **cut) == len(batches)
+
+    together = tf.data.Dataset.from_generator(
+        lambda: iter(batches), output_signature=(tf.TensorSpec([None, None], tf.int32),) * 2
+    )
+    shares = [list(batching.shares(together, range(own, own + 1), of)) for own in range(of)]
+
+    for number, batch in enumerate(batches):
+        own = [share[number] for share in shares]
+        assert all(len(context) >= 1 for context, _ in own)
+        with_target = [part for part in own if np.any(part[1])]
+        assert _windows(with_target) == _windows([batch])
+
+
+def test_replicas_of_one_worker_get_their_shares_in_turns() -> None:
+    windows = tf.reshape(tf.range(2, 14), [6, 2])
+    batch = tf.data.Dataset.from_tensors((windows, windows * 10, tf.cast(windows, tf.float32)))
+    second, third = batching.shares(batch, range(1, 3), 4)
+    assert second[0].numpy().tolist() == [[4, 5], [12, 13]]
+    assert third[0].numpy().tolist() == [[6, 7]]
+    assert third[1].numpy().tolist() == [[60, 70]]
+    assert third[2].numpy().tolist() == [[6.0, 7.0]]
+
+
 def test_batches_change_with_the_epoch_and_repeat_with_the_seed() -> None:
     # The reference notebook cached its batches: the same negatives in every epoch.
     def epochs(seed: int) -> list[list[list[list[int]]]]:
