@@ -146,7 +146,7 @@ def stan_ranks(day: Day) -> IntArray:
     splits = IndexedSplits.of(known, asked, starts, own_items=False)
     baseline = make_baseline("stan")
     baseline.fit(splits.train, splits.items)
-    return splits.ranks(baseline).rank
+    return splits.ranks(baseline).rank.astype(np.int64)
 
 
 def train(preset: str, seed: int, day: Day, way: Way) -> Result:

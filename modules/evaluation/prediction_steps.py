@@ -153,10 +153,10 @@ class StepRanks:
       known_rank: int64 `[steps]`, ranks in the known view; None where they are the same.
     """
 
-    rank: IntArray
+    rank: npt.NDArray[np.integer[Any]]
     known: BoolArray
     offsets: IntArray
-    known_rank: IntArray | None = None
+    known_rank: npt.NDArray[np.integer[Any]] | None = None
 
     def histograms(self) -> IntArray:
         """Returns the rank histograms of `modules.evaluation.metrics`, int64 `[views, 2, bins]`."""

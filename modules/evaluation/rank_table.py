@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class RankTable:
       known: bool `[steps]`, whether a step counts in the known view of the candidate.
       context_length: int64 `[steps]`, known items in the prefix.
       target_count: int64 `[steps]`, training events of the target; 0 for an unknown one.
-      ranks: int64 `[steps]` by model or baseline, 1 is best.
+      ranks: int64 or int32 `[steps]` by model or baseline, 1 is best.
       item_age: int64 `[steps]`, days from the target's first training event to this step; -1 for an
         item that training has not seen; None if unknown.
       last_blessed_known: `known` of the last blessed model, None without one.
@@ -66,12 +67,12 @@ class RankTable:
     known: BoolArray
     context_length: IntArray
     target_count: IntArray
-    ranks: Mapping[str, IntArray]
+    ranks: Mapping[str, npt.NDArray[np.integer[Any]]]
     item_age: IntArray | None = None
     last_blessed_known: BoolArray | None = None
-    known_ranks: Mapping[str, IntArray] = dataclasses.field(default_factory=dict)
+    known_ranks: Mapping[str, npt.NDArray[np.integer[Any]]] = dataclasses.field(default_factory=dict)
 
-    def ranks_in(self, view: str, column: str) -> IntArray:
+    def ranks_in(self, view: str, column: str) -> npt.NDArray[np.integer[Any]]:
         """Returns the ranks of a model or baseline in a view, int64 `[steps]`."""
         ranks = self.ranks[column]
         return self.known_ranks.get(column, ranks) if view == "known" else ranks

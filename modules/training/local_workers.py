@@ -46,9 +46,9 @@ def train(fn_args: FnArgs, count: int) -> None:
             if failed is None:
                 return
             ended = f"worker {failed.index} of {count} ended with status {failed.status}"
-            if start < _STARTS:
-                print(f"    {ended}; all start again from the last epoch", flush=True)
-        raise RuntimeError(f"{ended}:\n{failed.last_words}")
+            if start == _STARTS:
+                raise RuntimeError(f"{ended}:\n{failed.last_words}")
+            print(f"    {ended}; all start again from the last epoch", flush=True)
 
 
 class _Failure:

@@ -11,6 +11,7 @@ import functools
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -74,6 +75,6 @@ def wait_for_all() -> None:
     of_chief([0.0])
 
 
-def _config() -> dict[str, dict[str, list[str]]]:
-    config: dict[str, dict[str, list[str]]] = json.loads(os.environ.get("TF_CONFIG") or "{}")
+def _config() -> dict[str, dict[str, Any]]:
+    config: dict[str, dict[str, Any]] = json.loads(os.environ.get("TF_CONFIG") or "{}")
     return config
