@@ -70,7 +70,9 @@ class RankTable:
     ranks: Mapping[str, npt.NDArray[np.integer[Any]]]
     item_age: IntArray | None = None
     last_blessed_known: BoolArray | None = None
-    known_ranks: Mapping[str, npt.NDArray[np.integer[Any]]] = dataclasses.field(default_factory=dict)
+    known_ranks: Mapping[str, npt.NDArray[np.integer[Any]]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def ranks_in(self, view: str, column: str) -> npt.NDArray[np.integer[Any]]:
         """Returns the ranks of a model or baseline in a view, int64 `[steps]`."""
