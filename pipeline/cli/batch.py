@@ -23,7 +23,7 @@ from pipeline.cli.options import (
     out_option,
     overrides_option,
 )
-from pipeline.cli.quiet import load_tensorflow
+from pipeline.cli.quiet import load_tensorflow, quieten
 from pipeline.config import LOCAL_BEAM, ConfigError, load_config
 from pipeline.data_files import why_missing
 from pipeline.run.launch import saved_config
@@ -63,7 +63,7 @@ def command(
 ) -> int:
     """Recommend items for all sessions of a file, with Beam."""
     check_one(model=model, out=out)
-    load_tensorflow()
+    quieten()
     try:
         here = Path.cwd()
         files = absolute(sessions, here), absolute(to, here)
@@ -76,6 +76,7 @@ def command(
         # The run's own data may be missing; only the options for reading rows are used here.
         config = load_config(preset or run or "sample", parts, data=None)
         # Beam and TensorFlow take seconds to load: only now, when all else is right.
+        load_tensorflow()
         from serving.batch import BatchJob, run_batch
 
         settings["beam_args"] = beam_flags(beam)

@@ -58,7 +58,7 @@ def held_back_stderr() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow, which commands that always need it do first."""
+    """Imports TensorFlow; commands that need it do so as soon as their arguments are checked."""
     quieten()
     with held_back_stderr():
         import tensorflow  # noqa: F401

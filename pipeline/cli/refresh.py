@@ -14,7 +14,7 @@ from modules.files.text_file import TextFileError, read_text
 from modules.messages.counting import counted
 from pipeline.cli.options import FILE, example, find_pushed, number, out_option
 from pipeline.cli.outcomes import record_refresh
-from pipeline.cli.quiet import load_tensorflow
+from pipeline.cli.quiet import load_tensorflow, quieten
 from pipeline.paths import Paths
 from pipeline.run.run_folders import CONFIG_FILE
 from serving.pushed_models import NoModelError, check_loadable
@@ -33,7 +33,7 @@ from serving.pushed_models import NoModelError, check_loadable
 )
 def command(items: Path, out: Path | None, least_share: float) -> int:
     """Restrict the newest model to a list of items, and push it."""
-    load_tensorflow()
+    quieten()
     began = time.time()
     try:
         base = find_pushed(out).absolute()
@@ -42,6 +42,7 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
         read_text(items)
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
+        load_tensorflow()
         from serving.catalog_refresh import RefreshError, refresh
 
         try:
