@@ -146,7 +146,9 @@ class TestFault4VocabularyOfTheTestSet:
 class TestFault5PositionsForItems:
     """Token "1" was out of vocabulary; answers were positions, padding and OOV among them."""
 
-    def test_answers_are_item_ids_of_the_training_data_and_of_the_session(self, saved_model, sample) -> None:
+    def test_answers_are_item_ids_of_the_training_data_and_of_the_session(
+        self, saved_model, sample
+    ) -> None:
         sessions = tf.ragged.constant(sample.sessions["test"]).to_tensor("")
         answers = saved_model.signatures["recommend"](item_ids=sessions)["item_ids"].numpy()
         known = set(sample.vocabulary().item_ids)
