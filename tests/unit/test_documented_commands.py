@@ -77,7 +77,6 @@ NOT_HERE = {
     "export FLINK_HOME=": "it needs Flink and Beam's job server",
     "export JOB_SERVER_JAR=": "the same",
     "sh deploy/flink/": "the same; test_portable_runners.py types them where both are set",
-    "python -m modules.trainer ": "one of several workers; test_workers.py starts some",
     "bq ": "it needs a project in Google Cloud",
     "gcloud ": "it needs a project in Google Cloud",
     "kcat ": "it needs a broker of Kafka",
