@@ -103,9 +103,13 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Clicks an element with the mouse."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{element}.scrollIntoView({{block: 'center'}}); window.isDrawn = false;")
+        # A click would meet what is drawn at that place, which is the page before it scrolled.
+        self.run("requestAnimationFrame(() => requestAnimationFrame(() => { isDrawn = true; }))")
+        self.wait("window.isDrawn")
         place = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+            f"(() => {{ const r = {element}.getBoundingClientRect();"
             "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
