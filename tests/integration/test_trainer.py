@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
@@ -29,8 +28,7 @@ from modules.serving.warmup_requests import BATCHES, FILE, replay_warmup_request
 from modules.sessions.examples import ExampleEncoder
 from modules.training import fitting, training_run
 from modules.training.selection_record import read_selection
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.training_process import TrainingProcess
 
 
 @pytest.fixture(scope="module")
@@ -354,53 +352,6 @@ def test_other_data_find_no_checkpoints(fn_args, sample, tmp_path: Path) -> None
         assert training_run.read_training_run(args, *splits).checkpoints != as_they_are.checkpoints
 
 
-class Child:
-    """run_fn in a process of its own, so that it can be killed."""
-
-    CODE = textwrap.dedent(
-        """
-        import json, sys
-        from modules import trainer
-        from tfx.components.trainer.fn_args_utils import FnArgs
-        trainer.run_fn(FnArgs(**json.loads(sys.argv[1])))
-        """
-    )
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        """Starts the process."""
-        self.lines: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", self.CODE, json.dumps(arguments)],
-            cwd=PROJECT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def kill_at(self, pattern: str) -> list[str]:
-        """Kills the process when it has printed a line like `pattern`; returns all its lines."""
-        try:
-            for line in self._process.stdout:
-                self.lines.append(line.rstrip())
-                if re.search(pattern, line):
-                    break
-            else:
-                pytest.fail(f"ended before {pattern!r}: {self.lines}")
-        finally:
-            self._process.send_signal(signal.SIGKILL)
-        # It may have got further before the signal came.
-        self.lines += self._process.stdout.read().splitlines()
-        assert self._process.wait() == -signal.SIGKILL
-        return self.lines
-
-    def finish(self) -> list[str]:
-        """Waits for the end; returns all lines."""
-        output, _ = self._process.communicate(timeout=300)
-        assert self._process.returncode == 0
-        return output.splitlines()
-
-
 def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> None:
     # Averaged weights are judged, and chosen by; those trained on are others.
     options = {
@@ -409,17 +360,21 @@ def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> N
         "weight_averaging": 0.9,
         "model": {"num_neighbors": 2},
     }
-    killed = Child(fn_args(sample, tmp_path / "1", **options)).kill_at(r"epoch 3/12 .*eval recall")
+    killed = TrainingProcess(fn_args(sample, tmp_path / "1", **options)).kill_at(
+        r"epoch 3/12 .*eval recall"
+    )
     done = int(_epochs("\n".join(killed))[-1].split("/")[0])
     assert done < 12
 
     # Another configuration begins at the beginning.
-    other = Child(fn_args(sample, tmp_path / "2", **options, learning_rate=0.01)).kill_at("epoch")
+    other = TrainingProcess(fn_args(sample, tmp_path / "2", **options, learning_rate=0.01)).kill_at(
+        "epoch"
+    )
     assert not any("resumed" in line for line in other)
     assert _epochs(other[0]) == ["1/12"]
 
     # The same one goes on; this time it is killed while it refits.
-    refitting = Child(fn_args(sample, tmp_path / "3", **options)).kill_at(
+    refitting = TrainingProcess(fn_args(sample, tmp_path / "3", **options)).kill_at(
         r"epoch 2/12  loss \S+  [\d,]+ t"
     )
     after = int(re.search(r"resumed after epoch (\d+)", refitting[0])[1])
@@ -427,7 +382,7 @@ def test_killed_fits_go_on_where_they_were(fn_args, sample, tmp_path: Path) -> N
     assert _epochs(refitting[1]) == [f"{after + 1}/12"]
     assert "eval recall" in refitting[1]
 
-    last = Child(fn_args(sample, tmp_path / "4", **options)).finish()
+    last = TrainingProcess(fn_args(sample, tmp_path / "4", **options)).finish()
     # The epochs were chosen; the adjustments are found again with the weights that were best.
     assert re.match(r" +current_item_penalty \S+, .* eval recall", last[0])
     assert last[0] in refitting
