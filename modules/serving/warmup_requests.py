@@ -17,8 +17,8 @@ from modules.sessions.examples import ExampleEncoder
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 BATCHES = (1, 32)
-# No model knows it, so sessions with it take the other way through the graph.
-_UNKNOWN = b"\xff unknown"
+UNKNOWN_ITEM = b"\xff unknown"
+"""No model knows it, so sessions with it take the other way through the graph."""
 
 Session = Sequence[bytes]
 
@@ -33,7 +33,7 @@ def write_warmup_requests(folder: str, sessions: Sequence[Session]) -> None:
     path = os.path.join(folder, FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
-        for last in ([], [_UNKNOWN]):
+        for last in ([], [UNKNOWN_ITEM]):
             for size in BATCHES:
                 some = sessions or [[b""]]
                 batch = [[*some[row % len(some)], *last] for row in range(size)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from modules.files.model_folder import REFERENCE_PREDICTIONS, model_damage
-from modules.serving.warmup_requests import FILE, replay_warmup_requests
+from modules.serving.warmup_requests import FILE, UNKNOWN_ITEM, replay_warmup_requests
 from pipeline.forget.models import (
     ANSWERS,
     WARM_UPS,
@@ -35,7 +35,8 @@ def test_sessions_leave_the_answers_and_the_warm_up_requests(tmp_path: Path) -> 
     replay_warmup_requests(
         str(folder), {"recommend": lambda item_ids: asked.append(item_ids.numpy().tolist())}
     )
-    assert {item for batch in asked for row in batch for item in row} == {b"gloves"}
+    items = {item for batch in asked for row in batch for item in row}
+    assert items == {b"gloves", UNKNOWN_ITEM}
     assert model_damage(str(folder))
     update_manifest(folder)
     assert model_damage(str(folder)) is None
