@@ -126,4 +126,6 @@ def learned_from(run: TrainingRun, vocabulary_file: str) -> str:
 
 
 if __name__ == "__main__":
+    if local_workers.END_WITH_STDIN in sys.argv:
+        local_workers.end_with_stdin()
     train(read_job(sys.argv[1]))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from modules.training.job_file import write_job
 
 _MODULE = "modules.trainer"
+END_WITH_STDIN = "--end-with-stdin"
+"""Argument of a worker that must not outlive the process that started it."""
 _STARTS = 3
 _SECONDS_BETWEEN_LOOKS = 0.2
 _LINES_SHOWN = 20
@@ -49,6 +52,16 @@ def train(fn_args: FnArgs, count: int) -> None:
             if start == _STARTS:
                 raise RuntimeError(f"{ended}:\n{failed.last_words}")
             print(f"    {ended}; all start again from the last epoch", flush=True)
+
+
+def end_with_stdin() -> None:
+    """Ends this process as soon as its standard input is closed."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 class _Failure:
@@ -89,19 +102,20 @@ def _started(
     """Starts a worker, and ends it with the context."""
     place = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     environ = {**os.environ, "TF_CONFIG": json.dumps(place)}
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, job],
-            stdin=subprocess.DEVNULL,
+    with (
+        open(log, "wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", _MODULE, job, END_WITH_STDIN],
+            stdin=subprocess.PIPE,  # closed when this process ends, however it does
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environ,
-        )
+        ) as process,
+    ):
         try:
             yield process
         finally:
             process.kill()
-            process.wait()
 
 
 def _show_new(log: Path, shown: int) -> int:

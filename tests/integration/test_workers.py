@@ -104,6 +104,17 @@ def test_a_killed_worker_costs_an_epoch_at_most(fn_args, sample, tmp_path: Path)
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
+def test_no_worker_outlives_a_killed_run(fn_args, sample, tmp_path: Path) -> None:
+    arguments = fn_args(sample, tmp_path / "run", workers=2, **{**EXACT, "max_epochs": 5000})
+    training = TrainingProcess(arguments)
+    training.wait_for("epoch 1/5000")
+    workers = psutil.Process(training.pid).children()
+    assert len(workers) == 2
+    training.kill_at("epoch")
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+
+
 def test_workers_that_always_fail_say_why(
     fn_args, sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
