@@ -70,5 +70,5 @@ class TrainingProcess:
         """Waits for the end; returns all lines."""
         output, _ = self._process.communicate(timeout=300)
         self.lines += output.splitlines()
-        assert self._process.returncode == 0
+        assert self._process.returncode == 0, self.lines
         return self.lines

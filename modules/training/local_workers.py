@@ -58,7 +58,9 @@ def end_with_stdin() -> None:
     """Ends this process as soon as its standard input is closed."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not by `sys.stdin`: Python aborts if a thread still holds its lock when it ends.
+        while os.read(0, 1):
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

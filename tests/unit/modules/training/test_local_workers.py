@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -61,3 +64,30 @@ def test_the_third_failure_is_the_runs(started) -> None:
     code = "if index == 1: print('no luck', file=sys.stderr); sys.exit(3)\ntime.sleep(60)\n"
     with pytest.raises(RuntimeError, match=r"^worker 1 of 2 ended with status 3:\nno luck$"):
         started(code, 2)
+
+
+@pytest.fixture
+def bound():
+    """A process that ends with its standard input, and then does what it is asked."""
+
+    def start(code: str) -> subprocess.Popen[bytes]:
+        before = "import time; from modules.training import local_workers as workers"
+        return subprocess.Popen(
+            [sys.executable, "-c", f"{before}; workers.end_with_stdin(); {code}"],
+            stdin=subprocess.PIPE,
+            env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
+        )
+
+    return start
+
+
+def test_a_worker_ends_with_its_standard_input(bound) -> None:
+    with bound("time.sleep(600)") as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1
+
+
+def test_a_worker_that_has_finished_ends_without_it(bound) -> None:
+    with bound("time.sleep(.5)") as process:  # so that its thread is at work already
+        assert process.wait(timeout=60) == 0
