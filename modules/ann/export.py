@@ -16,8 +16,9 @@ from modules.ann.pq_index import INDEX_FOLDER, CodeOptions, PQIndex, require_fai
 from modules.ann.recommender import STATE, STATE_OF_EXAMPLES, Answer
 from modules.sessions.examples import parse_sessions
 
-_PARTS = ("session_state", "_items", "_scorer", "_answers")
-_TOWER = "_served_tower"  # of the scorer
+_PARTS = ("session_state", "_items", "_index", "_scorer", "_answers")
+# Parts of parts; tracked alone, so that the exact index is left behind.
+_OF_PARTS = {"_scorer": "_served_tower", "_index": "_size"}
 _ITEMS_PER_REQUEST = 65_536
 
 
@@ -39,8 +40,8 @@ class SessionStates(tf.Module):
         self._items = model._items
         self.catalogue_ids = model._items._catalogue_ids
         self._session_state = model.session_state
-        # Tracked, since the function reads it; the scorer would track the exact index too.
         self._served_tower = model._scorer._served_tower
+        self._size = model._index._size
         self._recommends_own_items = model._answers._recommends_own_items
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "item_ids")])
@@ -85,15 +86,18 @@ def catalogue_vectors(model: Any) -> npt.NDArray[np.float32]:
     _check(model)
     ids = model._items._catalogue_ids
     embed = model.signatures["embed_items"]
-    blocks = range(0, ids.shape[0], _ITEMS_PER_REQUEST)
+    blocks = range(0, len(ids.numpy()), _ITEMS_PER_REQUEST)
     parts = [embed(item_ids=ids[at : at + _ITEMS_PER_REQUEST])["embedding"] for at in blocks]
     return np.concatenate([part.numpy() for part in parts])
 
 
 def _check(model: Any) -> None:
     missing = [part for part in _PARTS if not hasattr(model, part)]
-    if "_scorer" not in missing and not hasattr(model._scorer, _TOWER):
-        missing.append(_TOWER)
+    missing += [
+        name
+        for part, name in _OF_PARTS.items()
+        if part not in missing and not hasattr(getattr(model, part), name)
+    ]
     if missing:
         raise OldModelError(
             f"The model has no {', '.join(missing)}: it was exported by an older version of this "

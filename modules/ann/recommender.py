@@ -85,7 +85,7 @@ def catalogue_size(model: Any) -> int:
     if isinstance(model, ApproximateRecommender):
         return len(model._ids)
     ids = getattr(getattr(model, "_items", None), "_catalogue_ids", None)
-    return 0 if ids is None else int(ids.shape[0])
+    return 0 if ids is None else len(ids.numpy())
 
 
 def load_recommender(folder: str) -> Any:

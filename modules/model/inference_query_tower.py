@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from modules.array_types import Float32Array
 from modules.data.item_indices import PADDING
+from modules.model.item_embedding import ItemEmbedding
 from modules.model.towers import QueryTower, joined, lag_matrix, with_popularity
 
 # Input of a gate that makes the sigmoid 0, whatever is added to it.
@@ -23,28 +24,24 @@ _SHUT = -1e4
 
 
 class InferenceQueryTower(tf.Module):
-    """Computes the query vectors of a trained `QueryTower`; copies all its weights but the table.
+    """Computes the query vectors of a trained `QueryTower`, from copies of its weights.
 
     The members' states are concatenated in the last axis; their weights are blocks on the diagonal
     of one matrix.
     """
 
     def __init__(self, tower: QueryTower) -> None:
-        """Takes the weights of a trained float32 tower and shares its table."""
+        """Takes the weights of a trained float32 tower, whose tables are simple lookups."""
         super().__init__(name="served_query_tower")
         tower(tf.constant([[PADDING]]))  # builds the weights, if they are not
         self._options = tower.options
         self._units = tower.options.ensemble_size * tower.options.gru_units
         self._of_candidates = tower.candidate_tower.from_table
-        # In functions: a tracked Keras layer would save functions of its own. The variables of the
-        # tables are tracked.
         table, of_candidates = tower.table, tower.candidate_tower.table
-        self._vectors = lambda context: table(context)
-        self._table_variables = list(table.variables)
-        self._other_vectors = None
+        self._table = _table(table)
+        self._other_table = None
         if self._options.copy_lags and of_candidates is not table:
-            self._other_vectors = lambda context: of_candidates(context)
-            self._table_variables += of_candidates.variables
+            self._other_table = _table(of_candidates)
         members = tower.members
         if self._options.gru_units:
             self._take_gru([member.gru for member in members])
@@ -73,7 +70,7 @@ class InferenceQueryTower(tf.Module):
         """
         items = tf.transpose(context)
         steps = tf.shape(items)[0]
-        vectors = self._vectors(items)
+        vectors = self._vectors(self._table, items)
         parts = []
         if self._options.gru_units:
             parts.append(self._all_states(vectors))
@@ -95,7 +92,7 @@ class InferenceQueryTower(tf.Module):
           context: as in `__call__`.
         """
         items = tf.transpose(context)
-        vectors = self._vectors(items)
+        vectors = self._vectors(self._table, items)
         last = tf.math.count_nonzero(items, axis=0, dtype=tf.int32) - 1
         lag = last - tf.range(tf.shape(items)[0])[:, None]  # below 0 at padding
         parts = []
@@ -197,8 +194,14 @@ class InferenceQueryTower(tf.Module):
 
     def _candidates(self, items: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """Returns the candidate vectors of items with given context vectors."""
-        others = vectors if self._other_vectors is None else self._other_vectors(items)
-        return self._of_candidates(others)
+        if self._other_table is not None:
+            vectors = self._vectors(self._other_table, items)
+        return self._of_candidates(vectors)
+
+    def _vectors(self, table: tf.Variable, items: tf.Tensor) -> tf.Tensor:
+        """Looks items `[steps, batch]` up; returns `[steps, batch, members, dim]`."""
+        shape = [self._options.ensemble_size, self._options.embedding_dim]
+        return tf.reshape(tf.gather(table, items), tf.concat([tf.shape(items), shape], 0))
 
     def _rows(self, values: tf.Tensor) -> tf.Tensor:
         """Reshapes to `[rows, members, dim]`."""
@@ -210,6 +213,13 @@ class InferenceQueryTower(tf.Module):
         if self._temperature is not None:
             query = tf.math.l2_normalize(query, axis=-1) / self._temperature
         return with_popularity(joined(query))
+
+
+def _table(embedding: ItemEmbedding) -> tf.Variable:
+    """Returns a table of all members' vectors, to which a copy of the model can add rows."""
+    weights = embedding.embedding.embeddings
+    values = tf.reshape(weights, [embedding.item_indices, -1])
+    return tf.Variable(values, trainable=False, shape=[None, values.shape[1]])
 
 
 def _on_diagonal(blocks: Sequence[Float32Array]) -> Float32Array:

@@ -22,25 +22,32 @@ class ExactIndex(tf.Module):
     """Candidate vectors as the columns of one matrix; a block is `BLOCK` items in a row.
 
     The product of one query and a single matrix takes half as long, in TensorFlow, as that with a
-    batch of matrices, or with rows for items.
+    batch of matrices, or with rows for items. No op holds the number of items as a constant, so a
+    copy of an exported model can have more.
 
     Attributes:
-      size: size of the catalogue.
+      first_size: size of the catalogue that the index was made with.
       dim: length of a vector.
-      width: number of scores per query: one per item, and the padding of the last block.
     """
 
     def __init__(self, candidates: tf.Tensor) -> None:
         """Takes candidate vectors, float32 `[catalogue, dim]`, in the order that breaks ties."""
         super().__init__(name="exact_index")
         vectors = np.asarray(candidates, np.float32)
-        self.size, self.dim = vectors.shape
-        self.width = -(-self.size // BLOCK) * BLOCK
-        filled = np.pad(vectors, [(0, self.width - self.size), (0, 0)])
-        # The last row is added to each score: 0 for recommendable items, -inf for withdrawn ones
-        # and for columns without an item. Refreshing an index changes that row alone.
-        mask = _mask_row(np.ones(self.size, bool), self.width)
-        self._columns = tf.Variable(np.vstack([filled.T, mask]), trainable=False)
+        self.first_size, self.dim = vectors.shape
+        columns = index_columns(vectors, np.ones(self.first_size, bool))
+        self._columns = tf.Variable(columns, trainable=False, shape=[self.dim + 1, None])
+        self._size = tf.Variable(self.first_size, trainable=False, dtype=tf.int64)
+
+    @property
+    def size(self) -> tf.Tensor:
+        """Size of the catalogue, int64 scalar."""
+        return self._size.read_value()
+
+    @property
+    def width(self) -> tf.Tensor:
+        """Number of scores per query: one per item, and the padding of the last block; int64."""
+        return tf.raw_ops.VariableShape(input=self._columns.handle, out_type=tf.int64)[1]
 
     def vectors(self) -> tf.Tensor:
         """Returns all vectors in the order of positions, float32 `[catalogue, dim]`."""
@@ -98,7 +105,8 @@ class ExactIndex(tf.Module):
           Scores, float32 `[batch, k]`, best first, and positions, int32 of the same shape. Where
           the score is -inf, no item was left and the position is arbitrary.
         """
-        by_block = tf.reshape(scores, [-1, self.width // BLOCK, BLOCK])
+        blocks_of_row = tf.shape(scores)[1] // BLOCK
+        by_block = tf.reshape(scores, [-1, blocks_of_row, BLOCK])
         best = tf.reduce_max(by_block, axis=2)
         count = k
         if changed is not None:
@@ -107,7 +115,7 @@ class ExactIndex(tf.Module):
                 best, block_changed, tf.fill(tf.shape(changed), np.float32(np.inf))
             )
             count += tf.shape(changed)[1]
-        count = tf.minimum(count, self.width // BLOCK)
+        count = tf.minimum(count, blocks_of_row)
         blocks = tf.math.top_k(best, count, sorted=False).indices
         blocks = -tf.math.top_k(-blocks, count).values  # in order, by fewer ops than tf.sort has
         found = tf.gather(by_block, blocks, axis=1, batch_dims=1)
@@ -121,7 +129,21 @@ class ExactIndex(tf.Module):
             )
         top_scores, place = tf.math.top_k(found, k)
         block = tf.gather(blocks, place // BLOCK, axis=1, batch_dims=1)
-        return top_scores, tf.minimum(block * BLOCK + place % BLOCK, self.size - 1)
+        return top_scores, tf.minimum(block * BLOCK + place % BLOCK, tf.cast(self.size, tf.int32) - 1)
+
+
+def index_columns(vectors: Float32Array, recommendable: BoolArray) -> Float32Array:
+    """Returns the value of an index's variable, float32 `[dim + 1, width]`.
+
+    Args:
+      vectors: candidate vectors, float32 `[catalogue, dim]`, in the order that breaks ties.
+      recommendable: which items are recommendable, bool `[catalogue]`.
+    """
+    width = -(-len(vectors) // BLOCK) * BLOCK
+    filled = np.pad(vectors, [(0, width - len(vectors)), (0, 0)])
+    # The last row is added to each score: 0 for recommendable items, -inf for withdrawn ones and
+    # for columns without an item. Restricting an index changes that row alone.
+    return np.vstack([filled.T, _mask_row(recommendable, width)])
 
 
 def with_recommendable(matrix: Float32Array, recommendable: BoolArray) -> Float32Array:

@@ -51,16 +51,24 @@ class ItemLookup(tf.Module):
           vocabulary_file: file to write the item ids to, one a line.
         """
         super().__init__(name="item_table")
-        self.catalogue_size = vocabulary.catalogue_size
         catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
-        self._catalogue_ids = tf.Variable(catalogue, trainable=False, dtype=tf.string)
-        self._counts = tf.Variable(vocabulary.counts, trainable=False)
+        self._catalogue_ids = tf.Variable(
+            catalogue, trainable=False, dtype=tf.string, shape=[None]
+        )
+        self._counts = tf.Variable(vocabulary.counts, trainable=False, shape=[None])
         lines = b"\n".join(vocabulary.item_ids) + b"\n"
         with tf.io.gfile.GFile(vocabulary_file, "wb") as file:
             file.write(lines)
         self._file = tf.saved_model.Asset(vocabulary_file)
         initializer = _LinesOfFile(self._file, lines)
         self._positions = tf.lookup.StaticHashTable(initializer, default_value=NO_ITEM)
+
+    @property
+    def catalogue_size(self) -> tf.Tensor:
+        """Number of recommendable items, int64 scalar."""
+        # Reading a variable that is gathered from would copy it.
+        handle = self._catalogue_ids.handle
+        return tf.raw_ops.VariableShape(input=handle, out_type=tf.int64)[0]
 
     def positions(self, item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """Returns the position of each id, int64 of the same shape; -1 for an unknown one.

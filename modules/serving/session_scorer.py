@@ -199,7 +199,7 @@ class SessionScorer(tf.Module):
         is_target = clicks.is_new & (clicks.codes == target_codes[:, None])
         column = self.index.size + tf.argmax(tf.cast(is_target, tf.int32), axis=1)
         target = tf.where(tf.reduce_any(is_target, axis=1), column, steps.target)
-        by_popularity = -tf.range(self.index.size, dtype=tf.float32)
+        by_popularity = -tf.cast(tf.range(self.index.size), tf.float32)
 
         def adjust(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
             context, over, has = (tf.gather(v, rows) for v in (steps.contexts, is_over, has_items))

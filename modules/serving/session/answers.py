@@ -67,7 +67,7 @@ class SessionAnswers(tf.Module):
         super().__init__(name="session_answers")
         self._items, self._index, self._scorer = items, index, scorer
         # Positions of the most popular recommendable items, -1 where there are no more.
-        self._popular = tf.Variable(tf.range(min(TOP_K, index.size)), trainable=False)
+        self._popular = tf.Variable(tf.range(min(TOP_K, index.first_size)), trainable=False)
         # A variable, so that a copy of the model can switch it off.
         self._recommends_own_items = tf.Variable(own_items, trainable=False)
 
@@ -160,7 +160,7 @@ class SessionAnswers(tf.Module):
 
     def _best(self, session: Session, plain: tf.Tensor, is_over: tf.Tensor | None = None) -> Answer:
         """Returns the best items of the catalogue."""
-        k = min(TOP_K, self._index.size)
+        k = self._popular.shape[0]
         scores, top = self._scorer.top(plain, session.contexts, k, is_over)
         # Without items, items rank by popularity, which is the catalogue's order.
         popular = self._popular.read_value()
@@ -200,7 +200,7 @@ class SessionAnswers(tf.Module):
         self, session: Session, plain: tf.Tensor, is_over: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Returns the scores of the catalogue, float32 `[batch, index.width]`."""
-        popularity = -tf.range(self._index.width, dtype=tf.float32)
+        popularity = -tf.cast(tf.range(self._index.width), tf.float32)
         return tf.where(
             session.has_items,
             self._scorer.scores(plain, session.contexts, is_over),

@@ -68,12 +68,12 @@ class OwnItems(NamedTuple):
         return tf.where(is_item, tf.cast(place - missing + 1, tf.float32), -np.inf)
 
 
-def own_items(clicks: Clicks, catalogue_size: int, seen: SessionAdjustments) -> OwnItems:
+def own_items(clicks: Clicks, catalogue_size: tf.Tensor, seen: SessionAdjustments) -> OwnItems:
     """Returns the own items of sessions.
 
     Args:
       clicks: latest clicks of the sessions.
-      catalogue_size: number of items that have a vector.
+      catalogue_size: number of items that have a vector, int64 scalar.
       seen: score adjustments of the session's items.
     """
     width = tf.shape(clicks.positions)[1]

@@ -57,7 +57,7 @@ def test_a_model_of_an_older_version_is_refused_with_what_it_lacks(tmp_path: Pat
     pytest.importorskip("faiss")
     tf.saved_model.save(Old(), str(tmp_path / "old"))
     with pytest.raises(
-        OldModelError, match=r"has no _items, _scorer, _answers: .*\. Train it again\."
+        OldModelError, match=r"has no _items, _index, _scorer, _answers: .*\. Train it again\."
     ):
         export(str(tmp_path / "old"), str(tmp_path / "new"), CodeOptions(1, 100))
     assert not (tmp_path / "new").exists()

@@ -83,7 +83,7 @@ def test_changed_items_are_ranked_by_their_changed_scores(
     drawn = draw.integers(0, values, (3, items)).astype(np.float32)
     index = ExactIndex(tf.constant(drawn.T))
     is_offered = draw.random(items) < offered
-    (variable,) = index.variables
+    variable = index._columns
     variable.assign(with_recommendable(variable.numpy(), is_offered))
     best, worst = np.argmax(drawn, axis=1), np.argmin(drawn, axis=1)
     one, another = draw.integers(0, items, (2, 3))
@@ -132,7 +132,7 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
     index.vectors()
 
     first, second = (
-        np.asarray(memoryview(variable.read_value())) for variable in 2 * index.variables
+        np.asarray(memoryview(index._columns.read_value())) for _ in range(2)
     )
     assert first.ctypes.data == second.ctypes.data
 
@@ -140,7 +140,7 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
 def test_withdrawn_items_are_not_found() -> None:
     index, vectors = _index(300)
     offered = np.random.default_rng(2).random(300) < 0.4
-    (variable,) = index.variables
+    variable = index._columns
     variable.assign(with_recommendable(variable.numpy(), offered))
     queries = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
 

@@ -337,7 +337,7 @@ class TestSmallCatalogue:
 
     def test_equal_scores_are_ordered_by_popularity(self, small: serving.Recommender) -> None:
         (index,) = (module for module in small.submodules if isinstance(module, ExactIndex))
-        (columns,) = index.variables
+        columns = index._columns
         before = columns.value()
         columns.assign(tf.zeros_like(before))
         try:

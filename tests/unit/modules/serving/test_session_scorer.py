@@ -132,7 +132,7 @@ def test_a_withdrawn_item_is_no_target_and_gives_way_in_the_order_of_popularity(
     model: TwoTower,
 ) -> None:
     index = ExactIndex(model.candidate_tower.catalogue())
-    (columns,) = index.variables
+    columns = index._columns
     columns.assign(with_recommendable(columns.numpy(), np.arange(ITEMS) != 3))
     scorer = SessionScorer(model.query_tower, index, WINDOW, NO_CHANGE)
     ranks = _ranks(scorer)
