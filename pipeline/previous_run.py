@@ -12,8 +12,8 @@ from tfx.types import Channel
 from components.data_gate.latest_accepted import accepted_statistics
 from components.model_gate.previous_verdict import previous_verdict
 from components.previous_run.node import LatestPushedModel
+from modules.copies.offered_items import list_state
 from modules.files.fingerprint import files_fingerprint
-from modules.offers.offered_items import list_state
 from modules.releases.record import read_releases
 from modules.releases.versions import stable_version
 from pipeline.tfx_nodes import code_digest

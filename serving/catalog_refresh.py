@@ -1,6 +1,6 @@
 """Restricts or restores the recommendable items of a pushed model, without training.
 
-`modules/offers` makes the copy; here it becomes a version. Items that the model does not know need
+`modules/copies` makes the copy; here it becomes a version. Items that the model does not know need
 training.
 """
 
@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modules.offers.offered_items import OfferError, read_offer
-from modules.offers.restricted_model import OldModelError, Variables, write_restricted
+from modules.copies.model_variables import OldModelError, Variables
+from modules.copies.offered_items import OfferError, read_offer
+from modules.copies.restricted_model import write_restricted
 from modules.releases.versions import claim_version, settle
 from serving.pushed_models import NoModelError, load_model
 

@@ -18,6 +18,13 @@ from tfx.utils import proto_utils
 
 from modules.config.fields import from_json
 from modules.config.options.items import ItemOptions
+from modules.copies.model_variables import OldModelError, Variables
+from modules.copies.offered_items import Offer, OfferError, read_offer
+from modules.copies.restricted_model import (
+    is_of_standing_list,
+    read_restriction,
+    write_restricted,
+)
 from modules.daily.artifacts import day_of
 from modules.daily.model_day import FILE as DAY_RECORD
 from modules.daily.model_day import is_earlier, read_day, write_day
@@ -35,14 +42,6 @@ from modules.files.model_folder import (
 )
 from modules.items.item_names import ITEM_NAMES, read_if_there
 from modules.items.known_names import names_of
-from modules.offers.offered_items import Offer, OfferError, read_offer
-from modules.offers.restricted_model import (
-    OldModelError,
-    Variables,
-    is_of_standing_list,
-    read_restriction,
-    write_restricted,
-)
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.releases.record import TRY, WITHDRAW, read_releases, record
 from modules.releases.versions import (

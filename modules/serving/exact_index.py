@@ -129,7 +129,9 @@ class ExactIndex(tf.Module):
             )
         top_scores, place = tf.math.top_k(found, k)
         block = tf.gather(blocks, place // BLOCK, axis=1, batch_dims=1)
-        return top_scores, tf.minimum(block * BLOCK + place % BLOCK, tf.cast(self.size, tf.int32) - 1)
+        return top_scores, tf.minimum(
+            block * BLOCK + place % BLOCK, tf.cast(self.size, tf.int32) - 1
+        )
 
 
 def index_columns(vectors: Float32Array, recommendable: BoolArray) -> Float32Array:

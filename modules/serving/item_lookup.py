@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -22,13 +23,23 @@ class _LinesOfFile(tf.lookup.TextFileInitializer):
     """
 
     def __init__(self, file: tf.saved_model.Asset, content: bytes) -> None:
-        self._digest = hashlib.sha256(content).hexdigest()
+        self._name = table_name(content)
         line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
         super().__init__(file, tf.string, line, tf.int64, number)
 
     @property
     def _shared_name(self) -> str:
-        return f"item_ids_{self._digest}"
+        return self._name
+
+
+def table_name(content: bytes) -> str:
+    """Returns the name of the table of a file with item ids."""
+    return f"item_ids_{hashlib.sha256(content).hexdigest()}"
+
+
+def item_list(item_ids: Iterable[bytes]) -> bytes:
+    """Returns the content of the file with the ids of all known items."""
+    return b"\n".join(item_ids) + b"\n"
 
 
 def bare_ids(item_ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
@@ -52,11 +63,9 @@ class ItemLookup(tf.Module):
         """
         super().__init__(name="item_table")
         catalogue = vocabulary.item_ids[: vocabulary.catalogue_size]
-        self._catalogue_ids = tf.Variable(
-            catalogue, trainable=False, dtype=tf.string, shape=[None]
-        )
+        self._catalogue_ids = tf.Variable(catalogue, trainable=False, dtype=tf.string, shape=[None])
         self._counts = tf.Variable(vocabulary.counts, trainable=False, shape=[None])
-        lines = b"\n".join(vocabulary.item_ids) + b"\n"
+        lines = item_list(vocabulary.item_ids)
         with tf.io.gfile.GFile(vocabulary_file, "wb") as file:
             file.write(lines)
         self._file = tf.saved_model.Asset(vocabulary_file)

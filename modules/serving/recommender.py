@@ -131,7 +131,9 @@ class Recommender(tf.Module):
         with tf.control_dependencies(check_request(k, session_items)):
             session = self._answers.session(item_ids)
         filters = Filters(bare_ids(exclude), bare_ids(allow), session_items)
-        return self._answers.filtered(session, filters, tf.minimum(k, tf.cast(self._index.size, tf.int32)))
+        return self._answers.filtered(
+            session, filters, tf.minimum(k, tf.cast(self._index.size, tf.int32))
+        )
 
     @tf.function
     def embed_query(self, item_ids: tf.Tensor) -> Answer:

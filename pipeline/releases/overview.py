@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from modules.config.options.releases import STABLE
+from modules.copies.restricted_model import read_restriction
 from modules.daily.model_day import read_day
 from modules.evaluation.metric_names import headline_names
 from modules.evaluation.rank_table import CANDIDATE
 from modules.files.learned_data import LearnedData, read_learned
 from modules.files.model_folder import model_damage
 from modules.messages.text_table import aligned
-from modules.offers.restricted_model import read_restriction
 from modules.releases.record import EARLIEST_TIME, PROMOTE, Releases, read_releases
 from modules.releases.versions import version_numbers, withdrawn_folder
 from pipeline.forget.record import has_learned_forgotten

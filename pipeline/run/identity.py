@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
+from modules.copies.offered_items import list_state
 from modules.daily.days import day_number
 from modules.daily.spans import find_window
 from modules.files.fingerprint import files_fingerprint
 from modules.files.patterns import join
 from modules.ingest.forgotten import forgotten_digest
-from modules.offers.offered_items import list_state
 from modules.sessions.splits import SPLITS
 from modules.training.library_versions import versions
 from pipeline.code_fingerprint import source_digest

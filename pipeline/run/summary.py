@@ -17,10 +17,10 @@ from typing import Any
 from tfx.utils import path_utils
 
 from components.report.node import FILE_NAME as REPORT_PAGE
+from modules.copies.restricted_model import read_restriction
 from modules.daily.days import DAYS
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.tfma_results import EvaluationRecord, read_evaluation
-from modules.offers.restricted_model import read_restriction
 from modules.sessions.examples import read_sessions
 from modules.training.library_versions import versions
 from modules.training.selection_record import read_selection

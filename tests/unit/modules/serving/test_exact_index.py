@@ -131,9 +131,7 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
     index.vectors_at(tf.constant([3], tf.int64))
     index.vectors()
 
-    first, second = (
-        np.asarray(memoryview(index._columns.read_value())) for _ in range(2)
-    )
+    first, second = (np.asarray(memoryview(index._columns.read_value())) for _ in range(2))
     assert first.ctypes.data == second.ctypes.data
 
 

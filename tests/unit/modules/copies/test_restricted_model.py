@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.files.model_folder import learned_from, model_damage
-from modules.offers.offered_items import OfferError, read_offer
-from modules.offers.restricted_model import (
-    OldModelError,
-    Variables,
+from modules.copies.model_variables import OldModelError, Variables
+from modules.copies.offered_items import OfferError, read_offer
+from modules.copies.restricted_model import (
     is_of_standing_list,
     read_restriction,
     write_restricted,
 )
+from modules.files.model_folder import learned_from, model_damage
 from tests import exported_model
 from tests.exported_model import IDS
 

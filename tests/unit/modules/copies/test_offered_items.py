@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.offers.offered_items import MISSING, OfferError, list_state, read_offer
+from modules.copies.offered_items import MISSING, OfferError, list_state, read_offer
 
 IDS = np.array([b"shoe", b"hat", b"coat", b"gr\xc3\xbcn"], object)
 TEXT = "hat\ncoat\ngrün\nsold out\n"

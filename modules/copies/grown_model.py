@@ -1,0 +1,170 @@
+"""Copies of a model that know more items, and newer counts, without training and without a trace.
+
+The graph stays as it was exported: variables get rows for the new items, and the table of ids is
+read from a new file. All items are ordered by their events again, which is the order of popularity.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from scipy import sparse
+from tensorflow.core.protobuf import saved_model_pb2
+
+from modules.array_types import Float32Array, IntArray
+from modules.copies.model_variables import COLUMNS, IDS, Variables, copy_without_variables
+from modules.copies.new_vectors import mean_vectors, neighbor_weights
+from modules.copies.recent_clicks import RecentClicks
+from modules.data.item_indices import FIRST_ITEM, NO_ITEM
+from modules.files.model_folder import ITEM_LIST, REFERENCE_PREDICTIONS, SAVED_MODEL
+from modules.model.towers import POPULARITY_QUERY
+from modules.serving.exact_index import index_columns
+from modules.serving.item_lookup import item_list, table_name
+
+_COUNTS, _SIZE, _TABLES = "_items/_counts", "_index/_size", ("_table", "_other_table")
+_ITEM_LIST = os.path.join("assets", ITEM_LIST)
+_HASH_TABLE, _NAME = "HashTableV2", "shared_name"
+
+
+class Additions(NamedTuple):
+    """What clicks add to a model.
+
+    Attributes:
+      ids: items that the model did not know, bytes `[unknown]`.
+      items: items that get a vector, int64 `[new]`: places of known items that had none, and,
+        behind all known ones, of `ids`.
+      weights: weights of the catalogue's vectors in theirs, `[new, catalogue]`; each row sums to 1.
+      clicks: clicks of each known item and, behind them, of each of `ids`; int64.
+      unplaced: items without a vector that was clicked beside none that has one.
+      left_out: items beyond the limit of new ones.
+    """
+
+    ids: npt.NDArray[np.object_]
+    items: IntArray
+    weights: sparse.csr_matrix
+    clicks: IntArray
+    unplaced: int
+    left_out: int
+
+
+def find_additions(
+    known: npt.NDArray[np.object_], size: int, clicks: RecentClicks, most: int
+) -> Additions:
+    """Returns what clicks add to a model.
+
+    Args:
+      known: ids of all known items, bytes `[known]`, those of the catalogue first.
+      size: size of the catalogue; known items behind it have no vector and may get one.
+      clicks: the clicks.
+      most: largest number of items that get a vector; those with the most clicks do.
+    """
+    place = {item_id: number for number, item_id in enumerate(known.tolist())}
+    position = np.array([place.get(item, NO_ITEM) for item in clicks.item_ids.tolist()], np.int64)
+    counts, is_known = clicks.item_counts(), position != NO_ITEM
+    weights = neighbor_weights(clicks, np.where(position < size, position, NO_ITEM), size)
+    is_placed = np.diff(weights.indptr) > 0
+    placed = np.flatnonzero(is_placed)
+    taken = placed[np.argsort(-counts[placed], kind="stable")][:most]
+    # Others stay unknown: those are answered in their own sessions at least.
+    unknown = taken[~is_known[taken]]
+    position[unknown] = np.arange(len(known), len(known) + len(unknown))
+    of_each = np.zeros(len(known) + len(unknown), np.int64)
+    of_each[position[position != NO_ITEM]] = counts[position != NO_ITEM]
+    has_vector = is_known & (position < size)
+    return Additions(
+        ids=clicks.item_ids[unknown],
+        items=position[taken],
+        weights=weights[taken],
+        clicks=of_each,
+        unplaced=int(np.count_nonzero((counts > 0) & ~has_vector & ~is_placed)),
+        left_out=len(placed) - len(taken),
+    )
+
+
+def write_grown(
+    model: str,
+    variables: Variables,
+    folder: str,
+    known: npt.NDArray[np.object_],
+    additions: Additions,
+    popularity_weight: float,
+) -> None:
+    """Writes a copy of a model that knows more items; without a manifest.
+
+    Args:
+      model: folder of the model, local or a URI.
+      variables: its variables; changed.
+      folder: folder of the copy, without files; likewise.
+      known: ids of all known items, bytes `[known]`, in the model's order.
+      additions: what to add.
+      popularity_weight: weight of the logarithm of an item's events in its score.
+
+    Raises:
+      OldModelError: the model lacks one of the variables.
+    """
+    ids = np.concatenate([known, additions.ids])
+    unknown = len(additions.ids)
+    counts = np.pad(variables[_COUNTS], (0, unknown)) + additions.clicks
+    # What each row of the grown tables is, as a place in `ids`, and where it is put.
+    rows = np.concatenate([np.arange(len(variables.ids)), additions.items])
+    order = np.argsort(-counts[rows], kind="stable")
+    in_order, others = rows[order], np.setdiff1d(np.arange(len(ids)), rows)
+    others = others[np.argsort(-counts[others], kind="stable")]
+    everything = np.concatenate([in_order, others])
+    is_offered = np.pad(variables.recommendable(), (0, len(additions.items)), constant_values=True)
+    vectors = _grown(variables[COLUMNS][:-1, : len(variables.ids)].T, additions)
+    logarithms = np.log(np.maximum(counts[rows], 1), dtype=np.float32)
+    is_changed = additions.clicks[rows] > 0
+    popularity = np.float32(popularity_weight) * logarithms / np.float32(POPULARITY_QUERY)
+    vectors[:, -1] = np.where(is_changed, popularity, vectors[:, -1])
+    variables[COLUMNS] = index_columns(vectors[order], is_offered[order])
+    for name in _TABLES:
+        if name in variables:
+            table = variables[name]
+            of_items = _grown(table[FIRST_ITEM:], additions)[order]
+            variables[name] = np.concatenate([table[:FIRST_ITEM], of_items])
+    variables[_SIZE] = np.array(len(rows))
+    variables[IDS] = ids[in_order]
+    variables[_COUNTS] = counts[everything]
+    variables.set_popular(is_offered[order])
+    copy_without_variables(model, folder, SAVED_MODEL, _ITEM_LIST, REFERENCE_PREDICTIONS)
+    variables.write(folder)
+    _write_ids(model, folder, item_list(ids[everything]))
+
+
+def to_array(ids: list[bytes]) -> npt.NDArray[np.object_]:
+    """Returns ids as an array, bytes `[ids]`."""
+    found = np.empty(len(ids), object)
+    found[:] = ids
+    return found
+
+
+def _grown(vectors: Float32Array, additions: Additions) -> Float32Array:
+    """Returns vectors of the catalogue, `[catalogue, dim]`, and behind them those of new items."""
+    return np.concatenate([vectors, mean_vectors(additions.weights, vectors)])
+
+
+def _write_ids(model: str, folder: str, content: bytes) -> None:
+    """Writes the list of ids, and the graph, whose table gets the name of this list.
+
+    In one process, tables of one name are one table.
+    """
+    tf.io.gfile.makedirs(os.path.join(folder, os.path.dirname(_ITEM_LIST)))
+    with tf.io.gfile.GFile(os.path.join(folder, _ITEM_LIST), "wb") as file:
+        file.write(content)
+    saved = saved_model_pb2.SavedModel()
+    with tf.io.gfile.GFile(os.path.join(model, SAVED_MODEL), "rb") as file:
+        saved.ParseFromString(file.read())
+    name = table_name(content).encode()
+    for meta_graph in saved.meta_graphs:
+        graph = meta_graph.graph_def
+        for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+            for node in nodes:
+                if node.op == _HASH_TABLE:
+                    node.attr[_NAME].s = name
+    with tf.io.gfile.GFile(os.path.join(folder, SAVED_MODEL), "wb") as file:
+        file.write(saved.SerializeToString(deterministic=True))

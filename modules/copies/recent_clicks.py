@@ -1,0 +1,126 @@
+"""Clicks since a model was trained, by session and time, from a log in any form of training's."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tfx.proto import example_gen_pb2
+
+from modules.array_types import BoolArray, IntArray
+from modules.config.options.sessions import SessionOptions
+from modules.files.compression import BrokenFileError
+from modules.ingest.input_files import find_input, pieces
+from modules.sessions.concatenated import JoinedFilesError
+from modules.sessions.examples import ExampleEncoder
+from modules.sessions.sessions import SessionDataError
+
+_SPLIT = "clicks"
+_MS_PER_MINUTE = 60_000
+
+
+class RecentClicks(NamedTuple):
+    """Clicks in the order of their sessions, and in each of them of their times.
+
+    Attributes:
+      session: number of the session, int64 `[clicks]`.
+      time: ms since 1970, int64 `[clicks]`.
+      item: place of the item in `item_ids`, int64 `[clicks]`.
+      item_ids: ids of all items, bytes `[items]`, each once.
+      rejected: bad rows by reason.
+    """
+
+    session: IntArray
+    time: IntArray
+    item: IntArray
+    item_ids: npt.NDArray[np.object_]
+    rejected: Counter[str]
+
+    @property
+    def sessions(self) -> int:
+        """Number of sessions."""
+        return int((self._starts()).sum())
+
+    def before(self, time: int) -> RecentClicks:
+        """Returns the clicks before a time, in ms; of the others nothing but the items' ids."""
+        return self._kept(self.time < time)
+
+    def item_counts(self) -> IntArray:
+        """Returns the clicks of each item, int64 `[items]`."""
+        return np.bincount(self.item, minlength=len(self.item_ids))
+
+    def examples(self, after: int) -> Iterator[tuple[bytes, IntArray]]:
+        """Yields the sessions with a click at a time or later that is not their first.
+
+        Args:
+          after: time in ms.
+
+        Yields:
+          A session as a serialized tf.Example, and the times of its clicks.
+        """
+        encoder = ExampleEncoder()
+        bounds = np.append(np.flatnonzero(self._starts()), len(self.time))
+        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+            if end - begin > 1 and self.time[end - 1] >= after:
+                times = self.time[begin:end]
+                items = self.item_ids[self.item[begin:end]].tolist()
+                yield encoder.encode(b"", int(times[0]), items, times.tolist()), times
+
+    def _starts(self) -> BoolArray:
+        """Returns which clicks are the first of their session, bool `[clicks]`."""
+        return np.diff(self.session, prepend=-1) != 0
+
+    def _kept(self, kept: BoolArray) -> RecentClicks:
+        return self._replace(session=self.session[kept], time=self.time[kept], item=self.item[kept])
+
+
+def read_recent_clicks(pattern: str, options: SessionOptions, since: int) -> RecentClicks:
+    """Reads a click log; memory grows by 24 bytes a click, and by the ids of items and sessions.
+
+    Of a log of visitors, sessions are cut from their events as in training, but its cleaning (bots,
+    doubled rows, item support) is not repeated.
+
+    Args:
+      pattern: absolute path or pattern of the files, or URI.
+      options: how rows are read.
+      since: earlier clicks, in ms, are left out.
+
+    Raises:
+      SessionDataError: there is no such file, or one cannot be read.
+    """
+    session, time, item = array("q"), array("q"), array("q")
+    sessions: dict[bytes, int] = {}
+    items: dict[bytes, int] = {}
+    rejected, kept = Counter[str](), options.kept_types()
+    split = example_gen_pb2.Input.Split(name=_SPLIT, pattern=pattern)
+    for piece in pieces(find_input("", example_gen_pb2.Input(splits=[split]), options)):
+        try:
+            for rows in piece.part.read(piece.path, options):
+                rows = rows.of_types(kept)
+                rejected.update(reason for reason, _, _ in rows.rejects)
+                for session_id, item_id, at in zip(*rows[:3], strict=True):
+                    if at >= since:
+                        session.append(sessions.setdefault(session_id, len(sessions)))
+                        time.append(at)
+                        item.append(items.setdefault(item_id, len(items)))
+        except (BrokenFileError, JoinedFilesError) as error:
+            raise SessionDataError(error.of(piece.path)) from error
+    ids = np.empty(len(items), object)
+    ids[:] = list(items)
+    gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
+    found = (np.array(values, np.int64) for values in (session, time, item))
+    return _in_order(RecentClicks(*found, ids, rejected), gap)
+
+
+def _in_order(clicks: RecentClicks, gap: float | None) -> RecentClicks:
+    """Returns the clicks in order, with a new session after each longer gap, in ms."""
+    order = np.lexsort((clicks.time, clicks.session))
+    clicks = clicks._kept(order)
+    if gap is None:
+        return clicks
+    begins = (np.diff(clicks.session, prepend=-1) != 0) | (np.diff(clicks.time, prepend=0) > gap)
+    return clicks._replace(session=np.cumsum(begins) - 1)

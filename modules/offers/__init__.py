@@ -1,1 +1,0 @@
-"""Which items of its catalogue a pushed model recommends: lists of offered items."""
