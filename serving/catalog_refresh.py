@@ -1,13 +1,11 @@
 """Restricts or restores the recommendable items of a pushed model, without training.
 
-`modules/copies` makes the copy; here it becomes a version. Items that the model does not know need
-training.
+`modules/copies` makes the copy; here it becomes a version. Items that the model does not know get
+vectors in `click_refresh`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple
 from modules.copies.model_variables import OldModelError, Variables
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.restricted_model import write_restricted
-from modules.releases.versions import claim_version, settle
+from serving.new_version import new_version
 from serving.pushed_models import NoModelError, load_model
 
 
@@ -62,23 +60,17 @@ def refresh(base: Path, items: Path, push_folder: Path, least_share: float = 0.5
     """
     began = time.monotonic()
     load_model(base)
-    version = Path(claim_version(str(push_folder)))
-    unfinished = push_folder / f".unfinished-{version.name}"
     try:
-        variables = Variables(str(base))
-        offer = read_offer(str(items), variables.ids, least_share, "--least-share")
-        counts = write_restricted(str(base), variables, str(unfinished), offer, _load)
-        unfinished.rename(version)
-        settle(str(push_folder))
+        with new_version(push_folder) as version:
+            variables = Variables(str(base))
+            offer = read_offer(str(items), variables.ids, least_share, "--least-share")
+            counts = write_restricted(str(base), variables, str(version.unfinished), offer, _load)
     except OldModelError as error:
         raise NoModelError(str(error)) from error
     except OfferError as error:
         raise RefreshError(str(error)) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds the new version
-            version.rmdir()
-    return Refresh(version, base, seconds=time.monotonic() - began, **counts._asdict())
+    seconds = time.monotonic() - began
+    return Refresh(version.folder, base, seconds=seconds, **counts._asdict())
 
 
 def _load(folder: str) -> Any:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as mlmd_pb2
 
 from modules.files.mlmd_file import digest_after_changes, open_store
-
-if TYPE_CHECKING:  # it loads TensorFlow
-    from serving.catalog_refresh import Refresh
 
 TYPE = "IndexRenewal"  # the name in existing metadata
 _MODEL = "PushedModel"
@@ -65,13 +62,14 @@ def _version(store: mlmd.MetadataStore, artifact_id: int) -> str:
     return os.path.basename(pushed or artifact.uri)
 
 
-def record(metadata: Path, refresh: Refresh, items: Path) -> int:
+def record(metadata: Path, base: Path, folder: Path, properties: Mapping[str, int | str]) -> int:
     """Adds an execution with the base as input and the new version as output.
 
     Args:
       metadata: SQLite file of the run.
-      refresh: result of the refresh.
-      items: file with the list of items.
+      base: folder of the base.
+      folder: folder of the new version.
+      properties: what was done; `catalogue` and `offered` among them.
 
     Returns:
       The id of the execution.
@@ -81,25 +79,31 @@ def record(metadata: Path, refresh: Refresh, items: Path) -> int:
     """
     store = open_store(metadata, can_write=True)
     with digest_after_changes(metadata, only_if_kept=True):
-        return _write(store, refresh, items)
+        return _write(store, base, folder, properties)
 
 
-def _write(store: mlmd.MetadataStore, refresh: Refresh, items: Path) -> int:
+def _write(
+    store: mlmd.MetadataStore, base: Path, folder: Path, properties: Mapping[str, int | str]
+) -> int:
     kind = mlmd_pb2.ExecutionType(name=TYPE)
     execution = mlmd_pb2.Execution(
         type_id=store.put_execution_type(kind, can_add_fields=True),
         last_known_state=mlmd_pb2.Execution.COMPLETE,
     )
-    execution.custom_properties["items"].string_value = str(items)
-    for name in ("catalogue", "offered", "gone", "back", "unknown"):
-        execution.custom_properties[name].int_value = getattr(refresh, name)
-    base, new = (_artifact(store, folder) for folder in (refresh.base, refresh.folder))
+    for name, value in properties.items():
+        found = execution.custom_properties[name]
+        if isinstance(value, str):
+            found.string_value = value
+        else:
+            found.int_value = value
+    artifacts = [_artifact(store, place) for place in (base, folder)]
+    types = (mlmd_pb2.Event.INPUT, mlmd_pb2.Event.OUTPUT)
     events = [
-        (base, mlmd_pb2.Event(type=mlmd_pb2.Event.INPUT)),
-        (new, mlmd_pb2.Event(type=mlmd_pb2.Event.OUTPUT)),
+        (artifact, mlmd_pb2.Event(type=event))
+        for artifact, event in zip(artifacts, types, strict=True)
     ]
-    found: int = store.put_execution(execution, events, [])[0]
-    return found
+    number: int = store.put_execution(execution, events, [])[0]
+    return number
 
 
 def _artifact(store: mlmd.MetadataStore, folder: Path) -> mlmd_pb2.Artifact:

@@ -85,23 +85,22 @@ def find_additions(
     )
 
 
-def write_grown(
-    model: str,
+def grow(
     variables: Variables,
-    folder: str,
     known: npt.NDArray[np.object_],
     additions: Additions,
     popularity_weight: float,
-) -> None:
-    """Writes a copy of a model that knows more items; without a manifest.
+) -> npt.NDArray[np.object_]:
+    """Adds items to a model's variables.
 
     Args:
-      model: folder of the model, local or a URI.
-      variables: its variables; changed.
-      folder: folder of the copy, without files; likewise.
+      variables: variables of the model; changed.
       known: ids of all known items, bytes `[known]`, in the model's order.
       additions: what to add.
       popularity_weight: weight of the logarithm of an item's events in its score.
+
+    Returns:
+      The ids of all known items in the order of the variables, bytes.
 
     Raises:
       OldModelError: the model lacks one of the variables.
@@ -131,9 +130,23 @@ def write_grown(
     variables[IDS] = ids[in_order]
     variables[_COUNTS] = counts[everything]
     variables.set_popular(is_offered[order])
+    return ids[everything]
+
+
+def write_grown(
+    model: str, folder: str, variables: Variables, ids: npt.NDArray[np.object_]
+) -> None:
+    """Writes a copy of a model with other variables and ids; without a manifest.
+
+    Args:
+      model: folder of the model, local or a URI.
+      folder: folder of the copy, without files; likewise.
+      variables: variables of the copy.
+      ids: ids of its known items, from `grow`.
+    """
     copy_without_variables(model, folder, SAVED_MODEL, _ITEM_LIST, REFERENCE_PREDICTIONS)
     variables.write(folder)
-    _write_ids(model, folder, item_list(ids[everything]))
+    _write_ids(model, folder, item_list(ids))
 
 
 def to_array(ids: list[bytes]) -> npt.NDArray[np.object_]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,14 @@ from tfx.proto import example_gen_pb2
 from modules.array_types import BoolArray, IntArray
 from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
+from modules.ingest.forgotten import ForgottenIds
 from modules.ingest.input_files import find_input, pieces
 from modules.sessions.concatenated import JoinedFilesError
 from modules.sessions.examples import ExampleEncoder
 from modules.sessions.sessions import SessionDataError
 
+OF_THE_FUTURE = "future"
+"""Reason for which clicks of a wrong clock are left out."""
 _SPLIT = "clicks"
 _MS_PER_MINUTE = 60_000
 
@@ -45,9 +49,9 @@ class RecentClicks(NamedTuple):
         """Number of sessions."""
         return int((self._starts()).sum())
 
-    def before(self, time: int) -> RecentClicks:
+    def before(self, time: int, since: int = 0) -> RecentClicks:
         """Returns the clicks before a time, in ms; of the others nothing but the items' ids."""
-        return self._kept(self.time < time)
+        return self._kept((self.time < time) & (self.time >= since))
 
     def item_counts(self) -> IntArray:
         """Returns the clicks of each item, int64 `[items]`."""
@@ -64,7 +68,7 @@ class RecentClicks(NamedTuple):
         """
         encoder = ExampleEncoder()
         bounds = np.append(np.flatnonzero(self._starts()), len(self.time))
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds.tolist()):
             if end - begin > 1 and self.time[end - 1] >= after:
                 times = self.time[begin:end]
                 items = self.item_ids[self.item[begin:end]].tolist()
@@ -78,49 +82,81 @@ class RecentClicks(NamedTuple):
         return self._replace(session=self.session[kept], time=self.time[kept], item=self.item[kept])
 
 
-def read_recent_clicks(pattern: str, options: SessionOptions, since: int) -> RecentClicks:
-    """Reads a click log; memory grows by 24 bytes a click, and by the ids of items and sessions.
+def read_recent_clicks(
+    sources: Sequence[tuple[str, SessionOptions]], since: int, until: int
+) -> RecentClicks:
+    """Reads click logs; memory grows by 24 bytes a click, and by the ids of items and sessions.
 
     Of a log of visitors, sessions are cut from their events as in training, but its cleaning (bots,
     doubled rows, item support) is not repeated.
 
     Args:
-      pattern: absolute path or pattern of the files, or URI.
-      options: how rows are read.
+      sources: absolute paths, patterns or URIs of files, each with how its rows are read; sessions
+        of the same id in two sources are different ones.
       since: earlier clicks, in ms, are left out.
+      until: later clicks, in ms, are bad rows: a wrong clock.
 
     Raises:
       SessionDataError: there is no such file, or one cannot be read.
     """
+    items: dict[bytes, int] = {}
+    rejected, parts, first = Counter[str](), [], 0
+    for pattern, options in sources:
+        events, sessions = _read(pattern, options, since, until, items, rejected)
+        gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
+        session, time, item = _in_order(events, gap)
+        parts.append((session + first, time, item))
+        first += max(sessions, int(session.max(initial=-1)) + 1)
+    ids = np.empty(len(items), object)
+    ids[:] = list(items)
+    session, time, item = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return RecentClicks(session, time, item, ids, rejected)
+
+
+def _read(
+    pattern: str,
+    options: SessionOptions,
+    since: int,
+    until: int,
+    items: dict[bytes, int],
+    rejected: Counter[str],
+) -> tuple[_Events, int]:
+    """Reads the clicks of one source; adds items and bad rows; returns the number of sessions."""
     session, time, item = array("q"), array("q"), array("q")
     sessions: dict[bytes, int] = {}
-    items: dict[bytes, int] = {}
-    rejected, kept = Counter[str](), options.kept_types()
+    kept, forgotten = options.kept_types(), ForgottenIds(options.forget_file).read()
     split = example_gen_pb2.Input.Split(name=_SPLIT, pattern=pattern)
     for piece in pieces(find_input("", example_gen_pb2.Input(splits=[split]), options)):
         try:
             for rows in piece.part.read(piece.path, options):
-                rows = rows.of_types(kept)
+                rows = rows.of_types(kept).without(forgotten)
                 rejected.update(reason for reason, _, _ in rows.rejects)
                 for session_id, item_id, at in zip(*rows[:3], strict=True):
-                    if at >= since:
+                    if at > until:
+                        rejected[OF_THE_FUTURE] += 1
+                    elif at >= since:
                         session.append(sessions.setdefault(session_id, len(sessions)))
                         time.append(at)
                         item.append(items.setdefault(item_id, len(items)))
         except (BrokenFileError, JoinedFilesError) as error:
             raise SessionDataError(error.of(piece.path)) from error
-    ids = np.empty(len(items), object)
-    ids[:] = list(items)
-    gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
-    found = (np.array(values, np.int64) for values in (session, time, item))
-    return _in_order(RecentClicks(*found, ids, rejected), gap)
+    events = _Events(*(np.array(values, np.int64) for values in (session, time, item)))
+    return events, len(sessions)
 
 
-def _in_order(clicks: RecentClicks, gap: float | None) -> RecentClicks:
+class _Events(NamedTuple):
+    """Sessions, times and items of clicks, int64 `[clicks]` each."""
+
+    session: IntArray
+    time: IntArray
+    item: IntArray
+
+
+def _in_order(events: _Events, gap: float | None) -> _Events:
     """Returns the clicks in order, with a new session after each longer gap, in ms."""
-    order = np.lexsort((clicks.time, clicks.session))
-    clicks = clicks._kept(order)
-    if gap is None:
-        return clicks
-    begins = (np.diff(clicks.session, prepend=-1) != 0) | (np.diff(clicks.time, prepend=0) > gap)
-    return clicks._replace(session=np.cumsum(begins) - 1)
+    order = np.lexsort((events.time, events.session))
+    session, time, item = (values[order] for values in events)
+    if gap is not None:
+        begins = (np.diff(session, prepend=-1) != 0) | (np.diff(time, prepend=0) > gap)
+        session = np.cumsum(begins) - 1
+    return _Events(session, time, item)

@@ -9,6 +9,7 @@ that is possible.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from modules.copies.model_variables import Variables, copy_without_variables
 from modules.copies.offered_items import Offer, OfferError
 from modules.files.model_folder import (
     RENEWAL_RECORD,
+    SAVED_MODEL,
     learned_from,
     read_json,
     write_json,
@@ -31,7 +33,10 @@ from modules.messages.quoting import quote
 _SIGNATURE = "recommend"
 _CHECKED_SESSIONS = 50
 _UNKNOWN = b"\xff unknown"
-_STANDING = "standing"
+STANDING = "standing"
+"""Key of the record: whether the list is the one that all pushes follow."""
+UNTIL = "until"
+"""Key of the record of a version with the items of clicks: the time of the newest one, ms."""
 
 
 class Counts(NamedTuple):
@@ -82,7 +87,7 @@ def write_restricted(
     variables.restrict(offered)
     copy_without_variables(model, folder)
     variables.write(folder)
-    _check(load(folder), ids[offered])
+    check_answers(load(folder), ids[offered])
     counts = Counts(
         catalogue=len(ids),
         offered=int(offered.sum()),
@@ -91,20 +96,29 @@ def write_restricted(
         unknown=offer.unknown,
     )
     record = {"base": base or model, "items": offer.items, "items_sha256": offer.digest}
-    content = {**record, **counts._asdict(), _STANDING: is_standing}
+    content = {**record, **counts._asdict(), STANDING: is_standing}
     write_json(folder, RENEWAL_RECORD, content)
     write_manifest(folder, learned_from(model))
     return counts
 
 
-def _check(model: Any, offered: npt.NDArray[np.object_]) -> None:
-    """Calls a model with recommendable items, an empty session and one of an unknown item."""
+def check_answers(model: Any, offered: npt.NDArray[np.object_], own_items: bool = False) -> None:
+    """Calls a model with recommendable items, an empty session and one of an unknown item.
+
+    Args:
+      model: loaded model.
+      offered: ids of the recommendable items, bytes.
+      own_items: whether it recommends items of the session that it does not know.
+
+    Raises:
+      OfferError: an answer is too short, or has an item that is not offered.
+    """
     sessions = [b"", _UNKNOWN, *offered[:: max(1, len(offered) // _CHECKED_SESSIONS)]]
     answer = model.signatures[_SIGNATURE](item_ids=tf.constant(sessions)[:, None])
-    allowed = set(offered)
+    allowed = {*offered, *([_UNKNOWN] if own_items else [])}
     for session, found in zip(sessions, answer["item_ids"].numpy(), strict=True):
         named = [item for item in found if item]
-        if not set(named) <= allowed or len(named) < min(len(found), len(allowed)):
+        if not set(named) <= allowed or len(named) < min(len(found), len(offered)):
             raise OfferError(
                 f"The refreshed model answers {quote(session)} with too few items, or with items "
                 "that are not on the list. It was not pushed."
@@ -119,6 +133,23 @@ def read_restriction(folder: str) -> Mapping[str, Any] | None:
         return None
 
 
+def trained_version(version: str) -> str:
+    """Returns the version that a refreshed one was made from, through all refreshes between.
+
+    Args:
+      version: folder of a version. Its bases are looked for beside it, as the folder of all
+        versions may have been moved; one that is gone ends the search.
+    """
+    folder, seen = os.path.dirname(version.rstrip("/")), {version}
+    while record := read_restriction(version):
+        base = os.path.join(folder, os.path.basename(str(record.get("base"))))
+        if base in seen or not tf.io.gfile.exists(os.path.join(base, SAVED_MODEL)):
+            break
+        seen.add(base)
+        version = base
+    return version
+
+
 def is_of_standing_list(folder: str) -> bool:
     """Returns whether a version was restricted by the list that all pushes follow."""
-    return bool((read_restriction(folder) or {}).get(_STANDING))
+    return bool((read_restriction(folder) or {}).get(STANDING))

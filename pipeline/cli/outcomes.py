@@ -146,21 +146,21 @@ def _in_a_line(text: str) -> str:
     return shorten(" ".join(text.split()), _MOST_CHARACTERS)
 
 
-def record_refresh(out: Path, done: Any, began: float) -> None:
+def record_refresh(
+    out: Path, base: Path, folder: Path, counts: Mapping[str, int], seconds: float, began: float
+) -> None:
     """Keeps a refresh in the history; a warning says so if that is not possible.
 
     Args:
       out: output folder.
-      done: the result, a `serving.catalog_refresh.Refresh`.
+      base: folder of the base.
+      folder: folder of the new version.
+      counts: numbers of items; `catalogue` and `offered` among them, `new` if clicks added some.
+      seconds: wall time.
       began: start of the refresh, in seconds since 1970.
     """
-    content = {
-        "base": str(done.base),
-        "pushed_model": str(done.folder),
-        **{name: getattr(done, name) for name in ("catalogue", "offered", "gone", "back")},
-        "seconds": round(done.seconds, 3),
-    }
-    _record(out, REFRESH_FILE, content, began)
+    places = {"base": str(base), "pushed_model": str(folder)}
+    _record(out, REFRESH_FILE, {**places, **counts, "seconds": round(seconds, 3)}, began)
 
 
 def record_release(out: Path, change: str, versions: Sequence[str], by: str, why: str) -> None:

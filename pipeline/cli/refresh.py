@@ -1,29 +1,57 @@
-"""`session-retrieval refresh`: pushes the newest model with other recommendable items."""
+"""`session-retrieval refresh`: pushes the newest model with other or more items, untrained."""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from modules.config.options.sessions import SessionOptions
 from modules.files.mlmd_file import MetadataFileError, check_metadata_file, holds_runs
+from modules.files.patterns import absolute
 from modules.files.text_file import TextFileError, read_text
 from modules.messages.counting import counted
-from pipeline.cli.options import FILE, example, find_pushed, number, out_option
+from modules.sessions.event_times import time_to_ms, utc_text
+from pipeline.cli.options import FILE, FOLDER, Value, example, find_pushed, number, out_option
 from pipeline.cli.outcomes import record_refresh
 from pipeline.cli.quiet import load_tensorflow, quieten
 from pipeline.paths import Paths
 from pipeline.run.run_folders import CONFIG_FILE
+from serving.logged_requests import PATTERN
 from serving.pushed_models import NoModelError, check_loadable
 
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
-@click.command(**example("refresh --items in_stock.txt"))
-@click.option(
-    "--items", type=FILE, required=True, help="file of the recommendable item ids, one per line"
-)
+
+def _moment(text: str) -> int:
+    """Reads a time as click logs have it, in ms."""
+    if (found := time_to_ms(text.encode())) is None:
+        raise ValueError(f"must be a time such as 2015-09-11T12:00:00Z, got {text!r}")
+    return found
+
+
+def duration(text: str) -> float:
+    """Reads a duration, in seconds."""
+    found = re.fullmatch(r"(\d{1,6})([smh])", text)
+    if not found or not int(found[1]):
+        raise ValueError(f"must be a duration such as 30s, 10m or 1h, got {text!r}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+@click.command(**example("refresh --sessions 'clicks/*.tsv' --every 10m"))
+@click.option("--items", type=FILE, help="file of the recommendable item ids, one per line")
+@click.option("--sessions", multiple=True, metavar="FILES",
+              help="click log since the training, or a pattern of files")  # fmt: skip
+@click.option("--requests", type=FOLDER, help="folder of a request log of the server, likewise")
+@click.option("--since", type=Value("time", _moment),
+              help="leave out earlier clicks  [the end of training]")  # fmt: skip
+@click.option("--every", type=Value("time", duration),
+              help="refresh again and again, such as each 10m, until stopped")  # fmt: skip
 @out_option
 @click.option(
     "--least-share",
@@ -31,26 +59,82 @@ from serving.pushed_models import NoModelError, check_loadable
     default=0.5,
     help="share of the catalogue that must stay recommendable",
 )
-def command(items: Path, out: Path | None, least_share: float) -> int:
-    """Restrict the newest model to a list of items, and push it."""
+@click.option(
+    "--most-new",
+    type=number(0, 100, "a number from 0 to 100", kind=float),
+    default=1.0,
+    help="most new items, as a share of the catalogue",
+)
+def command(
+    items: Path | None,
+    sessions: tuple[str, ...],
+    requests: Path | None,
+    since: int | None,
+    every: float | None,
+    out: Path | None,
+    least_share: float,
+    most_new: float,
+) -> int:
+    """Push the newest model with the items of newer clicks, or of a list.
+
+    --sessions and --requests add the items that were clicked since the training, each with the mean
+    of the vectors of items clicked beside it. --items restricts recommendations to a list.
+    """
+    has_clicks = bool(sessions) or requests is not None
+    if not has_clicks and items is None:
+        raise click.UsageError("give --sessions or --requests, for new items, or a list by --items")
+    if not has_clicks and (since is not None or every is not None):
+        raise click.UsageError("--since and --every need --sessions or --requests")
     quieten()
-    began = time.time()
     try:
         base = find_pushed(out).absolute()
         check_loadable(base)
         # Here too, since the model takes seconds to load.
-        read_text(items)
+        if items:
+            read_text(items)
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
+        sources = _sources(sessions, requests, base.parents[1]) if has_clicks else []
         load_tensorflow()
-        from serving.catalog_refresh import RefreshError, refresh
+        if not sources:
+            assert items
+            return _refresh_by_list(base, items, metadata, least_share)
+        from serving.click_refresh import Limits
 
-        try:
-            done = refresh(base, items, base.parent, least_share)
-        except RefreshError as error:
-            print(error, file=sys.stderr)
-            return 1
+        limits = Limits(most_new, least_share)
+        return _refresh_by_clicks(base, sources, metadata, since, every, items, limits)
     except (NoModelError, TextFileError, MetadataFileError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _sources(
+    sessions: tuple[str, ...], requests: Path | None, out: Path
+) -> list[tuple[str, SessionOptions]]:
+    """Returns where clicks are, and how they are read.
+
+    Raises:
+      click.ClickException: the configuration of the output folder cannot be used.
+    """
+    from pipeline.config import ConfigError, load_config
+
+    try:
+        options = load_config(str(out / CONFIG_FILE), data=None).sessions
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    found = [(absolute(pattern, Path.cwd()), options) for pattern in sessions]
+    # The log has the columns of a click log of no option, and seconds.
+    logged = SessionOptions(forget_file=options.forget_file, delimiter="\t", quoting="none")
+    return found + ([(str(requests / PATTERN), logged)] if requests else [])
+
+
+def _refresh_by_list(base: Path, items: Path, metadata: Path, least_share: float) -> int:
+    from serving.catalog_refresh import RefreshError, refresh
+
+    began = time.time()
+    try:
+        done = refresh(base, items, base.parent, least_share)
+    except RefreshError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Pushed   {done.folder}\nfrom     {done.base}")
@@ -64,8 +148,83 @@ def command(items: Path, out: Path | None, least_share: float) -> int:
             f"standing {standing} is what the next push recommends again (serving.offer_file): "
             "change that list too"
         )
-    record_refresh(base.parents[1], done, began)
-    return _record_lineage(metadata, done, items)
+    counts = {name: getattr(done, name) for name in ("catalogue", "offered", "gone", "back")}
+    record_refresh(base.parents[1], done.base, done.folder, counts, done.seconds, began)
+    properties = {"items": str(items), **counts, "unknown": done.unknown}
+    return _record_lineage(metadata, done.base, done.folder, properties)
+
+
+def _refresh_by_clicks(
+    base: Path,
+    sources: list[tuple[str, SessionOptions]],
+    metadata: Path,
+    since: int | None,
+    every: float | None,
+    items: Path | None,
+    limits: Any,
+) -> int:
+    from modules.sessions.sessions import SessionDataError
+    from pipeline.refresh.from_clicks import NothingToRefreshError, Refreshes
+    from serving.catalog_refresh import RefreshError
+
+    refreshes = Refreshes(base.parent, sources, since, limits, items)
+
+    def once(is_recorded: bool) -> int:
+        began = time.time()
+        try:
+            done = refreshes.refresh()
+        except NothingToRefreshError as error:
+            print(error, flush=True)
+            return 0
+        except (RefreshError, SessionDataError, NoModelError) as error:
+            print(error, file=sys.stderr, flush=True)
+            return 1
+        refreshes.prune()
+        _print(done)
+        if not is_recorded:
+            return 0
+        counts = {"catalogue": done.catalogue, "offered": done.offered, "new": done.new}
+        record_refresh(base.parents[1], done.base, done.folder, counts, done.seconds, began)
+        properties = {**counts, "clicks": done.clicks, "until": done.until}
+        return _record_lineage(metadata, done.base, done.folder, properties)
+
+    return once(is_recorded=True) if every is None else _again_and_again(once, every)
+
+
+def _again_and_again(once: Callable[[bool], int], every: float) -> int:
+    """Refreshes until it is interrupted; keeps the first refresh of each day in the history."""
+    recorded = ""
+    try:
+        while True:
+            began, today = time.monotonic(), time.strftime("%Y-%m-%d", time.gmtime())
+            status = once(today != recorded)
+            recorded = recorded if status else today
+            time.sleep(max(0.0, began + every - time.monotonic()))
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return 0
+
+
+def _print(done: Any) -> None:
+    print(f"Pushed   {done.folder}\nfrom     {done.base}")
+    print(
+        f"clicks   {done.clicks:,} of {counted(done.sessions, 'session')}, until "
+        f"{utc_text(done.until)}"
+    )
+    limit = f", {done.left_out:,} beyond the limit" if done.left_out else ""
+    print(
+        f"items    {done.new:,} new of {done.catalogue:,}, {done.offered:,} of them recommendable; "
+        f"{done.unplaced:,} clicked beside no known one yet{limit}"
+    )
+    if found := done.comparison:
+        print(
+            f"check    recall@20 of {found.steps:,} later clicks {found.recall:.4f}, without "
+            f"refresh {found.base_recall:.4f}; {done.p50_ms:.2f} ms for a session, "
+            f"{done.base_p50_ms:.2f} before"
+        )
+    else:
+        print("check    too few clicks to compare the model with the one before")
+    print(f"time     {done.seconds:.1f} s", flush=True)
 
 
 def _standing_list(out: Path) -> str | None:
@@ -79,13 +238,16 @@ def _standing_list(out: Path) -> str | None:
     return config.serving.offer_file
 
 
-def _record_lineage(metadata: Path, done: Any, items: Path) -> int:
+def _record_lineage(
+    metadata: Path, base: Path, folder: Path, properties: Mapping[str, int | str]
+) -> int:
     """Records the refresh in the run's metadata, if it has any; returns the exit status."""
     try:
         if holds_runs(metadata):
             from serving.lineage import record
 
-            print(f"lineage  execution {record(metadata, done, items)} in {metadata}")
+            execution = record(metadata, base, folder, properties)
+            print(f"lineage  execution {execution} in {metadata}")
     except MetadataFileError as error:
         print(f"The version was pushed, but its lineage was not recorded. {error}", file=sys.stderr)
         return 1

@@ -222,6 +222,7 @@ def _of_refresh(refresh: Mapping[str, Any]) -> Row:
         "reasons": [
             f"version {version_of(refresh['base'])} with {refresh['offered']:,} of "
             f"{refresh['catalogue']:,} items recommendable"
+            + (f", {refresh['new']:,} of them new" if "new" in refresh else "")
         ],
         "started": refresh["started"],
         "catalogue_items": refresh.get("catalogue"),

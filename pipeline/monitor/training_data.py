@@ -14,6 +14,7 @@ from tensorflow_data_validation import load_stats_binary
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from modules.array_types import IntArray
+from modules.copies.restricted_model import trained_version
 from modules.files.learned_data import LearnedData, read_learned
 from modules.files.mlmd_file import MetadataFileError
 from modules.files.model_folder import known_items
@@ -100,7 +101,7 @@ class Models:
 
     def find(self, version: str) -> ServedModel:
         """Returns what is known of a version and of its training; what is not there is named."""
-        places = [os.path.join(folder, version) for folder in self._folders]
+        places = self._places(version)
         folder = next((place for place in places if os.path.isdir(place)), None)
         missing = []
         if folder is None:
@@ -127,6 +128,9 @@ class Models:
             version, folder, known, learned, run_id, sessions, statistics, tuple(missing)
         )
 
+    def _places(self, version: str) -> list[str]:
+        return [os.path.join(folder, version) for folder in self._folders]
+
     def _run_of(self, version: str) -> tuple[RunRecord | None, str]:
         """Returns the first run that pushed a version, or its base; else None, and why not."""
         if self._metadata is None:
@@ -135,6 +139,7 @@ class Models:
             return None, f"{self._metadata} is missing"
         try:
             names = {version, *_bases(version, self._base_of)}
+            names |= {os.path.basename(trained_version(place)) for place in self._places(version)}
             found = [run for run in self._runs if names & _pushed_by(run)]
         except MetadataFileError as error:
             return None, str(error).splitlines()[0]

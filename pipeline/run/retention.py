@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from modules.config.options.releases import CANARY, STABLE, KeepOptions
+from modules.copies.restricted_model import trained_version
 from modules.messages.counting import counted
 from modules.releases.record import read_releases
 from modules.releases.versions import version_numbers, withdrawn_folder
@@ -109,8 +110,11 @@ def _outdated_versions(push_folder: str, most: int | None) -> Iterable[Path]:
         for number in version_numbers(folder)
     }
     labels = read_releases(push_folder).labels(places)
+    served = [places[name] for name, label in labels.items() if label in (STABLE, CANARY)]
+    # What refreshes start from, and a rollback of them leads to.
+    kept = {*served, *(Path(trained_version(str(version))) for version in served)}
     old = _older(sorted(places, key=int), most)
-    return [places[name] for name in old if labels[name] not in (STABLE, CANARY)]
+    return [places[name] for name in old if places[name] not in kept]
 
 
 def _older(ordered: Sequence[Kind], most: int | None) -> list[Kind]:

@@ -105,7 +105,9 @@ def offers_of(version: str | None) -> dict[str, Any] | None:
     """Returns how many items a pushed version recommends by a list; None if it follows none."""
     record = read_restriction(version) if version else None
     names = ("items", "catalogue", "offered", "gone", "back", "unknown")
-    return {name: record.get(name) for name in names} if record else None
+    if record is None or record.get("items") is None:  # a refresh by clicks has none
+        return None
+    return {name: record.get(name) for name in names}
 
 
 def data_counts(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Refreshes of pushed models: by clicks, once or again and again."""
