@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,8 @@ from serving.click_refresh import ClickRefresher, Limits  # noqa: E402
 from serving.pushed_models import load_model  # noqa: E402
 
 COLUMNS = (*headline_names(), "new targets found")
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
+LEARNED = ("train", "eval")
+DAY_MS = 24 * 3_600_000
 _K = 20
 _SESSIONS_AT_ONCE = 256
 
@@ -91,7 +92,7 @@ def read_sessions(folder: Path) -> list[Session]:
         bounds = batch.offsets
         for row, serialized in enumerate(batch.serialized.tolist()):
             part = slice(bounds[row], bounds[row + 1])
-            found.append(Session(serialized, batch.items[part].tolist(), batch.event_times[part]))
+            found.append(Session(serialized, batch.items[part].tolist(), batch.times[part]))
     return found
 
 
@@ -147,13 +148,8 @@ def _spans(
     edges = {first, last, *(model.since for model in models if first < model.since < last)}
     if every is not None:
         edges |= set(range(first, last, every))
-    ordered = sorted(edges)
-    for begin, end in zip(ordered, ordered[1:], strict=False):
-        yield (
-            begin,
-            end,
-            [model for model in models if model.since <= begin or model is models[0]][-1],
-        )
+    for begin, end in pairwise(sorted(edges)):
+        yield begin, end, [models[0], *(model for model in models if model.since <= begin)][-1]
 
 
 def _steps_between(
@@ -245,9 +241,7 @@ def train_daily(
       sessions: what is replayed.
       to: folder of the runs.
     """
-    splits = [
-        _newest(out, f"SessionExampleGen/examples/*/Split-{name}") for name in ("train", "eval")
-    ]
+    splits = [_newest(out, f"SessionExampleGen/examples/*/Split-{name}") for name in LEARNED]
     before = [session for folder in splits for session in read_sessions(folder)]
     first = min(int(session.times[0]) for session in sessions)
     last = max(int(session.times[-1]) for session in sessions)
