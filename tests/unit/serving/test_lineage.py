@@ -10,15 +10,13 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from modules.files.mlmd_file import MetadataFileError
-from serving.catalog_refresh import Refresh
 from serving.lineage import TYPE, read_refreshes, record
 from tests.metadata_store import COMPLETE, Store
 
 EVENT = metadata_store_pb2.Event
 
 
-def _refresh(base: Path, folder: Path) -> Refresh:
-    return Refresh(folder, base, catalogue=9, offered=6, gone=2, back=1, unknown=3, seconds=0.5)
+COUNTS = {"catalogue": 9, "offered": 6, "gone": 2, "back": 1, "unknown": 3}
 
 
 def _ends(store: Any, execution: int) -> dict[int, Any]:
@@ -42,7 +40,7 @@ def test_refreshes_are_a_chain_that_begins_with_what_pusher_pushed(tmp_path: Pat
     store = Store(file).store
     pushed = _pushed(store, versions / "7")
     first, second = (
-        record(file, _refresh(versions / base, versions / new), tmp_path / "items.txt")
+        record(file, versions / base, versions / new, COUNTS)
         for base, new in (("7", "8"), ("8", "9"))
     )
     assert _ends(store, first)[EVENT.INPUT].id == pushed
@@ -55,13 +53,13 @@ def test_refreshes_are_a_chain_that_begins_with_what_pusher_pushed(tmp_path: Pat
 def test_an_execution_says_what_changed(tmp_path: Path) -> None:
     file = tmp_path / "metadata.sqlite"
     store = Store(file).store
-    record(file, _refresh(Path("/p/7"), Path("/p/8")), tmp_path / "items.txt")
+    record(file, Path("/p/7"), Path("/p/8"), {"items": "/items.txt", **COUNTS})
     (execution,) = store.get_executions_by_type(TYPE)
     assert execution.last_known_state == COMPLETE
     properties = execution.custom_properties
-    assert properties["items"].string_value == str(tmp_path / "items.txt")
+    assert properties["items"].string_value == "/items.txt"
     counts = {name: value.int_value for name, value in properties.items() if name != "items"}
-    assert counts == {"catalogue": 9, "offered": 6, "gone": 2, "back": 1, "unknown": 3}
+    assert counts == COUNTS
 
 
 def test_refreshes_are_read_in_order(tmp_path: Path) -> None:
@@ -69,7 +67,7 @@ def test_refreshes_are_read_in_order(tmp_path: Path) -> None:
     _pushed(Store(file).store, versions / "7")
     assert not list(read_refreshes(file))
     for base, new in (("7", "8"), ("8", "9")):
-        record(file, _refresh(versions / base, versions / new), tmp_path / "items.txt")
+        record(file, versions / base, versions / new, COUNTS)
     found = list(read_refreshes(file))
     assert [each[1:] for each in found] == [("7", "8", 9, 6), ("8", "9", 9, 6)]
     assert 0 <= time.time() - found[0].recorded / 1000 < 600
@@ -79,5 +77,5 @@ def test_a_file_that_is_not_a_store_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "metadata.sqlite"
     file.write_bytes(b"no database")
     with pytest.raises(MetadataFileError):
-        record(file, _refresh(Path("/p/7"), Path("/p/8")), tmp_path / "items.txt")
+        record(file, Path("/p/7"), Path("/p/8"), {"items": "/items.txt", **COUNTS})
     assert file.read_bytes() == b"no database"

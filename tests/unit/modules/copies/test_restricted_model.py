@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.copies.model_variables import OldModelError, Variables
+from modules.copies.model_variables import Variables
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.restricted_model import (
     is_of_standing_list,
     read_restriction,
+    trained_version,
     write_restricted,
 )
 from modules.files.model_folder import learned_from, model_damage
@@ -86,7 +87,14 @@ def test_a_copy_that_answers_with_other_items_is_refused(model: str, tmp_path: P
         write_restricted(model, variables, str(tmp_path / "copy"), offer, lambda _: load(model))
 
 
-def test_a_model_without_these_variables_is_named(tmp_path: Path) -> None:
-    tf.saved_model.save(tf.train.Checkpoint(x=tf.Variable(1.0)), str(tmp_path))
-    with pytest.raises(OldModelError, match="cannot be refreshed: it was exported by another"):
-        Variables(str(tmp_path))
+def test_the_trained_version_is_found_through_refreshes(model: str, tmp_path: Path) -> None:
+    bases = {"8": "7", "9": "/moved/8", "10": "missing", "11": "11"}
+    for name in ("7", *bases):
+        folder = tmp_path / name / "assets.extra"
+        folder.mkdir(parents=True)
+        (tmp_path / name / "saved_model.pb").touch()
+        if name in bases:
+            (folder / "renewal.json").write_text(f'{{"base": "{bases[name]}"}}')
+    found = {name: os.path.basename(trained_version(str(tmp_path / name))) for name in bases}
+    assert found == {"8": "7", "9": "7", "10": "10", "11": "11"}
+    assert trained_version(str(tmp_path / "7")) == str(tmp_path / "7")

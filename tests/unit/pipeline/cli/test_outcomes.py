@@ -19,7 +19,6 @@ from pipeline.data_files import DataPaths
 from pipeline.history.rows import read_history
 from pipeline.run.days import LateError
 from pipeline.run.failures import Failure
-from serving.catalog_refresh import Refresh
 from tests import made_up_runs as runs
 
 
@@ -55,8 +54,8 @@ def test_a_run_without_days_is_at_the_date_of_its_start(tmp_path):
 
 def test_a_refresh_is_in_the_history(tmp_path):
     pushed = tmp_path / "pushed"
-    done = Refresh(pushed / "8", pushed / "7", 100, 60, 40, 0, 3, seconds=1.5)
-    record_refresh(tmp_path, done, 1442004589.0)
+    counts = {"catalogue": 100, "offered": 60, "gone": 40, "back": 0}
+    record_refresh(tmp_path, pushed / "7", pushed / "8", counts, 1.5, 1442004589.0)
     (row,) = read_history(tmp_path).rows
     assert (row["verdict"], row["base_version"], row["served_version"]) == ("refreshed", "7", "8")
 
