@@ -21,6 +21,7 @@ from pipeline.cli.options import FILE, FOLDER, Value, example, find_pushed, numb
 from pipeline.cli.outcomes import record_refresh
 from pipeline.cli.quiet import load_tensorflow, quieten
 from pipeline.paths import Paths
+from pipeline.run.launch import saved_config
 from pipeline.run.run_folders import CONFIG_FILE
 from serving.logged_requests import PATTERN
 from serving.pushed_models import NoModelError, check_loadable
@@ -119,7 +120,7 @@ def _sources(
     from pipeline.config import ConfigError, load_config
 
     try:
-        options = load_config(str(out / CONFIG_FILE), data=None).sessions
+        options = load_config(saved_config(out) or "sample", data=None).sessions
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     found = [(absolute(pattern, Path.cwd()), options) for pattern in sessions]
