@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", help="folder with the preset's files")
     parser.add_argument("--run", type=Path, help="output folder of a finished run of the preset")
     parser.add_argument("--every", nargs="*", default=[], help="time between refreshes: 24h 1h 10m")
-    parser.add_argument("--train-daily", action="store_true", help="train anew each day, too")
+    parser.add_argument("--train-daily", action="store_true", help="train each day, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="SECTION.KEY=VALUE")
     arguments = parser.parse_args()

@@ -76,7 +76,7 @@ def command(
     least_share: float,
     most_new: float,
 ) -> int:
-    """Push the newest model with the items of newer clicks, or of a list.
+    """Push the newest model with new items, or with fewer.
 
     --sessions and --requests add the items that were clicked since the training, each with the mean
     of the vectors of items clicked beside it. --items restricts recommendations to a list.

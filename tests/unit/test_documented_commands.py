@@ -36,7 +36,11 @@ TYPED = {
     "test_one_command_serves_and_ends",
     "session-retrieval recommend ": f"{CALLS}test_scripts_do_as_documented",
     "session-retrieval batch ": f"{CALLS}test_scripts_do_as_documented",
-    "session-retrieval refresh ": f"{CALLS}test_scripts_do_as_documented",
+    "session-retrieval refresh --items": f"{CALLS}test_scripts_do_as_documented",
+    "session-retrieval refresh --sessions": "tests/integration/test_click_refresh.py::"
+    "test_new_items_are_answered_with_lineage_and_the_base_stays",
+    "session-retrieval refresh --requests": "tests/integration/test_click_refresh.py::"
+    "test_the_request_log_of_the_server_is_a_source",
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
     "session-retrieval releases": "tests/unit/pipeline/cli/test_releases.py::"
     "test_a_rollback_is_said_with_its_reason_and_changes_what_serves",

@@ -34,6 +34,7 @@ COVERED_BY = {
     "pipeline/cluster/entrypoint.py": "test_kubeflow_entrypoint.py",
     "pipeline/cluster/specification.py": "test_kubeflow_compile.py",
     "pipeline/cluster/submit.py": "test_kubeflow_submit.py",
+    "pipeline/refresh/from_clicks.py": "test_click_refresh.py",
     "serving/catalog_refresh.py": "test_refresh.py",
 }
 # Unit tests of more than one module.

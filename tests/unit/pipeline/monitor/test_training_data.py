@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from pathlib import Path
 
 import numpy as np
 
 from pipeline.monitor.training_data import Models, Sessions, read_sessions
-from serving.catalog_refresh import Refresh
 from serving.lineage import record
 from tests.served_models import finish_run, write_examples, write_version
 
@@ -33,7 +31,7 @@ def test_a_refreshed_version_has_the_data_of_its_base(tmp_path):
     places = [tmp_path / "pushed" / name for name in ("7", "8", "9")]
     for base, folder in itertools.pairwise(places):
         write_version(folder, SESSIONS[:1])
-        record(tmp_path / "metadata.sqlite", Refresh(folder, base, 9, 6, 2, 1, 3, 0.5), Path("x"))
+        record(tmp_path / "metadata.sqlite", base, folder, {"catalogue": 9, "offered": 6})
     found = Models(tmp_path, None).find("9")
     assert found.run_id == "run-1" and len(found.sessions) == 2
     assert found.known == (b"a", b"b")
