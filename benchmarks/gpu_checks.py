@@ -87,7 +87,7 @@ def training(name: str, sessions: int, items: int) -> Measured:
     return {
         "targets_per_second": checkpoint.history[1]["targets_per_second"],
         "last_loss": checkpoint.history[-1]["mean_loss"],
-        "ops": {op: profile.ops[op] for op in gpu_profile.CUDNN_OPS},
+        "ops": profile.cudnn_ops,
         "all_ops": sum(profile.ops.values()),
         "busy_share": profile.busy_share,
         "cudnn_rnn_ms": {name: 1e3 * took for name, took in profile.cudnn_rnn_seconds.items()},

@@ -17,12 +17,16 @@ import tensorflow as tf  # isort: skip
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip
 
 CUDNN_OPS = ("CudnnRNN", "CudnnRNNBackprop")
-"""Ops of a whole GRU in cuDNN and of its gradients, which run on GPUs alone."""
+"""Ops of a whole GRU in cuDNN and of its gradients, which run on GPUs alone.
+
+Versions apart: tf_keras 2.16 uses the first one, 2.21 `CudnnRNNV3` and `CudnnRNNBackpropV3`.
+"""
 _OPTIONS = tf.profiler.experimental.ProfilerOptions(
     host_tracer_level=2, python_tracer_level=0, device_tracer_level=1
 )
 # An executed op is recorded by its name in the graph and its type: `gru/CudnnRNN:CudnnRNN`.
 _OP = re.compile(r"[^:]+:(\w+)")
+_VERSION = re.compile(r"V\d+$")
 _GPU = "/device:GPU:"
 _OP_STAT = "tf_op"
 _RNN = re.compile("rnn|gru", re.IGNORECASE)
@@ -55,7 +59,8 @@ class Kernel(NamedTuple):
     @property
     def is_of_cudnn_rnn(self) -> bool:
         """Whether cuDNN's GRU launched it: by its op, or by its own name."""
-        return bool({*op_types([self.op])} & {*CUDNN_OPS} or _RNN.search(self.name))
+        types = {without_version(op) for op in op_types([self.op])}
+        return bool(types & {*CUDNN_OPS} or _RNN.search(self.name))
 
 
 class Profile(NamedTuple):
@@ -68,6 +73,15 @@ class Profile(NamedTuple):
 
     ops: Counter[str]
     kernels: list[list[Kernel]]
+
+    @property
+    def cudnn_ops(self) -> dict[str, int]:
+        """Number of executions of each of `CUDNN_OPS`, in any version."""
+        found = dict.fromkeys(CUDNN_OPS, 0)
+        for op, times in self.ops.items():
+            if (name := without_version(op)) in found:
+                found[name] += times
+        return found
 
     @property
     def busy_share(self) -> float | None:
@@ -128,6 +142,15 @@ def op_types(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if found := _OP.fullmatch(name):
             yield found[1]
+
+
+def without_version(op: str) -> str:
+    """Returns the type of an op without the version at its end.
+
+    >>> without_version("CudnnRNNBackpropV3"), without_version("MatMul")
+    ('CudnnRNNBackprop', 'MatMul')
+    """
+    return _VERSION.sub("", op)
 
 
 def busy_share(intervals: Sequence[Interval]) -> float:

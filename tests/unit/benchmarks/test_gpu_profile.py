@@ -15,7 +15,7 @@ from benchmarks import gpu_profile
 
 def test_doctests() -> None:
     result = doctest.testmod(gpu_profile)
-    assert (result.attempted, result.failed) == (2, 0)
+    assert (result.attempted, result.failed) == (3, 0)
 
 
 def test_a_profile_of_the_cpu_has_the_ops_that_ran(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_profile_of_the_cpu_has_the_ops_that_ran(tmp_path: Path) -> None:
         roots(tf.ones([4, 4]))
     profile = gpu_profile.stop(tmp_path)
     assert profile.ops["Sqrt"] == profile.ops["Sum"] == 3
-    assert profile.ops["CudnnRNN"] == 0
+    assert profile.cudnn_ops == {"CudnnRNN": 0, "CudnnRNNBackprop": 0}
     assert (profile.kernels, profile.busy_share, profile.cudnn_rnn_seconds) == ([], None, {})
 
 
@@ -68,7 +68,8 @@ def space() -> Any:
         "python",
         [
             ("member_0/gru/CudnnRNN:CudnnRNN", 0, 9, ""),
-            ("gradients/CudnnRNNBackprop:CudnnRNNBackprop", 9, 11, ""),
+            ("member_1/gru/CudnnRNNV3:CudnnRNNV3", 9, 10, ""),
+            ("gradients/CudnnRNNBackpropV3:CudnnRNNBackpropV3", 10, 11, ""),
             ("ExecutorState::Process", 0, 20, ""),
         ],
     )
@@ -77,7 +78,8 @@ def space() -> Any:
         gpu,
         "Stream #13(Kernel,MemcpyD2D)",
         [
-            ("void persist_fp<float>", 0, 10, "member_0/gru/CudnnRNN:CudnnRNN"),
+            ("void persist_fp<float>", 0, 6, "member_0/gru/CudnnRNN:CudnnRNN"),
+            ("void persist_fp<float>", 6, 10, "member_1/gru/CudnnRNNV3:CudnnRNNV3"),
             ("void elementWise_bp_GRU", 20, 26, ""),
             ("ampere_sgemm_32x32", 26, 40, "member_0/MatMul:MatMul"),
         ],
@@ -90,13 +92,14 @@ def space() -> Any:
 
 def test_a_profile_of_a_gpu_has_kernels_with_their_ops(space: Any) -> None:
     profile = gpu_profile.read(space)
-    assert profile.ops == {"CudnnRNN": 1, "CudnnRNNBackprop": 1}
+    assert profile.cudnn_ops == {"CudnnRNN": 2, "CudnnRNNBackprop": 1}
+    assert profile.ops["CudnnRNNV3"] == 1
     (kernels,) = profile.kernels
     assert [kernel.name for kernel in kernels if not kernel.is_of_cudnn_rnn] == [
         *("ampere_sgemm_32x32", "MemcpyH2D")
     ]
     assert kernels[0].op == "member_0/gru/CudnnRNN:CudnnRNN"
-    assert kernels[0].interval == (5_000_000, 15_000_000)
+    assert kernels[0].interval == (5_000_000, 11_000_000)
     assert profile.cudnn_rnn_seconds == pytest.approx(
         {"void persist_fp<float>": 10e-6, "void elementWise_bp_GRU": 6e-6}
     )
