@@ -3,8 +3,8 @@
 
     python benchmarks/gpu_wheels.py legacy                  # the table of docs/gpu.md
     python benchmarks/gpu_wheels.py current --python 3.12
-    python benchmarks/gpu_wheels.py legacy --pins           # the same for pip and uv, with hashes
-    python benchmarks/gpu_wheels.py legacy --whole --pins   # what `make run` needs on a GPU
+    python benchmarks/gpu_wheels.py legacy --pins pins.txt  # also for pip and uv, with hashes
+    python benchmarks/gpu_wheels.py legacy --whole          # what `make run` needs on a GPU
 
 Versions are those of `requirements/STACK.txt`: uv resolves the requirements of setup.py, with its
 extra `gpu`, under the lock's constraints for Linux x86-64, and the package index that is configured
@@ -167,12 +167,12 @@ def _rank(file: File, ranks: dict[Tag, int]) -> int | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints the table or the pins."""
+    """Prints the table and writes the pins."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("stack", choices=STACKS)
     parser.add_argument("--python", help="version, the stack's newest by default")
     parser.add_argument("--whole", action="store_true", help="for the whole project")
-    parser.add_argument("--pins", action="store_true", help="lines for pip and uv, no table")
+    parser.add_argument("--pins", type=Path, help="requirements file to write, for pip and uv")
     options = parser.parse_args(arguments)
     stack = STACKS[options.stack]
     python = options.python or stack.pythons[0]
@@ -185,7 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"Error: {error}")
     if strange := unlocked(files, stack.lock.read_text("utf-8")):
         sys.exit(f"Error: {stack.lock} does not have these files: {', '.join(strange)}")
-    print("\n".join([file.pin for file in files] if options.pins else table(files)))
+    print("\n".join(table(files)))
+    if options.pins:
+        options.pins.write_text("".join(f"{file.pin}\n" for file in files), "utf-8")
 
 
 if __name__ == "__main__":
