@@ -27,6 +27,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.child_process import child_process
-from benchmarks.gpu_table import CHECKS, all_rows, at_most, device_name, table
+from benchmarks.gpu_table import CHECKS, Row, all_rows, at_most, device_name, table
 from modules.messages.exit_status import describe_exit
 
 FAILED, NO_GPU = 1, 3
@@ -124,6 +125,41 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def library_folders(packages: Path) -> list[str]:
+    """Returns the folders of NVIDIA's libraries that wheels have brought.
+
+    Args:
+      packages: folder of the installed packages.
+    """
+    return sorted(map(str, packages.glob("nvidia/*/lib")))
+
+
+def find_gpus(options: argparse.Namespace) -> tuple[int, list[Row]]:
+    """Looks for GPUs, and reports on them to standard error.
+
+    TensorFlow 2.16.1 did not find the libraries of its own wheels (tensorflow/tensorflow#63362).
+    Where that is so, the path of libraries is set for all that follows, and a row fails.
+
+    Returns:
+      Number of GPUs, and the row about libraries.
+    """
+    gpus, logged = measure("gpus", 0, options, 60 * options.minutes)
+    folders = library_folders(Path(sysconfig.get_paths()["purelib"]))
+    by_itself = bool(gpus) or not folders
+    if not by_itself:
+        given = os.environ.get("LD_LIBRARY_PATH", "")
+        os.environ["LD_LIBRARY_PATH"] = os.pathsep.join([*folders, *filter(None, [given])])
+        gpus, logged = measure("gpus", 0, options, 60 * options.minutes)
+        if gpus:
+            say(f"TensorFlow needs LD_LIBRARY_PATH={os.environ['LD_LIBRARY_PATH']}")
+    for gpu in gpus:
+        say(f"GPU: {gpu['name']}, compute capability {gpu['capability']}")
+    if not gpus:
+        say(no_gpu(logged))
+    found = "yes" if by_itself else "with LD_LIBRARY_PATH"
+    return len(gpus), [Row("all", "NVIDIA's libraries are found", found, "yes", by_itself)]
+
+
 def no_gpu(logged: str) -> str:
     """Returns the message that there is no GPU, with what TensorFlow logged about that."""
     reasons = [line for line in logged.splitlines() if "dlopen" in line or "cuda driver" in line]
@@ -166,19 +202,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(_measurement(options)))
         return 0
     deadline = began + 60 * options.minutes
-    gpus: list[dict[str, Any]] = []
+    gpus, rows = 0, list[Row]()
     if not options.rehearse:
         try:
-            gpus, logged = measure("gpus", 0, options, 60 * options.minutes)
+            gpus, rows = find_gpus(options)
         except MeasurementError as error:
             say(f"looking for GPUs: {error}")
             return FAILED
         if not gpus:
-            say(no_gpu(logged))
             return NO_GPU
-    for gpu in gpus:
-        say(f"GPU: {gpu['name']}, compute capability {gpu['capability']}")
-    rows = all_rows(measure_all(len(gpus), options, deadline))
+    rows += all_rows(measure_all(gpus, options, deadline))
     took = time.monotonic() - began
     rows.append(at_most("all", "minutes", took / 60, options.minutes))
     print("\n".join(table(rows)))

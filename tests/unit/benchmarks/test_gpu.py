@@ -69,6 +69,30 @@ def test_one_table_and_the_exit_status(
     assert sum(line.endswith("FAILED") for line in lines) == status
 
 
+def test_libraries_that_tensorflow_does_not_find_by_itself_are_a_failed_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cudnn", "cublas"):
+        (tmp_path / "nvidia" / name / "lib").mkdir(parents=True)
+    (tmp_path / "nvidia" / "nothing").mkdir()
+    path = f"{tmp_path}/nvidia/cublas/lib:{tmp_path}/nvidia/cudnn/lib"
+
+    def measure(name: str, gpus: int, options: argparse.Namespace, seconds: float) -> Any:
+        known = os.environ["LD_LIBRARY_PATH"].startswith(path)
+        return [{"name": "A", "capability": "9.0"}] if known else [], "Cannot dlopen libraries"
+
+    monkeypatch.setattr(gpu, "measure", measure)
+    monkeypatch.setattr(gpu.sysconfig, "get_paths", lambda: {"purelib": str(tmp_path)})
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
+    options = gpu.read_arguments([])
+    number, (row,) = gpu.find_gpus(options)
+    assert (number, row.passed, row.found) == (1, False, "with LD_LIBRARY_PATH")
+    assert os.environ["LD_LIBRARY_PATH"] == f"{path}:/mine"
+    assert f"TensorFlow needs LD_LIBRARY_PATH={path}:/mine" in capsys.readouterr().err
+    number, (row,) = gpu.find_gpus(options)  # from now on it does
+    assert (number, row.passed) == (1, True)
+
+
 def test_of_two_gpus_nothing_is_left_out() -> None:
     measured = {(name, number): GOOD[name] for name, number in gpu.plan(2, CHECKS)}
     checks = [row.check for row in all_rows(measured)]

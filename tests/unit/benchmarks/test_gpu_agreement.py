@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,23 @@ def test_a_step_has_gradients_of_all_weights() -> None:
     assert len(gradients) > 10
     assert all(np.linalg.norm(value) > 1e-4 for value in gradients.values())
     assert all(np.isfinite(value).all() for value in step.values())
+
+
+def test_a_gru_that_is_wrong_is_found_in_every_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = gpu_agreement.one_step("CPU:0", "float32")
+    make_model = gpu_agreement._model
+
+    def make_wrong_model(*arguments: Any) -> Any:
+        model = make_model(*arguments)
+        model.query_tower.members[0].gru.go_backwards = True
+        return model
+
+    monkeypatch.setattr(gpu_agreement, "_model", make_wrong_model)
+    found = gpu_agreement.one_step("CPU:0", "float32")
+    errors = gpu_agreement.relative_errors(found, expected)
+    rows = gpu_table.step_rows(dict.fromkeys(gpu_table.TOLERANCES, errors))
+    passed = {row.what for row in rows if row.passed}
+    assert passed <= {"loss, relative error"}
 
 
 def test_relative_errors_are_of_norms_and_the_worst_gradient_counts() -> None:
