@@ -7,10 +7,9 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules.config.fields import from_json
 from modules.config.options.features import FeatureOptions
@@ -18,6 +17,9 @@ from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.batching import window_chunks, windows_digest
 from modules.sessions.feature_names import WEIGHTED
+
+if TYPE_CHECKING:  # training itself needs no TFX, which takes seconds to import
+    from tfx.components.trainer.fn_args_utils import FnArgs
 
 SEARCHED_SECTIONS = ("model", "trainer")
 

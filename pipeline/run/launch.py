@@ -133,6 +133,9 @@ def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
     python_path = [str(PROJECT), *(folder for folder in given if folder not in ("", str(PROJECT)))]
     return {
         "TF_CPP_MIN_LOG_LEVEL": environment.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        # Processes that nodes start load models beside the one that trained, and TensorFlow would
+        # take the whole memory of a GPU at once.
+        "TF_FORCE_GPU_ALLOW_GROWTH": environment.get("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
         # Otherwise TFX builds wheels of modules/ and installs them, four each, for 7 s, and its
         # cache distinguishes runs with and without wheels. This machine has the code anyway, and
         # the cache hashes the module_file in both cases.

@@ -84,6 +84,9 @@ NOT_HERE = {
     "bq ": "it needs a project in Google Cloud",
     "gcloud ": "it needs a project in Google Cloud",
     "kcat ": "it needs a broker of Kafka",
+    "pip download ": "it downloads gigabytes",
+    "uv ": "it installs what that downloads",
+    "gpu/bin/python ": "it needs what that installs, and a GPU",
 }
 ALL = [command.text for command in commands()]
 MAKE = [text for text in ALL if text.startswith("make ") and not text.startswith("make run")]

@@ -62,6 +62,12 @@ def test_the_childs_environment(tmp_path: Path) -> None:
     assert chosen[launch.HOME_VARIABLE] == "/home"
 
 
+def test_a_runs_processes_share_a_gpus_memory_unless_it_is_forbidden(tmp_path: Path) -> None:
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    assert launch.child_environment({}, tmp_path)[name] == "true"
+    assert launch.child_environment({name: "false"}, tmp_path)[name] == "false"
+
+
 @pytest.mark.parametrize("shell", ["", "0"])
 def test_a_run_by_hand_packages_user_code_as_the_childs_does(tmp_path: Path, shell: str) -> None:
     switches = ("TF_USE_LEGACY_KERAS", "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES")
