@@ -22,7 +22,7 @@ from modules.copies.grown_model import Additions, find_additions, grow, to_array
 from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.recent_clicks import RecentClicks
-from modules.copies.restricted_model import STANDING, UNTIL, check_answers
+from modules.copies.restricted_model import STANDING, TRAINED, UNTIL, check_answers
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     known_items,
@@ -230,6 +230,7 @@ class ClickRefresher:
         offered = variables.recommendable()
         content = {
             "base": base,
+            TRAINED: self.base.name,
             "items": items,
             "items_sha256": digest,
             "catalogue": len(offered),

@@ -35,6 +35,8 @@ _CHECKED_SESSIONS = 50
 _UNKNOWN = b"\xff unknown"
 STANDING = "standing"
 """Key of the record: whether the list is the one that all pushes follow."""
+TRAINED = "trained"
+"""Key of the record: name of the version that this one was made from, through all refreshes."""
 UNTIL = "until"
 """Key of the record of a version with the items of clicks: the time of the newest one, ms."""
 
@@ -95,7 +97,9 @@ def write_restricted(
         back=int((~was & offered).sum()),
         unknown=offer.unknown,
     )
-    record = {"base": base or model, "items": offer.items, "items_sha256": offer.digest}
+    trained = os.path.basename(trained_version(base or model))
+    record = {"base": base or model, TRAINED: trained}
+    record |= {"items": offer.items, "items_sha256": offer.digest}
     content = {**record, **counts._asdict(), STANDING: is_standing}
     write_json(folder, RENEWAL_RECORD, content)
     write_manifest(folder, learned_from(model))
@@ -141,13 +145,19 @@ def trained_version(version: str) -> str:
         versions may have been moved; one that is gone ends the search.
     """
     folder, seen = os.path.dirname(version.rstrip("/")), {version}
-    while record := read_restriction(version):
-        base = os.path.join(folder, os.path.basename(str(record.get("base"))))
-        if base in seen or not tf.io.gfile.exists(os.path.join(base, SAVED_MODEL)):
-            break
-        seen.add(base)
-        version = base
-    return version
+    while True:
+        record = read_restriction(version) or {}
+        names = (os.path.basename(str(record.get(key))) for key in (TRAINED, "base"))
+        bases = (os.path.join(folder, name) for name in names)
+        found = next((base for base in bases if base not in seen and _is_model(base)), None)
+        if found is None:
+            return version
+        seen.add(found)
+        version = found
+
+
+def _is_model(folder: str) -> bool:
+    return bool(tf.io.gfile.exists(os.path.join(folder, SAVED_MODEL)))
 
 
 def is_of_standing_list(folder: str) -> bool:

@@ -14,7 +14,7 @@ from modules.copies.recent_clicks import RecentClicks, read_recent_clicks
 from modules.copies.restricted_model import UNTIL, read_restriction, trained_version
 from modules.files.learned_data import read_learned
 from modules.releases.record import read_releases
-from modules.releases.versions import version_numbers, withdrawn_folder
+from modules.releases.versions import settle, version_numbers, withdrawn_folder
 from modules.sessions.event_times import MS_PER_DAY, utc_text
 from serving.click_refresh import ClickRefresh, ClickRefresher, Limits
 from serving.pushed_models import newest_model
@@ -89,6 +89,7 @@ class Refreshes:
         for versions in by_base.values():
             for folder in versions[: -(KEPT - 1)]:
                 shutil.rmtree(folder)
+        settle(str(self._push_folder))
 
     def _check_releases(self, base: Path) -> None:
         releases = read_releases(str(self._push_folder))

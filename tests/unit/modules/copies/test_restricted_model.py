@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_copy_that_answers_with_other_items_is_refused(model: str, tmp_path: P
 
 
 def test_the_trained_version_is_found_through_refreshes(model: str, tmp_path: Path) -> None:
-    bases = {"8": "7", "9": "/moved/8", "10": "missing", "11": "11"}
+    bases = {"8": "7", "9": "/moved/8", "10": "missing", "11": "11", "12": "13", "13": "12"}
     for name in ("7", *bases):
         folder = tmp_path / name / "assets.extra"
         folder.mkdir(parents=True)
@@ -96,5 +97,8 @@ def test_the_trained_version_is_found_through_refreshes(model: str, tmp_path: Pa
         if name in bases:
             (folder / "renewal.json").write_text(f'{{"base": "{bases[name]}"}}')
     found = {name: os.path.basename(trained_version(str(tmp_path / name))) for name in bases}
-    assert found == {"8": "7", "9": "7", "10": "10", "11": "11"}
+    assert found == {"8": "7", "9": "7", "10": "10", "11": "11", "12": "13", "13": "12"}
+    (tmp_path / "9" / "assets.extra" / "renewal.json").write_text('{"trained": "7", "base": "8"}')
+    shutil.rmtree(tmp_path / "8")
+    assert trained_version(str(tmp_path / "9")) == str(tmp_path / "7")
     assert trained_version(str(tmp_path / "7")) == str(tmp_path / "7")
