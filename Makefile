@@ -59,8 +59,14 @@ test-damage: python  ## Damage each file of a finished run in turn, and run agai
 test-formats: python  ## Damage 2,000 files of click logs and items of each format (ten minutes).
 	@$(PYTEST) tests/unit/modules/row_formats tests/unit/modules/items -m exhaustive $(ARGS)
 
+test-kubeflow: python  ## Run the compiled pipeline twice, all nodes, as Kubeflow Pipelines would (ten minutes).
+	@$(PYTEST) tests/e2e/test_kubeflow.py -m "exhaustive or not exhaustive" $(ARGS)
+
+test-workers: python  ## Train with one to three workers on this machine (a few minutes).
+	@$(PYTEST) tests/integration/test_workers.py -m "exhaustive or not exhaustive" $(ARGS)
+
 test-fortnight: python  ## Live through fourteen days of a daily pipeline with a tiny model.
-	@$(PYTEST) tests/e2e/test_days.py tests/e2e/test_pooled_days.py -m exhaustive $(ARGS)
+	@$(PYTEST) tests/e2e/test_days.py tests/e2e/test_pooled_days.py -m "exhaustive or not exhaustive" $(ARGS)
 
 test-all-stacks: python  ## Run all tests on both stacks (needs root where the system is too old for one).
 	@failed=0; for stack in legacy current; do sh .ci/on-stack.sh $$stack make test || failed=1; done; \
@@ -116,5 +122,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-fortnight test-all-stacks lint format \
-  types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-fortnight \
+  test-all-stacks lint format types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python

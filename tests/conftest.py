@@ -1,10 +1,20 @@
 """Chooses Keras 2 for all tests: `modules` must come before the first import of TensorFlow."""
 
+import gc
 import os
 
-import modules  # noqa: F401
+# Imports make no garbage, and searching for it takes a fourth of the time in which all tests are
+# collected; what they leave is never searched again.
+gc.disable()
+
+import modules  # noqa: E402, F401
 
 # Tests start servers on this machine, and ask them with urllib and curl.
 for name in ("no_proxy", "NO_PROXY"):
     others = os.environ.get(name)
     os.environ[name] = ",".join([*([others] if others else []), "localhost", "127.0.0.1", "::1"])
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()

@@ -17,9 +17,11 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 CODE = textwrap.dedent(
     """
-    import json, sys
+    import gc, json, sys
+    gc.disable()  # imports make no garbage
     from modules import trainer
     from tfx.components.trainer.fn_args_utils import FnArgs
+    gc.enable()
     trainer.run_fn(FnArgs(**json.loads(sys.argv[1])))
     """
 )

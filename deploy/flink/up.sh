@@ -29,13 +29,13 @@ python=${PYTHON:-$(ls "$checkout"/.venv/current/bin/python "$checkout"/.venv/leg
 [ -n "$python" ] && command -v "$python" > /dev/null ||
   fail "no Python with this project: make env, or name one with PYTHON=path"
 python=$(command -v "$python")
-"$python" -c 'import apache_beam' 2> /dev/null || fail "$python has no apache_beam: make env, or name another with PYTHON=path"
 [ -n "${FLINK_HOME:-}" ] || fail "FLINK_HOME is not set: the folder of a Flink 1.19, see deploy/flink/README.md"
 [ -x "$FLINK_HOME/bin/jobmanager.sh" ] || fail "FLINK_HOME=$FLINK_HOME has no bin/jobmanager.sh"
 [ -n "${JOB_SERVER_JAR:-}" ] || fail "JOB_SERVER_JAR is not set: Beam's Flink job server, see deploy/flink/README.md"
 [ -f "$JOB_SERVER_JAR" ] || fail "JOB_SERVER_JAR=$JOB_SERVER_JAR does not exist"
 command -v java > /dev/null || fail "java was not found: install Java 11 or 17"
 [ ! -e "$state/pids" ] || fail "$state/pids exists: sh deploy/flink/down.sh ends what runs there"
+"$python" -c 'import apache_beam' 2> /dev/null || fail "$python has no apache_beam: make env, or name another with PYTHON=path"
 
 # listens PORT
 listens() {

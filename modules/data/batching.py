@@ -24,6 +24,7 @@ import tensorflow as tf
 from modules.array_types import Float32Array, IntArray
 from modules.data.item_indices import PADDING
 from modules.data.windowing import FEATURE, WEIGHT_FEATURE
+from modules.tf_datasets import without_autotuning
 
 _RECORDS_PER_PARSE = 4096
 _AUTOTUNE = tf.data.AUTOTUNE
@@ -71,7 +72,7 @@ def window_chunks(
     """
     parse = parse_weighted_windows if weighted else parse_windows
     # One file after the other: parallel reads interleave single records and took 7 times as long.
-    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
+    records = without_autotuning(tf.data.TFRecordDataset(list(files), compression_type="GZIP"))
     return records.batch(_RECORDS_PER_PARSE).map(
         lambda serialized: parse(serialized, max_context), num_parallel_calls=_AUTOTUNE
     )
@@ -122,9 +123,8 @@ def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Datas
     joined = tf.nest.map_structure(lambda *same: tf.concat(same, axis=0), *parts)
     parts.clear()  # as large as what they were joined to
     order = _order(*(part.numpy() for part in tf.nest.flatten(joined)))
-    return tf.data.Dataset.from_tensors(
-        tf.nest.map_structure(lambda part: tf.gather(part, order), joined)
-    )
+    chunk = tf.nest.map_structure(lambda part: tf.gather(part, order), joined)
+    return without_autotuning(tf.data.Dataset.from_tensors(chunk))
 
 
 def _order(windows: IntArray, weights: Float32Array | None = None) -> IntArray:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from modules.data.windowing import rows_of
+from modules.tf_datasets import without_autotuning
 
 FEATURE = "session_span"
 """Name of the feature that Transform writes beside the windows."""
@@ -48,7 +49,7 @@ def session_spans(event_times: tf.SparseTensor) -> tf.Tensor:
 
 def read_spans(files: Sequence[str]) -> Spans:
     """Adds up the sessions in Transform's TFRecords."""
-    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
+    records = without_autotuning(tf.data.TFRecordDataset(list(files), compression_type="GZIP"))
     parsed = records.batch(_RECORDS_PER_PARSE).map(_parse)
     rows = [np.zeros((0, 3), np.int64), *parsed.as_numpy_iterator()]
     spans = np.concatenate(rows)

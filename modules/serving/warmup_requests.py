@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from modules.sessions.examples import ExampleEncoder
+from modules.tf_datasets import without_autotuning
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 BATCHES = (1, 32)
@@ -51,7 +52,7 @@ def replay_warmup_requests(folder: str, signatures: Mapping[str, Callable[..., A
     path, count = os.path.join(folder, FILE), 0
     if not tf.io.gfile.exists(path):
         return 0
-    for record in tf.data.TFRecordDataset(path):
+    for record in without_autotuning(tf.data.TFRecordDataset(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         function = signatures.get(request.model_spec.signature_name)

@@ -20,6 +20,7 @@ from modules.sessions.feature_names import (
     SESSION_ID,
     START_TIME,
 )
+from modules.tf_datasets import without_autotuning
 
 _ITEM_IDS = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
 _FEATURES = {
@@ -126,7 +127,7 @@ def read_batches(
       ValueError: a session does not have one time per item.
     """
     files = sorted(tf.io.gfile.glob(os.path.join(folder, pattern)))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    records = without_autotuning(tf.data.TFRecordDataset(files, compression_type="GZIP"))
     for serialized in records.batch(batch_size).prefetch(1):
         parsed = tf.io.parse_example(serialized, _FEATURES)
         items, times = parsed[ITEM_IDS], parsed[EVENT_TIMES]

@@ -39,7 +39,9 @@ _PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 _TIMEOUT = 300
 # What a run imports before its first node; the last line prints the devices.
 _IMPORTS = """
-import json, modules
+import gc, json
+gc.disable()  # imports make no garbage
+import modules
 from tfx.orchestration.local import local_dag_runner
 import tensorflow as tf
 names = [device.name for device in tf.config.list_physical_devices()]

@@ -11,6 +11,7 @@ SESSION_RETRIEVAL_POD_ROOT names the folder of the launcher's minio/ and s3/ (de
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -154,9 +155,24 @@ def finish(message: Json, pod_root: str) -> None:
         file.write(json.dumps(map_strings(output, lambda text: to_remote(text, pod_root))))
 
 
+def import_tfx() -> None:
+    """Imports what every node needs, without collecting garbage, of which imports make none.
+
+    Searching for it would take a fourth of their time.
+    """
+    gc.disable()
+    try:
+        from tfx.orchestration.kubeflow.v2.container import (  # noqa: F401
+            kubeflow_v2_run_executor,
+        )
+    finally:
+        gc.enable()
+
+
 def run(options: argparse.Namespace, beam_flags: list[str], pod_root: str) -> None:
     """Runs one node; if it does not finish, half-written outputs are removed."""
     message = prepare(options, pod_root)
+    import_tfx()
     remove_outputs(message)
     beam_options = BeamOptions(**options.beam_options)
     try:

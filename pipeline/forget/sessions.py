@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from modules.sessions.examples import decode, read_batches
 from modules.sessions.feature_names import SESSION_ID
+from modules.tf_datasets import without_autotuning
 from pipeline.forget.plan import Change, Forgotten, Visit
 
 KIND = "sessions in examples"
@@ -67,8 +68,8 @@ def _session_id(record: bytes) -> bytes:
 
 def read_records(path: Path) -> Sequence[bytes]:
     """Returns the records of a gzipped TFRecord file."""
-    dataset = tf.data.TFRecordDataset(str(path), compression_type="GZIP")
-    return [bytes(record.numpy()) for record in dataset]
+    records = without_autotuning(tf.data.TFRecordDataset(str(path), compression_type="GZIP"))
+    return [bytes(record.numpy()) for record in records]
 
 
 def packed(records: Iterable[bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """A daily pipeline over some days, as an operator lives through them, with a tiny model.
 
-`make test-fortnight` lives through fourteen days, with a pause, a refusal and a backfill.
+`make test-fortnight` evaluates a past day too, and lives through fourteen days, with a pause, a
+refusal and a backfill.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ def test_a_late_day_and_a_day_run_twice_train_nothing(shop: Shop) -> None:
     assert (shop.days_run(), shop.versions()) == before
 
 
+@pytest.mark.exhaustive
 def test_a_past_day_is_evaluated_and_pushes_nothing(shop: Shop) -> None:
     serving = shop.versions()
     done = shop.day("--date", "2015-09-07")
@@ -186,7 +188,7 @@ def test_a_hole_in_the_window_stops_the_run_and_a_refusal_pushes_nothing(shop: S
     summary = shop.summary("2015-09-11")
     assert not summary["blessed"]
     assert _compared(summary) == ("compared", serving[-1])
-    # The past day that was run in between is no part of it.
+    # A past day that was run in between is no part of it.
     pooled = [row["metric"] for row in summary["gate"]["rows"] if row["days"]]
     assert "honest/all/recall@20 over 2 days" in pooled
     assert shop.versions() == serving

@@ -29,6 +29,12 @@ SETTINGS = (
     "trainer.max_epochs=2 model.embedding_dim=16 model.gru_units=16 "
     "gate.beat_baselines=[popularity]"
 )
+# What is refused whatever it has learned.
+SMALLER = (
+    "trainer.max_epochs=1 trainer.refit=false model.ensemble_size=1 model.embedding_dim=8 "
+    "model.gru_units=8 baselines.names=[popularity] gate.beat_baselines=[popularity] "
+    "gate.resamples=100 serving.sessions=20"
+)
 
 
 def _call(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -177,7 +183,7 @@ def _blessings(out: Path) -> list[int]:
 def test_a_typed_run_with_user_code_by_dotted_path_and_a_refused_model(
     second: str, folder: Path, tmp_path: Path
 ) -> None:
-    settings = f"{SETTINGS} user_code=module_path gate.thresholds.known/all/recall@20=0.99"
+    settings = f"{SMALLER} user_code=module_path gate.thresholds.known/all/recall@20=0.99"
     data, preset = folder / "data", tmp_path / "custom.yaml"
     files = DataPaths(train=str(data / "train.tsv"), test=str(data / "test.tsv"))
     write_config(load_config("custom", split_overrides(settings), files), preset)

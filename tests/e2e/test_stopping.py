@@ -84,6 +84,10 @@ def test_the_run_after_a_kill_goes_on_where_that_one_was(folder: Path) -> None:
         "trainer.early_stopping_patience=null",
         "trainer.refit=false",
         "model.ensemble_size=1",
+        "baselines.names=[popularity]",
+        "gate.beat_baselines=[popularity]",
+        "gate.resamples=100",
+        "serving.sessions=20",
     )
     run = _start(folder, 40, *settings)
     done = 0

@@ -98,9 +98,13 @@ def test_recommend_shows_names(
             assert row.endswith(f"{item['name']}  {item['categories'][0]}")
 
 
-def _ranking(pushed: Path, session: list[str]) -> list[str]:
+@pytest.fixture(scope="module")
+def model(pushed: Path) -> Any:
+    return pushed_models.load_model(pushed)
+
+
+def _ranking(model: Any, session: list[str]) -> list[str]:
     """Returns all items, best first."""
-    model = pushed_models.load_model(pushed)
     nothing = tf.constant([[""]])
     found = model.signatures["recommend_filtered"](
         item_ids=tf.constant([session or [""]]),
@@ -126,6 +130,7 @@ def test_categories_leave_the_best_of_the_others(
     server: Any,
     url: str,
     pushed: Path,
+    model: Any,
     names: ItemNames,
     sample: Any,
     allow: list[str] | None,
@@ -136,7 +141,7 @@ def test_categories_leave_the_best_of_the_others(
         return kind not in exclude and (allow is None or kind in allow)
 
     sessions = [list(sample.sessions["train"][1]), []]
-    rankings = [_ranking(pushed, session) for session in sessions]
+    rankings = [_ranking(model, session) for session in sessions]
     assert len(rankings[0]) > 200
     expected = [[item for item in row if is_wanted(item)][:20] for row in rankings]
     rules = {"allow_categories": allow, "exclude_categories": exclude}

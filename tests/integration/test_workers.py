@@ -1,4 +1,7 @@
-"""Several workers train one model in step: each a process of its own, on one machine."""
+"""Several workers train one model in step: each a process of its own, on one machine.
+
+`make test-workers` has three of them too.
+"""
 
 from __future__ import annotations
 
@@ -67,21 +70,26 @@ def _answers(folder: Path, data: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_workers_train_as_one_on_the_same_global_batches(ended) -> None:
-    alone, two, three = ended(1), ended(2), ended(3)
+    alone, two = ended(1), ended(2)
     assert len(alone.losses) == EXACT["max_epochs"]
     assert two.losses[0] == pytest.approx(alone.losses[0], abs=0.0011)  # as printed
     # At the end of the first epoch, Keras counts a step more if it does not know their number,
     # which moves Adam's correction of bias for a while.
     assert two.losses == pytest.approx(alone.losses, rel=0.003)
-    assert three.losses == pytest.approx(two.losses, abs=0.0011)
 
 
-def test_every_number_of_workers_exports_the_same_model_but_for_rounding(ended) -> None:
-    alone, two, three = ended(1), ended(2), ended(3)
-    assert three.scores == pytest.approx(two.scores, abs=1e-3)
+def test_workers_export_the_same_model_but_for_rounding(ended) -> None:
+    alone, two = ended(1), ended(2)
     assert two.scores == pytest.approx(alone.scores, abs=0.2)
     same = [len(set(a[:20]) & set(b[:20])) for a, b in zip(alone.items, two.items, strict=True)]
     assert np.mean(same) > 18
+
+
+@pytest.mark.exhaustive
+def test_a_third_worker_changes_no_more_than_rounding(ended) -> None:
+    two, three = ended(2), ended(3)
+    assert three.losses == pytest.approx(two.losses, abs=0.0011)
+    assert three.scores == pytest.approx(two.scores, abs=1e-3)
 
 
 def test_a_killed_worker_costs_an_epoch_at_most(fn_args, sample, tmp_path: Path) -> None:

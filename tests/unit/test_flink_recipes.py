@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,8 @@ def test_a_pool_and_its_workers_are_ended_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "pids").mkdir()
     # A pool that has started a worker, in a session of their own; and a process of another's.
     pool = subprocess.Popen(["sh", "-c", "sleep 600 & wait"], start_new_session=True)
+    # Waited for as it ends, or the script would wait for it.
+    threading.Thread(target=pool.wait, daemon=True).start()
     other = subprocess.Popen(["sleep", "600"])
     (tmp_path / "pids" / "pool").write_text(f"{pool.pid}\n")
     done = subprocess.run(
