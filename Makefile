@@ -65,6 +65,9 @@ test-kubeflow: python  ## Run the compiled pipeline twice, all nodes, as Kubeflo
 test-workers: python  ## Train with one to three workers on this machine (a few minutes).
 	@$(PYTEST) tests/integration/test_workers.py -m "exhaustive or not exhaustive" $(ARGS)
 
+test-gpu: python  ## Rehearse the check of GPUs on the CPU (some minutes; `benchmarks/gpu.py` is the check itself).
+	@$(PYTEST) tests/unit/benchmarks -k gpu -m "exhaustive or not exhaustive" $(ARGS)
+
 test-fortnight: python  ## Live through fourteen days of a daily pipeline with a tiny model.
 	@$(PYTEST) tests/e2e/test_days.py tests/e2e/test_pooled_days.py -m "exhaustive or not exhaustive" $(ARGS)
 
@@ -122,5 +125,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-fortnight \
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-gpu test-fortnight \
   test-all-stacks lint format types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python

@@ -121,6 +121,7 @@ def test_without_a_gpu_it_says_so_and_has_a_status_of_its_own() -> None:
     assert gpu.NO_GPU not in (0, gpu.FAILED, 2)
 
 
+@pytest.mark.exhaustive
 def test_a_rehearsal_on_the_cpu_fails_where_only_a_gpu_can_pass() -> None:
     done = _run("--rehearse", "--only", "float32", "replicas", "--sessions", "300")
     assert done.returncode == gpu.FAILED
