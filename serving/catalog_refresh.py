@@ -70,7 +70,7 @@ def refresh(base: Path, items: Path, push_folder: Path, least_share: float = 0.5
     except OfferError as error:
         raise RefreshError(str(error)) from error
     seconds = time.monotonic() - began
-    return Refresh(version.folder, base, seconds=seconds, **counts._asdict())
+    return Refresh(version.pushed, base, seconds=seconds, **counts._asdict())
 
 
 def _load(folder: str) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from modules.copies.grown_model import Additions, find_additions, grow, to_array
 from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.recent_clicks import RecentClicks
-from modules.copies.restricted_model import STANDING, TRAINED, UNTIL, check_answers
+from modules.copies.restricted_model import CLICKS, STANDING, TRAINED, UNTIL, check_answers
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     known_items,
@@ -154,7 +155,11 @@ class ClickRefresher:
         self._popularity_weight = parse_selection(selection)[0].adjustments.popularity_weight
 
     def refresh(
-        self, clicks: RecentClicks, push_folder: Path, offers: Mapping[str, Any]
+        self,
+        clicks: RecentClicks,
+        push_folder: Path,
+        offers: Mapping[str, Any],
+        check: Callable[[], None] = lambda: None,
     ) -> ClickRefresh:
         """Pushes a version with the items of clicks.
 
@@ -163,6 +168,7 @@ class ClickRefresher:
           push_folder: folder of the new version, which is written atomically.
           offers: `items`, a list of the recommendable items, if not all of them are: what that has
             now counts; and whether it is a `STANDING` one.
+          check: raises an error if the version must not be pushed; called last.
 
         Raises:
           NoModelError: the base is not a model that can be refreshed.
@@ -172,7 +178,7 @@ class ClickRefresher:
         began = time.monotonic()
         try:
             comparison = self._compare(clicks)
-            with new_version(push_folder) as version:
+            with new_version(push_folder, check) as version:
                 made = self.write_copy(clicks, version.unfinished, offers)
                 model = load_model(version.unfinished)
                 replay_warmup_requests(str(version.unfinished), model.signatures)
@@ -183,7 +189,7 @@ class ClickRefresher:
         except OfferError as error:
             raise RefreshError(str(error)) from error
         return ClickRefresh(
-            folder=version.folder,
+            folder=version.pushed,
             base=self.base,
             clicks=len(clicks.time),
             sessions=clicks.sessions,
@@ -216,14 +222,15 @@ class ClickRefresher:
         offers = offers or {}
         base = str(self.base)
         variables = Variables(base)
-        size = len(variables.ids)
+        trained, size = variables.ids, len(variables.ids)
         most = int(size * self._limits.new_share)
         additions = find_additions(self._known, size, clicks, most)
         ids = grow(variables, self._known, additions, self._popularity_weight)
         items, digest = offers.get("items"), None
         if items is not None:
-            # New items are on the list only once the shop has put them there.
-            offer = read_offer(items, variables.ids, self._limits.least_offered, "--least-share")
+            # Its share is one of the items that were trained: few lists name new ones at once.
+            read_offer(items, trained, self._limits.least_offered, "--least-share")
+            offer = read_offer(items, variables.ids, 0.0, "--least-share")
             variables.restrict(offer.offered)
             digest = offer.digest
         write_grown(base, str(folder), variables, ids)
@@ -236,6 +243,7 @@ class ClickRefresher:
             "catalogue": len(offered),
             "offered": int(offered.sum()),
             "new": len(additions.items),
+            CLICKS: len(clicks.time),
             UNTIL: int(clicks.time.max()),
             STANDING: bool(offers.get(STANDING)),
         }
@@ -253,14 +261,17 @@ class ClickRefresher:
           RefreshError: the copy finds fewer of them.
         """
         cut = int(np.quantile(clicks.time, 1 - HELD_BACK))
-        sessions = list(clicks.examples(cut))[-_MOST_SESSIONS:]
+        before = clicks.before(cut)
+        sessions = deque(clicks.examples(cut), maxlen=_MOST_SESSIONS)
         steps = sum(int(np.count_nonzero(times[1:] >= cut)) for _, times in sessions)
-        if steps < FEWEST_STEPS:
+        if steps < FEWEST_STEPS or not len(before.time):
             return None
         with tempfile.TemporaryDirectory() as scratch:
-            self.write_copy(clicks.before(cut), Path(scratch, "copy"))
+            self.write_copy(before, Path(scratch, "copy"))
             copy = load_model(Path(scratch, "copy"))
-        recall, base_recall = (_found(model, sessions, cut) / steps for model in (copy, self.model))
+        recall, base_recall = (
+            _found(model, [*sessions], cut) / steps for model in (copy, self.model)
+        )
         if recall < base_recall - MOST_LOSS:
             raise RefreshError(
                 f"A copy refreshed from the earlier clicks finds {recall:.4f} of the "
@@ -275,7 +286,7 @@ class ClickRefresher:
         Raises:
           RefreshError: the copy is slower.
         """
-        sessions = [example for example, _ in clicks.examples(0)][:_TIMED_CALLS]
+        sessions = [example for example, _ in islice(clicks.examples(0), _TIMED_CALLS)]
         if not sessions:
             return 0.0, 0.0
         models = (model, self.model)

@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from modules.releases.versions import claim_version, settle
 
+_UNFINISHED = ".unfinished-"
+_ABANDONED_SECONDS = 86_400.0
 
-class NewVersion(NamedTuple):
+
+@dataclasses.dataclass
+class NewVersion:
     """A version that is being made.
 
     Attributes:
-      folder: its folder, which servers read once it is there.
       unfinished: folder to write it into.
+      folder: its own folder, once it is pushed.
     """
 
-    folder: Path
     unfinished: Path
+    folder: Path | None = None
+
+    @property
+    def pushed(self) -> Path:
+        """The version's own folder, once it is pushed."""
+        assert self.folder is not None
+        return self.folder
 
 
 @contextlib.contextmanager
-def new_version(push_folder: Path) -> Iterator[NewVersion]:
-    """Claims the next version; it is pushed when the context ends without an error."""
-    folder = Path(claim_version(str(push_folder)))
-    unfinished = push_folder / f".unfinished-{folder.name}"
+def new_version(
+    push_folder: Path, check: Callable[[], None] = lambda: None
+) -> Iterator[NewVersion]:
+    """Pushes the next version when the context ends without an error.
+
+    It gets its number only then, since that stands above those of all versions pushed meanwhile.
+
+    Args:
+      push_folder: folder of all versions.
+      check: raises an error if the version must not be pushed any more.
+    """
+    push_folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(push_folder)
+    version = NewVersion(push_folder / f"{_UNFINISHED}{uuid.uuid4().hex}")
     try:
-        yield NewVersion(folder, unfinished)
-        unfinished.rename(folder)
+        yield version
+        check()
+        folder = Path(claim_version(str(push_folder)))
+        version.unfinished.rename(folder)  # in place of the empty folder that is the claim
+        version.folder = folder
         settle(str(push_folder))
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds the new version
-            folder.rmdir()
+        shutil.rmtree(version.unfinished, ignore_errors=True)
+
+
+def _remove_abandoned(push_folder: Path) -> None:
+    """Removes what killed processes left a day ago."""
+    for folder in push_folder.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_constants
 
 from components.previous_run import kept_folders
+from modules.copies.restricted_model import UNTIL, read_restriction, trained_version
 from modules.daily.artifacts import evaluated_day, first_evaluated_start
 from modules.daily.model_day import is_earlier, read_day
 from modules.files.learned_data import read_learned
@@ -30,6 +31,9 @@ def LatestPushedModel(
 ) -> None:
     """Finds the newest model in the push folder, which has only blessed ones: the one that serves.
 
+    Of one that was refreshed by clicks it is the model as it was trained: the refreshed one may
+    have learned the very clicks that both models are evaluated on.
+
     For a past day of a window it is the newest of an earlier day: the one that served then. If
     there is none, it is the newest all the same, and the gate says why it leaves it out.
 
@@ -46,6 +50,8 @@ def LatestPushedModel(
     if found is None:
         print(f"No model has been pushed to {push_folder} yet", flush=True)
         return
+    if UNTIL in (read_restriction(found) or {}):
+        found = trained_version(found)
     copy_folder(found, os.path.join(model.uri, path_constants.SERVING_MODEL_DIR))
     model.set_string_custom_property(PUSHED_VERSION, os.path.basename(found))
     print(f"The last pushed model is {found}", flush=True)

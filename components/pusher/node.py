@@ -16,11 +16,13 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from modules.array_types import BoolArray
 from modules.config.fields import from_json
 from modules.config.options.items import ItemOptions
 from modules.copies.model_variables import OldModelError, Variables
 from modules.copies.offered_items import Offer, OfferError, read_offer
 from modules.copies.restricted_model import (
+    UNTIL,
     is_of_standing_list,
     read_restriction,
     write_restricted,
@@ -241,8 +243,8 @@ def _write_what_serves(
     offer = read_offer(
         settings.offer_file, variables.ids, settings.least_offered, "serving.least_offered"
     )
-    was = Variables(before).recommendable() if before else None
-    if before and was is not None and np.array_equal(was, offer.offered):
+    was = _offered_before(before, variables) if before else None
+    if before and was is not None and _follows(before, was, offer):
         copy_folder(before, folder)
         return False
     if reason := _why_not_with(offer, learned_from(model), push_folder):
@@ -259,6 +261,21 @@ def _write_what_serves(
         flush=True,
     )
     return True
+
+
+def _offered_before(before: str, variables: Variables) -> BoolArray:
+    """Returns which items of a catalogue a version recommends, whatever more it knows."""
+    others = Variables(before)
+    offered = {*others.ids[others.recommendable()]}
+    return np.array([item in offered for item in variables.ids], bool)
+
+
+def _follows(before: str, was: BoolArray, offer: Offer) -> bool:
+    """Returns whether a version recommends what a list has, with the items of clicks, if any."""
+    record = read_restriction(before) or {}
+    if UNTIL in record:
+        return bool(record.get("items_sha256") == offer.digest)
+    return bool(np.array_equal(was, offer.offered))
 
 
 def _names(

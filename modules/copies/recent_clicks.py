@@ -104,7 +104,7 @@ def read_recent_clicks(
     for pattern, options in sources:
         events, sessions = _read(pattern, options, since, until, items, rejected)
         gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
-        session, time, item = _in_order(events, gap)
+        session, time, item = _in_order(events, gap, options.drop_immediate_repeats)
         parts.append((session + first, time, item))
         first += max(sessions, int(session.max(initial=-1)) + 1)
     ids = np.empty(len(items), object)
@@ -140,6 +140,8 @@ def _read(
                         item.append(items.setdefault(item_id, len(items)))
         except (BrokenFileError, JoinedFilesError) as error:
             raise SessionDataError(error.of(piece.path)) from error
+        except OSError as error:  # as if a log's oldest file is removed just now
+            raise SessionDataError(f"{piece.path} cannot be read: {error}") from error
     events = _Events(*(np.array(values, np.int64) for values in (session, time, item)))
     return events, len(sessions)
 
@@ -152,11 +154,17 @@ class _Events(NamedTuple):
     item: IntArray
 
 
-def _in_order(events: _Events, gap: float | None) -> _Events:
-    """Returns the clicks in order, with a new session after each longer gap, in ms."""
+def _in_order(events: _Events, gap: float | None, drops_repeats: bool) -> _Events:
+    """Returns the clicks in order, with a new session after each longer gap, in ms.
+
+    Of equal items in a row only the first is kept if that is wanted.
+    """
     order = np.lexsort((events.time, events.session))
     session, time, item = (values[order] for values in events)
     if gap is not None:
         begins = (np.diff(session, prepend=-1) != 0) | (np.diff(time, prepend=0) > gap)
         session = np.cumsum(begins) - 1
+    if drops_repeats:
+        is_repeat = (np.diff(session, prepend=-1) == 0) & (np.diff(item, prepend=-1) == 0)
+        session, time, item = session[~is_repeat], time[~is_repeat], item[~is_repeat]
     return _Events(session, time, item)

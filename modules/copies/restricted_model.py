@@ -37,6 +37,8 @@ STANDING = "standing"
 """Key of the record: whether the list is the one that all pushes follow."""
 TRAINED = "trained"
 """Key of the record: name of the version that this one was made from, through all refreshes."""
+CLICKS = "clicks"
+"""Key of the record of a version with the items of clicks: their number."""
 UNTIL = "until"
 """Key of the record of a version with the items of clicks: the time of the newest one, ms."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import re
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +24,14 @@ from modules.sessions.event_times import time_to_ms, utc_text
 from pipeline.cli.options import FILE, FOLDER, Value, example, find_pushed, number, out_option
 from pipeline.cli.outcomes import record_refresh
 from pipeline.cli.quiet import load_tensorflow, quieten
-from pipeline.paths import Paths
+from pipeline.paths import PROJECT, Paths
 from pipeline.run.launch import saved_config
 from pipeline.run.run_folders import CONFIG_FILE
 from serving.logged_requests import PATTERN
 from serving.pushed_models import NoModelError, check_loadable
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+_PUSHED, _UNRECORDED = "Pushed", "--unrecorded"
 
 
 def _moment(text: str) -> int:
@@ -53,6 +58,7 @@ def duration(text: str) -> float:
               help="leave out earlier clicks  [the end of training]")  # fmt: skip
 @click.option("--every", type=Value("time", duration),
               help="refresh again and again, such as each 10m, until stopped")  # fmt: skip
+@click.option("--unrecorded", is_flag=True, hidden=True)
 @out_option
 @click.option(
     "--least-share",
@@ -72,6 +78,7 @@ def command(
     requests: Path | None,
     since: int | None,
     every: float | None,
+    unrecorded: bool,
     out: Path | None,
     least_share: float,
     most_new: float,
@@ -96,6 +103,10 @@ def command(
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
         sources = _sources(sessions, requests, base.parents[1]) if has_clicks else []
+        if every is not None:
+            words = _words(sessions, requests, since, items, base.parents[1])
+            shares = ["--least-share", str(least_share), "--most-new", str(most_new)]
+            return _again_and_again([*words, *shares], every)
         load_tensorflow()
         if not sources:
             assert items
@@ -103,10 +114,27 @@ def command(
         from serving.click_refresh import Limits
 
         limits = Limits(most_new, least_share)
-        return _refresh_by_clicks(base, sources, metadata, since, every, items, limits)
+        return _refresh_by_clicks(base, sources, metadata, since, items, limits, not unrecorded)
     except (NoModelError, TextFileError, MetadataFileError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _words(
+    sessions: tuple[str, ...],
+    requests: Path | None,
+    since: int | None,
+    items: Path | None,
+    out: Path,
+) -> list[str]:
+    """Returns the options of the command that refreshes once."""
+    given = {"--requests": requests, "--items": items, "--out": out}
+    words = [word for name, value in given.items() if value for word in (name, str(value))]
+    words += [word for pattern in sessions for word in ("--sessions", pattern)]
+    if since is not None:
+        moment = datetime.datetime.fromtimestamp(since / 1000, datetime.timezone.utc)
+        words += ["--since", moment.isoformat(timespec="milliseconds")]
+    return words
 
 
 def _sources(
@@ -125,7 +153,12 @@ def _sources(
         raise click.ClickException(str(error)) from error
     found = [(absolute(pattern, Path.cwd()), options) for pattern in sessions]
     # The log has the columns of a click log of no option, and seconds.
-    logged = SessionOptions(forget_file=options.forget_file, delimiter="\t", quoting="none")
+    logged = SessionOptions(
+        forget_file=options.forget_file,
+        delimiter="\t",
+        quoting="none",
+        drop_immediate_repeats=True,  # several requests of one page
+    )
     return found + ([(str(requests / PATTERN), logged)] if requests else [])
 
 
@@ -160,46 +193,57 @@ def _refresh_by_clicks(
     sources: list[tuple[str, SessionOptions]],
     metadata: Path,
     since: int | None,
-    every: float | None,
     items: Path | None,
     limits: Any,
+    is_recorded: bool,
 ) -> int:
     from modules.sessions.sessions import SessionDataError
-    from pipeline.refresh.from_clicks import NothingToRefreshError, Refreshes
+    from pipeline.refresh.from_clicks import NothingToRefreshError, refresh_stable
     from serving.catalog_refresh import RefreshError
 
-    refreshes = Refreshes(base.parent, sources, since, limits, items)
-
-    def once(is_recorded: bool) -> int:
-        began = time.time()
-        try:
-            done = refreshes.refresh()
-        except NothingToRefreshError as error:
-            print(error, flush=True)
-            return 0
-        except (RefreshError, SessionDataError, NoModelError) as error:
-            print(error, file=sys.stderr, flush=True)
-            return 1
-        refreshes.prune()
-        _print(done)
-        if not is_recorded:
-            return 0
-        counts = {"catalogue": done.catalogue, "offered": done.offered, "new": done.new}
-        record_refresh(base.parents[1], done.base, done.folder, counts, done.seconds, began)
-        properties = {**counts, "clicks": done.clicks, "until": done.until}
-        return _record_lineage(metadata, done.base, done.folder, properties)
-
-    return once(is_recorded=True) if every is None else _again_and_again(once, every)
+    began = time.time()
+    try:
+        done = refresh_stable(base.parent, sources, since, limits, items)
+    except NothingToRefreshError as error:
+        print(error)
+        return 0
+    except (RefreshError, SessionDataError, NoModelError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    _print(done)
+    if not is_recorded:
+        return 0
+    counts = {"catalogue": done.catalogue, "offered": done.offered, "new": done.new}
+    record_refresh(base.parents[1], done.base, done.folder, counts, done.seconds, began)
+    properties = {**counts, "clicks": done.clicks, "until": done.until}
+    return _record_lineage(metadata, done.base, done.folder, properties)
 
 
-def _again_and_again(once: Callable[[bool], int], every: float) -> int:
-    """Refreshes until it is interrupted; keeps the first refresh of each day in the history."""
+def _again_and_again(words: Sequence[str], every: float) -> int:
+    """Refreshes until it is stopped; keeps the first refresh of each day in the history.
+
+    Each in a process of its own: what TensorFlow keeps of a model that was freed adds up.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    command = [sys.executable, "-m", "pipeline.cli", "refresh", *words]
+    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
     recorded = ""
     try:
         while True:
             began, today = time.monotonic(), time.strftime("%Y-%m-%d", time.gmtime())
-            status = once(today != recorded)
-            recorded = recorded if status else today
+            more = [] if today != recorded else [_UNRECORDED]
+            with subprocess.Popen(
+                [*command, *more], env=environ, stdout=subprocess.PIPE, text=True
+            ) as turn:
+                try:
+                    assert turn.stdout
+                    for line in turn.stdout:
+                        print(line, end="", flush=True)
+                        recorded = today if line.startswith(_PUSHED) else recorded
+                except KeyboardInterrupt:
+                    turn.terminate()
+                    raise
             time.sleep(max(0.0, began + every - time.monotonic()))
     except KeyboardInterrupt:
         print("Stopped.")
@@ -207,7 +251,7 @@ def _again_and_again(once: Callable[[bool], int], every: float) -> int:
 
 
 def _print(done: Any) -> None:
-    print(f"Pushed   {done.folder}\nfrom     {done.base}")
+    print(f"{_PUSHED}   {done.folder}\nfrom     {done.base}")
     print(
         f"clicks   {done.clicks:,} of {counted(done.sessions, 'session')}, until "
         f"{utc_text(done.until)}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from modules.copies.restricted_model import UNTIL, read_restriction
 from modules.files.file_digests import file_digest
 from modules.files.learned_data import FILE as LEARNED
 from modules.files.learned_data import LearnedData, read_learned
@@ -117,7 +118,10 @@ def learned_models(out: Path, forgotten: Forgotten) -> Learned:
         except ValueError:
             learned = None
         place = holder(folder, out)
-        if learned and any(learned.first_start <= at <= learned.last_start for at in starts):
+        until = (read_restriction(str(folder)) or {}).get(UNTIL, 0)  # of a refresh by clicks
+        if learned and any(
+            learned.first_start <= at <= max(learned.last_start, until) for at in starts
+        ):
             certain.add(place)
             trainings.add(learned_from(str(folder))[:_DIGITS])
         elif not is_complete and _is_older(learned, forgotten):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules.config.options.releases import CANARY, STABLE
+from modules.config.options.releases import STABLE
 from modules.config.options.sessions import SessionOptions
+from modules.copies.offered_items import list_state
 from modules.copies.recent_clicks import RecentClicks, read_recent_clicks
-from modules.copies.restricted_model import UNTIL, read_restriction, trained_version
+from modules.copies.restricted_model import CLICKS, UNTIL, read_restriction, trained_version
 from modules.files.learned_data import read_learned
+from modules.files.model_folder import learned_from
 from modules.releases.record import read_releases
 from modules.releases.versions import settle, version_numbers, withdrawn_folder
 from modules.sessions.event_times import MS_PER_DAY, utc_text
 from serving.click_refresh import ClickRefresh, ClickRefresher, Limits
-from serving.pushed_models import newest_model
+from serving.pushed_models import NoModelError, newest_model
 
 KEPT = 2
 """Refreshed versions of one training that stay: the one that serves, and the one before."""
@@ -27,101 +29,142 @@ class NothingToRefreshError(Exception):
     """There is nothing to do, or nothing may be done; the message says why."""
 
 
-class Refreshes:
-    """Refreshes of the models of one push folder; a base stays loaded from one to the next."""
+def refresh_stable(
+    push_folder: Path,
+    sources: Sequence[tuple[str, SessionOptions]],
+    since: int | None,
+    limits: Limits,
+    items: Path | None,
+) -> ClickRefresh:
+    """Pushes the newest trained model with the items of the clicks there are now.
 
-    def __init__(
-        self,
-        push_folder: Path,
-        sources: Sequence[tuple[str, SessionOptions]],
-        since: int | None,
-        limits: Limits,
-        items: Path | None,
-    ) -> None:
-        """Keeps what refreshes are made of.
+    Args:
+      push_folder: folder of all versions.
+      sources: absolute paths, patterns or URIs of clicks, each with how its rows are read.
+      since: earlier clicks, in ms, are left out; None for those until the end of training.
+      limits: what the new version must stay within.
+      items: list of the recommendable items; None for the one that the stable version follows.
 
-        Args:
-          push_folder: folder of all versions.
-          sources: absolute paths, patterns or URIs of clicks, each with how its rows are read.
-          since: earlier clicks, in ms, are left out; None for those until the end of training.
-          limits: what refreshes must stay within.
-          items: list of the recommendable items; None for the one that the stable version follows.
-        """
-        self._push_folder, self._sources, self._since = push_folder, sources, since
-        self._limits, self._items = limits, items
-        self._refresher: ClickRefresher | None = None
-        self._done: tuple[Path, int, int] | None = None  # base, clicks, and the newest of them
+    Raises:
+      NothingToRefreshError: there are no new clicks, or nothing may be pushed.
+      NoModelError: no model has been pushed that can be refreshed.
+      RefreshError: the new version would be worse than the trained model.
+      SessionDataError: clicks cannot be read.
+    """
+    trained = newest_training(push_folder)
+    check_releases(push_folder, trained)
+    clicks = _read(trained, sources, since)
+    stable = newest_model([push_folder])
+    offers: dict[str, Any] = dict(read_restriction(str(stable)) or {})
+    if items:
+        offers = {**offers, "items": str(items)}
+    if _is_done(offers, trained, clicks):
+        raise NothingToRefreshError("No click has come since the last refresh.")
 
-    def refresh(self) -> ClickRefresh:
-        """Pushes a version with the items of the clicks there are now.
+    def check() -> None:
+        if newest_training(push_folder) != trained:
+            raise NothingToRefreshError("Nothing was pushed: a newer model was, meanwhile.")
+        check_releases(push_folder, trained)
 
-        Raises:
-          NothingToRefreshError: there are no new clicks, or pushing is paused.
-          NoModelError: no model has been pushed that can be refreshed.
-          RefreshError: the new version would be worse than its base.
-          SessionDataError: clicks cannot be read.
-        """
-        stable = newest_model([self._push_folder])
-        base = Path(trained_version(str(stable)))
-        self._check_releases(base)
-        clicks = self._read(base)
-        done = (base, len(clicks.time), int(clicks.time.max()))
-        if done == self._done:
-            raise NothingToRefreshError("No click has come since the last refresh.")
-        if self._refresher is None or self._refresher.base != base:
-            self._refresher = ClickRefresher(base, self._limits)
-        offers = {"items": str(self._items)} if self._items else read_restriction(str(stable)) or {}
-        found = self._refresher.refresh(clicks, self._push_folder, offers)
-        self._done = done
-        return found
+    done = ClickRefresher(trained, limits).refresh(clicks, push_folder, offers, check)
+    prune(push_folder)
+    return done
 
-    def prune(self) -> None:
-        """Removes all but the last few of the refreshed versions of each training."""
-        by_base: dict[str, list[Path]] = {}
-        labels = read_releases(str(self._push_folder)).labels(
-            map(str, version_numbers(str(self._push_folder)))
+
+def newest_training(push_folder: Path) -> Path:
+    """Returns the newest released version that clicks did not change, as it was trained.
+
+    Raises:
+      NoModelError: there is none.
+    """
+    newest_model([push_folder])  # says what is wrong with the folder
+    releases = read_releases(str(push_folder))
+    for number in sorted(version_numbers(str(push_folder)), reverse=True):
+        folder = push_folder / str(number)
+        is_there = (folder / "saved_model.pb").is_file() and releases.is_released(folder.name)
+        if is_there and UNTIL not in (read_restriction(str(folder)) or {}):
+            return Path(trained_version(str(folder)))
+    raise NoModelError(
+        f"{push_folder} has refreshed versions alone: the model as it was trained is gone. Train "
+        "and push a new one."
+    )
+
+
+def check_releases(push_folder: Path, trained: Path) -> None:
+    """Checks that a refresh of a model may be pushed.
+
+    Raises:
+      NothingToRefreshError: pushing is paused, a version is on trial, or a refresh was withdrawn.
+    """
+    releases = read_releases(str(push_folder))
+    if releases.paused:
+        raise NothingToRefreshError(
+            f"Nothing was pushed: pushing was paused {releases.paused}. "
+            "`session-retrieval releases resume` ends that."
         )
-        for name in sorted(labels, key=int):
-            folder = self._push_folder / name
-            record = read_restriction(str(folder)) or {}
-            if UNTIL in record and labels[name] not in (STABLE, CANARY):
-                by_base.setdefault(str(record["base"]), []).append(folder)
-        for versions in by_base.values():
-            for folder in versions[: -(KEPT - 1)]:
-                shutil.rmtree(folder)
-        settle(str(self._push_folder))
-
-    def _check_releases(self, base: Path) -> None:
-        releases = read_releases(str(self._push_folder))
-        if releases.paused:
+    if releases.canary and (push_folder / releases.canary).is_dir():
+        raise NothingToRefreshError(
+            f"Nothing was pushed: version {releases.canary} is on trial, and a version with a "
+            "higher number would take its place. `session-retrieval releases promote` or "
+            "`rollback` ends that."
+        )
+    training, aside = learned_from(str(trained)), Path(withdrawn_folder(str(push_folder)))
+    for version, action in releases.last.items():
+        if not releases.withdrawal(version) or action.training != training:
+            continue
+        records = (read_restriction(str(place / version)) for place in (aside, push_folder))
+        record = next(filter(None, records), None)
+        if record is None or UNTIL in record:
             raise NothingToRefreshError(
-                f"Nothing was pushed: pushing was paused {releases.paused}. "
-                "`session-retrieval releases resume` ends that."
+                f"Nothing was pushed: version {version}, a refresh of {trained.name}, was "
+                f"withdrawn {action}. The next trained model is refreshed again."
             )
-        aside = withdrawn_folder(str(self._push_folder))
-        for version, action in releases.last.items():
-            record: Mapping[str, Any] = {}
-            if releases.withdrawal(version):
-                record = read_restriction(str(Path(aside, version))) or {}
-            if UNTIL in record and Path(str(record["base"])).name == base.name:
-                raise NothingToRefreshError(
-                    f"Nothing was pushed: version {version}, a refresh of {base.name}, was "
-                    f"withdrawn {action}. The next trained model is refreshed again."
-                )
 
-    def _read(self, base: Path) -> RecentClicks:
-        """Reads the clicks since a model was trained."""
-        since = self._since
-        if since is None:
-            learned = read_learned(str(base))
-            since = learned.last_event + 1 if learned else 0
-        until = int(time.time() * 1000) + MS_PER_DAY
-        clicks = read_recent_clicks(self._sources, since, until)
-        if not len(clicks.time):
-            bad = sum(clicks.rejected.values())
-            raise NothingToRefreshError(
-                f"No click since {utc_text(since)}, until which {base.name} was trained"
-                + (f"; {bad:,} bad rows" if bad else "")
-                + ". --since takes earlier ones."
-            )
-        return clicks
+
+def prune(push_folder: Path) -> None:
+    """Removes all but the last few of the versions that clicks made of each training."""
+    names = map(str, version_numbers(str(push_folder)))
+    labels = read_releases(str(push_folder)).labels(names)
+    by_training: dict[str, list[str]] = {}
+    for name in sorted(labels, key=int):
+        record = read_restriction(str(push_folder / name)) or {}
+        if UNTIL in record and labels[name] in (STABLE, ""):
+            by_training.setdefault(str(record["base"]), []).append(name)
+    for versions in by_training.values():
+        for name in versions[:-KEPT]:
+            shutil.rmtree(push_folder / name, ignore_errors=True)
+    settle(str(push_folder))
+
+
+def _is_done(record: dict[str, Any], trained: Path, clicks: RecentClicks) -> bool:
+    """Returns whether a version, by its record, has these clicks, and what its list has now."""
+    items = record.get("items")
+    return (
+        Path(str(record.get("base"))).name == trained.name
+        and record.get(CLICKS) == len(clicks.time)
+        and record.get(UNTIL) == int(clicks.time.max())
+        and (items is None or list_state(str(items)) == record.get("items_sha256"))
+    )
+
+
+def _read(
+    trained: Path, sources: Sequence[tuple[str, SessionOptions]], since: int | None
+) -> RecentClicks:
+    """Reads the clicks since a model was trained."""
+    if since is None:
+        try:
+            learned = read_learned(str(trained))
+        except ValueError as error:
+            raise NoModelError(f"{trained}: {error}") from error
+        if learned is None:
+            raise NoModelError(f"{trained} does not say until when it was trained: give --since.")
+        since = learned.last_event + 1
+    clicks = read_recent_clicks(sources, since, int(time.time() * 1000) + MS_PER_DAY)
+    if not len(clicks.time):
+        bad = sum(clicks.rejected.values())
+        raise NothingToRefreshError(
+            f"No click since {utc_text(since)}, until which {trained.name} was trained"
+            + (f"; {bad:,} bad rows" if bad else "")
+            + ". --since takes earlier ones."
+        )
+    return clicks

@@ -17,7 +17,7 @@ from ml_metadata.proto import metadata_store_pb2
 from modules.config.options.releases import KeepOptions
 from modules.copies.restricted_model import read_restriction
 from modules.files.learned_data import read_learned
-from modules.files.model_folder import model_damage
+from modules.files.model_folder import model_damage, write_manifest
 from pipeline.cli.main import main
 from pipeline.history.rows import read_history
 from pipeline.refresh.from_clicks import KEPT
@@ -216,6 +216,55 @@ def test_a_missing_log_or_one_with_other_columns_pushes_nothing(
     assert versions(out) == ["7"]
 
 
+def test_a_trial_or_a_newer_training_is_not_covered(
+    out: Path, sample: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = catalogue(sample)
+    file = clicks(out, [[first, "one", second]])
+    assert refresh(out, "--sessions", file) == 0
+    refreshed = versions(out)[-1]
+    newer = shutil.copytree(out / "pushed" / "7", out / "pushed" / "8")
+    write_manifest(str(newer), "another training")
+    # It lies below the refreshed version, as if it had been pushed during the refresh.
+    assert refresh(out, "--sessions", file) == 0
+    newest = pushed_models.newest_model([out / "pushed"])
+    assert int(newest.name) > int(refreshed)
+    assert Path(str((read_restriction(str(newest)) or {})["base"])).name == "8"
+
+    trial = str(int(newest.name) + 1)
+    shutil.copytree(newer, out / "pushed" / trial)
+    assert main(["releases", "try", trial, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert refresh(out, "--sessions", clicks(out, [[first, "two"]], "2.tsv")) == 0
+    assert "is on trial" in capsys.readouterr().out
+    assert pushed_models.newest_model([out / "pushed"]) == newest
+
+
+def test_dates_without_times_are_refreshed_without_a_comparison(
+    out: Path, sample: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = catalogue(sample)
+    rows = [f"s{number}\t{item}\t2015-09-11" for number in range(60) for item in known[:3]]
+    file = out.parent / "dates.tsv"
+    file.write_text("\n".join(["SessionId\tItemId\tTime", *rows, "s0\tnew\t2015-09-11", ""]))
+    assert refresh(out, "--sessions", str(file)) == 0
+    assert "too few clicks to compare" in capsys.readouterr().out
+
+
+def test_repeated_requests_are_one_click(out: Path, sample: Any) -> None:
+    first, *_ = catalogue(sample)
+    learned = read_learned(str(out / "pushed" / "7"))
+    assert learned
+    requests = [
+        request("s", items=(item,), time=learned.last_event / 1000 + 60 + number)
+        for number, item in enumerate([first, first, first, "seen", "seen"])
+    ]
+    write_log(out.parent / "log", requests)
+    assert refresh(out, "--requests", str(out.parent / "log")) == 0
+    record = read_restriction(str(pushed_models.newest_model([out / "pushed"]))) or {}
+    assert (record["clicks"], record["new"]) == (2, 1)
+
+
 def test_it_refreshes_again_and_again_until_it_is_stopped(out: Path, sample: Any) -> None:
     first, second, *_ = catalogue(sample)
     file = clicks(out, [[first, "one", second]])
@@ -228,7 +277,7 @@ def test_it_refreshes_again_and_again_until_it_is_stopped(out: Path, sample: Any
         assert any("No click has come since the last refresh" in line for line in lines)
         clicks(out, [[first, "one", second, "two"]])
         assert any("2 new of" in line for line in lines)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert "Stopped." in process.stdout.read()
         assert process.wait(timeout=60) == 0
     assert len(read_history(out).rows) == 1  # the first of each day
