@@ -89,8 +89,8 @@ class Recommender(tf.Module):
 
         Returns:
           `item_ids`, string `[batch, k]`, and `scores`, float32 `[batch, k]`, best first; k is
-          100, or the catalogue's size if that is less. Equal scores are ordered by popularity. If
-          fewer items are recommendable, rows end with the id '' and the score -inf.
+          100, or the size of the trained catalogue if that is less. Equal scores are ordered by
+          popularity. If fewer items are recommendable, rows end with the id '' and the score -inf.
         """
         return self._answers.recommend(self._answers.session(item_ids))
 

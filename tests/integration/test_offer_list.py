@@ -5,15 +5,28 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
 from components.pusher.node import Executor
-from modules.files.model_folder import RENEWAL_RECORD, model_damage, write_manifest
+from modules.copies.grown_model import find_additions, grow, to_array, write_grown
+from modules.copies.model_variables import Variables
+from modules.copies.offered_items import read_offer
+from modules.copies.recent_clicks import RecentClicks
+from modules.copies.restricted_model import STANDING, UNTIL
+from modules.files.model_folder import (
+    RENEWAL_RECORD,
+    learned_from,
+    model_damage,
+    write_json,
+    write_manifest,
+)
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.releases.record import PAUSE, read_releases, record
 from pipeline.cli.main import main
@@ -124,6 +137,37 @@ def test_every_push_follows_the_list_as_it_is_then(push: Push, offers: Path, pus
     assert offered(destination(other)) == SECOND
     assert versions(pushed) == 3
     assert [one["offered"] for one in read_overview(pushed.parent)] == [6, 7, 7]
+
+
+def refresh_by_clicks(version: Path, offers: Path, folder: Path) -> Path:
+    """Writes a version with a new item that was clicked beside another, by a list."""
+    known = to_array([item.encode() for item in IDS])
+    ids = to_array([IDS[1].encode(), b"new"])
+    two = np.arange(2)
+    clicks = RecentClicks(np.zeros(2, np.int64), two, two, ids, Counter())
+    variables = Variables(str(version))
+    additions = find_additions(known, len(IDS), clicks, 9)
+    ids = grow(variables, known, additions, 0.0)
+    offer = read_offer(str(offers), variables.ids, 0.0, "x")
+    variables.restrict(offer.offered)
+    write_grown(str(version), str(folder), variables, ids)
+    listed = {"items": str(offers), "items_sha256": offer.digest, STANDING: True}
+    write_json(str(folder), RENEWAL_RECORD, {"base": str(version), UNTIL: 1, **listed})
+    write_manifest(str(folder), learned_from(str(version)))
+    return folder
+
+
+def test_a_version_with_items_of_clicks_stays_until_its_list_changes(
+    push: Push, offers: Path, pushed: Path
+) -> None:
+    offers.write_text("\n".join([*FIRST, "new"]))
+    first = Path(destination(push()))
+    refreshed = refresh_by_clicks(first, offers, pushed / str(int(first.name) + 1))
+    assert destination(push()) == str(refreshed) and versions(pushed) == 2
+
+    offers.write_text("\n".join(SECOND))
+    changed = push()
+    assert offered(destination(changed)) == SECOND and versions(pushed) == 3
 
 
 @pytest.mark.parametrize(

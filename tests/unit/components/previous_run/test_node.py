@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from components.previous_run.node import (
 )
 from modules.daily.model_day import write_day
 from modules.files.learned_data import LearnedData, write_learned
+from modules.files.model_folder import RENEWAL_RECORD, write_json
 from modules.found import FOUND
 from tests import file_uris
 from tests.daily_examples import DAY_MS, examples_of
@@ -49,6 +51,21 @@ def _latest_model(push_folder: Path, place: Path, span: int | None = None) -> Ar
         model=model, examples=examples_of(span), push_folder=_named(push_folder)
     )
     return model
+
+
+def test_of_a_model_that_clicks_refreshed_the_trained_one_is_compared(tmp_path: Path) -> None:
+    for name in ("7", "8", "9"):
+        _version(tmp_path / "pushed", name, name)
+    for name, more in (("8", {}), ("9", {"until": 1})):
+        record = {"base": str(tmp_path / "pushed" / "7"), **more}
+        write_json(str(tmp_path / "pushed" / name), RENEWAL_RECORD, record)
+    model = _latest_model(tmp_path / "pushed", tmp_path / "model")
+    assert model.get_string_custom_property("pushed_version") == "7"
+    copied = tmp_path / "model" / "Format-Serving" / "saved_model.pb"
+    assert copied.read_text("utf-8") == "7"
+    shutil.rmtree(tmp_path / "pushed" / "9")  # the one before follows a list
+    model = _latest_model(tmp_path / "pushed", tmp_path / "other")
+    assert model.get_string_custom_property("pushed_version") == "8"
 
 
 def test_the_newest_version_is_copied_to_where_tfx_looks_for_a_model(tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from modules.files.model_folder import REFERENCE_PREDICTIONS, model_damage
+from modules.files.model_folder import (
+    REFERENCE_PREDICTIONS,
+    RENEWAL_RECORD,
+    model_damage,
+    write_json,
+)
 from modules.serving.warmup_requests import FILE, UNKNOWN_ITEM, replay_warmup_requests
 from pipeline.forget.models import (
     ANSWERS,
@@ -60,6 +65,15 @@ def test_models_are_found_by_the_time_of_what_they_learned(tmp_path: Path) -> No
     learned = learned_models(tmp_path, find_forgotten(tmp_path, made.IDS))
     assert learned.certain == {one, tmp_path / "artifacts/Trainer/model/2", weights}
     assert not learned.possible
+
+
+def test_what_a_model_knows_of_later_clicks_counts_too(tmp_path: Path) -> None:
+    made.examples(tmp_path)
+    for name, until in (("7", 900), ("8", 10**9)):
+        folder = made.model(tmp_path / "pushed" / name, first_start=0, last_start=500)
+        write_json(str(folder), RENEWAL_RECORD, {"base": "/pushed/6", "until": until})
+    learned = learned_models(tmp_path, find_forgotten(tmp_path, made.IDS))
+    assert learned.certain == {tmp_path / "pushed" / "8"}
 
 
 def test_older_models_may_have_learned_ids_that_no_example_holds(tmp_path: Path) -> None:
