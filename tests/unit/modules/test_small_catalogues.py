@@ -450,7 +450,7 @@ def _withdraw_first(recommender: serving.Recommender, size: int) -> None:
     """Takes the most popular item off, as renewing an index does."""
     offered = np.arange(size) > 0
     (index,) = (module for module in recommender.submodules if isinstance(module, ExactIndex))
-    (columns,) = index.variables
+    columns = index._columns
     columns.assign(with_recommendable(columns.numpy(), offered))
     (popular,) = (each for each in recommender.variables if each.dtype == tf.int32)
     places = np.flatnonzero(offered)
