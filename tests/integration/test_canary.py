@@ -130,7 +130,10 @@ def test_a_worse_canary_is_noticed_and_rolled_back_and_no_request_fails(
 
         words = ["--out", str(out), "--by", "ann", "--why", "worse by the monitor"]
         assert main(["releases", "rollback", *words]) == 0
-        time.sleep(1)
+        store.refresh()
+        # Requests that began before have ended once each thread has had some more.
+        answered = shoppers.versions.total()
+        shoppers.wait(lambda seen: seen.versions.total() > answered + 10 * THREADS)
         after = shoppers.versions.copy()
         shoppers.wait(lambda seen: seen.versions[str(STABLE)] > after[str(STABLE)] + 200)
         assert shoppers.versions[str(CANARY)] == after[str(CANARY)]
