@@ -37,8 +37,7 @@ sys.path.insert(0, str(PROJECT))
 
 from benchmarks.preset_runs import run_preset  # noqa: E402
 from modules.array_types import BoolArray, IntArray  # noqa: E402
-from modules.copies.grown_model import to_array  # noqa: E402
-from modules.copies.recent_clicks import RecentClicks  # noqa: E402
+from modules.copies.recent_clicks import RecentClicks, to_array  # noqa: E402
 from modules.evaluation.metric_names import headline_names  # noqa: E402
 from modules.evaluation.metrics import (  # noqa: E402
     metrics_from_rank_histograms,

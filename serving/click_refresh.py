@@ -19,10 +19,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from modules.array_types import BoolArray, IntArray
-from modules.copies.grown_model import Additions, find_additions, grow, to_array, write_grown
+from modules.copies.grown_model import Additions, find_additions, grow, write_grown
 from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
 from modules.copies.offered_items import OfferError, read_offer
-from modules.copies.recent_clicks import RecentClicks
+from modules.copies.recent_clicks import RecentClicks, to_array
 from modules.copies.restricted_model import CLICKS, STANDING, TRAINED, UNTIL, check_answers
 from modules.files.model_folder import (
     RENEWAL_RECORD,

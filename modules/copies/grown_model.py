@@ -149,13 +149,6 @@ def write_grown(
     _write_ids(model, folder, item_list(ids))
 
 
-def to_array(ids: list[bytes]) -> npt.NDArray[np.object_]:
-    """Returns ids as an array, bytes `[ids]`."""
-    found = np.empty(len(ids), object)
-    found[:] = ids
-    return found
-
-
 def _grown(vectors: Float32Array, additions: Additions) -> Float32Array:
     """Returns vectors of the catalogue, `[catalogue, dim]`, and behind them those of new items."""
     return np.concatenate([vectors, mean_vectors(additions.weights, vectors)])

@@ -107,10 +107,15 @@ def read_recent_clicks(
         session, time, item = _in_order(events, gap, options.drop_immediate_repeats)
         parts.append((session + first, time, item))
         first += max(sessions, int(session.max(initial=-1)) + 1)
-    ids = np.empty(len(items), object)
-    ids[:] = list(items)
     session, time, item = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return RecentClicks(session, time, item, ids, rejected)
+    return RecentClicks(session, time, item, to_array(list(items)), rejected)
+
+
+def to_array(ids: list[bytes]) -> npt.NDArray[np.object_]:
+    """Returns ids as an array, bytes `[ids]`."""
+    found = np.empty(len(ids), object)
+    found[:] = ids
+    return found
 
 
 def _read(
@@ -140,7 +145,7 @@ def _read(
                         item.append(items.setdefault(item_id, len(items)))
         except (BrokenFileError, JoinedFilesError) as error:
             raise SessionDataError(error.of(piece.path)) from error
-        except OSError as error:  # as if a log's oldest file is removed just now
+        except OSError as error:  # such as a file that was removed meanwhile
             raise SessionDataError(f"{piece.path} cannot be read: {error}") from error
     events = _Events(*(np.array(values, np.int64) for values in (session, time, item)))
     return events, len(sessions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,9 @@ def refresh_stable(
     check_releases(push_folder, trained)
     clicks = _read(trained, sources, since)
     stable = newest_model([push_folder])
-    offers: dict[str, Any] = dict(read_restriction(str(stable)) or {})
-    if items:
-        offers = {**offers, "items": str(items)}
-    if _is_done(offers, trained, clicks):
+    record = read_restriction(str(stable)) or {}
+    offers = {"items": str(items)} if items else record
+    if _is_done(record, offers.get("items"), trained, clicks):
         raise NothingToRefreshError("No click has come since the last refresh.")
 
     def check() -> None:
@@ -136,14 +135,15 @@ def prune(push_folder: Path) -> None:
     settle(str(push_folder))
 
 
-def _is_done(record: dict[str, Any], trained: Path, clicks: RecentClicks) -> bool:
-    """Returns whether a version, by its record, has these clicks, and what its list has now."""
-    items = record.get("items")
+def _is_done(
+    record: Mapping[str, Any], items: str | None, trained: Path, clicks: RecentClicks
+) -> bool:
+    """Returns whether a version, by its record, has these clicks, and what a list has now."""
     return (
         Path(str(record.get("base"))).name == trained.name
         and record.get(CLICKS) == len(clicks.time)
         and record.get(UNTIL) == int(clicks.time.max())
-        and (items is None or list_state(str(items)) == record.get("items_sha256"))
+        and (items is None or list_state(items) == record.get("items_sha256"))
     )
 
 

@@ -67,6 +67,17 @@ def answers(folder: Path, *sessions: list[str]) -> list[list[str]]:
     return [[item.item_id for item in row] for row in pushed_models.recommend(model, sessions, 20)]
 
 
+def logged(out: Path, sessions: Sequence[tuple[str, ...]]) -> str:
+    """Writes the requests of a session, a second apart after the training; returns the folder."""
+    learned = read_learned(str(out / "pushed" / "7"))
+    assert learned
+    requests = [
+        request("s", items=items, time=learned.last_event / 1000 + 60 + number)
+        for number, items in enumerate(sessions)
+    ]
+    return str(write_log(out.parent / "log", requests))
+
+
 def catalogue(sample: Any) -> list[str]:
     vocabulary = sample.vocabulary()
     return [item.decode() for item in vocabulary.item_ids[: vocabulary.catalogue_size]]
@@ -140,14 +151,7 @@ def test_items_that_crowd_out_good_ones_are_refused(
 
 def test_the_request_log_of_the_server_is_a_source(out: Path, sample: Any) -> None:
     first, *_ = catalogue(sample)
-    learned = read_learned(str(out / "pushed" / "7"))
-    assert learned
-    requests = [
-        request("s", items=items, time=learned.last_event / 1000 + 60 + number)
-        for number, items in enumerate([(first,), (first, "seen")])
-    ]
-    write_log(out.parent / "log", requests)
-    assert refresh(out, "--requests", str(out.parent / "log")) == 0
+    assert refresh(out, "--requests", logged(out, [(first,), (first, "seen")])) == 0
     newest = pushed_models.newest_model([out / "pushed"])
     assert "seen" in answers(newest, [first])[0]
 
@@ -253,14 +257,12 @@ def test_dates_without_times_are_refreshed_without_a_comparison(
 
 def test_repeated_requests_are_one_click(out: Path, sample: Any) -> None:
     first, *_ = catalogue(sample)
-    learned = read_learned(str(out / "pushed" / "7"))
-    assert learned
-    requests = [
-        request("s", items=(item,), time=learned.last_event / 1000 + 60 + number)
-        for number, item in enumerate([first, first, first, "seen", "seen"])
-    ]
-    write_log(out.parent / "log", requests)
-    assert refresh(out, "--requests", str(out.parent / "log")) == 0
+    assert (
+        refresh(
+            out, "--requests", logged(out, [(first,), (first,), (first,), ("seen",), ("seen",)])
+        )
+        == 0
+    )
     record = read_restriction(str(pushed_models.newest_model([out / "pushed"]))) or {}
     assert (record["clicks"], record["new"]) == (2, 1)
 

@@ -15,10 +15,10 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.pusher.node import Executor
-from modules.copies.grown_model import find_additions, grow, to_array, write_grown
+from modules.copies.grown_model import find_additions, grow, write_grown
 from modules.copies.model_variables import Variables
 from modules.copies.offered_items import read_offer
-from modules.copies.recent_clicks import RecentClicks
+from modules.copies.recent_clicks import RecentClicks, to_array
 from modules.copies.restricted_model import STANDING, UNTIL
 from modules.files.model_folder import (
     RENEWAL_RECORD,

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 
-from modules.copies.grown_model import Additions, find_additions, grow, to_array, write_grown
+from modules.copies.grown_model import Additions, find_additions, grow, write_grown
 from modules.copies.model_variables import COLUMNS, Variables
-from modules.copies.recent_clicks import RecentClicks
+from modules.copies.recent_clicks import RecentClicks, to_array
 from modules.data.vocabulary import Vocabulary
 from modules.files.model_folder import known_items
 from modules.serving.recommender import export
