@@ -28,6 +28,7 @@ from modules.serving.reference_predictions import (
 from modules.serving.warmup_requests import write_warmup_requests
 from modules.training import kept_weights, local_workers, workers
 from modules.training.fitting import FitResult, catalogue_ids, select_and_refit
+from modules.training.item_inputs import read_item_features
 from modules.training.job_file import read_job
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
@@ -43,8 +44,9 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: `train_files` and `eval_files` hold Transform's windows; `custom_config` has options
-        under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`;
-        `base_model`, if any, is the output of the node BaseModel.
+        under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`, and
+        with `model.item_features` what `modules.training.item_inputs` says; `base_model`, if any,
+        is the output of the node BaseModel.
     """
     processes = fn_args.custom_config["trainer"]["workers"]
     if processes > 1 and workers.count() == 1:
@@ -66,11 +68,20 @@ def train(fn_args: FnArgs) -> None:
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     known_items = transform_output.vocabulary_file_by_name(VOCABULARY_NAME)
     vocabulary = read_vocabulary(known_items, run.features)
+    features = read_item_features(fn_args, run.model, catalogue_ids(vocabulary))
+    if features is not None:
+        run = run.after(features.digest())
     learned = learned_data(run, len(vocabulary.item_ids), train_files, eval_files)
     start = start_of(run, fn_args.base_model, learned.last_start, eval_files)
     run = run.after(start.digest)
     fitted = select_and_refit(
-        run, vocabulary, train_files, eval_files, state=start.state, kept=start.selection
+        run,
+        vocabulary,
+        train_files,
+        eval_files,
+        state=start.state,
+        kept=start.selection,
+        features=features,
     )
     workers.wait_for_all()  # the chief may remove what the others read
     if workers.is_chief():

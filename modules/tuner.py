@@ -20,7 +20,8 @@ from modules.config.options.tuner import TunerOptions
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
-from modules.training.fitting import TrainingData, select, selection_data
+from modules.training.fitting import TrainingData, catalogue_ids, select, selection_data
+from modules.training.item_inputs import read_item_features
 from modules.training.training_run import (
     TrainingRun,
     input_files,
@@ -44,7 +45,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     vocabulary = read_vocabulary(
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), run.features
     )
-    windows = selection_data(run, vocabulary, train_files, eval_files)
+    features = read_item_features(fn_args, run.model, catalogue_ids(vocabulary))
+    windows = selection_data(run, vocabulary, train_files, eval_files, features)
     tuner = SessionTuner(run, windows, from_json(TunerOptions, fn_args.custom_config["tuner"]))
     return TunerFnResult(tuner=tuner, fit_kwargs={"verbose": 0})
 

@@ -145,6 +145,13 @@ class Config:
                 f"index.kind is {self.index.kind}, whose index recommends the whole catalogue "
                 "whatever list serving.offer_file names: set one of them to its default"
             )
+        if self.model.item_features and self.items.file is None:
+            problems.append("model.item_features needs items.file, the file that has these columns")
+        if self.model.item_features and self.trainer.warm_start:
+            problems.append(
+                "trainer.warm_start carries no vectors of model.item_features over: set it to "
+                "false, or leave model.item_features out"
+            )
         daily = self.data.daily
         if daily is not None and "{SPAN" in daily and self.sessions.visitor_column is not None:
             problems.append(
@@ -280,7 +287,9 @@ def load_config(
     needs_test = sections["evaluation"].split == "test"
     sections["data"] = resolve_data(sections["data"], data, base, problems, needs_test)
     sections["serving"] = resolve_offers(sections["serving"], data is not None, problems)
-    sections["items"] = resolve_items(sections["items"], data is not None, problems)
+    sections["items"] = resolve_items(
+        sections["items"], data is not None, problems, sections["model"].item_features
+    )
     sections["sessions"] = resolve_forgotten(sections["sessions"], data is not None, problems)
     config = Config(**scalars, **sections)
     problems += config.problems()

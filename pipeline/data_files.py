@@ -284,7 +284,9 @@ def _why_no_list(path: str) -> str:
         return shorten(str(error), _MOST_OF_A_PATH)
 
 
-def resolve_items(options: ItemOptions, is_here: bool, problems: list[str]) -> ItemOptions:
+def resolve_items(
+    options: ItemOptions, is_here: bool, problems: list[str], features: Sequence[str] = ()
+) -> ItemOptions:
     """Returns the options with an absolute pattern of the files of items.
 
     Args:
@@ -292,6 +294,7 @@ def resolve_items(options: ItemOptions, is_here: bool, problems: list[str]) -> I
       is_here: whether the run is on this machine, where the files must be there from the start,
         with the columns that the options name.
       problems: extended by a line if they cannot be used.
+      features: further columns that the files must have.
     """
     if options.file is None or not is_here:
         return options
@@ -299,18 +302,18 @@ def resolve_items(options: ItemOptions, is_here: bool, problems: list[str]) -> I
     if problem := why_missing(path):
         problems.append(f"items.file: {problem}")
     elif not options.problems():
-        problems += _problems_of_items(path, options)
+        problems += _problems_of_items(path, options, features)
     return dataclasses.replace(options, file=path)
 
 
-def _problems_of_items(pattern: str, options: ItemOptions) -> list[str]:
+def _problems_of_items(pattern: str, options: ItemOptions, features: Sequence[str]) -> list[str]:
     """Returns what is wrong with the beginnings of the files."""
     # It loads TensorFlow, which configurations without items do without.
     from modules.items.item_files import ItemDataError, check_columns, find_item_files
 
     try:
         for path in find_item_files(pattern):
-            check_columns(path, options)
+            check_columns(path, options, features)
     except ItemDataError as error:
         return [shorten(str(error), _MOST_OF_A_PATH)]
     return []

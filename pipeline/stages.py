@@ -106,6 +106,7 @@ def data_stage(config: Config, paths: Paths, earlier: EarlierRuns) -> Data:
     item_gen = ItemGen(
         examples=examples,
         options=_as_json(config.items),
+        features=json.dumps(config.model.item_features),
         file_state=earlier.items_state(config.items.file),
         source_digest=code_digest(ItemGen),
     )
@@ -116,9 +117,9 @@ def training_stage(config: Config, paths: Paths, data: Data) -> Training:
     """Returns the nodes that prepare the examples, search hyperparameters if wanted, and train."""
     transform = create_transform(config, paths, data.examples, data.schema)
     transform.add_upstream_node(data.gate)
-    tuner = create_tuner(config, paths, transform)
+    tuner = create_tuner(config, paths, transform, data.items)
     base_model = _base_model(config, paths, data.examples)
-    trainer = create_trainer(config, paths, transform, tuner, base_model)
+    trainer = create_trainer(config, paths, transform, tuner, base_model, data.items)
     nodes = [transform, tuner, base_model, trainer]
     return Training(transform, trainer, [node for node in nodes if node])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.infra_validator.component import InfraValidator
@@ -12,6 +12,8 @@ from tfx.components.pusher.component import Pusher
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.components.tuner.component import Tuner
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
@@ -19,14 +21,18 @@ from tfx.types import Channel
 from tfx.types.component_spec import ChannelParameter
 from tfx.types.experimental import simple_artifacts
 
-from components.pusher.node import ITEMS, PusherSettings
 from components.pusher.node import Executor as PusherExecutor
+from components.pusher.node import PusherSettings
+from components.trainer.node import TrainerExecutor, TunerExecutor
 from modules.evaluation.tfma_metrics import eval_config
+from modules.items.known_names import ITEMS
 from modules.sessions.feature_names import WEIGHTED
+from modules.training.item_inputs import ID_COLUMN
 from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import Config
 from pipeline.paths import Paths
 
+_Training = TypeVar("_Training", Trainer, Tuner)
 # This project's code that TFX's own nodes run.
 _USER_CODE = {
     Transform: "modules.preprocessing",
@@ -68,13 +74,15 @@ def create_transform(config: Config, paths: Paths, examples: Channel, schema: Ch
     )
 
 
-def create_tuner(config: Config, paths: Paths, transform: Transform) -> Tuner | None:
-    """Returns the node that searches hyperparameters, if wanted."""
+def create_tuner(
+    config: Config, paths: Paths, transform: Transform, items: Channel | None
+) -> Tuner | None:
+    """Returns the node that searches hyperparameters, if wanted; see `create_trainer`."""
     if not config.tuner.enabled:
         return None
     arguments = _training_arguments(config, paths, transform, Tuner, "tuner_fn")
     arguments["custom_config"]["tuner"] = dataclasses.asdict(config.tuner)
-    return Tuner(**arguments)
+    return _with_features(Tuner(**arguments), TunerExecutor, config, items)
 
 
 def create_trainer(
@@ -83,6 +91,7 @@ def create_trainer(
     transform: Transform,
     tuner: Tuner | None,
     base_model: BaseNode | None,
+    items: Channel | None,
 ) -> Trainer:
     """Returns the node that trains the model.
 
@@ -92,12 +101,14 @@ def create_trainer(
       transform: node with the windows.
       tuner: node that searches hyperparameters, if any.
       base_model: node that finds an earlier model to start from, if any.
+      items: output of ItemGen, whose columns may be item features; None without any.
     """
-    return Trainer(
+    trainer = Trainer(
         base_model=base_model and base_model.outputs["model"],
         hyperparameters=tuner and tuner.outputs["best_hyperparameters"],
         **_training_arguments(config, paths, transform, Trainer, "run_fn"),
     )
+    return _with_features(trainer, TrainerExecutor, config, items)
 
 
 def _training_arguments(
@@ -116,6 +127,7 @@ def _training_arguments(
             "checkpoint_folder": paths.checkpoint_folder,
             "source_digest": code_digest(node_type),
             **_weighted(config),
+            **({ID_COLUMN: config.items.id_column} if config.model.item_features else {}),
         },
         **_user_code(config, paths, node_type, function),
     }
@@ -197,8 +209,23 @@ def create_pusher(
         custom_config={"source_digest": code_digest(Pusher), **settings._asdict()},
     )
     if items is not None:
-        # TFX's specification has no such input, and its constructor takes no other specification.
-        of_items = ChannelParameter(type=simple_artifacts.Dataset, optional=True)
-        pusher.spec.INPUTS = {**pusher.spec.INPUTS, ITEMS: of_items}
-        pusher.spec.inputs[ITEMS] = items
+        _add_items(pusher, items)
     return pusher
+
+
+def _with_features(
+    node: _Training, executor: type[BaseExecutor], config: Config, items: Channel | None
+) -> _Training:
+    """Returns a node that trains, with the items as an input if it learns from their columns."""
+    if items is not None and config.model.item_features:
+        _add_items(node, items)
+        node.executor_spec = ExecutorClassSpec(executor)
+    return node
+
+
+def _add_items(node: BaseComponent, items: Channel) -> None:
+    """Adds an input to one of TFX's nodes."""
+    # TFX's specifications have no such input, and its constructors take no other specification.
+    of_items = ChannelParameter(type=simple_artifacts.Dataset, optional=True)
+    node.spec.INPUTS = {**node.spec.INPUTS, ITEMS: of_items}
+    node.spec.inputs[ITEMS] = items

@@ -26,6 +26,7 @@ def ItemGen(
     items: OutputArtifact[simple_artifacts.Dataset],
     options: Parameter[str],
     examples: InputArtifact[standard_artifacts.Examples] = None,
+    features: Parameter[str] = "[]",
     file_state: Parameter[str] = "",
     source_digest: Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
@@ -36,6 +37,7 @@ def ItemGen(
       items: output; gets `items.parquet` and `report.json`, see README.md.
       options: `ItemOptions` as JSON.
       examples: output of SessionExampleGen, whose items are compared with those of the files.
+      features: columns of `model.item_features`, which must be there, as JSON.
       file_state: names, lengths and times of the files, so that TFX's cache sees a change.
       source_digest: digest of the node's code, so that TFX's cache sees an edit.
       beam_pipeline: made by TFX.
@@ -46,7 +48,7 @@ def ItemGen(
     wanted = from_json(ItemOptions, json.loads(options))
     paths = find_item_files(wanted.file or "")
     for path in paths:
-        check_columns(path, wanted)
+        check_columns(path, wanted, json.loads(features))
     if fileio.exists(items.uri):
         fileio.rmtree(items.uri)  # of an earlier attempt
     fileio.makedirs(items.uri)

@@ -43,7 +43,7 @@ from modules.files.model_folder import (
     write_manifest,
 )
 from modules.items.item_names import ITEM_NAMES, read_if_there
-from modules.items.known_names import names_of
+from modules.items.known_names import ITEMS, names_of
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, NOT_PUSHED, PUSHED_BY, THIS_RUN
 from modules.releases.record import TRY, WITHDRAW, read_releases, record
 from modules.releases.versions import (
@@ -57,8 +57,6 @@ from modules.serving.warmup_requests import replay_warmup_requests
 from modules.sessions.event_times import utc_text
 from modules.training import kept_weights
 
-ITEMS = "items"
-"""Input with the output of ItemGen, which TFX's own Pusher does not have."""
 _DAY_SECONDS = 86_400
 
 

@@ -73,13 +73,24 @@ def find_item_files(pattern: str) -> list[str]:
     return paths
 
 
-def check_columns(path: str, options: ItemOptions) -> None:
+def check_columns(path: str, options: ItemOptions, features: Sequence[str] = ()) -> None:
     """Reads the beginning of a file.
 
+    Args:
+      path: path or URI of the file.
+      options: names of columns that it must have.
+      features: names of further ones, from `model.item_features`.
+
     Raises:
-      ItemDataError: it cannot be read, is empty, or lacks a column that the options name.
+      ItemDataError: it cannot be read, is empty, or lacks a column.
     """
-    next(read_blocks(path, options, Counter()), None)
+    block = next(read_blocks(path, options, Counter()), None)
+    found = block.table.column_names if block else features
+    for name in features:
+        if name not in found:
+            raise ItemDataError(
+                f"{path} has no column {quote(name)}, but {_some(found)}. Set model.item_features."
+            )
 
 
 def read_blocks(path: str, options: ItemOptions, counts: Counter[str]) -> Iterator[ItemBlock]:
@@ -284,9 +295,13 @@ def _split_hint(line: str, delimiter: str, options: ItemOptions) -> str:
     return f" Its first line was split at {delimiter!r}, which items.delimiter changes. "
 
 
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+
+
 def _check_names(names: Sequence[str], path: str, options: ItemOptions, more: str = "") -> None:
     """Raises ItemDataError if a needed column is not there, or a name stands for two."""
-    found = ", ".join(quote(name, 50) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    found = _some(names)
     for option in options.column_options():
         if getattr(options, option) not in names:
             raise ItemDataError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tensorflow as tf
 
 from modules.model.cooccurrence_neighbors import ItemNeighbors
+from modules.model.item_features import ItemFeatures
 
 _FIRST_NEIGHBOR_SHARE = 0.5
 _ITEMS_PER_BLOCK = 65_536
 
 
 class ItemEmbedding(tf.keras.layers.Layer):
-    """A learned vector per item and member, plus a share of the vectors of the item's neighbors.
+    """A learned vector per item and member, plus those of its properties and a share of neighbors'.
 
     Each vector is a row of its own, so that training one member leaves the others' rows alone.
     """
@@ -23,6 +24,7 @@ class ItemEmbedding(tf.keras.layers.Layer):
         dim: int,
         neighbors: ItemNeighbors | None = None,
         precision: str = "float32",
+        features: ItemFeatures | None = None,
     ) -> None:
         """Makes the table.
 
@@ -32,6 +34,7 @@ class ItemEmbedding(tf.keras.layers.Layer):
           dim: length of a vector.
           neighbors: neighbors of each item; None for none.
           precision: Keras mixed precision policy.
+          features: properties of each item; None for none.
         """
         super().__init__(name="item_vectors", dtype=precision)
         self.item_indices = item_indices
@@ -45,6 +48,11 @@ class ItemEmbedding(tf.keras.layers.Layer):
                 shape=[],
                 initializer=tf.keras.initializers.Constant(_FIRST_NEIGHBOR_SHARE),
             )
+        self._features = None
+        if features is not None:
+            self._features = tuple(map(tf.constant, (features.rows, features.weight)))
+            rows = (1 + len(features.values)) * members
+            self.feature_embedding = tf.keras.layers.Embedding(rows, dim, dtype=precision)
 
     def call(self, item_index: tf.Tensor) -> tf.Tensor:
         """Maps item indices of any shape to all members' vectors, `[..., members, dim]`."""
@@ -57,12 +65,35 @@ class ItemEmbedding(tf.keras.layers.Layer):
         """
         member = tf.cast(member, item_index.dtype)
         vectors = self.embedding(item_index * self._members + member)
-        if self._neighbors is None:
-            return vectors
-        items, weight = (tf.gather(column, item_index) for column in self._neighbors)
-        rows = tf.cast(items, item_index.dtype) * self._members + member[..., None]
-        weight = tf.cast(weight, vectors.dtype) * tf.cast(self.neighbor_share, vectors.dtype)
-        return vectors + tf.einsum("...kd,...k->...d", self.embedding(rows), weight)
+        if self._features is not None:
+            vectors += self._sum(self.feature_embedding, self._features, item_index, member)
+        if self._neighbors is not None:
+            share = tf.cast(self.neighbor_share, vectors.dtype)
+            vectors += self._sum(self.embedding, self._neighbors, item_index, member, share)
+        return vectors
+
+    def _sum(
+        self,
+        table: tf.keras.layers.Embedding,
+        of_items: tuple[tf.Tensor, tf.Tensor],
+        item_index: tf.Tensor,
+        member: tf.Tensor,
+        share: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
+        """Returns a share of a weighted sum of rows for each item, `[..., dim]`.
+
+        Args:
+          table: member's rows in a row, as in the table of items.
+          of_items: rows of each item, before members, and their weights, `[item_indices, k]`.
+          item_index: item indices.
+          member: as `of_member`.
+          share: factor of all weights.
+        """
+        rows, weight = (tf.gather(column, item_index) for column in of_items)
+        rows = tf.cast(rows, item_index.dtype) * self._members + member[..., None]
+        vectors = table(rows)
+        weight = tf.cast(weight, vectors.dtype) * share
+        return tf.einsum("...kd,...k->...d", vectors, weight)
 
     def all_vectors(self) -> tf.Tensor:
         """Returns the vectors of all item indices, `[item_indices, members, dim]`."""
@@ -73,9 +104,9 @@ class ItemEmbedding(tf.keras.layers.Layer):
         ends = range(first, self.item_indices, _ITEMS_PER_BLOCK)
         return [tf.range(at, min(at + _ITEMS_PER_BLOCK, self.item_indices)) for at in ends]
 
-    def mix_in_neighbors(self) -> None:
+    def mix_in(self) -> None:
         """Writes the sums into the table, once training is done."""
-        if self._neighbors is not None:
+        if self._neighbors is not None or self._features is not None:
             table = self.embedding.embeddings
             table.assign(tf.reshape(tf.cast(self.all_vectors(), table.dtype), table.shape))
-            self._neighbors = None
+            self._neighbors = self._features = None

@@ -17,6 +17,7 @@ from modules.evaluation.selection_metric import MRR, RECALL
 from modules.evaluation.tf_ranks import conservative_rank
 from modules.model.cooccurrence_neighbors import ItemNeighbors
 from modules.model.item_embedding import ItemEmbedding
+from modules.model.item_features import ItemFeatures
 from modules.model.losses import RetrievalLoss
 from modules.model.towers import CandidateTower, QueryTower
 
@@ -32,6 +33,7 @@ class TwoTower(tfrs.Model):
         model_options: ModelOptions,
         trainer_options: TrainerOptions,
         neighbors: ItemNeighbors | None = None,
+        features: ItemFeatures | None = None,
     ) -> None:
         """Makes the towers and the task.
 
@@ -43,18 +45,19 @@ class TwoTower(tfrs.Model):
             is unused, since TFRS's Retrieval fails under mixed ones and other nodes share the
             process.
           neighbors: neighbors of the items in the training data; None for none.
+          features: properties of the items; None for none.
         """
         super().__init__()
         in_float32 = dataclasses.replace(trainer_options, precision="float32")
         self._in_float32 = functools.partial(
-            TwoTower, item_counts, model_options, in_float32, neighbors
+            TwoTower, item_counts, model_options, in_float32, neighbors, features
         )
         precision = self._precision = trainer_options.precision
         shape = int(item_counts.shape[0]), model_options.ensemble_size, model_options.embedding_dim
-        table = ItemEmbedding(*shape, neighbors, precision)
+        table = ItemEmbedding(*shape, neighbors, precision, features)
         self.candidate_tower = CandidateTower(table, item_counts, model_options)
         if not model_options.shared_embedding:
-            table = ItemEmbedding(*shape, neighbors, precision)
+            table = ItemEmbedding(*shape, neighbors, precision, features)
         self.query_tower = QueryTower(table, self.candidate_tower, model_options, precision)
         self.task = RetrievalLoss(item_counts.numpy(), trainer_options)
         self._takes_part = tf.constant(item_counts[FIRST_ITEM:] > 0)
@@ -136,8 +139,8 @@ class TwoTower(tfrs.Model):
                 served.query_tower.weights, self.query_tower.weights, strict=True
             ):
                 weight.assign(trained)
-        served.candidate_tower.table.mix_in_neighbors()
-        served.query_tower.table.mix_in_neighbors()
+        served.candidate_tower.table.mix_in()
+        served.query_tower.table.mix_in()
         return served
 
     def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:

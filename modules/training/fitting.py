@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from modules.data.item_indices import FIRST_ITEM
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model import cooccurrence_neighbors
+from modules.model.item_features import ItemFeatures
 from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import TwoTower
 from modules.training import score_adjustment_search, workers
@@ -39,11 +40,13 @@ class TrainingData(NamedTuple):
         must not know.
       evaluation: windows of split eval, or a sample of them, without items that have no training
         event; None without evaluation.
+      features: properties of the items; None for none.
     """
 
     train: tf.data.Dataset
     item_counts: tf.Tensor
     evaluation: tf.data.Dataset | None = None
+    features: ItemFeatures | None = None
 
 
 class WarmStart(NamedTuple):
@@ -79,6 +82,7 @@ def select_and_refit(
     *,
     state: TrainingState | None = None,
     kept: Selection | None = None,
+    features: ItemFeatures | None = None,
 ) -> FitResult:
     """Trains the model to export, on train, or on train and eval with `refit`.
 
@@ -91,6 +95,7 @@ def select_and_refit(
       eval_files: likewise of split eval.
       state: state of an earlier model that all training runs start from; None for random weights.
       kept: epochs and score adjustments of an earlier run; None to select them.
+      features: properties of the items; None for none.
     """
     options = run.trainer
     warm = WarmStart(state, catalogue_ids(vocabulary)) if state else None
@@ -98,11 +103,12 @@ def select_and_refit(
     selection = kept or Selection(options.max_epochs, adjustments, np.nan, np.nan)
     selects = kept is None and (options.needs_model_selection or not options.refit)
     if selects:
-        windows = selection_data(run, vocabulary, train_files, eval_files)
+        windows = selection_data(run, vocabulary, train_files, eval_files, features)
         model, selection = select(run, "choose", windows, warm)
     if options.refit or not selects:
         files = [*train_files, *(eval_files if options.refit else [])]
-        windows = TrainingData(_windows(run, files, run.weighted), _item_counts(vocabulary))
+        learned = _windows(run, files, run.weighted)
+        windows = TrainingData(learned, _item_counts(vocabulary), features=features)
         checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
         model = fit(run, "refit", windows, checkpoint, warm)
     weight = selection.adjustments.popularity_weight
@@ -116,7 +122,11 @@ def catalogue_ids(vocabulary: Vocabulary) -> npt.NDArray[np.object_]:
 
 
 def selection_data(
-    run: TrainingRun, vocabulary: Vocabulary, train_files: Sequence[str], eval_files: Sequence[str]
+    run: TrainingRun,
+    vocabulary: Vocabulary,
+    train_files: Sequence[str],
+    eval_files: Sequence[str],
+    features: ItemFeatures | None = None,
 ) -> TrainingData:
     """Reads the data of the selecting training run; arguments are those of `select_and_refit`.
 
@@ -134,7 +144,7 @@ def selection_data(
     evaluation = batching.sampled_windows(evaluation, steps, run.features.targets).cache()
     if run.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
-    return TrainingData(train, counts, evaluation)
+    return TrainingData(train, counts, evaluation, features)
 
 
 def select(
@@ -188,7 +198,7 @@ def _train(
     tf.keras.utils.set_random_seed(options.seed)
     neighbors = _neighbors(run, windows)
     with workers.strategy().scope():
-        model = TwoTower(windows.item_counts, run.model, options, neighbors)
+        model = TwoTower(windows.item_counts, run.model, options, neighbors, windows.features)
         model.compile(optimizer=_optimizer(options))
         # A run that was interrupted after its last epoch takes no step, but averages its weights.
         model.query_tower(tf.constant([[FIRST_ITEM]]))
@@ -200,6 +210,8 @@ def _train(
             print(f"    warm start: {carried}", flush=True)
     batches, steps = _training_batches(run, windows)
     callbacks = checkpoint.callbacks()
+    if options.learning_rate_decay < 1:
+        callbacks.append(tf.keras.callbacks.LearningRateScheduler(_falling_rate(options)))
     if workers.is_chief():
         board = os.path.join(run.logs, name)
         callbacks.append(tf.keras.callbacks.TensorBoard(board, write_graph=False, profile_batch=0))
@@ -289,6 +301,11 @@ def _check_evaluation(evaluation: tf.data.Dataset) -> None:
 def _item_counts(vocabulary: Vocabulary) -> tf.Tensor:
     counts = vocabulary.counts[: vocabulary.catalogue_size]
     return tf.constant(np.concatenate([np.zeros(FIRST_ITEM, np.int64), counts]))
+
+
+def _falling_rate(options: TrainerOptions) -> Callable[[int], float]:
+    """Returns the learning rate of each epoch, counted from 0."""
+    return lambda epoch: options.learning_rate * options.learning_rate_decay**epoch
 
 
 def _optimizer(options: TrainerOptions) -> tf.keras.optimizers.Optimizer:

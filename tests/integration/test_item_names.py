@@ -14,10 +14,10 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.pusher.node import ITEMS, Executor
+from components.pusher.node import Executor
 from modules.config.options.releases import STABLE
 from modules.items.item_names import ItemNames, read_item_names
-from modules.items.known_names import ITEMS_FILE
+from modules.items.known_names import ITEMS, ITEMS_FILE
 from pipeline.cli.main import main
 from serving import pushed_models
 from serving.client import Client, ServerError

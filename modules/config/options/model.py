@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from modules.config.fields import Section, option
+from modules.messages.quoting import quote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,11 @@ class ModelOptions(Section):
         was="neighbors",
         unit="items",
     )
+    item_features: tuple[str, ...] = option(
+        (),
+        "columns of `items.file` whose values, a text or a list of texts, such as a category, are "
+        "learned parts of the vectors of all items that have them",
+    )
     embedding_dropout: float = option(
         0.5, "dropout rate of the context's item embeddings", limits=(0.0, 0.99)
     )
@@ -51,4 +57,7 @@ class ModelOptions(Section):
         problems = super().problems()
         if not self.gru_units and not self.copy_lags:
             problems.append("gru_units and copy_lags must not both be 0: no query would be left")
+        columns = self.item_features
+        if isinstance(columns, tuple) and len({*columns}) < len(columns):
+            problems.append(f"item_features names a column twice: {quote(list(columns))}")
         return problems

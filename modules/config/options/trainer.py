@@ -43,6 +43,9 @@ class TrainerOptions(Section):
         choices=("lazy_adam", "adam", "adamw", "adagrad"),
     )
     learning_rate: float = option(0.003, "learning rate", limits=(1e-7, 10.0))
+    learning_rate_decay: float = option(
+        1.0, "factor of the learning rate after each epoch", limits=(0.01, 1.0)
+    )
     weight_averaging: float = option(
         0.98,
         "decay of the moving average of weights that is evaluated and exported (Polyak and "

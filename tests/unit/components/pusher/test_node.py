@@ -16,7 +16,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import proto_utils
 
-from components.pusher.node import ITEMS, Executor
+from components.pusher.node import Executor
 from modules.daily.artifacts import mark_day
 from modules.daily.model_day import read_day
 from modules.files.learned_data import LearnedData, write_learned
@@ -27,7 +27,7 @@ from modules.files.model_folder import (
     write_manifest,
 )
 from modules.items.item_names import ITEM_NAMES, read_item_names
-from modules.items.known_names import ITEMS_FILE
+from modules.items.known_names import ITEMS, ITEMS_FILE
 from modules.push_origin import A_REFRESH, AN_EARLIER_RUN, PUSHED_BY, THIS_RUN
 from modules.releases.record import PAUSE, RESUME, WITHDRAW, read_releases, record
 from modules.releases.versions import stable_version

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from modules.config.options.items import ItemOptions
 from modules.items.item_names import ItemNames
-from modules.items.known_names import ITEMS_FILE, names_of
+from modules.items.known_names import ITEMS_FILE, names_of, values_by_column
 
 
 def _table(folder: Path, **columns: list) -> str:
@@ -36,3 +36,19 @@ def test_columns_that_have_the_name_of_the_ids(tmp_path: Path) -> None:
     uri = _table(tmp_path, item_id=["a"], item_id_in_file=["7"])
     options = ItemOptions(id_column="sku", name_column="item_id", category_column="sku")
     assert names_of(uri, options) == ItemNames({"a": "7"}, {"a": ("a",)})
+
+
+def test_values_of_columns_come_in_the_order_of_the_items(tmp_path: Path) -> None:
+    """A repeated value counts once; numbers are texts; an item without a row has none."""
+    uri = _table(
+        tmp_path,
+        item_id=["a", "b", "c"],
+        kind=[["x", "x"], ["y", "z"], None],
+        item_id_in_file=[3, None, 4],
+    )
+    found = values_by_column(uri, ("kind", "item_id", "sku"), "sku", [b"c", b"no", b"b", b"\xff"])
+    assert found == {
+        "kind": [(), (), ("y", "z"), ()],
+        "item_id": [("4",), (), (), ()],
+        "sku": [("c",), (), ("b",), ()],
+    }

@@ -1,0 +1,1 @@
+"""TFX's Trainer and Tuner, with the table of items as a further input."""
