@@ -28,14 +28,18 @@ from modules.serving.reference_predictions import (
 from modules.serving.warmup_requests import write_warmup_requests
 from modules.training import kept_weights, local_workers, workers
 from modules.training.fitting import FitResult, catalogue_ids, select_and_refit
-from modules.training.item_inputs import read_item_features
 from modules.training.job_file import read_job
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
 from modules.training.model_start import start_of
 from modules.training.selection_record import Origin, write_selection
 from modules.training.state_files import write_state
-from modules.training.training_run import TrainingRun, input_files, read_training_run
+from modules.training.training_run import (
+    TrainingRun,
+    input_files,
+    read_item_features,
+    read_training_run,
+)
 from modules.training.training_state import capture
 
 
@@ -45,7 +49,7 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
       fn_args: `train_files` and `eval_files` hold Transform's windows; `custom_config` has options
         under `features`, `model` and `trainer`, a `checkpoint_folder` and a `source_digest`, and
-        with `model.item_features` what `modules.training.item_inputs` says; `base_model`, if any,
+        with `model.item_features` what `modules.training.training_run` says; `base_model`, if any,
         is the output of the node BaseModel.
     """
     processes = fn_args.custom_config["trainer"]["workers"]

@@ -21,10 +21,10 @@ from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.training.fitting import TrainingData, catalogue_ids, select, selection_data
-from modules.training.item_inputs import read_item_features
 from modules.training.training_run import (
     TrainingRun,
     input_files,
+    read_item_features,
     read_training_run,
     with_hyperparameters,
 )

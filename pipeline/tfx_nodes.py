@@ -27,7 +27,7 @@ from components.trainer.node import TrainerExecutor, TunerExecutor
 from modules.evaluation.tfma_metrics import eval_config
 from modules.items.known_names import ITEMS
 from modules.sessions.feature_names import WEIGHTED
-from modules.training.item_inputs import ID_COLUMN
+from modules.training.training_run import ID_COLUMN
 from pipeline.code_fingerprint import PACKAGES, source_digest
 from pipeline.config import Config
 from pipeline.paths import Paths

@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from modules.config.fields import from_json
@@ -16,12 +18,15 @@ from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.batching import window_chunks, windows_digest
+from modules.items.known_names import ITEMS, values_by_column
+from modules.model.item_features import ItemFeatures, describe, encode
 from modules.sessions.feature_names import WEIGHTED
 
 if TYPE_CHECKING:  # training itself needs no TFX, which takes seconds to import
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 SEARCHED_SECTIONS = ("model", "trainer")
+ID_COLUMN = "item_id_column"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +111,29 @@ def read_training_run(fn_args: FnArgs, *splits: Sequence[str]) -> TrainingRun:
         split_digests,
         weighted,
     )
+
+
+def read_item_features(
+    fn_args: FnArgs, options: ModelOptions, item_ids: npt.NDArray[np.object_]
+) -> ItemFeatures | None:
+    """Returns the properties of the model's items, and prints what they are; None for none.
+
+    Args:
+      fn_args: arguments of Trainer or Tuner; `custom_config` has the folder of ItemGen's output
+        under `ITEMS`, and under `ID_COLUMN` the name of the column of ids in the files.
+      options: columns of the properties.
+      item_ids: ids of the model's items, bytes `[items]`.
+    """
+    if not options.item_features:
+        return None
+    config = fn_args.custom_config
+    columns = values_by_column(
+        config[ITEMS], options.item_features, config[ID_COLUMN], item_ids.tolist()
+    )
+    features = encode(columns)
+    for line in describe(columns, features):
+        print(f"    item feature {line}", flush=True)
+    return features
 
 
 def _checkpoints(folder: str, digest: str) -> str:

@@ -227,3 +227,19 @@ def test_files_of_items_are_looked_into_before_a_run(folder: Path) -> None:
     config = load_config("custom", ["items.file=items.csv"])
     write_config(config, folder / "again.yaml")
     assert load_config(str(folder / "again.yaml")).items == config.items
+
+
+def test_item_features_are_columns_of_a_file_of_items(folder: Path) -> None:
+    (folder / "items.csv").write_text("item_id,kind\na,A\n")
+    options = ["items.file=items.csv", "model.item_features=[kind]"]
+    assert load_config("custom", options).model.item_features == ("kind",)
+    (problem,) = config_problems("items.file=items.csv", "model.item_features=[kind,brand]")
+    assert problem == (
+        f"{folder}/items.csv has no column 'brand', but 'item_id', 'kind'. Set model.item_features."
+    )
+    (problem,) = config_problems("model.item_features=[kind]")
+    assert problem.startswith("model.item_features needs items.file")
+    (problem,) = config_problems(*options, "trainer.warm_start=true")
+    assert problem.startswith("trainer.warm_start carries no vectors of model.item_features over")
+    (problem,) = config_problems("items.file=items.csv", "model.item_features=[kind,kind]")
+    assert problem.startswith("model.item_features names a column twice")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components.trainer.node import TrainerExecutor, TunerExecutor
 from modules.baselines.registry import BASELINES
 from tests.pipelines import find_node, make_pipeline
 
@@ -110,3 +111,18 @@ def test_items_reach_the_nodes_that_show_them_only_if_there_is_a_file(tmp_path: 
     assert len({*states}) == 2
     changed = {node.id for node in pipeline.components} - {node.id for node in alone.components}
     assert changed == {"ItemGen"}
+
+
+def test_items_reach_the_nodes_that_train_only_with_item_features(tmp_path: Path) -> None:
+    """Without them, TFX's own executors run."""
+    (tmp_path / "items.csv").write_text("item_id,kind\na,A\n")
+    options = (f"items.file={tmp_path / 'items.csv'}", "tuner.enabled=true")
+    alone = make_pipeline(tmp_path, *options)
+    pipeline = make_pipeline(tmp_path, *options, "model.item_features=[kind]")
+    for name, executor in {"Trainer": TrainerExecutor, "Tuner": TunerExecutor}.items():
+        assert "items" not in find_node(alone, name).inputs
+        node = find_node(pipeline, name)
+        assert node.inputs["items"].producer_component_id == "ItemGen"
+        assert node.executor_spec.executor_class is executor
+        assert find_node(alone, name).executor_spec.executor_class is not executor
+    assert json.loads(find_node(pipeline, "ItemGen").exec_properties["features"]) == ["kind"]

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -16,8 +19,15 @@ from modules.config.options.features import FeatureOptions
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.windowing import FEATURE
+from modules.items.known_names import ITEMS, ITEMS_FILE
 from modules.training import training_run
-from modules.training.training_run import input_files, read_training_run, with_hyperparameters
+from modules.training.training_run import (
+    ID_COLUMN,
+    input_files,
+    read_item_features,
+    read_training_run,
+    with_hyperparameters,
+)
 
 WINDOWS = [[2, 3, 4], [5, 6, 0]]
 
@@ -109,3 +119,27 @@ def test_only_the_runs_own_progress_is_forgotten(windows: str, tmp_path: Path) -
         (folder / "history.json").touch()
     run.forget_progress()
     assert [folder.name for folder in (tmp_path / "kept").iterdir()] == ["of-another-run"]
+
+
+IDS = np.array([b"b", b"a", b"without", b"c"], object)
+
+
+@pytest.fixture
+def with_items(tmp_path: Path) -> FnArgs:
+    table = {"item_id": ["a", "b", "c", "x"], "kind": ["hat", "shoe", "hat", "shoe"]}
+    pq.write_table(pa.table(table), tmp_path / ITEMS_FILE)
+    return FnArgs(custom_config={ITEMS: str(tmp_path), ID_COLUMN: "sku"})
+
+
+def test_item_features_are_those_of_the_models_items(
+    with_items: FnArgs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the shoes, the model knows one."""
+    features = read_item_features(with_items, ModelOptions(item_features=("kind",)), IDS)
+    assert features is not None and features.values == (("kind", "hat"),)
+    assert features.rows[-4:].ravel().tolist() == [0, 1, 0, 1]
+    assert "item feature kind: 1 values of 2 of 4 items" in capsys.readouterr().out
+
+
+def test_without_item_features_nothing_is_read() -> None:
+    assert read_item_features(FnArgs(custom_config={}), ModelOptions(), IDS) is None
