@@ -46,8 +46,10 @@ from modules.evaluation.metrics import (  # noqa: E402
 from modules.files.learned_data import read_learned  # noqa: E402
 from modules.files.model_folder import known_items  # noqa: E402
 from modules.sessions.examples import read_batches  # noqa: E402
-from pipeline.cli.refresh import duration  # noqa: E402
-from serving.click_refresh import ClickRefresher, Limits  # noqa: E402
+from pipeline.cli.refresh import duration, features_of_new_items  # noqa: E402
+from pipeline.config import load_config  # noqa: E402
+from pipeline.run.run_folders import CONFIG_FILE  # noqa: E402
+from serving.click_refresh import ClickRefresher, ItemValues, Limits  # noqa: E402
 from serving.pushed_models import load_model  # noqa: E402
 
 COLUMNS = (*headline_names(), "new targets found")
@@ -109,13 +111,19 @@ def clicks_of(sessions: Sequence[Session]) -> RecentClicks:
     )
 
 
-def replay(models: Sequence[Trained], sessions: Sequence[Session], every: int | None) -> Ranks:
+def replay(
+    models: Sequence[Trained],
+    sessions: Sequence[Session],
+    every: int | None,
+    values_of: ItemValues | None = None,
+) -> Ranks:
     """Ranks the targets of all steps by the models that would have served.
 
     Args:
       models: by the time from which on they serve; the first one serves before, too.
       sessions: what is replayed.
       every: time between two refreshes, ms; None for no refresh.
+      values_of: returns features of new items, which refreshes then use; None for none.
     """
     clicks = clicks_of(sessions)
     longest = max(len(session.times) for session in sessions) - 1
@@ -126,7 +134,7 @@ def replay(models: Sequence[Trained], sessions: Sequence[Session], every: int | 
         if not served:
             continue
         if refresher is None or refresher.base != trained.folder:
-            refresher = ClickRefresher(trained.folder, Limits())
+            refresher = ClickRefresher(trained.folder, Limits(), values_of)
         learned = read_learned(str(trained.folder))
         since = learned.last_event + 1 if learned else 0
         before = clicks.before(begin, since)
@@ -290,16 +298,21 @@ def main() -> None:
         ranks = replay(models, sessions, None)
         rows = {"none": metrics(ranks.without, counts)}
         rows["own-session"] = metrics(ranks.rank, counts, ranks.without)
+        config = load_config(str(out / CONFIG_FILE), data=None)
+        values_of = features_of_new_items(config)
         for text in arguments.every:
-            ranks = replay(models, sessions, int(duration(text) * 1000))
-            rows[f"refreshed each {text}"] = metrics(ranks.rank, counts)
+            every = int(duration(text) * 1000)
+            rows[f"refreshed each {text}"] = metrics(replay(models, sessions, every).rank, counts)
+            if values_of:
+                ranks = replay(models, sessions, every, values_of)
+                rows["... with item features of new items"] = metrics(ranks.rank, counts)
         if arguments.train_daily:
             runs = Path(folder) / "daily"
             options = (arguments.preset, arguments.seed, arguments.set)
             models = train_daily(*options, out, sessions, runs)
             rows["trained each day"] = metrics(replay(models, sessions, None).rank, counts)
             for text in arguments.every:
-                ranks = replay(models, sessions, int(duration(text) * 1000))
+                ranks = replay(models, sessions, int(duration(text) * 1000), values_of)
                 name = f"trained each day, refreshed each {text}"
                 rows[name] = metrics(ranks.rank, counts)
         print("\n".join(table(rows)))

@@ -19,6 +19,8 @@ from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.files.file_digests import file_digest
 from modules.files.learned_data import write_learned
 from modules.files.model_folder import ITEM_LIST, write_manifest
+from modules.model.feature_vectors import FeatureVectors, write_feature_vectors
+from modules.model.item_features import ItemFeatures
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
 from modules.serving import recommender
 from modules.serving.reference_predictions import (
@@ -89,7 +91,7 @@ def train(fn_args: FnArgs) -> None:
     )
     workers.wait_for_all()  # the chief may remove what the others read
     if workers.is_chief():
-        export(fn_args, run, fitted, vocabulary, start.origin)
+        export(fn_args, run, fitted, vocabulary, start.origin, features)
         write_learned(fn_args.serving_model_dir, learned)
         write_manifest(fn_args.serving_model_dir, learned_from(run, known_items))
         run.forget_progress()
@@ -97,7 +99,12 @@ def train(fn_args: FnArgs) -> None:
 
 
 def export(
-    fn_args: FnArgs, run: TrainingRun, fitted: FitResult, vocabulary: Vocabulary, origin: Origin
+    fn_args: FnArgs,
+    run: TrainingRun,
+    fitted: FitResult,
+    vocabulary: Vocabulary,
+    origin: Origin,
+    features: ItemFeatures | None = None,
 ) -> None:
     """Writes the SavedModel and what its checks and its users need beside it.
 
@@ -107,8 +114,10 @@ def export(
       fitted: the trained model.
       vocabulary: all known items.
       origin: where the training started from.
+      features: properties of its items; None for none.
     """
     folder = fn_args.serving_model_dir
+    of_features = fitted.model.feature_vectors()  # whose sums serving has in the tables
     if run.trainer.warm_start:
         state = capture(fitted.model, catalogue_ids(vocabulary), run.model)
         write_state(state, kept_weights.beside(folder))
@@ -124,6 +133,9 @@ def export(
             seen,
             own_items=run.trainer.own_session_items,
         )
+    if features is not None:
+        shape = (run.model.ensemble_size, run.model.normalize)
+        write_feature_vectors(folder, FeatureVectors(features, of_features, *shape))
     write_selection(folder, fitted.selection, origin)
     eval_files = input_files(fn_args.eval_files)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ import tensorflow as tf
 from modules.array_types import BoolArray, IntArray
 from modules.copies.grown_model import Additions, find_additions, grow, write_grown
 from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
+from modules.copies.new_vectors import OwnFeatures
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.recent_clicks import RecentClicks, to_array
 from modules.copies.restricted_model import CLICKS, STANDING, TRAINED, UNTIL, check_answers
@@ -31,6 +32,7 @@ from modules.files.model_folder import (
     write_json,
     write_manifest,
 )
+from modules.model.feature_vectors import read_feature_vectors
 from modules.serving.latency import percentiles
 from modules.serving.warmup_requests import replay_warmup_requests
 from modules.sessions.event_times import utc_text
@@ -53,6 +55,12 @@ _MOST_SESSIONS = 2_000
 _SESSIONS_AT_ONCE = 256
 _WARM_UP, _TIMED_CALLS = 5, 60  # the first ones find what the other model left in caches
 _SLACK_MS = 1.0  # of that ratio, on a busy machine
+
+
+ItemValues: TypeAlias = Callable[
+    [Sequence[str], Sequence[bytes]], Mapping[str, Sequence[Sequence[str]]]
+]
+"""Returns the values of items in columns, by column, from columns and ids of items."""
 
 
 class Limits(NamedTuple):
@@ -136,12 +144,13 @@ class ClickRefresh(NamedTuple):
 class ClickRefresher:
     """Refreshes a trained model, whose base stays loaded for the next refresh."""
 
-    def __init__(self, base: Path, limits: Limits) -> None:
+    def __init__(self, base: Path, limits: Limits, values_of: ItemValues | None = None) -> None:
         """Loads the model.
 
         Args:
           base: folder of a pushed model as it was trained.
           limits: what refreshes must stay within.
+          values_of: returns features of new items, if the model learned any; None for none.
 
         Raises:
           NoModelError: the base is not a model that can be refreshed.
@@ -152,6 +161,11 @@ class ClickRefresher:
         if ids is None or selection is None:
             raise NoModelError(f"{base} does not say what it knows: train and push a new one.")
         self._known = to_array(list(ids))
+        self._values_of = values_of
+        try:
+            self._features = read_feature_vectors(str(base)) if values_of else None
+        except ValueError as error:
+            raise NoModelError(str(error)) from error
         self._popularity_weight = parse_selection(selection)[0].adjustments.popularity_weight
 
     def refresh(
@@ -225,7 +239,8 @@ class ClickRefresher:
         trained, size = variables.ids, len(variables.ids)
         most = int(size * self._limits.new_share)
         additions = find_additions(self._known, size, clicks, most)
-        ids = grow(variables, self._known, additions, self._popularity_weight)
+        weight, own = self._popularity_weight, self._own_features(additions)
+        ids = grow(variables, self._known, additions, weight, own)
         items, digest = offers.get("items"), None
         if items is not None:
             # Its share is one of the items that were trained: few lists name new ones at once.
@@ -251,6 +266,12 @@ class ClickRefresher:
         write_manifest(str(folder), learned_from(base))
         own_items = OWN_ITEMS in variables and bool(variables[OWN_ITEMS])
         return Copy(additions, variables.ids, offered, own_items)
+
+    def _own_features(self, additions: Additions) -> OwnFeatures | None:
+        if self._features is None or self._values_of is None:
+            return None
+        ids = np.concatenate([self._known, additions.ids])[additions.items]
+        return OwnFeatures(self._features, self._values_of(self._features.columns, ids.tolist()))
 
     def _compare(self, clicks: RecentClicks) -> Comparison | None:
         """Compares a copy made of the earlier clicks with the base, on the later ones.

@@ -7,6 +7,7 @@ read from a new file. All items are ordered by their events again, which is the 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,17 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from modules.array_types import Float32Array, IntArray
 from modules.copies.model_variables import COLUMNS, IDS, Variables, copy_without_variables
-from modules.copies.new_vectors import mean_vectors, neighbor_weights
+from modules.copies.new_vectors import (
+    OwnFeatures,
+    feature_shifts,
+    mean_vectors,
+    neighbor_weights,
+    shifted_candidates,
+)
 from modules.copies.recent_clicks import RecentClicks
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.files.model_folder import ITEM_LIST, REFERENCE_PREDICTIONS, SAVED_MODEL
+from modules.model.feature_vectors import FILE as FEATURE_VECTORS
 from modules.model.towers import POPULARITY_QUERY
 from modules.serving.exact_index import index_columns
 from modules.serving.item_lookup import item_list, table_name
@@ -90,6 +98,7 @@ def grow(
     known: npt.NDArray[np.object_],
     additions: Additions,
     popularity_weight: float,
+    own: OwnFeatures | None = None,
 ) -> npt.NDArray[np.object_]:
     """Adds items to a model's variables.
 
@@ -98,6 +107,7 @@ def grow(
       known: ids of all known items, bytes `[known]`, in the model's order.
       additions: what to add.
       popularity_weight: weight of the logarithm of an item's events in its score.
+      own: features of `additions.items`; None for none.
 
     Returns:
       The ids of all known items in the order of the variables, bytes.
@@ -116,16 +126,20 @@ def grow(
     everything = np.concatenate([in_order, others])
     is_offered = np.pad(variables.recommendable(), (0, len(additions.items)), constant_values=True)
     vectors = _grown(variables[COLUMNS][:-1, : len(variables.ids)].T, additions)
+    tables = {
+        name: _grown(variables[name][FIRST_ITEM:], additions)
+        for name in _TABLES
+        if name in variables
+    }
+    if own is not None:
+        _add_features(vectors, list(tables.values()), additions, own)
     logarithms = np.log(np.maximum(counts[rows], 1), dtype=np.float32)
     is_changed = additions.clicks[rows] > 0
     popularity = np.float32(popularity_weight) * logarithms / np.float32(POPULARITY_QUERY)
     vectors[:, -1] = np.where(is_changed, popularity, vectors[:, -1])
     variables[COLUMNS] = index_columns(vectors[order], is_offered[order])
-    for name in _TABLES:
-        if name in variables:
-            table = variables[name]
-            of_items = _grown(table[FIRST_ITEM:], additions)[order]
-            variables[name] = np.concatenate([table[:FIRST_ITEM], of_items])
+    for name, table in tables.items():
+        variables[name] = np.concatenate([variables[name][:FIRST_ITEM], table[order]])
     variables[_SIZE] = np.array(len(rows))
     variables[IDS] = ids[in_order]
     variables[_COUNTS] = counts[everything]
@@ -144,9 +158,25 @@ def write_grown(
       variables: variables of the copy.
       ids: ids of its known items, from `grow`.
     """
-    copy_without_variables(model, folder, SAVED_MODEL, _ITEM_LIST, REFERENCE_PREDICTIONS)
+    # Its items' features are in the order of the model, which the copy has not.
+    others = (SAVED_MODEL, _ITEM_LIST, REFERENCE_PREDICTIONS, FEATURE_VECTORS)
+    copy_without_variables(model, folder, *others)
     variables.write(folder)
     _write_ids(model, folder, item_list(ids))
+
+
+def _add_features(
+    vectors: Float32Array, tables: Sequence[Float32Array], additions: Additions, own: OwnFeatures
+) -> None:
+    """Adds what features of new items add to their vectors and to their rows in the tables."""
+    new = slice(len(vectors) - len(additions.items), None)
+    shifts = feature_shifts(own, additions.weights)
+    for table, shift in zip(tables, shifts, strict=False):
+        table[new] += shift
+    # A model without a copy term does not keep the candidate tower's own table.
+    if len(tables) == len(shifts):
+        means = vectors[new, :-1]
+        vectors[new, :-1] = shifted_candidates(means, tables[-1][new], shifts[-1], own.model)
 
 
 def _grown(vectors: Float32Array, additions: Additions) -> Float32Array:

@@ -32,6 +32,7 @@ from modules.files.row_fields import USUAL_DELIMITERS, csv_fields, delimiter_by_
 from modules.items.item_report import BAD_ROW
 from modules.items.item_table import ItemBlock
 from modules.items.item_types import NO_VALUE, column_of, values_of
+from modules.items.item_values import categories_of, item_id_of
 from modules.messages.quoting import quote
 from modules.row_formats import arrow_columns
 from modules.row_formats.parquet_process import ask
@@ -91,6 +92,37 @@ def check_columns(path: str, options: ItemOptions, features: Sequence[str] = ())
             raise ItemDataError(
                 f"{path} has no column {quote(name)}, but {_some(found)}. Set model.item_features."
             )
+
+
+def read_values(
+    pattern: str, options: ItemOptions, columns: Sequence[str], item_ids: Sequence[bytes]
+) -> dict[str, list[tuple[str, ...]]]:
+    """Returns the values of items in columns, as `categories_of` returns them.
+
+    Args:
+      pattern: path, pattern or URI of the files; of an item's rows the last one counts.
+      options: name of the column of ids.
+      columns: names of columns of values.
+      item_ids: ids of the items.
+
+    Returns:
+      By column, an entry for each item in this order; () for one without a row or value.
+
+    Raises:
+      ItemDataError: a file cannot be used, or lacks a column.
+    """
+    place = {item: number for number, item in enumerate(item_ids)}
+    found: dict[str, list[tuple[str, ...]]] = {column: [()] * len(place) for column in columns}
+    for path in find_item_files(pattern):
+        check_columns(path, options, columns)
+        for block in read_blocks(path, options, Counter()):
+            ids = [item_id_of(each)[0] for each in block.ids]
+            rows = [row for row, item in enumerate(ids) if item in place]
+            for column in set(columns) & set(block.table.column_names):
+                values = values_of(block.table[column].take(pa.array(rows, pa.int64())))
+                for row, value in zip(rows, values, strict=True):
+                    found[column][place[ids[row]]] = categories_of(value)
+    return found
 
 
 def read_blocks(path: str, options: ItemOptions, counts: Counter[str]) -> Iterator[ItemBlock]:

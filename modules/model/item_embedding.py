@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
+from modules.array_types import Float32Array
 from modules.model.cooccurrence_neighbors import ItemNeighbors
 from modules.model.item_features import ItemFeatures
 
@@ -94,6 +96,16 @@ class ItemEmbedding(tf.keras.layers.Layer):
         vectors = table(rows)
         weight = tf.cast(weight, vectors.dtype) * share
         return tf.einsum("...kd,...k->...d", vectors, weight)
+
+    def feature_vectors(self) -> Float32Array | None:
+        """Returns what each value adds to its items, `[1 + values, members * dim]`; None for none.
+
+        Row 0 is used by no item.
+        """
+        if self._features is None:
+            return None
+        vectors = self.feature_embedding.embeddings.numpy()
+        return vectors.reshape(-1, self._members * vectors.shape[1]).astype(np.float32)
 
     def all_vectors(self) -> tf.Tensor:
         """Returns the vectors of all item indices, `[item_indices, members, dim]`."""

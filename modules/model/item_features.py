@@ -82,6 +82,20 @@ def describe(columns: Mapping[str, Sequence[Sequence[str]]], features: ItemFeatu
     return lines
 
 
+def rows_of(
+    features: ItemFeatures, column: str, of_items: Sequence[Sequence[str]]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Returns rows and weights of other items in one column, `[items, slots]` each.
+
+    Args:
+      features: features with the values that have rows.
+      column: name of the column.
+      of_items: values of each item.
+    """
+    rows = {value: row for row, (name, value) in enumerate(features.values, 1) if name == column}
+    return _slots(rows, of_items)
+
+
 def _frequent(of_items: Iterable[Sequence[str]]) -> list[str]:
     """Returns the values that count, the most frequent first, ties in alphabetical order."""
     counts = Counter(value for found in of_items for value in {*found})

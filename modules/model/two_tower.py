@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from modules.array_types import Float32Array
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
@@ -142,6 +143,15 @@ class TwoTower(tfrs.Model):
         served.candidate_tower.table.mix_in()
         served.query_tower.table.mix_in()
         return served
+
+    def feature_vectors(self) -> tuple[Float32Array, ...]:
+        """Returns what the values of item features add in the towers' tables; () without any.
+
+        Before `for_serving`: the query tower's, and if that is not the candidate tower's, that too.
+        """
+        tables = dict.fromkeys((self.query_tower.table, self.candidate_tower.table))
+        found = (table.feature_vectors() for table in tables)
+        return tuple(vectors for vectors in found if vectors is not None)
 
     def scored_steps(self, batches: tf.data.Dataset) -> Iterator[ScoredSteps]:
         """Scores the whole catalogue at every step that has a target.

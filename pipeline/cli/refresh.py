@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +30,10 @@ from pipeline.run.launch import saved_config
 from pipeline.run.run_folders import CONFIG_FILE
 from serving.logged_requests import PATTERN
 from serving.pushed_models import NoModelError, check_loadable
+
+if TYPE_CHECKING:  # they load TensorFlow
+    from pipeline.config import Config
+    from serving.click_refresh import ItemValues
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _PUSHED, _UNRECORDED = "Pushed", "--unrecorded"
@@ -102,7 +107,8 @@ def command(
             read_text(items)
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
-        sources = _sources(sessions, requests, base.parents[1]) if has_clicks else []
+        config = _config(base.parents[1]) if has_clicks else None
+        sources = _sources(sessions, requests, config) if config else []
         if every is not None:
             words = _words(sessions, requests, since, items, base.parents[1])
             shares = ["--least-share", str(least_share), "--most-new", str(most_new)]
@@ -114,7 +120,11 @@ def command(
         from serving.click_refresh import Limits
 
         limits = Limits(most_new, least_share)
-        return _refresh_by_clicks(base, sources, metadata, since, items, limits, not unrecorded)
+        assert config
+        values_of = features_of_new_items(config)
+        return _refresh_by_clicks(
+            base, sources, metadata, since, items, limits, values_of, not unrecorded
+        )
     except (NoModelError, TextFileError, MetadataFileError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -137,20 +147,34 @@ def _words(
     return words
 
 
-def _sources(
-    sessions: tuple[str, ...], requests: Path | None, out: Path
-) -> list[tuple[str, SessionOptions]]:
-    """Returns where clicks are, and how they are read.
+def _config(out: Path) -> Config:
+    """Returns the configuration of the last run.
 
     Raises:
-      click.ClickException: the configuration of the output folder cannot be used.
+      click.ClickException: it cannot be used.
     """
     from pipeline.config import ConfigError, load_config
 
     try:
-        options = load_config(saved_config(out) or "sample", data=None).sessions
+        return load_config(saved_config(out) or "sample", data=None)
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
+
+
+def features_of_new_items(config: Config) -> ItemValues | None:
+    """Returns what reads features of new items; None if the model learns none."""
+    if config.items.file is None or not config.model.item_features:
+        return None
+    from modules.items.item_files import read_values
+
+    return functools.partial(read_values, config.items.file, config.items)
+
+
+def _sources(
+    sessions: tuple[str, ...], requests: Path | None, config: Config
+) -> list[tuple[str, SessionOptions]]:
+    """Returns where clicks are, and how they are read."""
+    options = config.sessions
     found = [(absolute(pattern, Path.cwd()), options) for pattern in sessions]
     # The log has the columns of a click log of no option, and seconds.
     logged = SessionOptions(
@@ -195,19 +219,21 @@ def _refresh_by_clicks(
     since: int | None,
     items: Path | None,
     limits: Any,
+    values_of: ItemValues | None,
     is_recorded: bool,
 ) -> int:
+    from modules.items.item_files import ItemDataError
     from modules.sessions.sessions import SessionDataError
     from pipeline.refresh.from_clicks import NothingToRefreshError, refresh_stable
     from serving.catalog_refresh import RefreshError
 
     began = time.time()
     try:
-        done = refresh_stable(base.parent, sources, since, limits, items)
+        done = refresh_stable(base.parent, sources, since, limits, items, values_of)
     except NothingToRefreshError as error:
         print(error)
         return 0
-    except (RefreshError, SessionDataError, NoModelError) as error:
+    except (RefreshError, SessionDataError, ItemDataError, NoModelError) as error:
         print(error, file=sys.stderr)
         return 1
     _print(done)

@@ -18,7 +18,7 @@ from modules.files.model_folder import learned_from
 from modules.releases.record import read_releases
 from modules.releases.versions import settle, version_numbers, withdrawn_folder
 from modules.sessions.event_times import MS_PER_DAY, utc_text
-from serving.click_refresh import ClickRefresh, ClickRefresher, Limits
+from serving.click_refresh import ClickRefresh, ClickRefresher, ItemValues, Limits
 from serving.pushed_models import NoModelError, newest_model
 
 KEPT = 2
@@ -35,6 +35,7 @@ def refresh_stable(
     since: int | None,
     limits: Limits,
     items: Path | None,
+    values_of: ItemValues | None = None,
 ) -> ClickRefresh:
     """Pushes the newest trained model with the items of the clicks there are now.
 
@@ -44,6 +45,7 @@ def refresh_stable(
       since: earlier clicks, in ms, are left out; None for those until the end of training.
       limits: what the new version must stay within.
       items: list of the recommendable items; None for the one that the stable version follows.
+      values_of: returns features of new items, if the model learned any; None for none.
 
     Raises:
       NothingToRefreshError: there are no new clicks, or nothing may be pushed.
@@ -65,7 +67,7 @@ def refresh_stable(
             raise NothingToRefreshError("Nothing was pushed: a newer model was, meanwhile.")
         check_releases(push_folder, trained)
 
-    done = ClickRefresher(trained, limits).refresh(clicks, push_folder, offers, check)
+    done = ClickRefresher(trained, limits, values_of).refresh(clicks, push_folder, offers, check)
     prune(push_folder)
     return done
 

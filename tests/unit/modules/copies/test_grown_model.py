@@ -13,9 +13,12 @@ from scipy import sparse
 
 from modules.copies.grown_model import Additions, find_additions, grow, write_grown
 from modules.copies.model_variables import COLUMNS, Variables
+from modules.copies.new_vectors import OwnFeatures
 from modules.copies.recent_clicks import RecentClicks, to_array
 from modules.data.vocabulary import Vocabulary
 from modules.files.model_folder import known_items
+from modules.model.feature_vectors import FeatureVectors
+from modules.model.item_features import encode
 from modules.serving.recommender import export
 from modules.sessions.examples import ExampleEncoder
 from tests.small_model import ITEMS, make_model
@@ -50,6 +53,40 @@ def grown(model: str, folder: Path, *sessions: list[str], most: int = 100) -> Ad
     ids = grow(variables, to_array(NAMES), additions, WEIGHT)
     write_grown(model, str(folder), variables, ids)
     return additions
+
+
+def _with_kinds(model: str, folder: Path, kind: str) -> dict[str, np.ndarray]:
+    """Adds an item of a kind between items 2 and 5, of which odd ones have kind b, others a."""
+    features = encode({"kind": [("ab"[number % 2],) for number in range(ITEMS)]})
+    table = np.zeros([3, 6], np.float32)
+    table[1, 0], table[2, 1] = 1.0, 1.0
+    own = OwnFeatures(
+        FeatureVectors(features, (table,), members=1, normalize=True), {"kind": [(kind,)]}
+    )
+    variables = Variables(model)
+    clicks = clicks_of(["item 2", "new", "item 5"])
+    additions = find_additions(to_array(NAMES), ITEMS, clicks, 100)
+    write_grown(
+        model, str(folder), variables, grow(variables, to_array(NAMES), additions, WEIGHT, own)
+    )
+    ids = list(known_items(str(folder)) or ())
+    row = Variables(str(folder))["_table"][2 + ids.index(b"new")]
+    copy = tf.saved_model.load(str(folder))
+    vector = copy.signatures["embed_items"](item_ids=tf.constant(["new"]))["embedding"][0]
+    return {"row": row, "vector": vector.numpy()[:-1]}
+
+
+def test_a_new_item_has_the_vectors_of_its_own_values(model: str, tmp_path: Path) -> None:
+    """Its neighbors have half of each kind; the candidate vector turns as the row does."""
+    plain = _with_kinds(model, tmp_path / "plain", "unknown")
+    of_a = _with_kinds(model, tmp_path / "a", "a")
+    values = encode({"kind": [("a",), ("b",)] * 4 + [("a",)]}).values
+    sign = 1 if values[0] == ("kind", "a") else -1
+    shift = np.array([0.5 * sign, -0.5 * sign, 0, 0, 0, 0])
+    np.testing.assert_allclose(of_a["row"], plain["row"] + shift, atol=1e-6)
+    length = np.linalg.norm(plain["vector"])
+    direction = of_a["row"] / np.linalg.norm(of_a["row"])
+    np.testing.assert_allclose(of_a["vector"], length * direction, rtol=1e-5)
 
 
 def answer(model: Any, *sessions: list[str]) -> list[list[tuple[str, float]]]:

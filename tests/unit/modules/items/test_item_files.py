@@ -15,7 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from modules.config.options.items import ItemOptions
-from modules.items.item_files import ItemDataError, check_columns, find_item_files, read_blocks
+from modules.items.item_files import (
+    ItemDataError,
+    check_columns,
+    find_item_files,
+    read_blocks,
+    read_values,
+)
 from modules.row_formats import parquet_process
 from tests import fuzz_items
 
@@ -239,3 +245,16 @@ def test_another_delimiter_that_names_all_columns_is_said(tmp_path: Path) -> Non
         ItemDataError, match=r"Split at ';' it has all of them: set items\.delimiter"
     ):
         _read(file)
+
+
+def test_values_of_some_items_are_read_from_all_files(tmp_path: Path) -> None:
+    """Of an item's rows the last one counts, as ItemGen counts them."""
+    (tmp_path / "items-1.csv").write_text("item_id,kind\na,old\nb,shoe\nc,hat\n")
+    (tmp_path / "items-2.jsonl").write_text(
+        '{"item_id": " a ", "kind": ["new", "new", 7]}\n{"item_id": "c", "kind": null}\n'
+    )
+    wanted = [b"c", b"none", b"a", b"b"]
+    found = read_values(str(tmp_path / "items-*"), ItemOptions(), ["kind"], wanted)
+    assert found == {"kind": [(), (), ("new", "7"), ("shoe",)]}
+    with pytest.raises(ItemDataError, match=r"items-1.csv has no column 'brand', but 'item_id'"):
+        read_values(str(tmp_path / "items-*"), ItemOptions(), ["brand"], wanted)
