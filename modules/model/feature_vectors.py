@@ -46,7 +46,7 @@ class FeatureVectors(NamedTuple):
     def of_catalogue(self, column: str, table: Float32Array) -> Float32Array:
         """Returns what a column's values add to each item of the catalogue, `[catalogue, dim]`."""
         is_of_column = np.array([False, *(name == column for name, _ in self.features.values)])
-        rows, weight = (part[FIRST_ITEM:] for part in (self.features.rows, self.features.weight))
+        rows, weight = self.features.rows[FIRST_ITEM:], self.features.weight[FIRST_ITEM:]
         return weighted_sums(table, rows, np.where(is_of_column[rows], weight, np.float32(0)))
 
 

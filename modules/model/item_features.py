@@ -60,9 +60,10 @@ def encode(columns: Mapping[str, Sequence[Sequence[str]]]) -> ItemFeatures:
         values += [(column, value) for value in chosen]
         number = {value: first + place for place, value in enumerate(chosen)}
         parts.append(_slots(number, of_items))
-    rows = np.concatenate([rows for rows, _ in parts], axis=1)
-    weight = np.concatenate([weight for _, weight in parts], axis=1)
-    return ItemFeatures(tuple(values), _with_reserved(rows), _with_reserved(weight))
+    reserved = ((FIRST_ITEM, 0), (0, 0))
+    rows = np.pad(np.concatenate([rows for rows, _ in parts], axis=1), reserved)
+    weight = np.pad(np.concatenate([weight for _, weight in parts], axis=1), reserved)
+    return ItemFeatures(tuple(values), rows, weight)
 
 
 def describe(columns: Mapping[str, Sequence[Sequence[str]]], features: ItemFeatures) -> list[str]:
@@ -118,7 +119,3 @@ def _slots(
         rows[item, : len(numbers)] = numbers
         weight[item, : len(numbers)] = 1 / max(1, len(numbers))
     return rows, weight
-
-
-def _with_reserved(of_items: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    return np.pad(of_items, ((FIRST_ITEM, 0), (0, 0)))
