@@ -33,7 +33,8 @@ from modules.files.model_folder import (
     write_manifest,
 )
 from modules.model.feature_vectors import read_feature_vectors
-from modules.serving.latency import percentiles
+from modules.serving.isolated_probe import timed
+from modules.serving.latency import Latency
 from modules.serving.warmup_requests import replay_warmup_requests
 from modules.sessions.event_times import utc_text
 from modules.training.selection_record import parse_selection, read_selection
@@ -53,8 +54,8 @@ _K = 20
 _EVALUATE, _EXAMPLES = "evaluate", "serving_default"
 _MOST_SESSIONS = 2_000
 _SESSIONS_AT_ONCE = 256
-_WARM_UP, _TIMED_CALLS = 5, 60  # the first ones find what the other model left in caches
-_SLACK_MS = 1.0  # of that ratio, on a busy machine
+_P50, _TIMED_CALLS = "p50_ms", 60
+_SLACK_MS = 1.0  # beyond that ratio, for calls of a millisecond
 
 
 ItemValues: TypeAlias = Callable[
@@ -310,20 +311,19 @@ class ClickRefresher:
         sessions = [example for example, _ in islice(clicks.examples(0), _TIMED_CALLS)]
         if not sessions:
             return 0.0, 0.0
-        models = (model, self.model)
-        times: tuple[list[float], list[float]] = ([], [])
-        for session in islice(cycle(sessions), _WARM_UP + _TIMED_CALLS):
-            for one, of_one in zip(models, times, strict=True):
-                began = time.perf_counter()
-                one.signatures[_EXAMPLES](examples=tf.constant([session]))
-                of_one.append((time.perf_counter() - began) * 1000)
-        p50, base_p50 = (percentiles(of_one[_WARM_UP:])["p50_ms"] for of_one in times)
-        if p50 > MOST_SLOWDOWN * base_p50 + _SLACK_MS:
+        calls = {
+            name: lambda of, one=one: one.signatures[_EXAMPLES](examples=of)["scores"].numpy()
+            for name, one in (("copy", model), ("base", self.model))
+        }
+        requests = [tf.constant([session]) for session in islice(cycle(sessions), _TIMED_CALLS)]
+        times = timed(calls, requests)
+        copy, base = (Latency.of(times, name) for name in calls)
+        if not copy.keeps_up(_P50, base, MOST_SLOWDOWN, _SLACK_MS):
             raise RefreshError(
-                f"The refreshed model takes {p50:.2f} ms for a session, its base "
-                f"{self.base.name} {base_p50:.2f} ms. Nothing was pushed."
+                f"The refreshed model takes {copy.text(_P50)}, its base {self.base.name} "
+                f"{base.text(_P50)}. Nothing was pushed."
             )
-        return p50, base_p50
+        return copy.wall[_P50], base.wall[_P50]
 
 
 def _found(model: Any, sessions: Sequence[tuple[bytes, IntArray]], cut: int) -> int:

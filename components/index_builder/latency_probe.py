@@ -10,14 +10,13 @@ ANSWERS has both models' answers, the times of single requests, and the modules 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from modules.ann.recommender import ApproximateRecommender
-from modules.serving.isolated_probe import Sessions, main, padded, plain, serialized
+from modules.serving.isolated_probe import Sessions, main, padded, plain, serialized, timed
 
 TIMED_REQUESTS = 1_000  # a 99th percentile of fewer is little more than the maximum
 
@@ -32,8 +31,8 @@ def compare(requests: Mapping[str, Sessions], folder: str, index: str) -> dict[s
 
     Returns:
       `exact` and `approximate`, the answers to all sessions; `as_examples`, those of the second
-      model to tf.Examples; `fallback`, those to sessions without a known item; `milliseconds` of
-      single requests by model; `modules`, the packages that were loaded.
+      model to tf.Examples; `fallback`, those to sessions without a known item; `times` of single
+      requests by model, from `timed`; `modules`, the packages that were loaded.
     """
     models = {"exact": tf.saved_model.load(folder), "approximate": ApproximateRecommender(index)}
     recommend = {name: model.signatures["recommend"] for name, model in models.items()}
@@ -41,19 +40,18 @@ def compare(requests: Mapping[str, Sessions], folder: str, index: str) -> dict[s
     real = requests["real"]
     singles = [padded([session]) for session in real]
     rounds = -(-TIMED_REQUESTS // max(1, len(singles)))
-    took: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(rounds + 1):
-        for request in singles:
-            for name, function in recommend.items():
-                began = time.perf_counter()
-                function(item_ids=request)["scores"].numpy()
-                if turn:  # the first warms up
-                    took[name].append(1e3 * (time.perf_counter() - began))
+    for request in singles:  # warms up
+        for function in recommend.values():
+            function(item_ids=request)["scores"].numpy()
+    calls = {
+        name: lambda items, function=function: function(item_ids=items)["scores"].numpy()
+        for name, function in recommend.items()
+    }
     return {
         **{name: plain(function(item_ids=padded(real))) for name, function in recommend.items()},
         "as_examples": plain(by_examples(examples=serialized(real))),
         "fallback": plain(recommend["approximate"](item_ids=padded([[], ["\udcff unknown"]]))),
-        "milliseconds": took,
+        "times": timed(calls, singles * rounds),
         "modules": sorted({name.partition(".")[0] for name in sys.modules}),
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.gate.check_record import Check, outcome
 from modules.serving.answer_checks import Answers, answer_rows, loads_alone, well_formed
-from modules.serving.latency import PERCENTILES, percentiles
+from modules.serving.latency import PERCENTILES, Latency
 
 SIGNATURES = ("serving_default", "recommend", "recommend_filtered", "embed_query", "embed_items")
 # Scores that differ by less are equal but for the order of summation.
@@ -37,7 +37,7 @@ def check_answers(
             answers["real_as_examples"],
             "get the same answer as ids and as tf.Examples",
         ),
-        *latency_checks(answers["milliseconds"], options),
+        *latency_checks(latency_of(answers), options),
     ]
 
 
@@ -74,18 +74,21 @@ def _same_answers(name: str, found: Answers, expected: Answers, sentence: str) -
     return Check(name, outcome(same == len(rows)), f"{same} of {len(rows)} sessions {sentence}")
 
 
-def latency_checks(milliseconds: Sequence[float], options: ServingValidatorOptions) -> list[Check]:
-    """Returns a check per percentile of the times of single requests; no time meets no limit."""
+def latency_of(answers: Answers) -> Latency | None:
+    """Returns the latency of single requests, None without a session."""
+    return Latency.of(answers["times"], "recommend") if answers["real"]["item_ids"] else None
+
+
+def latency_checks(latency: Latency | None, options: ServingValidatorOptions) -> list[Check]:
+    """Returns a check per percentile of the latency of single requests; None meets no limit."""
     checks = []
-    found = percentiles(milliseconds) if milliseconds else {}
     for name in PERCENTILES:
-        took = found.get(name)
         limit = getattr(options, f"max_{name}")
-        passed = limit is None or (took is not None and took <= limit)
-        text = "no session to time" if took is None else f"{took:.2f} ms for one session"
+        passed = limit is None or (latency is not None and latency.meets(name, limit))
+        text = "no session to time" if latency is None else latency.text(name)
         if limit is not None:
             text += f", at most {limit:g}"
-            if took is None:
+            if latency is None:
                 text += f": give the evaluation split sessions, or set serving.max_{name}=null"
         checks.append(Check(f"{name.removesuffix('_ms')} latency", outcome(passed), text))
     return checks

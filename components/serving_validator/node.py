@@ -13,14 +13,14 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components.serving_validator.checks import check_answers
+from components.serving_validator.checks import check_answers, latency_of
 from modules.config.fields import from_json
 from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.files.model_folder import REFERENCE_PREDICTIONS, read_json
 from modules.gate.check_record import FAILED, Check, outcome, refusals
 from modules.gate.report_files import SERVING_REPORT
 from modules.serving.infra_blessing import bless, is_blessed
-from modules.serving.latency import PERCENTILES, percentiles
+from modules.serving.latency import PERCENTILES
 from modules.serving.probe import ModelFailedError, call_isolated
 from modules.sessions.examples import read_sessions
 
@@ -81,8 +81,9 @@ def validate(
       options: limits.
 
     Returns:
-      The checks, and the measurements: `load_seconds`, `p50_ms` and `p99_ms` (None without a
-      session), `sessions`.
+      The checks, and the measurements: `load_seconds`, `p50_ms` and `p99_ms`, the same of CPU time
+      as `cpu_p50_ms` and `cpu_p99_ms` (None without a session), `delay` (see `Latency`),
+      `sessions`.
     """
     found = read_json(folder, REFERENCE_PREDICTIONS)
     expected = found or _NO_PREDICTIONS
@@ -94,10 +95,12 @@ def validate(
     if found is None:
         text = "the trainer left no answers to compare with"
         checks = [Check("answers", FAILED, text) if c.name == "answers" else c for c in checks]
-    milliseconds = answers["milliseconds"]
+    latency = latency_of(answers)
     measured = {
         "load_seconds": answers["load_seconds"],
-        **(percentiles(milliseconds) if milliseconds else dict.fromkeys(PERCENTILES)),
+        **(latency.wall if latency else dict.fromkeys(PERCENTILES)),
+        **{f"cpu_{name}": latency.cpu[name] if latency else None for name in PERCENTILES},
+        "delay": answers["times"]["delay"],
         "sessions": len(sessions),
     }
     return checks, measured

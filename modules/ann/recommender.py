@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from modules.ann.pq_index import INDEX_FOLDER, PQIndex, holds_index, require_faiss
 from modules.serving.answer_length import TOP_K
+from modules.serving.item_lookup import free_tables_with
 from modules.serving.session.own_items import OwnItems, with_own_items
 
 STATE, STATE_OF_EXAMPLES = "session_state", "session_state_of_examples"
@@ -50,7 +51,7 @@ class ApproximateRecommender:
           FaissMissingError: faiss is not installed.
         """
         require_faiss()
-        self._model = tf.saved_model.load(folder)
+        self._model = free_tables_with(tf.saved_model.load(folder))
         self._index = PQIndex.load(os.path.join(folder, INDEX_FOLDER))
         self._ids = self._model.catalogue_ids.numpy()
         states = {"recommend": STATE, "serving_default": STATE_OF_EXAMPLES}
@@ -91,7 +92,11 @@ def catalogue_size(model: Any) -> int:
 def load_recommender(folder: str) -> Any:
     """Loads a SavedModel, or a model with an approximate index, which has the same interface.
 
+    Its memory is freed when nothing refers to it any more, be there references to its signatures.
+
     Raises:
       FaissMissingError: the model has an approximate index, and faiss is not installed.
     """
-    return ApproximateRecommender(folder) if holds_index(folder) else tf.saved_model.load(folder)
+    if holds_index(folder):
+        return ApproximateRecommender(folder)
+    return free_tables_with(tf.saved_model.load(folder))

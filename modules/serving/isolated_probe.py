@@ -4,7 +4,7 @@
 
 REQUESTS has `known`, sessions that the trainer answered, and `real`, any sessions; item ids are
 str, with surrogates for bytes that are not valid UTF-8. ANSWERS has the model's answers, the times
-of single requests, and the modules that were loaded.
+of single requests by `timed`, and the modules that were loaded.
 """
 
 from __future__ import annotations
@@ -53,16 +53,52 @@ def plain(answer: Mapping[str, tf.Tensor]) -> dict[str, Any]:
     return {"item_ids": ids, "scores": answer["scores"].numpy().tolist()}
 
 
-def timed(call: Callable[[tf.Tensor], Any], requests: Sequence[tf.Tensor]) -> list[float]:
-    """Returns the milliseconds of each request, after a few that warm up."""
+@tf.function(input_signature=[tf.TensorSpec(None, tf.string)])
+def _empty(request: tf.Tensor) -> tf.Tensor:
+    """Returns its input: what calling TensorFlow from Python costs."""
+    return tf.identity(request)
+
+
+def timed(
+    calls: Mapping[str, Callable[[tf.Tensor], Any]], requests: Sequence[tf.Tensor]
+) -> dict[str, Any]:
+    """Times models that take turns; after each turn come empty calls, for as long.
+
+    Args:
+      calls: functions by name; each returns when its answer is there.
+      requests: inputs, string; the first few also warm up.
+
+    Returns:
+      `milliseconds` and `cpu_milliseconds`, of all threads, of each request by name; and `delay`,
+      the wall time of the empty calls as a multiple of their CPU time: 1 if no process waited for
+      the same cores.
+    """
     for request in requests[:WARM_UP]:
-        call(request)
-    took = []
+        for call in (*calls.values(), _empty):
+            call(request)
+    found: dict[str, dict[str, list[float]]] = {
+        kind: {name: [] for name in calls} for kind in ("milliseconds", "cpu_milliseconds")
+    }
+    waited = worked = 1e-9
     for request in requests:
-        began = time.perf_counter()
-        call(request)
-        took.append(1e3 * (time.perf_counter() - began))
-    return took
+        turn = 0.0
+        for name, call in calls.items():
+            wall, cpu = _once(call, request)
+            found["milliseconds"][name].append(1e3 * wall)
+            found["cpu_milliseconds"][name].append(1e3 * cpu)
+            turn += wall
+        end = time.perf_counter() + turn
+        while time.perf_counter() < end:
+            wall, cpu = _once(_empty, request)
+            waited, worked = waited + wall, worked + cpu
+    return {**found, "delay": waited / worked}
+
+
+def _once(call: Callable[[tf.Tensor], Any], request: tf.Tensor) -> tuple[float, float]:
+    """Returns the seconds of wall and of CPU time that a call takes."""
+    began, cpu = time.perf_counter(), time.process_time()
+    call(request)
+    return time.perf_counter() - began, time.process_time() - cpu
 
 
 def call_model(requests: Mapping[str, Sessions], folder: str) -> dict[str, Any]:
@@ -81,7 +117,9 @@ def call_model(requests: Mapping[str, Sessions], folder: str) -> dict[str, Any]:
         "real": plain(recommend(item_ids=padded(real))),
         "real_as_examples": plain(by_examples(examples=serialized(real))),
         "fallback": plain(recommend(item_ids=padded([[], ["\udcff no item has this id"]]))),
-        "milliseconds": timed(lambda items: recommend(item_ids=items)["scores"].numpy(), singles),
+        "times": timed(
+            {"recommend": lambda items: recommend(item_ids=items)["scores"].numpy()}, singles
+        ),
         "modules": sorted({name.partition(".")[0] for name in sys.modules}),
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,6 +37,24 @@ class _LinesOfFile(tf.lookup.TextFileInitializer):
 def table_name(content: bytes) -> str:
     """Returns the name of the table of a file with item ids."""
     return f"item_ids_{hashlib.sha256(content).hexdigest()}"
+
+
+def free_tables_with(model: Any) -> Any:
+    """Returns a loaded SavedModel whose tables are freed with it.
+
+    TensorFlow frees its variables when nothing refers to them any more, and never its tables. No
+    other model has them: loading adds a number to their names, a new one each time.
+    """
+    for each in tf.train.TrackableView(model).descendants():
+        if isinstance(each, tf.saved_model.experimental.TrackableResource):
+            weakref.finalize(each, _destroy, each.resource_handle).atexit = False
+    return model
+
+
+def _destroy(table: tf.Tensor) -> None:
+    # Garbage may be collected anywhere, in the tracing of a graph too.
+    with tf.init_scope(), tf.device(table.device):
+        tf.raw_ops.DestroyResourceOp(resource=table, ignore_lookup_error=True)
 
 
 def item_list(item_ids: Iterable[bytes]) -> bytes:

@@ -1,15 +1,17 @@
 """Keeps the released models loaded, and switches to newer ones while serving requests.
 
 A request keeps its model to the end, so a switch fails no request; the old model is freed when its
-last request ends.
+last request has ended, at the next look.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,7 @@ class ModelStore:
         self._broken: dict[str, str] = {}
         self._failed: dict[Path, frozenset[tuple[str, int]]] = {}
         self._files: dict[Path, frozenset[tuple[str, int]]] = {}
+        self._dropped: list[weakref.ref[ServedModel]] = []
         wanted = find()
         self.served = Served({STABLE: load(wanted[STABLE])})
         if len(wanted) > 1:
@@ -148,7 +151,20 @@ class ModelStore:
         Returns:
           Whether a model has changed.
         """
-        return self._look(is_start=False)
+        has_changed = self._look(is_start=False)
+        self._free()
+        return has_changed
+
+    def _free(self) -> None:
+        """Frees dropped models whose calls have ended.
+
+        They have references in circles, and Python looks for such garbage so seldom that several
+        large models would be in memory.
+        """
+        used = [model for model in self._dropped if model() is not None]
+        if len(used) < len(self._dropped):
+            self._dropped = used
+            gc.collect()
 
     def _look(self, is_start: bool) -> bool:
         try:
@@ -168,6 +184,8 @@ class ModelStore:
         if models == before.models:
             return False
         self.served = Served(models)
+        kept = {id(model) for model in models.values()}
+        self._dropped += [weakref.ref(m) for m in before.models.values() if id(m) not in kept]
         for label, model in models.items():
             if before.models.get(label) is not model:
                 _LOG.info("Serving %s as %s", model.folder, label)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+from components.serving_validator.checks import latency_checks
 from components.serving_validator.node import ServingValidator
 from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.files.model_folder import REFERENCE_PREDICTIONS
+from modules.serving.isolated_probe import timed
+from modules.serving.latency import Latency
+from tests import exported_model
 
 # A machine that runs other things too must not decide a test.
 OPTIONS = ServingValidatorOptions(sessions=20, max_p50_ms=10_000.0)
+# Ends with this process, even if that is killed.
+_BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 class Verdict(NamedTuple):
@@ -107,6 +118,68 @@ def test_a_model_that_is_too_slow_fails(validate) -> None:
 
     assert _failed(verdict) == ["p50 latency", "p99 latency"]
     assert verdict.checks["p50 latency"][1].endswith("ms for one session, at most 0.001")
+
+
+class Slow(tf.Module):
+    """A model that does more work in every answer than a good one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._model = tf.saved_model.load(str(folder))
+        self._factor = tf.Variable(tf.random.normal([1000, 1000]))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, name="item_ids")])
+    def recommend(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = self._model.signatures["recommend"](item_ids=item_ids)
+        product = tf.random.normal([1000, 1000])
+        for _ in range(2):
+            product = tf.tanh(product @ self._factor)
+        return {**found, "scores": found["scores"] + 0 * tf.reduce_sum(product)}
+
+
+@contextlib.contextmanager
+def crowded_core(processes: int) -> Iterator[None]:
+    """Keeps one core busy with processes, and all threads of this process on that core."""
+    cores = os.sched_getaffinity(0)
+    burners: list[subprocess.Popen[bytes]] = []
+    try:
+        _move({min(cores)})
+        for _ in range(processes):
+            burners.append(subprocess.Popen([sys.executable, "-c", _BURN]))
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+        _move(cores)
+
+
+def _move(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended just now
+            os.sched_setaffinity(int(thread), cores)
+
+
+def test_a_busy_machine_fails_a_slow_model_alone(tmp_path: Path) -> None:
+    good = exported_model.make(tmp_path / "good")
+    models = {"good": tf.saved_model.load(str(good)), "slow": Slow(good)}
+    calls = {
+        "good": lambda ids: models["good"].signatures["recommend"](item_ids=ids)["scores"].numpy(),
+        "slow": lambda ids: models["slow"].recommend(ids)["scores"].numpy(),
+    }
+    # Of many rows: the CPU time of a call of a millisecond grows by what it finds in the caches.
+    request = tf.constant([["item 1", f"item {number % 9}"] for number in range(500)])
+    requests = [request] * 12
+    for call in calls.values():
+        call(request)
+
+    alone = Latency.of(timed({"good": calls["good"]}, requests), "good")
+    options = ServingValidatorOptions(max_p50_ms=2 * alone.cpu["p50_ms"])
+    with crowded_core(6):
+        busy = {name: Latency.of(timed({name: calls[name]}, requests), name) for name in calls}
+    assert busy["good"].delay > 2 and busy["good"].wall["p50_ms"] > options.max_p50_ms, busy
+    assert latency_checks(busy["good"], options)[0].passed, busy
+    assert not latency_checks(busy["slow"], options)[0].passed, busy
 
 
 @pytest.mark.parametrize("loads", [0, 1])

@@ -37,7 +37,10 @@ class IndexOptions(Section):
         0.98, "lowest share of the exact index's 100 best items that is found", limits=(0.0, 1.0)
     )
     max_p99_ms: float | None = option(
-        None, "highest 99th percentile of latency; null for none", limits=(1e-3, 1e6), unit="ms"
+        None,
+        "highest 99th percentile of latency, on a busy machine of CPU time; null for none",
+        limits=(1e-3, 1e6),
+        unit="ms",
     )
     max_p99_ratio: float | None = option(
         1.0, "the same as a multiple of the exact index's; null for none", limits=(1e-3, 1e6)

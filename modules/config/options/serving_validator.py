@@ -16,10 +16,16 @@ class ServingValidatorOptions(Section):
         200, "sessions that query it, one by one", limits=(1, 10**6), unit="sessions"
     )
     max_p50_ms: float | None = option(
-        25.0, "highest median latency per session; null for none", limits=(1e-3, 1e6), unit="ms"
+        25.0,
+        "highest median latency per session, on a busy machine of CPU time; null for none",
+        limits=(1e-3, 1e6),
+        unit="ms",
     )
     max_p99_ms: float | None = option(
-        None, "highest 99th percentile of latency; null for none", limits=(1e-3, 1e6), unit="ms"
+        None,
+        "highest 99th percentile of latency, on a busy machine of CPU time; null for none",
+        limits=(1e-3, 1e6),
+        unit="ms",
     )
     infra_validator: str = option(
         "none",

@@ -18,13 +18,18 @@ EXACT = {"item_ids": [["a", "b"], ["c", "d"]], "scores": [[2.0, 1.0], [2.0, 1.0]
 FOUND = {"item_ids": [["a", "b"], ["c", "e"]], "scores": [[2.0, 1.0], [2.0, 0.5]]}
 
 
+def _times(exact: list[float], approximate: list[float]) -> dict[str, Any]:
+    times = {"exact": exact, "approximate": approximate}
+    return {"milliseconds": times, "cpu_milliseconds": times, "delay": 1.0}
+
+
 def _answers(**changes: Any) -> dict[str, Any]:
     return {
         "exact": EXACT,
         "approximate": FOUND,
         "as_examples": FOUND,
         "fallback": {"item_ids": [["a", "b"]], "scores": [[0.0, -1.0]]},
-        "milliseconds": {"exact": [4.0] * 100, "approximate": [1.0] * 100},
+        "times": _times([4.0] * 100, [1.0] * 100),
         "modules": ["tensorflow"],
         **changes,
     }
@@ -79,9 +84,16 @@ def test_what_misses_a_limit_fails_and_says_so(
 
 
 def test_limits_that_are_switched_off_refuse_nothing() -> None:
-    slow = _answers(milliseconds={"exact": [1.0], "approximate": [99.0]})
+    slow = _answers(times=_times([1.0], [99.0]))
     assert list(_failed(slow)) == ["p99 ratio"]
     assert _failed(slow, max_p99_ratio=None) == {}
+
+
+def test_on_a_busy_machine_cpu_times_are_compared() -> None:
+    times = {**_times([1.0], [99.0]), "delay": 5.0}
+    times["cpu_milliseconds"] = {"exact": [1.0], "approximate": [0.9]}
+    assert _failed(_answers(times=times)) == {}
+    assert "p99 ratio" in _failed(_answers(times={**times, "delay": 1.0}))
 
 
 @pytest.mark.parametrize(

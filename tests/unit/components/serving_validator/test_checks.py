@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,16 @@ from modules.config.options.serving_validator import ServingValidatorOptions
 from modules.serving import latency
 
 
+def _times(*names: str, took: Sequence[float]) -> dict[str, Any]:
+    times = {name: list(took) for name in names}
+    return {"milliseconds": times, "cpu_milliseconds": times, "delay": 1.0}
+
+
 def _latency(milliseconds: Sequence[float], **limits: float) -> list[checks.Check]:
-    return checks.latency_checks(
-        milliseconds, ServingValidatorOptions(**{"max_p50_ms": None, **limits})
-    )
+    answers = {"times": _times("recommend", took=milliseconds)}
+    answers["real"] = {"item_ids": [["a"]] * len(milliseconds)}
+    options = ServingValidatorOptions(**{"max_p50_ms": None, **limits})
+    return checks.latency_checks(checks.latency_of(answers), options)
 
 
 def test_examples_in_docstrings() -> None:
@@ -34,7 +41,7 @@ def test_every_node_gives_one_latency_for_the_same_times(count: int) -> None:
     answers = {
         "exact": {"item_ids": [["a"]]},
         "approximate": {"item_ids": [["a"]]},
-        "milliseconds": {"exact": took, "approximate": took},
+        "times": _times("exact", "approximate", took=took),
     }
     assert index_checks.measure(answers)["exact"] == found
     texts = [check.reason for check in _latency(took)]

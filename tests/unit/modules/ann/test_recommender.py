@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,28 @@ def test_a_signature_takes_its_input_by_name() -> None:
     assert signature(numbers=[1, 2])["next"].numpy().tolist() == [2, 3]
     with pytest.raises(KeyError):
         signature(other=[1])
+
+
+@pytest.mark.parametrize("folder", ["exact_folder", "index_folder"])
+def test_tables_of_a_model_that_nothing_refers_to_are_freed(
+    folder: str, request: pytest.FixtureRequest
+) -> None:
+    path = str(request.getfixturevalue(folder))
+    first, second = load_recommender(path), load_recommender(path)
+    loaded = first._model if folder == "index_folder" else first
+    tables = [
+        each.resource_handle
+        for each in tf.train.TrackableView(loaded).descendants()
+        if isinstance(each, tf.saved_model.experimental.TrackableResource)
+    ]
+    assert tables and all(tf.raw_ops.LookupTableSizeV2(table_handle=one) > 0 for one in tables)
+    session = tf.constant([["item 3", "item 5"]])
+    before = second.signatures["recommend"](item_ids=session)["item_ids"].numpy()
+    del first, loaded
+    gc.collect()
+    for table in tables:
+        with pytest.raises(tf.errors.NotFoundError):
+            tf.raw_ops.LookupTableSizeV2(table_handle=table)
+    # One with the same list of ids has a table of its own.
+    after = second.signatures["recommend"](item_ids=session)["item_ids"].numpy()
+    np.testing.assert_array_equal(after, before)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -38,10 +40,19 @@ def test_an_answer_is_written_as_json_and_its_ids_read_back() -> None:
 
 def test_each_request_is_timed_once_after_a_few_that_are_not() -> None:
     called: list[int] = []
-    requests = [tf.constant(number) for number in range(8)]
-    took = isolated_probe.timed(lambda request: called.append(int(request)), requests)
-    assert len(took) == 8 and min(took) > 0
+    requests = [tf.constant(str(number)) for number in range(8)]
+    calls = {"one": lambda request: called.append(int(request.numpy())), "other": lambda _: None}
+    found = isolated_probe.timed(calls, requests)
+    for kind in ("milliseconds", "cpu_milliseconds"):
+        assert [len(found[kind][name]) for name in calls] == [8, 8] and min(found[kind]["one"]) > 0
     assert called == [*range(isolated_probe.WARM_UP), *range(8)]
+    assert isolated_probe.timed(calls, [])["delay"] == 1
+
+
+def test_a_call_that_waits_takes_time_but_no_cpu_time() -> None:
+    found = isolated_probe.timed({"call": lambda _: time.sleep(0.02)}, [tf.constant("")] * 6)
+    assert min(found["milliseconds"]["call"]) >= 20
+    assert np.median(found["cpu_milliseconds"]["call"]) < 10
 
 
 def test_the_program_reads_requests_and_writes_answers(

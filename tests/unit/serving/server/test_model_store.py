@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,3 +121,21 @@ def test_what_cannot_be_loaded_is_tried_again_when_its_files_change(
 def test_without_a_stable_model_there_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(NoModelError, match="No model has been pushed yet"):
         ModelStore(lambda: released_models([tmp_path]))
+
+
+def test_a_dropped_model_is_freed_when_its_last_call_has_ended(push: Callable[[int], Path]) -> None:
+    folder = push(1).parent
+    store = ModelStore(lambda: released_models([folder]))
+    called, loaded = store.current, weakref.ref(store.current._model)
+    push(2)
+    gc.disable()
+    try:
+        store.refresh()
+        assert store.refresh() and _versions(store) == {STABLE: 2}
+        store.refresh()
+        assert loaded() is not None
+        del called
+        store.refresh()
+        assert loaded() is None
+    finally:
+        gc.enable()
