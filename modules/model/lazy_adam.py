@@ -101,17 +101,20 @@ class LazyAdam(tf.keras.optimizers.Adam):
     def _fall_behind(self, change: tf.Tensor | tf.IndexedSlices, lag: tf.Variable) -> None:
         """Adds the change of a weight to the lag of its average."""
         begins = tf.equal(self.iterations % self._period, 0)
+        factor = self._decay**self._period
+        scale = tf.cast(self._scale(self.iterations), lag.dtype)
+        if not isinstance(change, tf.IndexedSlices):
+            # One factor of all steps: a condition for each weight takes a second to trace.
+            kept = tf.cast(tf.where(begins, factor, 1.0), lag.dtype)
+            lag.assign(lag * kept + change / scale)
+            return
 
         def write_factor() -> tf.Tensor:
-            lag.assign(lag * self._decay**self._period)
+            lag.assign(lag * factor)
             return begins
 
         tf.cond(begins, write_factor, lambda: begins)
-        scale = tf.cast(self._scale(self.iterations), lag.dtype)
-        if isinstance(change, tf.IndexedSlices):
-            lag.scatter_add(tf.IndexedSlices(change.values / scale, change.indices))
-        else:
-            lag.assign_add(change / scale)
+        lag.scatter_add(tf.IndexedSlices(change.values / scale, change.indices))
 
     def _scale(self, steps: tf.Tensor) -> tf.Tensor:
         """Returns the factor of the stored lags after some steps, float32 scalar."""

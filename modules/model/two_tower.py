@@ -99,6 +99,7 @@ class TwoTower(tfrs.Model):
         self.mean_loss.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
         return loss
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, inputs: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
         """Takes one step of the optimizer.
 
@@ -114,6 +115,7 @@ class TwoTower(tfrs.Model):
         self.optimizer.apply_gradients(step, skip_gradients_aggregation=replicas > 1)
         return {metric.name: metric.result() for metric in self.training_metrics}
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds all targets of a batch to Recall@20 and MRR@20 over the full catalogue."""
         queries, target = self._queries_and_targets(inputs)
