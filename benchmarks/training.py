@@ -3,13 +3,18 @@
     python benchmarks/training.py                        # minutes
     python benchmarks/training.py --sessions 20000       # a quick look
     python benchmarks/training.py --items 1000000 --sessions 1000000 --only defaults
+    python benchmarks/training.py --sessions 1000000 --only windows
 
 Made-up sessions: 187,000 of 674,000 events over 36,600 items. Each configuration is fitted for two
 epochs by the code that the Trainer runs, and its second epoch is measured: the first one traces
-graphs. The reference is the published notebook as it is. The input pipeline is measured alone, in
-memory and streamed from gzipped TFRecords, in real events (padding not counted). The first thousand
-windows are also evaluated on the whole catalogue after every epoch, so that the peak memory is that
-of a whole training.
+graphs. The reference is the published notebook as it is. The first thousand windows are also
+evaluated on the whole catalogue after every epoch, so that the peak memory is that of a whole
+training.
+
+`windows` compares where windows come from: memory; Transform's gzipped TFRecords, read again in
+each epoch; shards of them, for which `trainer.memory_limit_mb` is half of what the windows take. An
+epoch of batches alone is measured, in real events (padding not counted), and one with the training
+of the defaults: seconds, and CPU seconds of all cores.
 """
 
 from __future__ import annotations
@@ -20,8 +25,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,10 +38,12 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 import tensorflow as tf  # isort: skip
 from benchmarks import notebook  # isort: skip
 from modules.data import batching, windowing  # isort: skip
+from modules.data.scratch import scratch_folder  # isort: skip
 from modules.model.tf_keras_compat import exempt_keras_from_autograph  # isort: skip
 from modules.config.options.features import FeatureOptions  # isort: skip
-from modules.config.options.trainer import TrainerOptions  # isort: skip
 from modules.training.best_epoch_checkpoint import BestEpochCheckpoint  # isort: skip
+from modules.training import fitting  # isort: skip
+from modules.training.best_epoch_checkpoint import EvalFn  # isort: skip
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip
 from modules.data.windowing import FEATURE  # isort: skip
@@ -50,6 +58,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "presets retailrocket and yoochoose": ("retailrocket", ()),
 }
 REFERENCE = "notebook as it is"
+SOURCES = "windows"
 _EVAL_WINDOWS = 1_000
 
 
@@ -69,15 +78,43 @@ def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> tf.Tenso
     return tf.reshape(tf.cast(items, tf.int32), [-1, options.max_context + 1])
 
 
+class Took(NamedTuple):
+    """What something took.
+
+    Attributes:
+      seconds: by the clock.
+      cpu: seconds of all cores together.
+    """
+
+    seconds: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Took:
+        """Returns both clocks."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self, begin: Took) -> Took:
+        """Returns what passed between two times."""
+        return Took(self.seconds - begin.seconds, self.cpu - begin.cpu)
+
+
 def targets_per_second(config: Config, sessions: tf.RaggedTensor, items: int) -> float:
     """Fits two epochs and returns the throughput of the second."""
     windows = tf.data.Dataset.from_tensors(make_windows(sessions, config.features))
     counts = batching.item_counts(windows, items + FIRST_ITEM)
+    parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_EVAL_WINDOWS]))
+    return fit_two_epochs(config, parts, lambda run: epoch_eval_fn(run, parts))
+
+
+def fit_two_epochs(
+    config: Config, parts: TrainingData, evaluation: Callable[[TrainingRun], EvalFn]
+) -> float:
+    """Fits two epochs as the Trainer does and returns the targets per second of the second."""
     trainer = dataclasses.replace(config.trainer, early_stopping_patience=None)
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(config.features, config.model, trainer, "", folder, folder)
-        parts = TrainingData(windows, counts, windows.map(lambda rows: rows[:_EVAL_WINDOWS]))
-        checkpoint = BestEpochCheckpoint(f"{folder}/checkpoint", 2, None, epoch_eval_fn(run, parts))
+        checkpoint = BestEpochCheckpoint(f"{folder}/checkpoint", 2, None, evaluation(run))
         fit(run, "fit", parts, checkpoint)
     return checkpoint.history[-1]["targets_per_second"]
 
@@ -99,23 +136,66 @@ def write_windows(windows: tf.Tensor, path: str) -> None:
             writer.write(example.SerializeToString())
 
 
-def events_per_second(chunks: tf.data.Dataset, options: TrainerOptions) -> float:
-    """Returns how many context events the batches of an epoch bring, without training."""
-    batches = batching.training_batches(
-        chunks,
-        options.batch_targets,
-        targets="all",
-        reversed_sessions=options.reversed_sessions,
-        seed=options.seed,
-    )
-    _count(batches)  # fills caches and threads
-    begin = time.perf_counter()
-    events = _count(batches)
-    return events / (time.perf_counter() - begin)
+def sources(windows: tf.Tensor, config: Config) -> Iterator[tuple[str, TrainingData]]:
+    """Yields the same windows from memory, from TFRecords, and from shards of these."""
+    in_memory = tf.data.Dataset.from_tensors(windows)
+    counts = batching.item_counts(in_memory, int(tf.reduce_max(windows)) + 1)
+    yield "memory", TrainingData(in_memory, counts)
+    limit = windows.dtype.size * int(tf.size(windows)) // 2**21
+    trainer = dataclasses.replace(config.trainer, memory_limit_mb=limit)
+    run = TrainingRun(config.features, config.model, trainer, "", "", "")
+    with tempfile.TemporaryDirectory() as folder, scratch_folder() as scratch:
+        files = [f"{folder}/windows.gz"]
+        write_windows(windows, files[0])
+        chunks = batching.window_chunks(files, config.features.max_context)
+        yield "TFRecords in each epoch", TrainingData(chunks, counts)
+        begin = Took.now()
+        train, shards = fitting.training_windows(run, files, scratch)
+        took = Took.now().since(begin)
+        assert shards is not None
+        name = f"{len(shards.files)} shards, written in {took.seconds:.1f} s, {took.cpu:.1f} CPU s"
+        yield name, TrainingData(train, counts, shards=shards)
 
 
-def _count(batches: Iterable[batching.Batch]) -> int:
-    return sum(int(np.count_nonzero(context)) for context, _ in batches)
+def epoch_of_batches(parts: TrainingData, config: Config) -> tuple[int, Took]:
+    """Reads two epochs of batches without training; returns the second's events and time."""
+    run = TrainingRun(config.features, config.model, config.trainer, "", "", "")
+    batches, _ = fitting.training_batches(run, parts)
+
+    def epoch() -> int:
+        return sum(int(np.count_nonzero(context)) for context, *_ in batches)
+
+    epoch()  # fills caches and threads
+    begin = Took.now()
+    return epoch(), Took.now().since(begin)
+
+
+def epoch_of_training(parts: TrainingData, config: Config) -> Took:
+    """Trains two epochs; returns the time of the second."""
+    times = []
+
+    def note(_: object) -> tuple[float, float]:
+        times.append(Took.now())
+        return 0.0, 0.0
+
+    fit_two_epochs(config, parts, lambda run: note)
+    return times[1].since(times[0])
+
+
+def compare_sources(windows: tf.Tensor, config: Config) -> None:
+    """Prints a table of what an epoch takes by where its windows come from."""
+    size = windows.dtype.size * int(tf.size(windows))
+    print(f"\n{len(windows):,} windows in {size / 2**20:.0f} MiB")
+    titles = f"{'batches s':>10}{'CPU s':>8}{'events/s':>12}{'training s':>12}{'CPU s':>8}"
+    print(f"{'epoch from':<45}{titles}")
+    for name, parts in sources(windows, config):
+        events, batches = epoch_of_batches(parts, config)
+        training = epoch_of_training(parts, config)
+        print(
+            f"{name:<45}{batches.seconds:>10.1f}{batches.cpu:>8.1f}"
+            f"{events / batches.seconds:>12,.0f}{training.seconds:>12.1f}{training.cpu:>8.1f}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -126,29 +206,24 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[REFERENCE, *CONFIGURATIONS],
-        default=[REFERENCE, *CONFIGURATIONS],
+        choices=[REFERENCE, *CONFIGURATIONS, SOURCES],
+        default=[REFERENCE, *CONFIGURATIONS, SOURCES],
     )
     arguments = parser.parse_args()
     exempt_keras_from_autograph()
     sessions = make_sessions(arguments.sessions, arguments.items)
     found: dict[str, float] = {}
     for name in arguments.only:
+        if name == SOURCES:
+            continue
         found[name] = throughput(name, sessions, arguments.items)
         ratio = f"{found[name] / found[REFERENCE]:.1f} x" if REFERENCE in found else ""
         print(f"{name:<45}{found[name]:>10,.0f} targets/s  {ratio}", flush=True)
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{'peak memory of the process':<45}{kibibytes / 2**20:>10.2f} GiB", flush=True)
-    windows = make_windows(sessions, FeatureOptions())
-    with tempfile.TemporaryDirectory() as folder:
-        file = f"{folder}/windows.gz"
-        write_windows(windows, file)
-        options = TrainerOptions()
-        in_memory = events_per_second(tf.data.Dataset.from_tensors(windows), options)
-        streamed = batching.window_chunks([file], FeatureOptions().max_context)
-        print(f"{'input pipeline, in memory':<45}{in_memory:>10,.0f} events/s")
-        from_files = events_per_second(streamed, options)
-        print(f"{'input pipeline, streamed':<45}{from_files:>10,.0f} events/s")
+    if SOURCES in arguments.only:
+        config = load_without_files("sample", ())
+        compare_sources(make_windows(sessions, config.features), config)
 
 
 def load_without_files(preset: str, overrides: tuple[str, ...]) -> Config:

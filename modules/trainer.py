@@ -11,9 +11,11 @@ import os
 import sys
 import tempfile
 
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from modules.cluster_jobs import WORKER_JOB
 from modules.data import batching
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.files.file_digests import file_digest
@@ -30,7 +32,7 @@ from modules.serving.reference_predictions import (
 from modules.serving.warmup_requests import write_warmup_requests
 from modules.training import kept_weights, local_workers, workers
 from modules.training.fitting import FitResult, catalogue_ids, select_and_refit
-from modules.training.job_file import read_job
+from modules.training.job_file import job_digest, read_job, write_job
 from modules.training.learned_data import learned_data
 from modules.training.library_versions import versions
 from modules.training.model_start import start_of
@@ -55,10 +57,33 @@ def run_fn(fn_args: FnArgs) -> None:
         is the output of the node BaseModel.
     """
     processes = fn_args.custom_config["trainer"]["workers"]
-    if processes > 1 and workers.count() == 1:
+    if WORKER_JOB in fn_args.custom_config:
+        train_on_cluster(fn_args)
+    elif processes > 1 and workers.count() == 1:
         local_workers.train(fn_args, processes)
     else:
         train(fn_args)
+
+
+def train_on_cluster(fn_args: FnArgs) -> None:
+    """Trains in the pods of a TFJob, which read their arguments from a file that all can reach.
+
+    Args:
+      fn_args: arguments of `run_fn`; all paths are on storage that the pods share.
+    """
+    from modules.cluster_jobs import tf_job  # its client of clusters takes a second to import
+
+    config = fn_args.custom_config
+    # An attempt of the same training finds the job that a killed one left, and no other does.
+    name = f"trainer-{job_digest(fn_args)[:10]}"
+    job = os.path.join(config["checkpoint_folder"], f"{name}.json")
+    cluster = tf_job.this_cluster()
+    tf.io.gfile.makedirs(config["checkpoint_folder"])
+    write_job(fn_args, job)
+    try:
+        tf_job.run(config[WORKER_JOB], name, [job], cluster)
+    finally:
+        tf.io.gfile.remove(job)
 
 
 def train(fn_args: FnArgs) -> None:

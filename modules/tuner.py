@@ -6,7 +6,9 @@ custom tuner with the same oracles runs whole training runs instead.
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from typing import Any
 
 import keras_tuner
@@ -17,6 +19,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from modules.config.fields import from_json
 from modules.config.options.tuner import TunerOptions
+from modules.data.scratch import scratch_folder
 from modules.data.vocabulary import VOCABULARY_NAME, read_vocabulary
 from modules.evaluation.selection_metric import selection_score
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
@@ -46,8 +49,10 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), run.features
     )
     features = read_item_features(fn_args, run.model, catalogue_ids(vocabulary))
-    windows = selection_data(run, vocabulary, train_files, eval_files, features)
-    tuner = SessionTuner(run, windows, from_json(TunerOptions, fn_args.custom_config["tuner"]))
+    read = functools.partial(
+        selection_data, run, vocabulary, train_files, eval_files, features=features
+    )
+    tuner = SessionTuner(run, read, from_json(TunerOptions, fn_args.custom_config["tuner"]))
     return TunerFnResult(tuner=tuner, fit_kwargs={"verbose": 0})
 
 
@@ -57,15 +62,19 @@ class SessionTuner(base_tuner.BaseTuner):
     A killed search resumes with the trial at which it was killed.
     """
 
-    def __init__(self, run: TrainingRun, windows: TrainingData, options: TunerOptions) -> None:
+    def __init__(
+        self, run: TrainingRun, read: Callable[[str], TrainingData], options: TunerOptions
+    ) -> None:
         """Creates the oracle.
 
         Args:
           run: options that are not searched, and folders.
-          windows: training and evaluation data.
+          read: reads training and evaluation data, given a local folder that is kept for the
+            search.
           options: options of the search.
         """
-        self._run, self._windows, self._trials = run, windows, options.num_trials
+        self._run, self._read, self._trials = run, read, options.num_trials
+        self._windows: TrainingData | None = None
         place = {"directory": run.checkpoints, "project_name": "search"}
         try:
             super().__init__(_oracle(options, run.trainer.seed), **place)
@@ -76,11 +85,14 @@ class SessionTuner(base_tuner.BaseTuner):
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs all trials, then removes the files to resume from."""
-        super().search(*fit_args, **fit_kwargs)
+        with scratch_folder() as scratch:
+            self._windows = self._read(scratch)
+            super().search(*fit_args, **fit_kwargs)
         self._run.forget_progress()
 
     def run_trial(self, trial: Any, verbose: int) -> dict[str, float]:
         """Trains and evaluates a model with the trial's values."""
+        assert self._windows is not None
         number, values = len(self.oracle.trials), trial.hyperparameters.values
         print(f"    trial {number}/{self._trials}  {_named(values)}", flush=True)
         name = os.path.join("trials", trial.trial_id)

@@ -1,8 +1,9 @@
 """Training batches from Transform's TFRecords: length-sorted, reshuffled in every epoch.
 
 Windows come in chunks: all of them if they fit into memory, in a canonical order, so that training
-does not depend on the order of Examples on disk (which moves Recall@20 by .002); else a few
-thousand records at a time. Inside a chunk, windows are sorted by length, in random order among
+does not depend on the order of Examples on disk (which moves Recall@20 by .002); else random
+samples of them (`modules.data.shards`), or to evaluate on and to count, a few thousand records at a
+time. Inside a chunk, windows are sorted by length, in random order among
 equals, and cut into batches of about equally many targets, so that little padding is computed
 (16.6k -> 52.6k targets/s in the prototype) and batches differ in every epoch.
 

@@ -19,6 +19,7 @@ from modules.model.two_tower import TwoTower
 from modules.training import workers
 
 _HISTORY = "history.json"
+_SAVED_EPOCH = "ckpt_saved_epoch/.ATTRIBUTES/VARIABLE_VALUE"  # of Keras's backup
 
 # Returns Recall@20 and MRR@20 of a model on split eval.
 EvalFn = Callable[[TwoTower], tuple[float, float]]
@@ -81,6 +82,12 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
         """The epoch to train to; the last one of the history if the run is complete."""
         return len(self.history) if self.finished else self.epochs
 
+    @property
+    def epochs_saved(self) -> int:
+        """The number of epochs that an interrupted run has finished and that will not run again."""
+        saved = tf.train.latest_checkpoint(os.path.join(self._backup, "chief"))
+        return int(tf.train.load_variable(saved, _SAVED_EPOCH)) + 1 if saved else 0
+
     def fit(self, train: Callable[[], TwoTower]) -> TwoTower:
         """Trains a model and loads the weights of its best epoch.
 
@@ -124,8 +131,11 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
         A kill between the two leaves an epoch too many in the history, which runs again; in the
         other order an epoch would be missing, and all later ones misnumbered.
         """
-        folder = os.path.join(self._folder, "backup")
-        return [self, tf.keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
+        return [self, tf.keras.callbacks.BackupAndRestore(self._backup, delete_checkpoint=False)]
+
+    @property
+    def _backup(self) -> str:
+        return os.path.join(self._folder, "backup")
 
     def restore_best(self, model: TwoTower) -> None:
         """Loads the weights of the best epoch."""

@@ -13,6 +13,8 @@ import tensorflow as tf
 from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
 from modules.data.item_indices import FIRST_ITEM
+from modules.data.scratch import scratch_folder
+from modules.data.shards import Shards, write_shards
 from modules.data.vocabulary import Vocabulary
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model import cooccurrence_neighbors
@@ -28,6 +30,9 @@ from modules.training.training_state import TrainingState, carry_slots, carry_we
 
 # Targets evaluated at a time; each batch computes the vectors of the whole catalogue.
 _EVALUATED_TARGETS = 4096
+# A shard in use is in memory as it was read, in rows and in batches, and so is the next one.
+_SHARDS_IN_MEMORY = 4
+_SMALLEST_SHARD_MB = 16
 
 
 class TrainingData(NamedTuple):
@@ -40,12 +45,14 @@ class TrainingData(NamedTuple):
         must not know.
       evaluation: windows of split eval, or a sample of them, without items that have no training
         event; None without evaluation.
+      shards: the windows of `train` if they do not fit into memory, to be read in random order.
       features: properties of the items; None for none.
     """
 
     train: tf.data.Dataset
     item_counts: tf.Tensor
     evaluation: tf.data.Dataset | None = None
+    shards: Shards | None = None
     features: ItemFeatures | None = None
 
 
@@ -103,14 +110,20 @@ def select_and_refit(
     selection = kept or Selection(options.max_epochs, adjustments, np.nan, np.nan)
     selects = kept is None and (options.needs_model_selection or not options.refit)
     if selects:
-        windows = selection_data(run, vocabulary, train_files, eval_files, features)
-        model, selection = select(run, "choose", windows, warm)
+        with scratch_folder() as scratch:
+            windows = selection_data(
+                run, vocabulary, train_files, eval_files, scratch, features=features
+            )
+            model, selection = select(run, "choose", windows, warm)
     if options.refit or not selects:
         files = [*train_files, *(eval_files if options.refit else [])]
-        learned = _windows(run, files, run.weighted)
-        windows = TrainingData(learned, _item_counts(vocabulary), features=features)
         checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
-        model = fit(run, "refit", windows, checkpoint, warm)
+        with scratch_folder() as scratch:
+            train, shards = training_windows(run, files, scratch)
+            windows = TrainingData(
+                train, _item_counts(vocabulary), shards=shards, features=features
+            )
+            model = fit(run, "refit", windows, checkpoint, warm)
     weight = selection.adjustments.popularity_weight
     model.candidate_tower.popularity_weight.assign(weight)
     return FitResult(model, selection)
@@ -126,15 +139,25 @@ def selection_data(
     vocabulary: Vocabulary,
     train_files: Sequence[str],
     eval_files: Sequence[str],
+    scratch: str,
     features: ItemFeatures | None = None,
 ) -> TrainingData:
     """Reads the data of the selecting training run; arguments are those of `select_and_refit`.
 
+    Args:
+      run: options and folders.
+      vocabulary: all known items.
+      train_files: Transform's windows of split train.
+      eval_files: likewise of split eval.
+      scratch: local folder for windows that do not fit into memory; kept as long as the data.
+
     Raises:
       ValueError: early stopping is on and split eval holds no step to evaluate.
     """
+    train, shards = training_windows(run, train_files, scratch)
     # Only the loss is weighted: what is best on split eval is measured by every event alike.
-    train, evaluation = _windows(run, train_files, run.weighted), _windows(run, eval_files)
+    evaluation = batching.window_chunks(eval_files, run.features.max_context)
+    evaluation = batching.in_one_chunk(evaluation, run.trainer.memory_limit_mb)
     counts = _item_counts(vocabulary)
     if run.trainer.refit:
         # The vocabulary holds eval's items too, which the selecting training run must not know.
@@ -144,7 +167,7 @@ def selection_data(
     evaluation = batching.sampled_windows(evaluation, steps, run.features.targets).cache()
     if run.trainer.early_stopping_patience is not None:
         _check_evaluation(evaluation)
-    return TrainingData(train, counts, evaluation, features)
+    return TrainingData(train, counts, evaluation, shards, features)
 
 
 def select(
@@ -208,7 +231,7 @@ def _train(
         if warm:
             carry_slots(warm.state, model, warm.item_ids)
             print(f"    warm start: {carried}", flush=True)
-    batches, steps = _training_batches(run, windows)
+    batches, steps = training_batches(run, windows, checkpoint.epochs_saved)
     callbacks = checkpoint.callbacks()
     if options.learning_rate_decay < 1:
         callbacks.append(tf.keras.callbacks.LearningRateScheduler(_falling_rate(options)))
@@ -219,22 +242,27 @@ def _train(
     return model
 
 
-def _training_batches(
-    run: TrainingRun, windows: TrainingData
+def training_batches(
+    run: TrainingRun, windows: TrainingData, done: int = 0
 ) -> tuple[tf.data.Dataset, int | None]:
     """Returns the batches of an epoch, or of all epochs and how many an epoch has.
 
-    Several replicas divide each batch among them. Every worker reads all windows, which takes a
-    fraction of the time of training on its share, so that all take equally many steps.
+    The epochs after the first `done` have the batches that they would have in one go. Several
+    replicas divide each batch among them. Every worker reads all windows, which takes a fraction of
+    the time of training on its share, so that all take equally many steps.
     """
     cut: dict[str, Any] = {
         "batch_targets": run.trainer.batch_targets,
         "targets": run.features.targets,
         "reversed_sessions": run.trainer.reversed_sessions,
     }
-    batches = batching.training_batches(windows.train, seed=run.trainer.seed, **cut)
+    seed, shards = run.trainer.seed, windows.shards
+    chunks = windows.train if shards is None else shards.shuffled_chunks(seed)
+    batches = batching.training_batches(chunks, seed=seed, **cut)
     strategy = workers.strategy()
     replicas = strategy.num_replicas_in_sync
+    for _ in range(done):
+        iter(batches)  # each iterator draws the next seed
     if replicas == 1:
         return batches, None
 
@@ -269,9 +297,18 @@ def _checkpoints(run: TrainingRun, name: str) -> str:
     return os.path.join(run.checkpoints, name)
 
 
-def _windows(run: TrainingRun, files: Sequence[str], weighted: bool = False) -> tf.data.Dataset:
-    chunks = batching.window_chunks(files, run.features.max_context, weighted)
-    return batching.in_one_chunk(chunks, run.trainer.memory_limit_mb)
+def training_windows(
+    run: TrainingRun, files: Sequence[str], scratch: str
+) -> tuple[tf.data.Dataset, Shards | None]:
+    """Reads windows into memory, or into shards in the folder `scratch` if they do not fit."""
+    limit = run.trainer.memory_limit_mb
+    chunks = batching.window_chunks(files, run.features.max_context, run.weighted)
+    joined = batching.in_one_chunk(chunks, limit)
+    if joined is not chunks:
+        return joined, None
+    shard_mb = max(_SMALLEST_SHARD_MB, limit // _SHARDS_IN_MEMORY)
+    shards = write_shards(chunks, scratch, shard_mb, run.trainer.seed)
+    return shards.chunks(), shards
 
 
 def _evaluation_batches(run: TrainingRun, windows: TrainingData) -> tf.data.Dataset:

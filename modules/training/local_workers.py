@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from modules.data.scratch import remove_abandoned
 from modules.training.job_file import write_job
 
 _MODULE = "modules.trainer"
@@ -41,7 +42,8 @@ def train(fn_args: FnArgs, count: int) -> None:
     Raises:
       RuntimeError: a worker failed three times; with the end of what it wrote.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as at_end:
+        at_end.callback(remove_abandoned)  # the windows of workers that were killed
         job = os.path.join(scratch, "job.json")
         write_job(fn_args, job)
         for start in range(1, _STARTS + 1):

@@ -28,9 +28,9 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
       ConfigError: the configuration cannot be used.
     """
     # Imports of TFX and kfp take seconds; errors on the command line are reported before.
-    from pipeline.cluster import specification
+    from pipeline.cluster import specification, worker_job
     from pipeline.cluster.cluster_pipeline import load_cluster_config
-    from pipeline.cluster.platform_config import load_platform
+    from pipeline.cluster.platform_config import load_platform, settings_of
 
     config = load_cluster_config(preset, overrides, deployment.beam, deployment.parallelism)
     spec = specification.compile_pipeline(config, deployment)
@@ -39,6 +39,9 @@ def render(deployment: Deployment, folder: Path, preset: str, overrides: Sequenc
     platform = None
     if deployment.platform:
         platform = load_platform(folder / deployment.platform, spec["components"])
+    if deployment.trainer_workers:
+        job = worker_job.manifest(deployment, settings_of(platform, worker_job.NODE))
+        specification.add_worker_job(spec, job)
     return specification.to_yaml(spec, platform)
 
 

@@ -63,6 +63,8 @@ class Deployment:
       beam: name of a file in pipeline/beam/presets/, or the path of one.
       parallelism: tasks of a Beam job on Flink at once, the slots of all task managers; 0 for the
         preset's.
+      trainer_workers: machines that train the model in step, each a pod with the resources of
+        Trainer; 0 trains in the Trainer's own pod.
       platform: file with volumes, node selectors and so on; Vertex has none.
       resources: resources by node id; `default` for all others.
     """
@@ -75,6 +77,7 @@ class Deployment:
     state_folder: str = ""
     beam: str = "direct"
     parallelism: int = 0
+    trainer_workers: int = 0
     platform: str | None = None
     resources: Mapping[str, Resources] = dataclasses.field(default_factory=dict)
 
@@ -85,6 +88,16 @@ class Deployment:
             problems.append(f"target must be one of {', '.join(TARGETS)}, got {quote(self.target)}")
         if self.parallelism < 0:
             problems.append(f"parallelism must be 0 or more, got {self.parallelism}")
+        if self.trainer_workers < 0 or self.trainer_workers == 1:
+            problems.append(
+                "trainer_workers must be 2 or more, or 0 to train in the Trainer's own pod, got "
+                f"{self.trainer_workers}"
+            )
+        if self.trainer_workers and self.target != "oss":
+            problems.append(
+                f"trainer_workers is {self.trainer_workers}, which needs Kubeflow's training "
+                f"operator: leave it out for the target {quote(self.target)}"
+            )
         for name in ("image", "pipeline_root", "data_folder", "push_folder", "state_folder"):
             value = getattr(self, name)
             if not value:

@@ -153,6 +153,16 @@ def beam(view: SpecView, task: Task) -> Iterator[Problem]:
         yield Problem(what, "use gs:// for the pipeline root, or `beam: direct`")
 
 
+@for_each_task
+def workers(view: SpecView, task: Task) -> Iterator[Problem]:
+    """Checks that the workers of the Trainer can reach the artifacts."""
+    root = view.spec.get("defaultPipelineRoot") or ""
+    starts = any('"TFJob"' in str(value) for name, value in task.constants())
+    if starts and root.startswith(COPIED_SCHEMES):
+        what = f"its workers on other machines cannot see a pod's copies of {root}"
+        yield Problem(what, "use gs:// for the pipeline root, or leave out `trainer_workers`")
+
+
 def platform(view: SpecView) -> Iterator[Problem]:
     """Checks the platform document: its nodes, its keys, its volumes."""
     known = {task.component.get("executorLabel"): task.name for task in view.tasks()}
@@ -172,5 +182,5 @@ def platform(view: SpecView) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     *(pipeline_root, documents, folders, machine_paths, fixed_folders),
-    *(caching, resources, beam, platform),
+    *(caching, resources, beam, workers, platform),
 )

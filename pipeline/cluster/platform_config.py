@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,15 @@ def _as_declared(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: _as_declared(part, name) for name, part in value.items()}
     return [_as_declared(part, key) for part in value] if isinstance(value, list) else value
+
+
+def settings_of(platform: Mapping[str, Any] | None, node: str) -> dict[str, Any]:
+    """Returns a node's settings in the document of `load_platform`; None is no document."""
+    if platform is None:
+        return {}
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    settings: dict[str, Any] = executors[f"{node}_executor"]
+    return settings
 
 
 def _mapping(where: str, values: Any, problems: list[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from modules.cluster_jobs import WORKER_JOB
 from modules.config.parsing import to_plain
 from modules.config.yaml_text import Dumper
 from pipeline.beam.options import BeamOptions
@@ -36,6 +37,7 @@ from pipeline.cluster.runtime_parameters import (
     decode,
     encode,
 )
+from pipeline.cluster.worker_job import NODE
 from pipeline.config import Config, ConfigError
 from pipeline.paths import package_metadata
 
@@ -75,12 +77,21 @@ def compile_pipeline(config: Config, deployment: Deployment) -> Spec:
     spec["defaultPipelineRoot"] = deployment.pipeline_root
     _check_resources(deployment, [node.id for node in pipeline.components])
     for node in pipeline.components:
-        _finish_node(spec, node, deployment.resources_of(node.id))
+        starts_workers = node.id == NODE and deployment.trainer_workers
+        resources = deployment.resources_of(DEFAULT if starts_workers else node.id)
+        _finish_node(spec, node, resources)
         if isinstance(node.executor_spec, BeamExecutorSpec):
             _add_beam_options(spec, node.id, config.beam)
     for parameter in runtime_parameters(config, deployment):
         _add_parameter(spec, parameter)
     return spec
+
+
+def add_worker_job(spec: Spec, job: dict[str, Any]) -> None:
+    """Makes the Trainer start a TFJob and wait for it, in a pod that needs no more for that."""
+    given = spec["root"]["dag"]["tasks"][NODE]["inputs"]["parameters"]["custom_config"]
+    config = {**json.loads(given["runtimeValue"]["constant"]), WORKER_JOB: job}
+    given["runtimeValue"]["constant"] = json.dumps(config, sort_keys=True)
 
 
 def _check_resources(deployment: Deployment, nodes: Iterable[str]) -> None:

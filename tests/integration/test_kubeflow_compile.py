@@ -19,6 +19,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics
 
+from modules.cluster_jobs import WORKER_JOB
 from pipeline.beam.options import BeamOptions
 from pipeline.beam.preset_files import load_beam_preset
 from pipeline.config import load_config
@@ -32,7 +33,7 @@ sys.path.append(str(PROJECT / "kubeflow"))
 import update_golden  # noqa: E402
 
 from pipeline.cli.main import main  # noqa: E402
-from pipeline.cluster import lint  # noqa: E402
+from pipeline.cluster import lint, worker_job  # noqa: E402
 from pipeline.cluster.compile import SUFFIXES  # noqa: E402
 from pipeline.cluster.deployment import TARGETS, load_deployment  # noqa: E402
 from pipeline.cluster.executor_input import OUTPUTS  # noqa: E402
@@ -40,6 +41,7 @@ from pipeline.cluster.lint_view import SpecView, read_view  # noqa: E402
 from pipeline.cluster.runtime_parameters import FLAG, apply_all, decode  # noqa: E402
 
 HERE = PROJECT / "kubeflow"
+VOLUME = "/mnt/session-retrieval"
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +256,37 @@ def test_a_gpu_and_its_node_come_from_the_two_files(
     assert "accelerator" in tasks["SessionExampleGen"].container["resources"]
     assert view.platform_of(tasks["Trainer"])["nodeSelector"] == {"labels": {"gpu": "a"}}
     assert "tolerations" not in view.platform_of(tasks["Pusher"])
+
+
+def test_several_workers_of_the_trainer_are_a_tfjob(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "platform.yaml").write_text((HERE / "platform.yaml").read_text("utf-8"), "utf-8")
+    text = (HERE / "oss.yaml").read_text("utf-8") + "trainer_workers: 3\n"
+    status, output = _compile(tmp_path, text)
+    assert status == 1  # a pod's copies of minio:// are its own
+    assert "Trainer: its workers on other machines cannot see" in "".join(capsys.readouterr())
+
+    status, output = _compile(tmp_path, text.replace("minio://", "gs://"))
+    assert status == 0
+    trainer, gen = (
+        next(task for task in read_view(output).tasks() if task.name == name)
+        for name in ("Trainer", "SessionExampleGen")
+    )
+    bindings = decode(trainer.arguments()[FLAG])
+    given = {"max_epochs": 1.0, "state_folder": "/mnt/session-retrieval/other"}
+    properties = apply_all(bindings, {**dict(trainer.constants()), **given})
+    config = json.loads(properties["custom_config"])
+    job = config[WORKER_JOB]
+    deployment = load_deployment(HERE / "oss.yaml")
+    mounts = {"pvcMount": [{"constant": "session-retrieval", "mountPath": VOLUME}]}
+    with_workers = dataclasses.replace(deployment, trainer_workers=3)
+    assert job == worker_job.manifest(with_workers, mounts)
+    assert config["checkpoint_folder"] == "/mnt/session-retrieval/other/checkpoints"
+    # The node itself only waits; its workers have its resources.
+    wanted = deployment.resources_of("default")
+    assert trainer.container["resources"]["cpuLimit"] == wanted.cpu
+    assert gen.container["resources"]["cpuLimit"] == deployment.resources_of(gen.name).cpu
 
 
 def test_resources_of_no_node_are_refused_those_of_one_that_is_off_are_not(

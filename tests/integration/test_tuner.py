@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer, tuner
+from modules.data.scratch import PREFIX
 from modules.training import fitting, training_run
 
 TUNER = {
@@ -82,6 +85,28 @@ def test_trainer_takes_the_found_values(arguments, sample, tmp_path: Path) -> No
     assert with_values.checkpoints != without.checkpoints
     trainer.run_fn(found)
     assert (tmp_path / "run" / "model" / "saved_model.pb").exists()
+
+
+def test_a_streamed_search_leaves_no_windows_behind(
+    arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    arguments["custom_config"]["trainer"]["memory_limit_mb"] = 0
+    used: list[list[str]] = []
+
+    def selected(*values: Any) -> Any:
+        used.append([file for folder in _scratch(tmp_path) for file in os.listdir(folder)])
+        return fitting.select(*values)
+
+    monkeypatch.setattr(tuner, "select", selected)
+    found = tuner.tuner_fn(FnArgs(**arguments))
+    found.tuner.search(**found.fit_kwargs)
+    assert [sorted(files) for files in used] == [["lock", "shard-0"]] * 3
+    assert not _scratch(tmp_path)
+
+
+def _scratch(folder: Path) -> list[Path]:
+    return list(folder.glob(f"{PREFIX}*"))
 
 
 def test_another_search_does_not_go_on_where_the_first_was(arguments) -> None:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +21,12 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer
+from modules.cluster_jobs import WORKER_JOB, tf_job
 from modules.training import local_workers
-from tests.training_process import TrainingProcess
+from pipeline.cluster import worker_job
+from pipeline.cluster.deployment import Deployment
+from tests.training_operator import TrainingOperator
+from tests.training_process import PROJECT, TrainingProcess
 
 # Nothing is drawn that workers could draw otherwise.
 EXACT = {
@@ -85,6 +92,16 @@ def test_workers_export_the_same_model_but_for_rounding(ended) -> None:
     assert np.mean(same) > 18
 
 
+def test_workers_train_on_streamed_windows_as_on_those_in_memory(
+    ended, fn_args, sample, tmp_path: Path
+) -> None:
+    """In another order, but on the same windows, whose number each epoch prints its share of."""
+    arguments = fn_args(sample, tmp_path / "run", workers=2, **EXACT, memory_limit_mb=0)
+    streamed = Ended(TrainingProcess(arguments).finish(), *_answers(tmp_path / "run/model", sample))
+    assert streamed.losses == pytest.approx(ended(2).losses, rel=0.02)
+    assert streamed.losses != ended(2).losses
+
+
 @pytest.mark.exhaustive
 def test_a_third_worker_changes_no_more_than_rounding(ended) -> None:
     two, three = ended(2), ended(3)
@@ -110,6 +127,44 @@ def test_a_killed_worker_costs_an_epoch_at_most(fn_args, sample, tmp_path: Path)
     assert epochs == [str(epoch) for epoch in range(int(resumed[1]) + 1, 13)]
     assert (tmp_path / "run" / "model" / "saved_model.pb").exists()
     assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_killed_worker_of_a_tfjob_costs_an_epoch_at_most(
+    fn_args, sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the job that `compile` makes, run by a substitute of the training operator."""
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setattr(tf_job, "_SECONDS_BETWEEN_LOOKS", 0.5)
+    operator = TrainingOperator(tmp_path / "pods")
+    monkeypatch.setattr(tf_job, "this_cluster", operator.cluster)
+    arguments = fn_args(sample, tmp_path / "run", **{**EXACT, "max_epochs": 6})
+    deployment = Deployment(image="image", trainer_workers=2)
+    arguments["custom_config"][WORKER_JOB] = worker_job.manifest(deployment, {})
+
+    def kill() -> None:
+        while not (operator.created and "epoch 2/6" in _log(operator, 0)):
+            time.sleep(0.2)
+        operator.created[0].workers[1].process.kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    with contextlib.closing(operator):
+        trainer.run_fn(FnArgs(**arguments))
+
+    # The other one fails by itself, and both start again at the same addresses.
+    assert [len(worker.logs) for worker in operator.created[0].workers] == [2, 2]
+    log = _log(operator, 0)
+    resumed = re.search(r" resumed after epoch (\d)", log)
+    assert resumed and int(resumed[1]) >= 1
+    epochs = [int(epoch) for epoch in re.findall(r"epoch (\d)/6", log)]
+    assert epochs == list(range(int(resumed[1]) + 1, 7))
+    assert (tmp_path / "run" / "model" / "saved_model.pb").exists()
+    assert not list((tmp_path / "checkpoints").iterdir())
+    assert not operator.jobs
+
+
+def _log(operator: TrainingOperator, worker: int) -> str:
+    """Returns what a worker of the first job has written since its last start."""
+    return operator.created[0].workers[worker].logs[-1].read_text("utf-8", "replace")
 
 
 def test_no_worker_outlives_a_killed_run(fn_args, sample, tmp_path: Path) -> None:

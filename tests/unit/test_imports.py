@@ -29,7 +29,7 @@ PACKAGES = (
     {"evaluation"},
     {"model", "baselines", "gate"},
     {"serving"},
-    {"training", "ann", "copies"},
+    {"training", "ann", "copies", "cluster_jobs"},
 )
 # What TFX loads: it uses the packages, and they do not use it.
 ENTRY_FILES = {"modules.preprocessing", "modules.trainer", "modules.tuner"}

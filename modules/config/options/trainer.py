@@ -107,7 +107,11 @@ class TrainerOptions(Section):
     )
     seed: int = option(42, "random seed of the training", limits=(0, 2**31 - 1))
     memory_limit_mb: int = option(
-        1024, "training windows kept in memory; more are streamed", limits=(0, 10**7), unit="MiB"
+        1024,
+        "training windows kept in memory; more are written to the temporary folder once, and "
+        "streamed from there",
+        limits=(0, 10**7),
+        unit="MiB",
     )
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from modules.training.job_file import read_job, write_job
+from modules.training.job_file import job_digest, read_job, write_job
 
 
 def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -29,3 +29,13 @@ def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:
 
     assert {name: getattr(job, name) for name in arguments} == arguments
     assert job.data_accessor is None
+
+
+def test_all_attempts_of_a_training_have_one_digest_and_no_other_has() -> None:
+    def digest(**changes: object) -> str:
+        given = {"train_files": ["/t/*"], "custom_config": {"trainer": {"seed": 1}}, **changes}
+        return job_digest(FnArgs(**given))
+
+    assert digest(serving_model_dir="/1", model_run_dir="/1") == digest(serving_model_dir="/2")
+    assert digest(train_files=["/u/*"]) != digest()
+    assert digest(custom_config={"trainer": {"seed": 2}}) != digest()

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from modules.data.scratch import PREFIX
 from modules.training import local_workers
 
 
@@ -64,6 +66,27 @@ def test_the_third_failure_is_the_runs(started) -> None:
     code = "if index == 1: print('no luck', file=sys.stderr); sys.exit(3)\ntime.sleep(60)\n"
     with pytest.raises(RuntimeError, match=r"^worker 1 of 2 ended with status 3:\nno luck$"):
         started(code, 2)
+
+
+def test_the_windows_of_killed_workers_are_removed(
+    started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = """
+        from modules.data.scratch import scratch_folder
+        with scratch_folder() as folder:
+            open(f"{folder}/windows", "w").close()
+            others = os.environ["SEEN"] + f"-{starts}-"
+            open(others + str(index), "w").close()
+            while not all(os.path.exists(others + str(one)) for one in range(2)):
+                time.sleep(.05)
+            if index == 1: sys.exit(3)
+            time.sleep(60)
+    """
+    with pytest.raises(RuntimeError, match="ended with status 3"):
+        started(code, 2)
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
 @pytest.fixture

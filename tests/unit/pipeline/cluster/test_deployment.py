@@ -56,6 +56,24 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("target", "workers", "message"),
+    [
+        ("oss", 1, "trainer_workers must be 2 or more, or 0 to train in the Trainer's own pod"),
+        ("oss", -2, "trainer_workers must be 2 or more"),
+        ("vertex", 2, "trainer_workers is 2, which needs Kubeflow's training operator"),
+    ],
+)
+def test_workers_must_be_several_and_on_kubeflow(
+    tmp_path: Path, target: str, workers: int, message: str
+) -> None:
+    file = tmp_path / "d.yaml"
+    text = (HERE / f"{target}.yaml").read_text("utf-8")
+    file.write_text(f"{text}trainer_workers: {workers}\n", "utf-8")
+    with pytest.raises(ConfigError, match=message):
+        deployment.load_deployment(file)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
         deployment.load_deployment(tmp_path / "nowhere.yaml")

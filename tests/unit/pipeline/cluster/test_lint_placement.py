@@ -71,6 +71,11 @@ CASES = {
         ["--runner=PortableRunner"],
         "Gen: Beam's workers of PortableRunner cannot see",
     ),
+    "workers elsewhere": (
+        f"{USE}/inputs/parameters/number/runtimeValue/constant",
+        '{"worker_job": {"kind": "TFJob"}}',
+        "Use: its workers on other machines cannot see a pod's copies",
+    ),
     "platform of nobody": (f"{PLATFORM}/Other_executor", {}, "Other_executor: the platform"),
     "platform key": (f"{PLATFORM}/Gen_executor/pvcMounts", [], "Gen: platform key 'pvcMounts'"),
     "volume without place": (
