@@ -150,6 +150,7 @@ def selection_data(
       train_files: Transform's windows of split train.
       eval_files: likewise of split eval.
       scratch: local folder for windows that do not fit into memory; kept as long as the data.
+      features: properties of the items; None for none.
 
     Raises:
       ValueError: early stopping is on and split eval holds no step to evaluate.
