@@ -156,7 +156,7 @@ def _near(steps: ScoredSteps, grid: AdjustmentGrid) -> ScoredSteps:
     popularity = np.zeros_like(scores)
     scores[cells], popularity[cells] = steps.scores[of_row, item], steps.popularity[item]
 
-    def columns(items: IntArray) -> IntArray:
+    def columns(items: npt.NDArray[np.integer[Any]]) -> IntArray:
         """Returns the columns of items `[steps, k]`."""
         start = row[:, None] * catalogue
         return np.searchsorted(of_row * catalogue + item, start + items) - first[:, None]
