@@ -23,7 +23,7 @@ from modules.copies.grown_model import Additions, find_additions, grow, write_gr
 from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.recent_clicks import RecentClicks, to_array
-from modules.copies.restricted_model import CLICKS, STANDING, TRAINED, UNTIL, check_answers
+from modules.copies.restricted_model import CLICKS, EVENTS, STANDING, TRAINED, UNTIL, check_answers
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     known_items,
@@ -106,6 +106,7 @@ class ClickRefresh(NamedTuple):
       base: folder of the model from which it was made.
       clicks: clicks that were read.
       sessions: sessions of these.
+      rejected: what `RecentClicks.rejected_text` says of bad rows.
       until: time of the newest click, ms.
       catalogue: items in the catalogue of the new version.
       offered: recommendable items.
@@ -122,6 +123,7 @@ class ClickRefresh(NamedTuple):
     base: Path
     clicks: int
     sessions: int
+    rejected: str
     until: int
     catalogue: int
     offered: int
@@ -194,6 +196,7 @@ class ClickRefresher:
             base=self.base,
             clicks=len(clicks.time),
             sessions=clicks.sessions,
+            rejected=clicks.rejected_text(),
             until=int(clicks.time.max()),
             catalogue=len(made.ids),
             offered=int(made.offered.sum()),
@@ -245,6 +248,7 @@ class ClickRefresher:
             "offered": int(offered.sum()),
             "new": len(additions.items),
             CLICKS: len(clicks.time),
+            EVENTS: clicks.events,
             UNTIL: int(clicks.time.max()),
             STANDING: bool(offers.get(STANDING)),
         }
