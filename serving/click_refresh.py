@@ -24,7 +24,7 @@ from modules.copies.model_variables import OWN_ITEMS, OldModelError, Variables
 from modules.copies.new_vectors import OwnFeatures
 from modules.copies.offered_items import OfferError, read_offer
 from modules.copies.recent_clicks import RecentClicks, to_array
-from modules.copies.restricted_model import CLICKS, STANDING, TRAINED, UNTIL, check_answers
+from modules.copies.restricted_model import CLICKS, EVENTS, STANDING, TRAINED, UNTIL, check_answers
 from modules.files.model_folder import (
     RENEWAL_RECORD,
     known_items,
@@ -114,6 +114,7 @@ class ClickRefresh(NamedTuple):
       base: folder of the model from which it was made.
       clicks: clicks that were read.
       sessions: sessions of these.
+      rejected: what `RecentClicks.rejected_text` says of bad rows.
       until: time of the newest click, ms.
       catalogue: items in the catalogue of the new version.
       offered: recommendable items.
@@ -130,6 +131,7 @@ class ClickRefresh(NamedTuple):
     base: Path
     clicks: int
     sessions: int
+    rejected: str
     until: int
     catalogue: int
     offered: int
@@ -208,6 +210,7 @@ class ClickRefresher:
             base=self.base,
             clicks=len(clicks.time),
             sessions=clicks.sessions,
+            rejected=clicks.rejected_text(),
             until=int(clicks.time.max()),
             catalogue=len(made.ids),
             offered=int(made.offered.sum()),
@@ -260,6 +263,7 @@ class ClickRefresher:
             "offered": int(offered.sum()),
             "new": len(additions.items),
             CLICKS: len(clicks.time),
+            EVENTS: clicks.events,
             UNTIL: int(clicks.time.max()),
             STANDING: bool(offers.get(STANDING)),
         }
@@ -329,6 +333,7 @@ class ClickRefresher:
 def _found(model: Any, sessions: Sequence[tuple[bytes, IntArray]], cut: int) -> int:
     """Returns how many of the next clicks from a time on, in ms, a model ranks in its first 20."""
     found = 0
+    sessions = sorted(sessions, key=lambda session: len(session[1]))  # little padding
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         part = sessions[start : start + _SESSIONS_AT_ONCE]
         examples = tf.constant([example for example, _ in part])

@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy import sparse
 from tensorflow.core.protobuf import saved_model_pb2
 
-from modules.array_types import Float32Array, IntArray
+from modules.array_types import Float32Array, FloatArray, IntArray
 from modules.copies.model_variables import COLUMNS, IDS, Variables, copy_without_variables
 from modules.copies.new_vectors import (
     OwnFeatures,
@@ -46,7 +46,8 @@ class Additions(NamedTuple):
       items: items that get a vector, int64 `[new]`: places of known items that had none, and,
         behind all known ones, of `ids`.
       weights: weights of the catalogue's vectors in theirs, `[new, catalogue]`; each row sums to 1.
-      clicks: clicks of each known item and, behind them, of each of `ids`; int64.
+      clicks: events of the training data that the clicks of each known item and, behind them, of
+        each of `ids` count as; float64.
       unplaced: items without a vector that was clicked beside none that has one.
       left_out: items beyond the limit of new ones.
     """
@@ -54,7 +55,7 @@ class Additions(NamedTuple):
     ids: npt.NDArray[np.object_]
     items: IntArray
     weights: sparse.csr_matrix
-    clicks: IntArray
+    clicks: FloatArray
     unplaced: int
     left_out: int
 
@@ -80,7 +81,7 @@ def find_additions(
     # Others stay unknown: those are answered in their own sessions at least.
     unknown = taken[~is_known[taken]]
     position[unknown] = np.arange(len(known), len(known) + len(unknown))
-    of_each = np.zeros(len(known) + len(unknown), np.int64)
+    of_each = np.zeros(len(known) + len(unknown))
     of_each[position[position != NO_ITEM]] = counts[position != NO_ITEM]
     has_vector = is_known & (position < size)
     return Additions(
@@ -142,7 +143,8 @@ def grow(
         variables[name] = np.concatenate([variables[name][:FIRST_ITEM], table[order]])
     variables[_SIZE] = np.array(len(rows))
     variables[IDS] = ids[in_order]
-    variables[_COUNTS] = counts[everything]
+    # In the same order as unrounded, and no clicked item without a count.
+    variables[_COUNTS] = np.ceil(counts[everything])
     variables.set_popular(is_offered[order])
     return ids[everything]
 

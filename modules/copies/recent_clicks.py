@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from tfx.proto import example_gen_pb2
 
-from modules.array_types import BoolArray, IntArray
+from modules.array_types import BoolArray, FloatArray, IntArray
 from modules.config.options.sessions import SessionOptions
 from modules.files.compression import BrokenFileError
 from modules.ingest.forgotten import ForgottenIds
 from modules.ingest.input_files import find_input, pieces
+from modules.messages.counting import counted
 from modules.sessions.concatenated import JoinedFilesError
 from modules.sessions.examples import ExampleEncoder
 from modules.sessions.sessions import SessionDataError
@@ -25,6 +26,11 @@ OF_THE_FUTURE = "future"
 """Reason for which clicks of a wrong clock are left out."""
 _SPLIT = "clicks"
 _MS_PER_MINUTE = 60_000
+
+
+Source = tuple[str, SessionOptions, float]
+"""Absolute path, pattern or URI of files, how their rows are read, and the events of the training
+data that a click of them counts as."""
 
 
 class RecentClicks(NamedTuple):
@@ -36,6 +42,8 @@ class RecentClicks(NamedTuple):
       item: place of the item in `item_ids`, int64 `[clicks]`.
       item_ids: ids of all items, bytes `[items]`, each once.
       rejected: bad rows by reason.
+      weight: events of the training data that each click counts as, float64 `[clicks]`; None for
+        one each.
     """
 
     session: IntArray
@@ -43,19 +51,31 @@ class RecentClicks(NamedTuple):
     item: IntArray
     item_ids: npt.NDArray[np.object_]
     rejected: Counter[str]
+    weight: FloatArray | None = None
 
     @property
     def sessions(self) -> int:
         """Number of sessions."""
         return int((self._starts()).sum())
 
+    @property
+    def events(self) -> float:
+        """Events of the training data that all clicks count as."""
+        return float(len(self.time) if self.weight is None else self.weight.sum())
+
     def before(self, time: int, since: int = 0) -> RecentClicks:
         """Returns the clicks before a time, in ms; of the others nothing but the items' ids."""
         return self._kept((self.time < time) & (self.time >= since))
 
-    def item_counts(self) -> IntArray:
-        """Returns the clicks of each item, int64 `[items]`."""
-        return np.bincount(self.item, minlength=len(self.item_ids))
+    def item_counts(self) -> FloatArray:
+        """Returns the events of the training data that each item's clicks count as, `[items]`."""
+        return np.bincount(self.item, self.weight, len(self.item_ids)).astype(np.float64)
+
+    def rejected_text(self) -> str:
+        """Says how many bad rows there are, and why; "" if there are none."""
+        reasons = (f"{count:,} {reason}" for reason, count in self.rejected.most_common())
+        total = sum(self.rejected.values())
+        return f"{counted(total, 'bad row')}: {', '.join(reasons)}" if total else ""
 
     def examples(self, after: int) -> Iterator[tuple[bytes, IntArray]]:
         """Yields the sessions with a click at a time or later that is not their first.
@@ -79,20 +99,21 @@ class RecentClicks(NamedTuple):
         return np.diff(self.session, prepend=-1) != 0
 
     def _kept(self, kept: BoolArray) -> RecentClicks:
-        return self._replace(session=self.session[kept], time=self.time[kept], item=self.item[kept])
+        columns = {name: getattr(self, name) for name in ("session", "time", "item", "weight")}
+        kept_of = {name: values[kept] for name, values in columns.items() if values is not None}
+        return self._replace(**kept_of)
 
 
-def read_recent_clicks(
-    sources: Sequence[tuple[str, SessionOptions]], since: int, until: int
-) -> RecentClicks:
+def read_recent_clicks(sources: Sequence[Source], since: int, until: int) -> RecentClicks:
     """Reads click logs; memory grows by 24 bytes a click, and by the ids of items and sessions.
 
     Of a log of visitors, sessions are cut from their events as in training, but its cleaning (bots,
     doubled rows, item support) is not repeated.
 
     Args:
-      sources: absolute paths, patterns or URIs of files, each with how its rows are read; sessions
-        of the same id in two sources are different ones.
+      sources: where clicks are; sessions of the same id in two sources are different ones. Files
+        without rows have no clicks. Weights differ from 1 where training took a sample of its
+        sessions, or the source is one.
       since: earlier clicks, in ms, are left out.
       until: later clicks, in ms, are bad rows: a wrong clock.
 
@@ -101,14 +122,14 @@ def read_recent_clicks(
     """
     items: dict[bytes, int] = {}
     rejected, parts, first = Counter[str](), [], 0
-    for pattern, options in sources:
+    for pattern, options, weight in sources:
         events, sessions = _read(pattern, options, since, until, items, rejected)
         gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
         session, time, item = _in_order(events, gap, options.drop_immediate_repeats)
-        parts.append((session + first, time, item))
+        parts.append((session + first, time, item, np.full(len(item), weight)))
         first += max(sessions, int(session.max(initial=-1)) + 1)
-    session, time, item = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return RecentClicks(session, time, item, to_array(list(items)), rejected)
+    session, time, item, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return RecentClicks(session, time, item, to_array(list(items)), rejected, weight)
 
 
 def to_array(ids: list[bytes]) -> npt.NDArray[np.object_]:
@@ -131,7 +152,8 @@ def _read(
     sessions: dict[bytes, int] = {}
     kept, forgotten = options.kept_types(), ForgottenIds(options.forget_file).read()
     split = example_gen_pb2.Input.Split(name=_SPLIT, pattern=pattern)
-    for piece in pieces(find_input("", example_gen_pb2.Input(splits=[split]), options)):
+    config = example_gen_pb2.Input(splits=[split])
+    for piece in pieces(find_input("", config, options, skips_empty=True)):
         try:
             for rows in piece.part.read(piece.path, options):
                 rows = rows.of_types(kept).without(forgotten)

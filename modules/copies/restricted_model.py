@@ -39,6 +39,8 @@ TRAINED = "trained"
 """Key of the record: name of the version that this one was made from, through all refreshes."""
 CLICKS = "clicks"
 """Key of the record of a version with the items of clicks: their number."""
+EVENTS = "events"
+"""Key of the record of a version with the items of clicks: events of training they count as."""
 UNTIL = "until"
 """Key of the record of a version with the items of clicks: the time of the newest one, ms."""
 

@@ -14,7 +14,7 @@ from modules.files import patterns
 from modules.files.file_systems import FilePatternError
 from modules.row_formats.parts import PIECE_BYTES, Contents, Part
 from modules.row_formats.recognised import inspect
-from modules.sessions.sessions import SessionDataError
+from modules.sessions.sessions import EmptyFileError, SessionDataError
 
 _LARGE_BYTES = 256 << 20
 
@@ -54,9 +54,18 @@ class Piece(NamedTuple):
 
 
 def find_input(
-    input_base: str, input_config: example_gen_pb2.Input, options: SessionOptions
+    input_base: str,
+    input_config: example_gen_pb2.Input,
+    options: SessionOptions,
+    skips_empty: bool = False,
 ) -> list[InputSplit]:
     """Finds every split's files and looks at them; entries of one split are joined in order.
+
+    Args:
+      input_base: folder of the files, or "".
+      input_config: splits, each with a pattern of its files.
+      options: how they are read.
+      skips_empty: whether files without rows are left out.
 
     Raises:
       SessionDataError: there is no file, an empty file, or one without a required column.
@@ -65,14 +74,16 @@ def find_input(
     for entry in input_config.splits:
         before = found.get(entry.name)
         rank = len(before.files) if before else 0
-        split = _find_split(input_base, entry, options, rank)
+        split = _find_split(input_base, entry, options, rank, skips_empty)
         if before:
             split = split._replace(files=before.files + split.files)
         found[entry.name] = split
     return list(found.values())
 
 
-def _find_split(input_base: str, split: Any, options: SessionOptions, rank: int) -> InputSplit:
+def _find_split(
+    input_base: str, split: Any, options: SessionOptions, rank: int, skips_empty: bool
+) -> InputSplit:
     pattern = patterns.join(input_base, split.pattern)
     try:
         paths = patterns.find_files(pattern)
@@ -84,8 +95,14 @@ def _find_split(input_base: str, split: Any, options: SessionOptions, rank: int)
             f"{patterns.what_is_there(pattern)}. "
             "Name a file, or a pattern of files such as folder/*.tsv."
         )
-    files = tuple(_inspect(path, rank, options) for rank, path in enumerate(paths, rank))
-    return InputSplit(split.name, files)
+    files = []
+    for place, path in enumerate(paths, rank):
+        try:
+            files.append(_inspect(path, place, options))
+        except EmptyFileError:
+            if not skips_empty:
+                raise
+    return InputSplit(split.name, tuple(files))
 
 
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:

@@ -17,7 +17,7 @@ from modules.sessions.click_header import (
 )
 from modules.sessions.click_log import parse_rows
 from modules.sessions.row_checks import Rows
-from modules.sessions.sessions import SessionDataError
+from modules.sessions.sessions import EmptyFileError, SessionDataError
 
 _HEADER_BYTES = 1 << 20
 
@@ -61,7 +61,8 @@ def inspect_text(path: str, codec: str, options: SessionOptions) -> DelimitedTex
     """Reads the columns from a file's first line, or from `sessions.columns`.
 
     Raises:
-      SessionDataError: the file is empty or no text, or a column is missing.
+      EmptyFileError: the file has no rows.
+      SessionDataError: the file is no text, or a column is missing.
       BrokenFileError: it is compressed and damaged.
     """
     if options.layout == "nested":
@@ -88,7 +89,7 @@ def inspect_text(path: str, codec: str, options: SessionOptions) -> DelimitedTex
         )
     if not header or not (rest or no_header):
         expected = "rows" if no_header else "a header line and rows"
-        raise SessionDataError(
+        raise EmptyFileError(
             f"{path} is empty: it has {found}, expected {expected}. "
             "Exclude the file from the pattern or write it again."
         )

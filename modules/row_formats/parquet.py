@@ -22,7 +22,7 @@ from modules.row_formats.records import (
     rows_of_columns,
 )
 from modules.sessions.row_checks import Rows
-from modules.sessions.sessions import SessionDataError
+from modules.sessions.sessions import EmptyFileError, SessionDataError
 
 _USABLE = {
     "time_column": (
@@ -87,7 +87,8 @@ def inspect_parquet(path: str, options: SessionOptions) -> Parquet:
     """Looks for the columns in a file's schema.
 
     Raises:
-      SessionDataError: a column is missing, or is of no type that it can have, or there is no row.
+      EmptyFileError: there is no row.
+      SessionDataError: a column is missing, or is of no type that it can have.
       DamagedTableError: the file is cut, or its footer is damaged.
     """
     paths = paths_of(options)
@@ -100,7 +101,7 @@ def inspect_parquet(path: str, options: SessionOptions) -> Parquet:
     schema = pa.ipc.read_schema(pa.py_buffer(packed))
     groups = json.loads(facts)
     if not sum(rows for rows, _, _ in groups):
-        raise SessionDataError(
+        raise EmptyFileError(
             f"{path} is empty: it is a Parquet file without rows. Exclude the file from the "
             "pattern or write it again."
         )

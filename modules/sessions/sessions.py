@@ -20,6 +20,10 @@ class SessionDataError(ValueError):
     """The input files cannot be used; the message names file, column and what was found."""
 
 
+class EmptyFileError(SessionDataError):
+    """A file has no rows."""
+
+
 _LONGEST_PAUSE = 3_600_000  # ms
 
 Event = tuple[int, int, bytes] | tuple[int, int, bytes, float]

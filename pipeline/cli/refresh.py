@@ -59,6 +59,12 @@ def duration(text: str) -> float:
 @click.option("--sessions", multiple=True, metavar="FILES",
               help="click log since the training, or a pattern of files")  # fmt: skip
 @click.option("--requests", type=FOLDER, help="folder of a request log of the server, likewise")
+@click.option(
+    "--requests-share",
+    type=number(1e-6, 1, "a number above 0, at most 1", kind=float),
+    default=1.0,
+    help="share of the sessions that the request log has (serve --log-share)",
+)
 @click.option("--since", type=Value("time", _moment),
               help="leave out earlier clicks  [the end of training]")  # fmt: skip
 @click.option("--every", type=Value("time", duration),
@@ -81,6 +87,7 @@ def command(
     items: Path | None,
     sessions: tuple[str, ...],
     requests: Path | None,
+    requests_share: float,
     since: int | None,
     every: float | None,
     unrecorded: bool,
@@ -107,11 +114,13 @@ def command(
             read_text(items)
         metadata = Path(Paths.under(base.parents[1]).metadata)
         check_metadata_file(metadata)
-        config = _config(base.parents[1]) if has_clicks else None
-        sources = _sources(sessions, requests, config) if config else []
+        out_folder = base.parents[1]
+        config = _config(out_folder) if has_clicks else None
+        sources = _sources(sessions, requests, requests_share, config) if config else []
         if every is not None:
-            words = _words(sessions, requests, since, items, base.parents[1])
+            words = _words(sessions, requests, since, items, out_folder)
             shares = ["--least-share", str(least_share), "--most-new", str(most_new)]
+            shares += ["--requests-share", str(requests_share)]
             return _again_and_again([*words, *shares], every)
         load_tensorflow()
         if not sources:
@@ -171,11 +180,12 @@ def features_of_new_items(config: Config) -> ItemValues | None:
 
 
 def _sources(
-    sessions: tuple[str, ...], requests: Path | None, config: Config
-) -> list[tuple[str, SessionOptions]]:
-    """Returns where clicks are, and how they are read."""
+    sessions: tuple[str, ...], requests: Path | None, requests_share: float, config: Config
+) -> list[tuple[str, SessionOptions, float]]:
+    """Returns where clicks are, how they are read, and how much each counts."""
     options = config.sessions
-    found = [(absolute(pattern, Path.cwd()), options) for pattern in sessions]
+    share = options.sample_fraction  # of its sessions training counted the events
+    found = [(absolute(pattern, Path.cwd()), options, share) for pattern in sessions]
     # The log has the columns of a click log of no option, and seconds.
     logged = SessionOptions(
         forget_file=options.forget_file,
@@ -183,7 +193,9 @@ def _sources(
         quoting="none",
         drop_immediate_repeats=True,  # several requests of one page
     )
-    return found + ([(str(requests / PATTERN), logged)] if requests else [])
+    if requests:
+        found.append((str(requests / PATTERN), logged, share / requests_share))
+    return found
 
 
 def _refresh_by_list(base: Path, items: Path, metadata: Path, least_share: float) -> int:
@@ -214,7 +226,7 @@ def _refresh_by_list(base: Path, items: Path, metadata: Path, least_share: float
 
 def _refresh_by_clicks(
     base: Path,
-    sources: list[tuple[str, SessionOptions]],
+    sources: list[tuple[str, SessionOptions, float]],
     metadata: Path,
     since: int | None,
     items: Path | None,
@@ -282,6 +294,8 @@ def _print(done: Any) -> None:
         f"clicks   {done.clicks:,} of {counted(done.sessions, 'session')}, until "
         f"{utc_text(done.until)}"
     )
+    if done.rejected:
+        print(f"rejected {done.rejected}")
     limit = f", {done.left_out:,} beyond the limit" if done.left_out else ""
     print(
         f"items    {done.new:,} new of {done.catalogue:,}, {done.offered:,} of them recommendable; "

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from modules.config.options.releases import STABLE
-from modules.config.options.sessions import SessionOptions
 from modules.copies.offered_items import list_state
-from modules.copies.recent_clicks import RecentClicks, read_recent_clicks
-from modules.copies.restricted_model import CLICKS, UNTIL, read_restriction, trained_version
+from modules.copies.recent_clicks import RecentClicks, Source, read_recent_clicks
+from modules.copies.restricted_model import CLICKS, EVENTS, UNTIL, read_restriction, trained_version
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import learned_from
 from modules.releases.record import read_releases
@@ -31,7 +30,7 @@ class NothingToRefreshError(Exception):
 
 def refresh_stable(
     push_folder: Path,
-    sources: Sequence[tuple[str, SessionOptions]],
+    sources: Sequence[Source],
     since: int | None,
     limits: Limits,
     items: Path | None,
@@ -41,7 +40,7 @@ def refresh_stable(
 
     Args:
       push_folder: folder of all versions.
-      sources: absolute paths, patterns or URIs of clicks, each with how its rows are read.
+      sources: where clicks are.
       since: earlier clicks, in ms, are left out; None for those until the end of training.
       limits: what the new version must stay within.
       items: list of the recommendable items; None for the one that the stable version follows.
@@ -60,7 +59,7 @@ def refresh_stable(
     record = read_restriction(str(stable)) or {}
     offers = {"items": str(items)} if items else record
     if _is_done(record, offers.get("items"), trained, clicks):
-        raise NothingToRefreshError("No click has come since the last refresh.")
+        raise NothingToRefreshError(f"No click has come since the last refresh{_bad(clicks)}.")
 
     def check() -> None:
         if newest_training(push_folder) != trained:
@@ -144,14 +143,13 @@ def _is_done(
     return (
         Path(str(record.get("base"))).name == trained.name
         and record.get(CLICKS) == len(clicks.time)
+        and record.get(EVENTS) == clicks.events
         and record.get(UNTIL) == int(clicks.time.max())
         and (items is None or list_state(items) == record.get("items_sha256"))
     )
 
 
-def _read(
-    trained: Path, sources: Sequence[tuple[str, SessionOptions]], since: int | None
-) -> RecentClicks:
+def _read(trained: Path, sources: Sequence[Source], since: int | None) -> RecentClicks:
     """Reads the clicks since a model was trained."""
     if since is None:
         try:
@@ -163,10 +161,14 @@ def _read(
         since = learned.last_event + 1
     clicks = read_recent_clicks(sources, since, int(time.time() * 1000) + MS_PER_DAY)
     if not len(clicks.time):
-        bad = sum(clicks.rejected.values())
         raise NothingToRefreshError(
             f"No click since {utc_text(since)}, until which {trained.name} was trained"
-            + (f"; {bad:,} bad rows" if bad else "")
-            + ". --since takes earlier ones."
+            f"{_bad(clicks)}. --since takes earlier ones."
         )
     return clicks
+
+
+def _bad(clicks: RecentClicks) -> str:
+    """Says how many bad rows there are, to end a sentence."""
+    text = clicks.rejected_text()
+    return f" ({text})" if text else ""

@@ -1,19 +1,20 @@
 """Removes what an output folder need not keep of earlier runs.
 
-Versions that serve or are on trial stay, whatever their number. TFX's cache takes an artifact whose
-folder is gone for one that has to be made again, so that metadata need no change.
+Versions that serve or are on trial stay, whatever their number. Refreshed versions take no place of
+trained ones: those of what serves are counted by themselves, and others go. TFX's cache takes an
+artifact whose folder is gone for one that has to be made again, so that metadata need no change.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from modules.config.options.releases import CANARY, STABLE, KeepOptions
-from modules.copies.restricted_model import trained_version
+from modules.copies.restricted_model import TRAINED, read_restriction, trained_version
 from modules.messages.counting import counted
 from modules.releases.record import read_releases
 from modules.releases.versions import version_numbers, withdrawn_folder
@@ -110,11 +111,29 @@ def _outdated_versions(push_folder: str, most: int | None) -> Iterable[Path]:
         for number in version_numbers(folder)
     }
     labels = read_releases(push_folder).labels(places)
-    served = [places[name] for name, label in labels.items() if label in (STABLE, CANARY)]
+    served = [name for name, label in labels.items() if label in (STABLE, CANARY)]
+    training = {name: _training(place, places) for name, place in places.items()}
     # What refreshes start from, and a rollback of them leads to.
-    kept = {*served, *(Path(trained_version(str(version))) for version in served)}
-    old = _older(sorted(places, key=int), most)
-    return [places[name] for name in old if places[name] not in kept]
+    kept = {*served, *(training[name] for name in served)}
+    names = sorted(places, key=int)
+    trained = [name for name in names if training[name] == name]
+    of_served = [name for name in names if training[name] in kept - {name}]
+    rest = [name for name in names if name not in {*trained, *of_served}]
+    for name in (name for name, label in labels.items() if label == STABLE):
+        # What a rollback of the training leads to.
+        kept.update([each for each in names if int(each) < int(training[name])][-1:])
+    old = [*_older(trained, most), *_older(of_served, most), *_older(rest, most and 0)]
+    return [places[name] for name in sorted(old, key=int) if name not in kept]
+
+
+def _training(version: Path, places: Mapping[str, Path]) -> str:
+    """Returns the name of the version that one was refreshed from, its own if it was trained."""
+    found = os.path.basename(trained_version(str(version)))
+    if found != version.name:
+        return found
+    # A withdrawn version lies elsewhere.
+    trained = str((read_restriction(str(version)) or {}).get(TRAINED))
+    return trained if trained in places else version.name
 
 
 def _older(ordered: Sequence[Kind], most: int | None) -> list[Kind]:

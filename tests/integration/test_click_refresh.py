@@ -15,6 +15,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from modules.config.options.releases import KeepOptions
+from modules.copies.model_variables import Variables
 from modules.copies.restricted_model import read_restriction
 from modules.files.learned_data import read_learned
 from modules.files.model_folder import model_damage, write_manifest
@@ -22,11 +23,16 @@ from pipeline.cli.main import main
 from pipeline.history.rows import read_history
 from pipeline.refresh.from_clicks import KEPT
 from pipeline.run.retention import remove_outdated
+from pipeline.run.run_folders import CONFIG_FILE
 from serving import pushed_models
 from tests.request_logs import request, write_log
 
 Sessions = Sequence[Sequence[str]]
 MINUTE = 60_000
+CONFIG = """
+data: {train: train.tsv, test: test.tsv}
+sessions: {sample_fraction: 0.5}
+"""
 
 
 @pytest.fixture
@@ -201,6 +207,7 @@ def test_without_clicks_or_while_pushing_is_paused_nothing_is_pushed(
         (["--sessions", "x", "--every", "0m"], "a duration such as 30s, 10m or 1h"),
         (["--sessions", "x", "--since", "soon"], "a time such as 2015-09-11T12:00:00Z"),
         (["--sessions", "x", "--most-new", "-1"], "a number from 0 to 100"),
+        (["--requests", "x", "--requests-share", "0"], "a number above 0, at most 1"),
     ],
 )
 def test_unusable_options_are_named(
@@ -283,3 +290,40 @@ def test_it_refreshes_again_and_again_until_it_is_stopped(out: Path, sample: Any
         assert "Stopped." in process.stdout.read()
         assert process.wait(timeout=60) == 0
     assert len(read_history(out).rows) == 1  # the first of each day
+
+
+def test_bad_rows_are_named_and_files_without_rows_have_no_clicks(
+    out: Path, sample: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = catalogue(sample)
+    pattern = str(out.parent / "log-*.tsv")
+    (out.parent / "log-2.tsv").write_text("SessionId\tItemId\tTime\n")
+    assert refresh(out, "--sessions", pattern) == 0
+    assert "No click since" in capsys.readouterr().out
+    with open(clicks(out, [[first, "new", second]], "log-1.tsv"), "a", encoding="utf-8") as file:
+        file.write("s\ta\t2099-01-01\n\tb\t2015-09-11\n")
+    assert refresh(out, "--sessions", pattern) == 0
+    words = "2 bad rows: 1 "
+    assert f"rejected {words}" in capsys.readouterr().out
+    assert refresh(out, "--sessions", pattern) == 0
+    said = capsys.readouterr().out
+    assert f"No click has come since the last refresh ({words}" in said and "1 future" in said
+
+
+def test_clicks_count_as_much_as_the_sessions_of_training(out: Path, sample: Any) -> None:
+    first, second, *_ = catalogue(sample)
+    times = [(first, second)] * 40
+    (out / CONFIG_FILE).write_text(CONFIG)
+    folder = logged(out, [(item,) for pair in times for item in pair])
+
+    def count() -> int:
+        newest = pushed_models.newest_model([out / "pushed"])
+        variables = Variables(str(newest))
+        place = variables.ids.tolist().index(first.encode())
+        return int(variables["_items/_counts"][place])
+
+    before = count()
+    assert refresh(out, "--requests", folder) == 0
+    assert count() == before + 20
+    assert refresh(out, "--requests", folder, "--requests-share", "0.25") == 0
+    assert count() == before + 80

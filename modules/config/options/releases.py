@@ -29,7 +29,8 @@ class KeepOptions(Section):
 
     versions: int | None = option(
         10,
-        "newest pushed versions, withdrawn ones included, that can be rolled back to; null for all",
+        "newest trained versions, withdrawn ones included, that can be rolled back to, and as many "
+        "refreshed ones of what serves; null for all",
         limits=(2, 100_000),
     )
     outputs: int | None = option(

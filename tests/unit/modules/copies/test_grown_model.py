@@ -180,6 +180,21 @@ def test_counts_and_popularity_follow_the_clicks(model: str, tmp_path: Path) -> 
     assert score == pytest.approx(dict(answer(unchanged, ["item 1"])[0])["item 3"], rel=1e-6)
 
 
+def test_clicks_of_a_sampled_training_count_less(model: str) -> None:
+    clicks = clicks_of(["item 8", *["item 3"] * 4, "new"])
+    variables = Variables(model)
+    before = variables["_items/_counts"]
+    weighted = clicks._replace(weight=np.full(6, 0.5))
+    additions = find_additions(to_array(NAMES), ITEMS, weighted, 9)
+    ids = grow(variables, to_array(NAMES), additions, WEIGHT).tolist()
+    counts = dict(zip(ids, variables["_items/_counts"].tolist(), strict=True))
+    assert variables["_items/_counts"].dtype == before.dtype
+    assert counts[b"item 3"] == COUNTS[3] + 2
+    assert counts[b"new"] == 1  # of half an event
+    of_catalogue = variables["_items/_counts"][: len(variables.ids)].tolist()
+    assert of_catalogue == sorted(of_catalogue, reverse=True)
+
+
 def test_a_known_item_without_a_vector_gets_one(model: str, tmp_path: Path) -> None:
     rare = f"item {ITEMS + 1}"
     additions = grown(model, tmp_path / "copy", ["item 2", rare])

@@ -26,7 +26,7 @@ def log(file: Path, rows: list[Row]) -> str:
 
 def read(*files: str, options: SessionOptions = OPTIONS, **more: int) -> RecentClicks:
     return read_recent_clicks(
-        [(file, options) for file in files], **{"since": 0, "until": NEVER, **more}
+        [(file, options, 1.0) for file in files], **{"since": 0, "until": NEVER, **more}
     )
 
 
@@ -64,6 +64,24 @@ def test_sessions_of_two_logs_are_different_ones(tmp_path: Path) -> None:
     assert items(read(*files)) == [(0, "a"), (0, "x"), (1, "b"), (1, "x")]
 
 
+def test_clicks_count_as_much_as_their_source_says(tmp_path: Path) -> None:
+    whole = log(tmp_path / "whole.tsv", [("s", "a", 1), ("s", "b", 2), ("t", "a", 9)])
+    tenth = log(tmp_path / "tenth.tsv", [("u", "b", 1), ("u", "c", 2)])
+    clicks = read_recent_clicks([(whole, OPTIONS, 0.5), (tenth, OPTIONS, 10.0)], 0, NEVER)
+    assert clicks.item_ids.tolist() == [b"a", b"b", b"c"]
+    assert clicks.item_counts().tolist() == [1.0, 10.5, 10.0]
+    before = clicks.before(1_420_070_405_000)
+    assert before.item_counts().tolist() == [0.5, 10.5, 10.0]
+
+
+@pytest.mark.parametrize("content", ["SessionId\tItemId\tTime\n", "SessionId\tIte", ""])
+def test_a_file_without_rows_yet_has_no_clicks(tmp_path: Path, content: str) -> None:
+    (tmp_path / "c-2.tsv").write_text(content)
+    assert not len(read(str(tmp_path / "c-*.tsv")).time)
+    log(tmp_path / "c-1.tsv", [("s", "a", 1)])
+    assert items(read(str(tmp_path / "c-*.tsv"))) == [(0, "a")]
+
+
 def test_sessions_of_visitors_are_cut_at_gaps(tmp_path: Path) -> None:
     file = log(tmp_path / "c.tsv", [("v", "a", 0), ("v", "b", 60), ("v", "c", 121), ("w", "d", 0)])
     options = SessionOptions(visitor_column="SessionId", gap_minutes=1)
@@ -83,6 +101,10 @@ def test_ids_of_the_forget_file_are_left_out(tmp_path: Path) -> None:
 def test_bad_rows_are_counted_and_a_missing_file_is_named(tmp_path: Path) -> None:
     file = log(tmp_path / "c.tsv", [("s", "a", 1), ("", "b", 2)])
     assert sum(read(file).rejected.values()) == 1
+    assert read(log(tmp_path / "d.tsv", [("s", "a", 1)])).rejected_text() == ""
+    late = log(tmp_path / "l.tsv", [("s", "a", 1), ("s", "b", 2), ("s", "b", 3), ("", "c", 1)])
+    text = read(late, until=1_420_070_401_000).rejected_text()
+    assert text.startswith("3 bad rows: 2 future, 1 ")
     with pytest.raises(SessionDataError, match=r"nothing\.tsv matches"):
         read(str(tmp_path / "nothing.tsv"))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from modules.config.options.releases import KeepOptions
+from modules.copies.restricted_model import TRAINED
+from modules.files.model_folder import RENEWAL_RECORD, write_json
 from modules.releases.record import TRY, record
 from pipeline.releases.change import Writer
 from pipeline.run.retention import outdated, remove_outdated
@@ -51,6 +53,30 @@ def test_versions_that_serve_or_are_on_trial_stay(tmp_path: Path) -> None:
     # The stable version is 1, the one on trial 2.
     found = _names(tmp_path, outdated(tmp_path, KeepOptions(versions=2)))
     assert found == [f"pushed_withdrawn/{version}" for version in (3, 4, 5)]
+
+
+def _refreshed(folder: Path, version: int, base: int, **more: int) -> None:
+    place = push(folder, version, f"training of {base}")
+    record_of = {"base": str(folder / str(base)), TRAINED: str(base), **more}
+    write_json(str(place), RENEWAL_RECORD, record_of)
+
+
+def test_refreshed_versions_take_no_place_of_trained_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "pushed"
+    for training in (10, 20, 30, 40):
+        push(folder, training)
+        for version in range(training + 1, training + 4):
+            _refreshed(folder, version, training, until=version)
+    options = KeepOptions(versions=3)
+    # A rollback from version 41 leads to 40, one from there to 33.
+    found = _names(tmp_path, outdated(tmp_path, options))
+    assert found == [f"pushed/{version}" for version in (10, 11, 12, 13, 21, 22, 23, 31, 32)]
+    _refreshed(folder, 44, 40)  # by a list
+    assert _names(tmp_path, outdated(tmp_path, options)) == [*found, "pushed/41"]
+    assert outdated(tmp_path, KeepOptions(versions=None)) == []
+    Writer(tmp_path, "ann", "").rollback("40")
+    found = _names(tmp_path, outdated(tmp_path, options))
+    assert "pushed/33" not in found and "pushed/40" not in found
 
 
 def test_reports_and_logs_of_old_runs_go_and_their_summaries_stay(tmp_path: Path) -> None:
