@@ -71,7 +71,7 @@ def main() -> None:
         if arguments.keep_tables:
             from modules.ann import recommender
 
-            recommender.free_tables_with = lambda model: model
+            recommender.free_tables_with = lambda model: model  # type: ignore[attr-defined]
         store = ModelStore(lambda: pushed_models.released_models([versions]))
         for number in range(2, 2 + arguments.switches):
             shutil.copytree(versions / "1", versions / str(number))

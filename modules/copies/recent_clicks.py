@@ -122,11 +122,11 @@ def read_recent_clicks(sources: Sequence[Source], since: int, until: int) -> Rec
     """
     items: dict[bytes, int] = {}
     rejected, parts, first = Counter[str](), [], 0
-    for pattern, options, weight in sources:
+    for pattern, options, share in sources:
         events, sessions = _read(pattern, options, since, until, items, rejected)
         gap = options.gap_minutes * _MS_PER_MINUTE if options.visitor_column else None
         session, time, item = _in_order(events, gap, options.drop_immediate_repeats)
-        parts.append((session + first, time, item, np.full(len(item), weight)))
+        parts.append((session + first, time, item, np.full(len(item), share)))
         first += max(sessions, int(session.max(initial=-1)) + 1)
     session, time, item, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
     return RecentClicks(session, time, item, to_array(list(items)), rejected, weight)
