@@ -124,6 +124,7 @@ def test_a_killed_worker_costs_an_epoch_at_most(fn_args, sample, tmp_path: Path)
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
+@pytest.mark.exhaustive
 def test_a_killed_worker_of_a_tfjob_costs_an_epoch_at_most(
     fn_args, sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
