@@ -49,6 +49,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         transform_output.vocabulary_file_by_name(VOCABULARY_NAME), run.features
     )
     features = read_item_features(fn_args, run.model, catalogue_ids(vocabulary))
+    if features is not None:
+        run = run.after(features.digest())
     read = functools.partial(
         selection_data, run, vocabulary, train_files, eval_files, features=features
     )

@@ -8,12 +8,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules import trainer, tuner
 from modules.data.scratch import PREFIX
+from modules.items.known_names import ITEMS, ITEMS_FILE
 from modules.training import fitting, training_run
+from modules.training.training_run import ID_COLUMN
 
 TUNER = {
     "enabled": True,
@@ -107,6 +111,26 @@ def test_a_streamed_search_leaves_no_windows_behind(
 
 def _scratch(folder: Path) -> list[Path]:
     return list(folder.glob(f"{PREFIX}*"))
+
+
+def test_other_features_of_items_are_another_search(arguments, sample, tmp_path: Path) -> None:
+    one, same, other = (
+        _place_with_kind(arguments, sample, tmp_path / kind, kind) for kind in ("a", "a", "b")
+    )
+    assert one == same != other
+
+
+def _place_with_kind(arguments: dict[str, Any], sample: Any, folder: Path, kind: str) -> str:
+    """Returns where a search with items of one kind keeps its trials."""
+    folder.mkdir(exist_ok=True)
+    ids = [item.decode() for item in sample.vocabulary().item_ids]
+    table = pa.table({"item_id": ids, "kind": [kind] * len(ids)})
+    pq.write_table(table, folder / ITEMS_FILE)
+    config = dict(arguments["custom_config"])
+    config["model"] = {**config["model"], "item_features": ("kind",)}
+    config |= {ITEMS: str(folder), ID_COLUMN: "item_id"}
+    made = tuner.tuner_fn(FnArgs(**{**arguments, "custom_config": config}))
+    return str(made.tuner.project_dir)
 
 
 def test_another_search_does_not_go_on_where_the_first_was(arguments) -> None:
