@@ -114,7 +114,8 @@ def shifted_candidates(
     """
     if not model.normalize:
         return means + shift / np.float32(np.sqrt(model.members))
-    mean, row = (each.reshape(len(each), model.members, -1) for each in (means, rows))
+    shape = len(means), model.members, means.shape[1] // model.members  # of no items, too
+    mean, row = means.reshape(shape), rows.reshape(shape)
     length, size = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (mean, row))
     turned = np.where(size > 0, row * length / np.maximum(size, np.float32(1e-12)), mean)
     return turned.reshape(means.shape)

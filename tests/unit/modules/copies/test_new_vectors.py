@@ -102,6 +102,14 @@ def test_normalised_candidates_turn_and_keep_their_length() -> None:
     np.testing.assert_array_equal(nowhere, means)
 
 
+@pytest.mark.parametrize("normalize", [True, False])
+def test_no_new_items_have_no_candidates(normalize: bool) -> None:
+    """Clicks of known items alone refresh counts."""
+    own = _own(normalize)._replace(values={"kind": [], "brand": []})
+    (shift,) = feature_shifts(own, sparse.csr_matrix((0, 3)))
+    assert shifted_candidates(shift, shift, shift, own.model).shape == (0, 4)
+
+
 def test_other_candidates_are_rows_by_the_root_of_members() -> None:
     means, shift = np.ones([1, 4], np.float32), np.full([1, 4], 2, np.float32)
     found = shifted_candidates(means, means, shift, _own(normalize=False).model)
