@@ -36,6 +36,6 @@ def remove_abandoned() -> None:
     """Removes the folders of processes that have ended without removing them."""
     for lock in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{PREFIX}*", _LOCK)):
         # It may be gone by now, held, or another user's.
-        with contextlib.suppress(OSError), open(lock, "a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(lock, "r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(os.path.dirname(lock), ignore_errors=True)

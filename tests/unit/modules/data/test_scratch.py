@@ -65,6 +65,18 @@ def test_what_a_killed_process_left_is_removed_by_the_next(temporary: Path, othe
         assert list(temporary.iterdir()) == [Path(folder)]
 
 
+def test_a_folder_that_is_being_removed_gets_no_new_file(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers end at the same time: with a file more, the other one could not remove it."""
+    folder = temporary / f"{scratch.PREFIX}other"
+    folder.mkdir()
+    monkeypatch.setattr(scratch.glob, "glob", lambda _: [str(folder / "lock")])
+    monkeypatch.setattr(scratch.shutil, "rmtree", lambda *_, **__: None)  # comes too late
+    remove_abandoned()
+    folder.rmdir()
+
+
 def test_nothing_else_is_removed(temporary: Path, other_process) -> None:
     (temporary / "large").mkdir()
     (temporary / f"{scratch.PREFIX}unlocked").mkdir()  # as it is for a moment
