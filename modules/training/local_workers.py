@@ -27,7 +27,7 @@ _STARTS = 3
 _SECONDS_BETWEEN_LOOKS = 0.2
 _LINES_SHOWN = 20
 # Lines of the training, unlike those of a traceback.
-_PROGRESS = re.compile(r"    (epoch|resumed|warm|weights|what|current_item_penalty) ")
+_PROGRESS = re.compile(r"    (epoch|resumed|warm|weights|what|current_item_penalty|item feature) ")
 
 
 def train(fn_args: FnArgs, count: int) -> None:

@@ -53,6 +53,12 @@ def test_every_worker_knows_its_place_and_all_others(started, capsys) -> None:
     assert capsys.readouterr().out == "    epoch 1/1 of 0\n"
 
 
+def test_what_the_chief_says_of_item_features_is_shown(started, capsys) -> None:
+    line = "    item feature kind: 2 values of 3 of 5 items"
+    started(f"print({line!r})", 2)
+    assert capsys.readouterr().out == f"{line}\n"
+
+
 def test_all_start_again_if_one_fails(started, capsys) -> None:
     seen = started(
         "if index == 1 and starts == 1: sys.exit(3)\nif starts == 1: time.sleep(60)\n", 2
