@@ -11,6 +11,7 @@ import contextlib
 import copy
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +26,18 @@ _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _SECONDS_BETWEEN_LOOKS = 10.0
 _FAILED_LOOKS = 60  # in a row: ten minutes without the cluster's API
 _LINES_SHOWN = 20
-_NOT_FOUND, _CONFLICT, _SERVER_ERROR = 404, 409, 500
+_NOT_FOUND, _SERVER_ERROR = 404, 500
+_API_ERRORS = (ApiException, urllib3.exceptions.HTTPError)
 _FIXES = {
     403: "the service account of the run may not: it needs the verbs create, get and delete on "
     "tfjobs of kubeflow.org, and get on pods and pods/log",
     _NOT_FOUND: "the cluster has no TFJobs: install Kubeflow's training operator 1.9, or compile "
     "without trainer_workers",
 }
+_NO_POD = (
+    "no pod has the name of this host, which is cut at 63 characters, or is the machine's on its "
+    "own network: shorten the pipeline's name"
+)
 
 
 class Cluster(NamedTuple):
@@ -112,7 +118,7 @@ class _Jobs:
         self._jobs, self._core = CustomObjectsApi(self._api), CoreV1Api(self._api)
 
     def this_pod(self) -> dict[str, Any]:
-        with _explained(f"read pod {self._pod}"):
+        with _explained(f"read pod {self._pod}", {**_FIXES, _NOT_FOUND: _NO_POD}):
             pod = self._core.read_namespaced_pod(self._pod, self._namespace)
         found: dict[str, Any] = self._api.sanitize_for_serialization(pod)
         return found
@@ -124,14 +130,20 @@ class _Jobs:
 
     def delete(self) -> None:
         """Deletes the job, and its pods before it; returns once it is gone."""
+        failures = 0
         while True:
             try:
-                with _explained(f"delete TFJob {self._name}", but=_NOT_FOUND):
-                    self._jobs.delete_namespaced_custom_object(
-                        **self._place, name=self._name, propagation_policy="Foreground"
-                    )
-            except ApiException:
-                return  # not found
+                self._jobs.delete_namespaced_custom_object(
+                    **self._place, name=self._name, propagation_policy="Foreground"
+                )
+                failures = 0
+            except _API_ERRORS as error:
+                if isinstance(error, ApiException) and error.status == _NOT_FOUND:
+                    return
+                failures += 1
+                if _is_final(error, failures):
+                    with _explained(f"delete TFJob {self._name}"):
+                        raise
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def wait(self) -> None:
@@ -142,10 +154,9 @@ class _Jobs:
                 status = self._status()
                 shown = self._show_new(shown)
                 failures = 0
-            except (ApiException, urllib3.exceptions.HTTPError) as error:
+            except _API_ERRORS as error:
                 failures += 1
-                refused = isinstance(error, ApiException) and error.status < _SERVER_ERROR
-                if refused or failures == _FAILED_LOOKS:
+                if _is_final(error, failures):
                     raise RuntimeError(f"lost TFJob {self._name}: {error}") from error
                 status = {}
             conditions = [
@@ -166,7 +177,7 @@ class _Jobs:
     def _log(self, worker: int, **options: Any) -> list[str]:
         """Returns the lines of a worker's log, none if it cannot be read."""
         pod = f"{self._name}-{WORKER.lower()}-{worker}"
-        with contextlib.suppress(ApiException):
+        with contextlib.suppress(*_API_ERRORS):
             log: str = self._core.read_namespaced_pod_log(pod, self._namespace, **options)
             return log.splitlines()
         return []
@@ -174,6 +185,8 @@ class _Jobs:
     def _show_new(self, shown: int) -> int:
         """Prints the first worker's lines from one on; returns their number."""
         lines = self._log(0)
+        if not lines:  # it could not be read
+            return shown
         # After a restart its log begins again.
         for line in lines[shown if len(lines) >= shown else 0 :]:
             print(line, flush=True)
@@ -190,13 +203,17 @@ class _Jobs:
         return words
 
 
+def _is_final(error: Exception, failures: int) -> bool:
+    """Returns whether the API refused a call, or has failed too often in a row."""
+    refused = isinstance(error, ApiException) and error.status < _SERVER_ERROR
+    return refused or failures == _FAILED_LOOKS
+
+
 @contextlib.contextmanager
-def _explained(what: str, but: int | None = None) -> Any:
-    """Says what the API refused and how to fix it; lets one status through."""
+def _explained(what: str, fixes: Mapping[int, str] = _FIXES) -> Any:
+    """Says what the API refused and how to fix it."""
     try:
         yield
     except ApiException as error:
-        if error.status == but:
-            raise
-        reason = _FIXES.get(error.status, error.reason)
+        reason = fixes.get(error.status, error.reason)
         raise RuntimeError(f"the cluster did not {what}: {error.status}, {reason}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ def test_a_stopped_process_deletes_its_job(
         ("POST", 404, "did not create TFJob trainer-1: 404, the cluster has no TFJobs: install"),
         ("POST", 403, "did not create TFJob trainer-1: 403, the service account of the run may"),
         ("GET", 403, "did not read pod trainer-pod: 403, the service account"),
+        ("GET", 404, "did not read pod trainer-pod: 404, no pod has the name of this host"),
         ("DELETE", 403, "did not delete TFJob trainer-1: 403"),
     ],
 )
@@ -137,6 +139,40 @@ def test_a_short_outage_of_the_api_does_no_harm(
     monkeypatch.setattr(tf_job._Jobs, "_status", sometimes)
     _run(operator, tmp_path, "time.sleep(1)")
     assert next(looks) > 3
+
+
+def test_lines_are_shown_once_though_their_log_could_not_be_read_for_a_while(
+    operator: TrainingOperator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    looks, read = iter(range(1000)), tf_job._Jobs._log
+
+    def sometimes(jobs: Any, worker: int, **options: Any) -> list[str]:
+        operator.refused = {"GET": 503} if next(looks) % 2 else {}
+        found = read(jobs, worker, **options)
+        operator.refused = {}
+        return found
+
+    monkeypatch.setattr(tf_job._Jobs, "_log", sometimes)
+    _run(operator, tmp_path, "print('epoch 1', flush=True); time.sleep(2)")
+    assert capsys.readouterr().out.count("epoch 1\n") == 1 and next(looks) > 4
+
+
+def test_an_outage_at_the_end_costs_no_training(
+    operator: TrainingOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = tf_job._Jobs.wait
+
+    def until_an_outage(jobs: Any) -> None:
+        wait(jobs)
+        operator.refused = {"DELETE": 503}
+        threading.Timer(0.5, operator.refused.clear).start()
+
+    monkeypatch.setattr(tf_job._Jobs, "wait", until_an_outage)
+    _run(operator, tmp_path, "")
+    assert not operator.jobs and not operator.refused
 
 
 def test_a_long_outage_is_an_error(
