@@ -305,7 +305,8 @@ def main() -> None:
             rows[f"refreshed each {text}"] = metrics(replay(models, sessions, every).rank, counts)
             if values_of:
                 ranks = replay(models, sessions, every, values_of)
-                rows["... with item features of new items"] = metrics(ranks.rank, counts)
+                name = f"refreshed each {text}, with item features of new items"
+                rows[name] = metrics(ranks.rank, counts)
         if arguments.train_daily:
             runs = Path(folder) / "daily"
             options = (arguments.preset, arguments.seed, arguments.set)
