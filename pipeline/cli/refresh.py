@@ -234,7 +234,6 @@ def _refresh_by_clicks(
     values_of: ItemValues | None,
     is_recorded: bool,
 ) -> int:
-    from modules.items.item_files import ItemDataError
     from modules.sessions.sessions import SessionDataError
     from pipeline.refresh.from_clicks import NothingToRefreshError, refresh_stable
     from serving.catalog_refresh import RefreshError
@@ -245,7 +244,7 @@ def _refresh_by_clicks(
     except NothingToRefreshError as error:
         print(error)
         return 0
-    except (RefreshError, SessionDataError, ItemDataError, NoModelError) as error:
+    except (RefreshError, SessionDataError, NoModelError) as error:
         print(error, file=sys.stderr)
         return 1
     _print(done)
