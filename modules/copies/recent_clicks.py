@@ -105,7 +105,7 @@ class RecentClicks(NamedTuple):
 
 
 def read_recent_clicks(sources: Sequence[Source], since: int, until: int) -> RecentClicks:
-    """Reads click logs; memory grows by 24 bytes a click, and by the ids of items and sessions.
+    """Reads click logs; memory grows by 32 bytes a click, and by the ids of items and sessions.
 
     Of a log of visitors, sessions are cut from their events as in training, but its cleaning (bots,
     doubled rows, item support) is not repeated.
