@@ -105,6 +105,8 @@ def command(
         raise click.UsageError("give --sessions or --requests, for new items, or a list by --items")
     if not has_clicks and (since is not None or every is not None):
         raise click.UsageError("--since and --every need --sessions or --requests")
+    if requests is None and requests_share != 1:
+        raise click.UsageError("--requests-share needs --requests")
     quieten()
     try:
         base = find_pushed(out).absolute()

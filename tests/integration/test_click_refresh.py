@@ -208,6 +208,7 @@ def test_without_clicks_or_while_pushing_is_paused_nothing_is_pushed(
         (["--sessions", "x", "--since", "soon"], "a time such as 2015-09-11T12:00:00Z"),
         (["--sessions", "x", "--most-new", "-1"], "a number from 0 to 100"),
         (["--requests", "x", "--requests-share", "0"], "a number above 0, at most 1"),
+        (["--sessions", "x", "--requests-share", "0.5"], "--requests-share needs --requests"),
     ],
 )
 def test_unusable_options_are_named(
