@@ -43,7 +43,7 @@ _USER_CODE = {
 }
 
 
-def code_digest(*node_types: type[BaseNode]) -> str:
+def code_digest(*node_types: type) -> str:
     """Returns the digest of the project's code that nodes run."""
     modules = [_USER_CODE.get(node_type, node_type.__module__) for node_type in node_types]
     return source_digest(*(name for name in modules if name.split(".")[0] in PACKAGES))
@@ -115,6 +115,7 @@ def _training_arguments(
     config: Config, paths: Paths, transform: Transform, node_type: type[BaseNode], function: str
 ) -> dict[str, Any]:
     """Returns the common arguments of the nodes that train models."""
+    executors = [TrainerExecutor] if config.model.item_features else []
     return {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
@@ -125,7 +126,7 @@ def _training_arguments(
             "model": dataclasses.asdict(config.model),
             "trainer": dataclasses.asdict(config.trainer),
             "checkpoint_folder": paths.checkpoint_folder,
-            "source_digest": code_digest(node_type),
+            "source_digest": code_digest(node_type, *executors),
             **_weighted(config),
             **({ID_COLUMN: config.items.id_column} if config.model.item_features else {}),
         },

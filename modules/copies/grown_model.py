@@ -175,8 +175,9 @@ def _add_features(
     shifts = feature_shifts(own, additions.weights)
     for table, shift in zip(tables, shifts, strict=False):
         table[new] += shift
-    # A model without a copy term does not keep the candidate tower's own table.
-    if len(tables) == len(shifts):
+    # A model without a copy term does not keep the candidate tower's own table, which normalised
+    # vectors turn by.
+    if len(tables) == len(shifts) or not own.model.normalize:
         means = vectors[new, :-1]
         vectors[new, :-1] = shifted_candidates(means, tables[-1][new], shifts[-1], own.model)
 

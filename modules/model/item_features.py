@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modules.data.item_indices import FIRST_ITEM
+from modules.messages.counting import counted
 
 LEAST_ITEMS = 2
 """Items that a value must have: a part of one item alone adds nothing to its own vector."""
@@ -78,7 +79,8 @@ def describe(columns: Mapping[str, Sequence[Sequence[str]]], features: ItemFeatu
         learned = Counter(value for name, value in features.values if name == column)
         has_value = sum(any(value in learned for value in found) for found in of_items)
         others = len({value for found in of_items for value in found}) - len(learned)
-        line = f"{column}: {len(learned):,} values of {has_value:,} of {len(of_items):,} items"
+        number = counted(len(learned), "value")
+        line = f"{column}: {number} of {has_value:,} of {len(of_items):,} items"
         lines.append(line + (f"; {others:,} of one item each or beyond the limits" * bool(others)))
     return lines
 

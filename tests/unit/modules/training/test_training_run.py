@@ -138,7 +138,7 @@ def test_item_features_are_those_of_the_models_items(
     features = read_item_features(with_items, ModelOptions(item_features=("kind",)), IDS)
     assert features is not None and features.values == (("kind", "hat"),)
     assert features.rows[-4:].ravel().tolist() == [0, 1, 0, 1]
-    assert "item feature kind: 1 values of 2 of 4 items" in capsys.readouterr().out
+    assert "item feature kind: 1 value of 2 of 4 items" in capsys.readouterr().out
 
 
 def test_without_item_features_nothing_is_read() -> None:
