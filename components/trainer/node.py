@@ -8,6 +8,7 @@ from typing import Any
 from tfx import types
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.tuner.executor import Executor
+from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils, standard_component_specs
 
 from modules.items.known_names import ITEMS
@@ -15,8 +16,8 @@ from modules.items.known_names import ITEMS
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
-class TrainerExecutor(GenericExecutor):
-    """Runs `run_fn` with the folder of the input `items` in `custom_config`."""
+class _WithItems(BaseExecutor):
+    """Adds the folder of the input `items` to `custom_config`, since TFX would not hand it on."""
 
     def Do(
         self,
@@ -24,27 +25,16 @@ class TrainerExecutor(GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains a model."""
-        super().Do(input_dict, output_dict, _with_items(input_dict, exec_properties))
+        """Runs the user code of the next class."""
+        config = json.loads(exec_properties[_CUSTOM_CONFIG])
+        config[ITEMS] = artifact_utils.get_single_uri(input_dict[ITEMS])
+        changed = {**exec_properties, _CUSTOM_CONFIG: json.dumps(config)}
+        super().Do(input_dict, output_dict, changed)
 
 
-class TunerExecutor(Executor):
-    """Runs `tuner_fn` with the folder of the input `items` in `custom_config`."""
-
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Searches hyperparameters."""
-        super().Do(input_dict, output_dict, _with_items(input_dict, exec_properties))
+class TrainerExecutor(_WithItems, GenericExecutor):
+    """Runs `run_fn`."""
 
 
-def _with_items(
-    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
-) -> dict[str, Any]:
-    """Returns the execution properties with the folder, which TFX would not hand on."""
-    config = json.loads(exec_properties[_CUSTOM_CONFIG])
-    config[ITEMS] = artifact_utils.get_single_uri(input_dict[ITEMS])
-    return {**exec_properties, _CUSTOM_CONFIG: json.dumps(config)}
+class TunerExecutor(_WithItems, Executor):
+    """Runs `tuner_fn`."""

@@ -53,18 +53,13 @@ def encode(columns: Mapping[str, Sequence[Sequence[str]]]) -> ItemFeatures:
     Args:
       columns: values of each item, in the model's order and without reserved tokens, by column.
     """
-    values: list[tuple[str, str]] = []
-    parts = []
-    for column, of_items in columns.items():
-        chosen = _frequent(of_items)
-        first = len(values) + 1
-        values += [(column, value) for value in chosen]
-        number = {value: first + place for place, value in enumerate(chosen)}
-        parts.append(_slots(number, of_items))
+    chosen = ((name, value) for name, found in columns.items() for value in _frequent(found))
+    values = tuple(chosen)
+    parts = [_slots(_numbers(values, name), found) for name, found in columns.items()]
     reserved = ((FIRST_ITEM, 0), (0, 0))
     rows = np.pad(np.concatenate([rows for rows, _ in parts], axis=1), reserved)
     weight = np.pad(np.concatenate([weight for _, weight in parts], axis=1), reserved)
-    return ItemFeatures(tuple(values), rows, weight)
+    return ItemFeatures(values, rows, weight)
 
 
 def describe(columns: Mapping[str, Sequence[Sequence[str]]], features: ItemFeatures) -> list[str]:
@@ -95,8 +90,12 @@ def rows_of(
       column: name of the column.
       of_items: values of each item.
     """
-    rows = {value: row for row, (name, value) in enumerate(features.values, 1) if name == column}
-    return _slots(rows, of_items)
+    return _slots(_numbers(features.values, column), of_items)
+
+
+def _numbers(values: Sequence[tuple[str, str]], column: str) -> dict[str, int]:
+    """Returns the row of each value of a column."""
+    return {value: row for row, (name, value) in enumerate(values, 1) if name == column}
 
 
 def _frequent(of_items: Iterable[Sequence[str]]) -> list[str]:

@@ -104,7 +104,7 @@ class LazyAdam(tf.keras.optimizers.Adam):
         factor = self._decay**self._period
         scale = tf.cast(self._scale(self.iterations), lag.dtype)
         if not isinstance(change, tf.IndexedSlices):
-            # One factor of all steps: a condition for each weight takes a second to trace.
+            # A factor in every step: a condition for each weight would be slow to trace.
             kept = tf.cast(tf.where(begins, factor, 1.0), lag.dtype)
             lag.assign(lag * kept + change / scale)
             return

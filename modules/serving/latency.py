@@ -2,9 +2,8 @@
 
 Where other processes wait for the same cores, a call takes several times as long as it would alone,
 and a limit would say more about them than about the model. Empty calls between the model's show it:
-they take longer than their CPU time. Then a call may meet its limit by its CPU time, which hardly
-changes: with 8 processes on 2 cores the median of a model went from 8.6 to 57 ms, that of its CPU
-time from 8.1 to 8.5.
+they take longer than their CPU time. Then a call may meet its limit by its CPU time, which changes
+much less.
 """
 
 from __future__ import annotations
