@@ -60,7 +60,7 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         self._softmax_loss = tf.keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction=no_reduction
         )
-        self._in_batch = tfrs.tasks.Retrieval(
+        self._in_batch = _InBatchLoss(
             loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=no_reduction),
             remove_accidental_hits=options.remove_accidental_hits,
         )
@@ -152,6 +152,12 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         if not self._options.logq_correction:
             return None
         return tf.gather(self._relative_probability, item_index)
+
+
+class _InBatchLoss(tfrs.tasks.Retrieval):
+    """TFRS's loss, whose `len(tf.shape(...))` needs AutoGraph in a step that is traced without."""
+
+    call = tf.autograph.to_graph(tfrs.tasks.Retrieval.call)
 
 
 def _over_replicas(amount: tf.Tensor) -> tf.Tensor:

@@ -184,3 +184,16 @@ def test_a_step_with_the_largest_weights_is_finite(loss: str, precision: str) ->
     reported = [float(model.train_step((CONTEXT, TARGET, weight))["mean_loss"]) for _ in range(3)]
     assert np.isfinite(reported).all()
     assert all(np.isfinite(each.numpy()).all() for each in model.trainable_variables)
+
+
+@pytest.mark.parametrize("loss", ["in_batch", "full"])
+def test_compiled_steps_give_the_loss_of_eager_ones(loss: str) -> None:
+    """Only compiled steps run without AutoGraph, which TFRS's own layers need."""
+    model = make_model(loss=loss)
+    model.compile(optimizer=tf.keras.optimizers.SGD(0.0))
+
+    eager = float(model.train_step((CONTEXT, TARGET))["mean_loss"])
+    model.reset_metrics()
+    compiled = float(tf.function(model.train_step)((CONTEXT, TARGET))["mean_loss"])
+
+    assert compiled == pytest.approx(eager, rel=1e-5)
