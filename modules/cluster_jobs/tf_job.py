@@ -26,7 +26,8 @@ _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _SECONDS_BETWEEN_LOOKS = 10.0
 _FAILED_LOOKS = 60  # in a row: ten minutes without the cluster's API
 _LINES_SHOWN = 20
-_NOT_FOUND, _SERVER_ERROR = 404, 500
+_NOT_FOUND, _TOO_MANY_REQUESTS = 404, 429
+_REFUSALS = range(400, 500)
 _API_ERRORS = (ApiException, urllib3.exceptions.HTTPError)
 _FIXES = {
     403: "the service account of the run may not: it needs the verbs create, get and delete on "
@@ -205,7 +206,8 @@ class _Jobs:
 
 def _is_final(error: Exception, failures: int) -> bool:
     """Returns whether the API refused a call, or has failed too often in a row."""
-    refused = isinstance(error, ApiException) and error.status < _SERVER_ERROR
+    status = error.status if isinstance(error, ApiException) else None
+    refused = status in _REFUSALS and status != _TOO_MANY_REQUESTS
     return refused or failures == _FAILED_LOOKS
 
 

@@ -126,14 +126,15 @@ def test_a_refusal_says_how_to_fix_it(
     assert not operator.created
 
 
+@pytest.mark.parametrize("refusal", [503, 429])
 def test_a_short_outage_of_the_api_does_no_harm(
-    operator: TrainingOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operator: TrainingOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
 ) -> None:
     looks = iter(range(1000))
     status = tf_job._Jobs._status
 
     def sometimes(jobs: Any) -> dict[str, Any]:
-        operator.refused = {"GET": 503} if next(looks) in (1, 2) else {}
+        operator.refused = {"GET": refusal} if next(looks) in (1, 2) else {}
         return status(jobs)
 
     monkeypatch.setattr(tf_job._Jobs, "_status", sometimes)
