@@ -70,17 +70,21 @@ class Recommender(tf.Module):
             tf.TensorSpec([], tf.string, "session_items"),
         )
         items = tf.TensorSpec([None], tf.string, "item_ids")
+        functions = {
+            "serving_default": (self.recommend_examples, serialized),
+            "recommend": (self.recommend, sessions),
+            "recommend_filtered": (self.recommend_filtered, *filtered),
+            "embed_query": (self.embed_query, sessions),
+            "embed_items": (self.embed_items, items),
+            "evaluate": (self.evaluate, serialized),
+            "eval_features": (self.eval_features, serialized),
+        }
+        # Not functions of the module: those would be traced, saved and loaded a second time.
         return {
-            "serving_default": self.recommend_examples.get_concrete_function(serialized),
-            "recommend": self.recommend.get_concrete_function(sessions),
-            "recommend_filtered": self.recommend_filtered.get_concrete_function(*filtered),
-            "embed_query": self.embed_query.get_concrete_function(sessions),
-            "embed_items": self.embed_items.get_concrete_function(items),
-            "evaluate": self.evaluate.get_concrete_function(serialized),
-            "eval_features": self.eval_features.get_concrete_function(serialized),
+            name: tf.function(function, autograph=False).get_concrete_function(*inputs)
+            for name, (function, *inputs) in functions.items()
         }
 
-    @tf.function
     def recommend(self, item_ids: tf.Tensor) -> Answer:
         """Recommends items for sessions of raw ids.
 
@@ -94,13 +98,11 @@ class Recommender(tf.Module):
         """
         return self._answers.recommend(self._answers.session(item_ids))
 
-    @tf.function
     def recommend_examples(self, examples: tf.Tensor) -> Answer:
         """Recommends items for serialized tf.Examples, string `[batch]`; see `recommend`."""
         sessions = parse_sessions(examples).to_tensor("")
         return self._answers.recommend(self._answers.session(sessions))
 
-    @tf.function
     def recommend_filtered(
         self,
         item_ids: tf.Tensor,
@@ -135,7 +137,6 @@ class Recommender(tf.Module):
             session, filters, tf.minimum(k, tf.cast(self._index.size, tf.int32))
         )
 
-    @tf.function
     def embed_query(self, item_ids: tf.Tensor) -> Answer:
         """Returns the vectors of sessions of raw ids, to search a vector store with.
 
@@ -155,7 +156,7 @@ class Recommender(tf.Module):
             "context_length": tf.math.count_nonzero(positions >= 0, axis=1),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string)], autograph=False)
     def session_state(self, item_ids: tf.Tensor) -> Answer:
         """Returns `SessionAnswers.state` of sessions, `[batch, length]`, for another index.
 
@@ -163,7 +164,6 @@ class Recommender(tf.Module):
         """
         return self._answers.state(self._answers.session(item_ids))
 
-    @tf.function
     def embed_items(self, item_ids: tf.Tensor) -> Answer:
         """Returns the vectors of items, to fill a vector store with.
 
@@ -182,7 +182,6 @@ class Recommender(tf.Module):
             "in_catalogue": in_catalogue,
         }
 
-    @tf.function
     def evaluate(self, examples: tf.Tensor) -> Answer:
         """Evaluates every step of a session by what `recommend` returns for its prefix.
 
@@ -213,7 +212,6 @@ class Recommender(tf.Module):
             name: target.with_flat_values(values).to_tensor(0) for name, values in columns.items()
         }
 
-    @tf.function
     def eval_features(self, examples: tf.Tensor) -> Answer:
         """Returns the Evaluator's session slice, and the label that TFMA requires.
 

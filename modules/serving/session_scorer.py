@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -73,10 +74,12 @@ class SessionScorer(tf.Module):
         """
         super().__init__(name="session_scorer")
         self._served_tower = tower = InferenceQueryTower(query_tower)
-        # Traced once for all signatures.
-        traced = tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64)])
-        self._step_queries = traced(lambda contexts: tower(_item_index(contexts)))
-        self._latest_queries = traced(lambda contexts: tower.latest(_item_index(contexts)))
+        # Traced once for all signatures; behind partial, as functions of a module are saved twice.
+        traced = tf.function(
+            input_signature=[tf.TensorSpec([None, None], tf.int64)], autograph=False
+        )
+        self._step_queries = partial(traced(lambda contexts: tower(_item_index(contexts))))
+        self._latest_queries = partial(traced(lambda contexts: tower.latest(_item_index(contexts))))
         self.index = index
         self.max_context = max_context
         self._seen = seen

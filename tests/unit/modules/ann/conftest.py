@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from modules.data.vocabulary import Vocabulary
 from modules.files.model_folder import ITEM_LIST
-from modules.serving.recommender import Recommender
+from modules.serving.recommender import export
 from modules.serving.score_adjustments import SessionAdjustments
 from tests.small_model import ITEMS, make_model
 
@@ -23,17 +23,7 @@ def exact_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exact")
     vocabulary = Vocabulary(np.array([*IDS, b"rare"], object), np.arange(ITEMS + 1, 0, -1), ITEMS)
     seen = SessionAdjustments(1.5, 0.5)
-    module = Recommender(make_model(), vocabulary, 3, str(folder / ITEM_LIST), seen)
-    sessions = tf.TensorSpec([None, None], tf.string, "item_ids")
-    examples = tf.TensorSpec([None], tf.string, "examples")
-    items = tf.TensorSpec([None], tf.string, "item_ids")
-    # Only what an index needs: all signatures would take twice as long.
-    signatures = {
-        "recommend": module.recommend.get_concrete_function(sessions),
-        "serving_default": module.recommend_examples.get_concrete_function(examples),
-        "embed_items": module.embed_items.get_concrete_function(items),
-    }
-    tf.saved_model.save(module, str(folder / "model"), signatures=signatures)
+    export(make_model(), vocabulary, 3, str(folder / ITEM_LIST), str(folder / "model"), seen)
     return folder / "model"
 
 
@@ -41,11 +31,13 @@ def exact_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def index_folder(exact_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model with an approximate index that rescores the whole catalogue."""
     pytest.importorskip("faiss", reason="faiss is not installed: environment.py setup --extra ann")
-    from modules.ann.export import export
+    from modules.ann import export as ann_export
     from modules.ann.pq_index import CodeOptions
 
     folder = tmp_path_factory.mktemp("index") / "model"
-    export(str(exact_folder), str(folder), CodeOptions(dimensions_per_code=1, rescored=100))
+    ann_export.export(
+        str(exact_folder), str(folder), CodeOptions(dimensions_per_code=1, rescored=100)
+    )
     return folder
 
 

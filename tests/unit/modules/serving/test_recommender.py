@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
@@ -78,6 +83,19 @@ def test_recommends_what_numpy_ranks_first(model: TwoTower, signatures: dict) ->
     scores = model.candidate_tower.catalogue().numpy() @ query
     best = [b"item %d" % i for i in np.argsort(-scores, kind="stable")[:100]]
     assert _recommend(signatures, ["item 7", "item 50"]) == [best]
+
+
+def test_every_function_is_saved_once(model: TwoTower, tmp_path: Path) -> None:
+    """Loading takes a time that grows with their nodes."""
+    file = str(tmp_path / "item_ids.txt")
+    serving.export(model, VOCABULARY, WINDOW, file, str(tmp_path / "model"), SEEN)
+
+    saved = SavedModel.FromString((tmp_path / "model" / "saved_model.pb").read_bytes())
+    names = [one.signature.name for one in saved.meta_graphs[0].graph_def.library.function]
+    signatures = [re.sub(r"^__inference_|_\d+$", "", name) for name in names]
+    number = collections.Counter(signatures)
+    for name in ("recommend", "recommend_examples", "recommend_filtered", "evaluate"):
+        assert number[name] == 1, name
 
 
 @pytest.fixture(scope="module")
