@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from modules.evaluation.ranks import UNRANKED
 
-# Scores held at a time: 8M float32 are 32 MiB.
-_SCORES_PER_BLOCK = 8_000_000
+# Scores held at a time: 4M float32 are 16 MiB. Of 32 MiB the C library takes each tensor anew from the
+# system, which fills it with zeros: twice the time.
+_SCORES_PER_BLOCK = 4_000_000
 
 
 def conservative_rank(
@@ -52,8 +53,9 @@ def conservative_rank(
         positions = tf.maximum(tf.gather(target, rows), 0)
         of_target = tf.gather(scores, positions, axis=1, batch_dims=1)[:, None]
         not_below = tf.logical_not(scores < of_target) & takes_part
-        count_not_below = tf.math.count_nonzero(not_below, axis=1)
-        return tf.where(of_target[:, 0] > -float("inf"), count_not_below, UNRANKED)
+        # Half the memory, and time, of counting in int64.
+        number = tf.cast(tf.math.count_nonzero(not_below, axis=1, dtype=tf.int32), tf.int64)
+        return tf.where(of_target[:, 0] > -float("inf"), number, UNRANKED)
 
     ranks = tf.map_fn(
         lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
