@@ -292,8 +292,8 @@ class TestRefit:
         """The vocabulary holds eval's items; they may be neither negative nor target."""
         in_train = {item.encode() for session in sample.sessions["train"] for item in session}
         expected = [item in in_train for item in sample.vocabulary().item_ids]
-        _, counts, evaluation = seen["choose"]["windows"]
-        counts = counts.numpy()
+        windows = seen["choose"]["windows"]
+        counts, evaluation = windows.item_counts.numpy(), windows.evaluation
         assert (counts[FIRST_ITEM:] > 0).tolist() == expected
         assert not all(expected)
         judged = np.concatenate([np.ravel(windows) for windows in evaluation])
