@@ -270,8 +270,8 @@ def test_files_with_mistakes_in_their_form(folder: Path) -> None:
 def test_an_unknown_preset_lists_the_known_ones(folder: Path) -> None:
     (found,) = config_problems(preset="retailroket")
     names = (
-        "custom, daily, diginetica, notebook, otto, retailrocket, retailrocket-events, sample, "
-        "search, yoochoose, yoochoose-clicks"
+        "custom, daily, diginetica, notebook, otto, retailrocket, retailrocket-events, "
+        "retailrocket-full, sample, search, yoochoose, yoochoose-64, yoochoose-clicks"
     )
     assert f"presets are {names}" in found
 
