@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from modules.evaluation.ranks import UNRANKED
 
-# Scores held at a time: 4M float32 are 16 MiB. From 32 MiB on, the C library asks the system for
-# each tensor's memory, which comes filled with zeros: twice the time.
+# Scores held at a time: 4M float32 are 16 MiB. From 32 MiB on, the memory of each tensor comes from
+# the system, filled with zeros: twice the time.
 _SCORES_PER_BLOCK = 4_000_000
 
 
