@@ -102,25 +102,26 @@ class Browser:
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """Clicks an element with the mouse."""
+        """Clicks an element with the mouse, once it is drawn where it stays."""
         element = f"document.querySelector({json.dumps(selector)})"
-        self.run(f"{element}.scrollIntoView({{block: 'center'}}); window.isDrawn = false;")
-        # A click would meet what is drawn at that place, which is the page before it scrolled.
-        self.run("requestAnimationFrame(() => requestAnimationFrame(() => { isDrawn = true; }))")
-        self.wait("window.isDrawn")
-        place = self.run(
+        center = (
             f"(() => {{ const r = {element}.getBoundingClientRect();"
             "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        end = time.monotonic() + 20.0
+        place, is_reached = None, False
+        while not (is_reached and place == self.run(center)):
+            assert time.monotonic() < end, f"the mouse does not reach {selector}"
+            place = self.run(center)
+            self._mouse("mouseMoved", place)
+            time.sleep(0.1)
+            is_reached = self.run(f"{element}.matches(':hover')")
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent",
-                type=kind,
-                x=place[0],
-                y=place[1],
-                button="left",
-                clickCount=1,
-            )
+            self._mouse(kind, place, button="left", clickCount=1)
+
+    def _mouse(self, kind: str, place: list[float], **more: Any) -> None:
+        self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], **more)
 
     def type(self, text: str) -> None:
         """Types text into the focused element, and Enter where it has a line end."""
