@@ -51,6 +51,9 @@ INSTALL_REQUIRES = [
     "tensorflow-serving-api",
     "uvicorn",
     "uvloop",
+    # Trainings on several workers, as jobs of a cluster.
+    "kubernetes",
+    "urllib3",
     # The report of a run.
     "markdown",
     "matplotlib",

@@ -36,7 +36,7 @@ from pipeline.cli.run import (
     status_of_verdict,
 )
 from pipeline.config import Config, ConfigError
-from pipeline.data_files import DataPaths, describe_cut
+from pipeline.data_files import DataPaths
 from pipeline.run.days import LateError, days_between, days_there, missed_days, named_day, next_day
 from pipeline.run.lock import STARTING, exclusive
 from pipeline.run.run_folders import recorded_folders, repeated_run, run_folders, utc_time
@@ -111,7 +111,7 @@ def run_day(config: Config, out: Path, day: str, again: bool, fail_if_refused: b
             "Nothing to do; --again runs it all the same."
         )
         return status_of_verdict(ExitStatus.DONE, run.path, fail_if_refused)
-    print(f"{utc_time(time.time())} {describe_cut(config.data)}", flush=True)
+    print(f"{utc_time(time.time())} Running {day}", flush=True)
     return status_of_verdict(execute_until_stopped(config, out), out, fail_if_refused)
 
 

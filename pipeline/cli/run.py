@@ -1,11 +1,10 @@
-"""`session-retrieval run`: registers and runs the pipeline with TFX's command line."""
+"""`session-retrieval run`: runs the pipeline and tells what came of it."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
-import re
 import signal
 import sys
 import time
@@ -32,14 +31,12 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.outcomes import record_failure, report_not_started, report_run
 from pipeline.config import Config, ConfigError, choose_preset, load_config
-from pipeline.data_files import DataPaths, describe_cut
+from pipeline.data_files import DataPaths
 from pipeline.paths import Paths
 from pipeline.run import launch
 from pipeline.run.failures import read_failure
 from pipeline.run.lock import STARTING, BusyError, exclusive
-from pipeline.run.progress import DAMAGED, FAILED
 from pipeline.run.summary_file import SUMMARY_FILE, read_summary
-from pipeline.run.tfx_cli import PROMPT
 
 
 def configure(
@@ -105,44 +102,32 @@ def check_runner(config: Config, out: Path) -> None:
 
 
 class Screen:
-    """Shows TFX's commands and what the pipeline prints, but not TFX's messages before that."""
+    """Shows what the pipeline prints, and keeps it.
 
-    _FIRST_LINE = re.compile(rf"^(\[1/|{FAILED})", re.MULTILINE)
+    Attributes:
+      shown: all of it.
+    """
 
     def __init__(self) -> None:
         """Starts with nothing shown."""
         self.shown = ""
-        self._waiting = ""
-        self._has_started = False
 
     def show(self, text: str) -> None:
-        """Shows text: commands always, everything from the pipeline's first line on."""
-        if not self._has_started:
-            text = self._relevant(self._waiting + text)
+        """Shows text at once."""
         self.shown += text
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def _relevant(self, text: str) -> str:
-        start = self._FIRST_LINE.search(text)
-        self._has_started = bool(start)
-        before, rest = (text[: start.start()], text[start.start() :]) if start else (text, "")
-        *lines, self._waiting = before.split("\n")
-        commands = [f"{line}\n" for line in lines if line.startswith((PROMPT, DAMAGED))]
-        return "".join([*commands, rest])
-
 
 def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
-    """Registers the pipeline if needed and runs it; returns the exit status."""
+    """Runs the pipeline; returns the exit status."""
     try:
         log, screen = launch.new_log(out), Screen()
-        Path(environment[launch.HOME_VARIABLE]).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return refuse(error, config, out)
-    commands = launch.tfx_commands(config, out, Path(environment[launch.HOME_VARIABLE]))
     began = time.time()
     try:
-        status = launch.call_tfx(commands, environment, log, screen.show)
+        status = launch.run_pipeline(environment, log, screen.show)
     except SystemExit as stopped:  # by a signal, not by the user at the terminal
         record_failure(config, out, read_failure(screen.shown, signal_of(stopped)), began, log)
         raise
@@ -260,8 +245,6 @@ def command(
             held.enter_context(exclusive(place, STARTING, wait))
             prepare(config, place, wait)
             check_runner(config, place)
-            if cut := describe_cut(config.data):
-                print(cut, flush=True)
         except STOPPERS as error:
             return refuse(error, config, place or (Path(out) if out else None))
         return status_of_verdict(execute_until_stopped(config, place), place, fail_if_refused)

@@ -1,17 +1,14 @@
-"""Registers and runs the pipeline with TFX's command line, with its messages in a log file."""
+"""Runs the pipeline in a process of its own, with its messages in a log file."""
 
 from __future__ import annotations
 
 import codecs
 import collections
-import contextlib
-import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -20,17 +17,14 @@ from modules.config.options.index import PQ
 from modules.files.folders import output_folder
 from modules.files.patterns import find_files
 from pipeline.config import DEFAULT_PRESET, Config, ConfigError, load_config, write_config
-from pipeline.paths import PROJECT, Paths
+from pipeline.paths import PROJECT
 from pipeline.run.failures import ending
-from pipeline.run.lock import holder
 from pipeline.run.progress import FAILED
-from pipeline.run.tfx_cli import join_commands
 
 LOCAL_RUNNER = PROJECT / "local_runner.py"
 OUT_VARIABLE = "SESSION_RETRIEVAL_OUT"
 PRESET_VARIABLE = "SESSION_RETRIEVAL_PRESET"
 STARTED_VARIABLE = "SESSION_RETRIEVAL_STARTED"
-HOME_VARIABLE = "LOCAL_HOME"
 _CONFIG_FILE = "config.yaml"
 _KEPT_LOGS = 20
 _TAIL_LINES = 15
@@ -146,10 +140,9 @@ def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, str]:
-    """Returns the environment in which TFX's command line runs.
+    """Returns the environment in which the pipeline runs.
 
-    Registrations are in the output folder, unless the user names another, so that pipelines of one
-    name in two checkouts never meet. TFX finds `pip` on PATH: this environment's comes first.
+    TFX finds `pip` on PATH: this environment's comes first.
     """
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, environment.get("PATH", os.defpath)])
@@ -161,32 +154,8 @@ def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, st
         # `import modules` sets it as well, but TensorFlow would import Keras 3 first, for 1 s.
         "TF_USE_LEGACY_KERAS": "1",
         "PATH": path,
-        HOME_VARIABLE: os.path.abspath(environment.get(HOME_VARIABLE) or out / "tfx"),
         OUT_VARIABLE: str(out),
     }
-
-
-def is_registered(config: Config, out: Path, home: Path) -> bool:
-    """Returns whether TFX's command line already knows this pipeline, runner and output folder."""
-    try:
-        known = json.loads((home / config.name / "pipeline_args.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    wanted = {
-        "pipeline_name": config.name,
-        "pipeline_root": Paths.under(out).pipeline_root,
-        "pipeline_dsl_path": str(LOCAL_RUNNER),
-    }
-    return isinstance(known, dict) and wanted.items() <= known.items()
-
-
-def tfx_commands(config: Config, out: Path, home: Path) -> list[list[str]]:
-    """Returns the commands for TFX's command line: register the pipeline if needed, and run it."""
-    run = ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
-    if is_registered(config, out, home):
-        return [run]
-    command = "update" if (home / config.name).exists() else "create"
-    return [["pipeline", command, "--engine=local", f"--pipeline-path={LOCAL_RUNNER}"], run]
 
 
 def new_log(out: Path) -> Path:
@@ -204,28 +173,19 @@ def new_log(out: Path) -> Path:
     return log
 
 
-def call_tfx(
-    commands: Sequence[Sequence[str]],
-    environment: Mapping[str, str],
-    log: Path,
-    show: Callable[[str], None],
-) -> int:
-    """Runs commands of TFX's command line until one fails, and returns the exit status.
+def run_pipeline(environment: Mapping[str, str], log: Path, show: Callable[[str], None]) -> int:
+    """Runs the pipeline, as `tfx run create --engine=local` does, and returns the exit status.
 
     Args:
-      commands: arguments after `tfx`, one list each.
-      environment: environment of the process.
+      environment: environment of the process, of `child_environment`.
       log: file to which all output is appended.
-      show: called with what is printed to stdout, as it comes: each command, the messages of the
-        command line, then those of the pipeline.
+      show: called with what is printed to stdout, as it comes.
     """
-    command = [sys.executable, "-m", "pipeline.run.tfx_cli", *join_commands(commands)]
     # Unbuffered: what did not fit on a full disk must not fail again when the file is closed.
     with open(log, "ab", buffering=0) as file:
-        # In the checkout: `-m` searches the working directory first. Unbuffered as well: Python
-        # exits with status 120 if it cannot write what is left of stderr.
+        # Unbuffered as well: Python exits with status 120 if it cannot write what is left of stderr.
         process = subprocess.Popen(
-            command,
+            [sys.executable, str(LOCAL_RUNNER)],
             cwd=PROJECT,
             env={**environment, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
@@ -235,7 +195,8 @@ def call_tfx(
             _copy_output(process, file, show)
             return process.wait()
         except BaseException:
-            _end(process, Path(environment[OUT_VARIABLE]))
+            process.terminate()
+            process.wait()
             raise
 
 
@@ -255,23 +216,13 @@ def _copy_output(
         show(decoder.decode(chunk))
 
 
-def _end(process: subprocess.Popen[bytes], out: Path) -> None:
-    """Ends the command line and its runner, which would go on."""
-    runner = holder(out)
-    process.terminate()
-    if runner and runner != os.getpid():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(runner, signal.SIGTERM)
-    process.wait()
-
-
 def failure_text(shown: str, log: Path, status: int) -> str:
     """Returns the last message about a failed run: the cause, unless shown, and the log's path.
 
     Args:
       shown: what the run printed.
       log: file of all its output.
-      status: exit status of TFX's command line, negative for a signal.
+      status: exit status of its process, negative for a signal.
     """
     if FAILED in shown:
         return f"Full log: {log}"

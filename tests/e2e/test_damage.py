@@ -75,7 +75,6 @@ FILES = (
     "digests/summary.json.json",
     "summary.json",
     "config.yaml",
-    "tfx/*/pipeline_args.json",
 )
 FOLDERS = (
     "artifacts",
@@ -88,14 +87,8 @@ FOLDERS = (
     "digests",
     "checkpoints",
     "logs",
-    "tfx",
 )
-WRITTEN_ANYWAY = (
-    "config.yaml",
-    "tfx/*/pipeline_args.json",
-    "metadata.sqlite.sha256",
-    "digests/summary.json.json",
-)
+WRITTEN_ANYWAY = ("config.yaml", "metadata.sqlite.sha256", "digests/summary.json.json")
 ALL = [
     *((pattern, damage) for pattern in FILES for damage in DAMAGES),
     *((pattern, "delete") for pattern in FOLDERS),

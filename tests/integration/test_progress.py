@@ -148,9 +148,9 @@ def test_beams_report_of_a_failure_is_cut_to_the_message() -> None:
 def test_a_full_log_ends_no_run(tmp_path: Path) -> None:
     """What is written to /dev/full fails as on a full disk."""
     shown: list[str] = []
-    environment = {**os.environ, launch.OUT_VARIABLE: str(tmp_path)}
-    status = launch.call_tfx([["--help"]], environment, Path("/dev/full"), shown.append)
+    environment = {**os.environ, launch.PRESET_VARIABLE: "no such preset"}
+    status = launch.run_pipeline(environment, Path("/dev/full"), shown.append)
     text = "".join(shown)
-    assert status == 0, text
+    assert status == 2, text
     assert text.count("The log /dev/full ends here: No space left on device") == 1
-    assert "Usage: tfx" in text
+    assert "Failed: " in text and "no such preset" in text

@@ -71,7 +71,7 @@ def test_sigterm_ends_a_run_of_the_pipeline_and_what_that_started(tmp_path: Path
     """All benchmarks that run the pipeline do so by `preset_runs.run_preset`."""
     write_sample(tmp_path, sessions=300)
     script = ["benchmarks/quality.py", "sample", str(tmp_path), "--seeds", "1"]
-    _assert_that_sigterm_leaves_no_process(script, "$ tfx")
+    _assert_that_sigterm_leaves_no_process(script, "Pipeline sample")
 
 
 def test_the_output_of_a_child_is_returned_and_its_errors_are_reported() -> None:

@@ -1,4 +1,4 @@
-"""What `session-retrieval run` shows of the output of TFX's command line."""
+"""`session-retrieval run`."""
 
 from __future__ import annotations
 
@@ -13,53 +13,7 @@ import pytest
 from modules.files.folders import FolderError
 from pipeline.cli import run
 from pipeline.cli.main import main
-from pipeline.cli.run import Screen
 from pipeline.run import launch
-
-OUTPUT = """$ tfx pipeline create --engine=local
-CLI
-Creating pipeline
-$ tfx run create --engine=local
-CLI
-[1/2] ExampleGen ... 0.1 s
-CLI of the pipeline's own
-"""
-SHOWN = """$ tfx pipeline create --engine=local
-$ tfx run create --engine=local
-[1/2] ExampleGen ... 0.1 s
-CLI of the pipeline's own
-"""
-
-
-@pytest.mark.parametrize("size", [1, 7, 40, len(OUTPUT)])
-def test_shows_commands_and_the_pipeline_but_no_chatter(
-    size: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    screen = Screen()
-    for start in range(0, len(OUTPUT), size):
-        screen.show(OUTPUT[start : start + size])
-    assert capsys.readouterr().out == screen.shown == SHOWN
-
-
-def test_shows_a_command_as_soon_as_its_line_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
-    screen.show("$ tfx run")
-    assert capsys.readouterr().out == ""
-    screen.show(" create\nCLI")
-    assert capsys.readouterr().out == "$ tfx run create\n"
-
-
-def test_shows_a_failure_before_the_first_node(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen().show("CLI\nFailed: ImportError: no module\n")
-    assert capsys.readouterr().out == "Failed: ImportError: no module\n"
-
-
-def test_shows_damage_that_is_found_while_the_pipeline_is_registered_and_no_chatter_after_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    screen = Screen()
-    screen.show("$ tfx pipeline create\nCLI\nDamaged: a: cut.\nPipeline created.\n[1/2] A ... ")
-    assert capsys.readouterr().out == "$ tfx pipeline create\nDamaged: a: cut.\n[1/2] A ... "
 
 
 def test_a_folder_that_cannot_be_made_is_named(

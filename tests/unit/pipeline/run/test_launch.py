@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from modules.config.options.data import DataOptions
 from modules.config.options.index import IndexOptions
 from pipeline.config import Config, ConfigError, load_config
 from pipeline.data_files import DataPaths
-from pipeline.paths import PROJECT, Paths
+from pipeline.paths import PROJECT
 from pipeline.run import launch
 
 
@@ -57,9 +56,6 @@ def test_the_childs_environment(tmp_path: Path) -> None:
     assert child["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/bin"
     assert child["PYTHONPATH"] == f"{PROJECT}{os.pathsep}/mine"
     assert child[launch.OUT_VARIABLE] == str(tmp_path)
-    assert child[launch.HOME_VARIABLE] == str(tmp_path / "tfx")
-    chosen = launch.child_environment({launch.HOME_VARIABLE: "/home"}, tmp_path)
-    assert chosen[launch.HOME_VARIABLE] == "/home"
 
 
 def test_a_runs_processes_share_a_gpus_memory_unless_it_is_forbidden(tmp_path: Path) -> None:
@@ -76,43 +72,6 @@ def test_a_run_by_hand_packages_user_code_as_the_childs_does(tmp_path: Path, she
     by_hand = launch.runner_environment({})
     assert by_hand.items() <= child.items()
     assert launch.runner_environment(by_hand) == by_hand
-
-
-def test_is_registered_only_with_the_same_runner_and_folder(config: Config, tmp_path: Path) -> None:
-    home, out = tmp_path / "home", tmp_path / "out"
-    assert not launch.is_registered(config, out, home)
-    assert launch.tfx_commands(config, out, home)[0][1] == "create"
-    known = {
-        "pipeline_name": config.name,
-        "pipeline_root": Paths.under(out).pipeline_root,
-        "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
-    }
-    file = home / config.name / "pipeline_args.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(known))
-    assert launch.is_registered(config, out, home)
-    assert not launch.is_registered(config, tmp_path / "other", home)
-    file.write_text(json.dumps({**known, "pipeline_dsl_path": "/another/local_runner.py"}))
-    assert not launch.is_registered(config, out, home)
-    file.write_text("{")
-    assert not launch.is_registered(config, out, home)
-    assert launch.tfx_commands(config, out, home)[0][1] == "update"
-
-
-def test_registers_only_what_is_not_registered(config: Config, tmp_path: Path) -> None:
-    home, out = tmp_path / "home", tmp_path / "out"
-    run = ["run", "create", "--engine=local", f"--pipeline-name={config.name}"]
-    register, *rest = launch.tfx_commands(config, out, home)
-    assert register[:3] == ["pipeline", "create", "--engine=local"]
-    assert rest == [run]
-    known = {
-        "pipeline_name": config.name,
-        "pipeline_root": Paths.under(out).pipeline_root,
-        "pipeline_dsl_path": str(launch.LOCAL_RUNNER),
-    }
-    (home / config.name).mkdir(parents=True)
-    (home / config.name / "pipeline_args.json").write_text(json.dumps(known))
-    assert launch.tfx_commands(config, out, home) == [run]
 
 
 def test_logs_are_new_and_few(tmp_path: Path) -> None:
@@ -138,14 +97,6 @@ def test_a_process_that_says_nothing_leaves_the_end_of_its_log(
     assert "line 99" in text and "line 80" not in text
     assert text.endswith(f"Full log: {log}")
     assert launch.failure_text("Failed: Trainer: x\n", log, status) == f"Full log: {log}"
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", "", "null", "{", '"text"', '{"pipeline_root": 1}'])
-def test_a_damaged_registration_is_replaced(tmp_path: Path, content: str) -> None:
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "pipeline_args.json").write_text(content)
-    commands = launch.tfx_commands(Config(name="shop"), tmp_path / "out", tmp_path)
-    assert [command[:2] for command in commands] == [["pipeline", "update"], ["run", "create"]]
 
 
 def test_a_log_that_cannot_be_made_is_an_error_of_the_output_folder(tmp_path: Path) -> None:
