@@ -183,7 +183,7 @@ def run_pipeline(environment: Mapping[str, str], log: Path, show: Callable[[str]
     """
     # Unbuffered: what did not fit on a full disk must not fail again when the file is closed.
     with open(log, "ab", buffering=0) as file:
-        # Unbuffered as well: Python exits with status 120 if it cannot write what is left of stderr.
+        # Unbuffered, too: Python exits with status 120 if it cannot write what is left of stderr.
         process = subprocess.Popen(
             [sys.executable, str(LOCAL_RUNNER)],
             cwd=PROJECT,
