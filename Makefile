@@ -47,6 +47,9 @@ test: python  ## Run all tests: unit, integration and end to end.
 test-unit: python  ## Run the unit tests.
 	@$(PYTEST) tests/unit $(ARGS)
 
+test-packages: python  ## Run the unit tests of the four packages, without those of documents and benchmarks.
+	@$(PYTEST) tests/unit/modules tests/unit/components tests/unit/pipeline tests/unit/serving $(ARGS)
+
 test-integration: python  ## Run the integration tests.
 	@$(PYTEST) tests/integration $(ARGS)
 
@@ -62,8 +65,9 @@ test-formats: python  ## Damage 2,000 files of click logs and items of each form
 test-kubeflow: python  ## Run the compiled pipeline twice, all nodes, as Kubeflow Pipelines would (ten minutes).
 	@$(PYTEST) tests/e2e/test_kubeflow.py -m "exhaustive or not exhaustive" $(ARGS)
 
-test-workers: python  ## Train with one to three workers on this machine (a few minutes).
-	@$(PYTEST) tests/integration/test_workers.py -m "exhaustive or not exhaustive" $(ARGS)
+test-workers: python  ## Train with one to three workers, and read logs with two (a few minutes).
+	@$(PYTEST) tests/integration/test_workers.py tests/integration/test_session_example_gen.py \
+	  -m "exhaustive or not exhaustive" $(ARGS)
 
 test-gpu: python  ## Rehearse the check of GPUs on the CPU (some minutes; `benchmarks/gpu.py` is the check itself).
 	@$(PYTEST) tests/unit/benchmarks -k gpu -m "exhaustive or not exhaustive" $(ARGS)
@@ -125,5 +129,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-gpu test-fortnight \
+.PHONY: help run day test test-unit test-packages test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-gpu test-fortnight \
   test-all-stacks lint format types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python

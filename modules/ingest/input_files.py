@@ -12,6 +12,7 @@ from tfx.proto import example_gen_pb2
 from modules.config.options.sessions import SessionOptions
 from modules.files import patterns
 from modules.files.file_systems import FilePatternError
+from modules.row_formats.byte_ranges import most_parts
 from modules.row_formats.parts import PIECE_BYTES, Contents, Part
 from modules.row_formats.recognised import inspect
 from modules.sessions.sessions import EmptyFileError, SessionDataError
@@ -116,12 +117,12 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
 def large_packed(splits: list[InputSplit]) -> list[str]:
     """Returns a warning for each compressed file that is long work for a single worker."""
     return [
-        f"{file.path} has {file.length / 1e6:,.0f} MB, compressed with {file.contents.codec}: one "
-        "worker reads all of it, while the others wait. Unpack it, or write it as several files "
-        "that a pattern names: docs/own-data.md says how."
+        f"{file.path} has {file.length / 1e6:,.0f} MB, compressed with {file.contents.codec}: "
+        f"at most {most_parts(file.contents.codec)} of the workers read it, while the others wait. "
+        "Unpack it, or write it as several files that a pattern names: docs/own-data.md says how."
         for split in splits
         for file in split.files
-        if file.contents.codec and file.length > _LARGE_BYTES
+        if (codec := file.contents.codec) and file.length > _LARGE_BYTES * most_parts(codec)
     ]
 
 

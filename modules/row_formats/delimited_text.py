@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from modules.config.options.sessions import SessionOptions
 from modules.messages.quoting import quote
-from modules.row_formats.byte_ranges import ranges, read_lines
-from modules.row_formats.parts import PACKED_RATIO, PIECE_BYTES, open_text
+from modules.row_formats.byte_ranges import ranges, read_lines, text_ratio
+from modules.row_formats.parts import PIECE_BYTES, open_text
 from modules.sessions.click_header import (
     Columns,
     check_text,
@@ -41,19 +41,27 @@ class TextPart(NamedTuple):
 
 
 class DelimitedText(NamedTuple):
-    """A file of delimited text; `first_row` is the offset of the first line that is a row."""
+    """A file of delimited text.
+
+    Attributes:
+      columns: where its columns are.
+      first_row: offset of the first line that is a row.
+      codec: its compression, "" for none.
+      ratio: bytes of text for one of the file, about.
+    """
 
     columns: Columns
     first_row: int
     codec: str
+    ratio: float = 1.0
 
     def text_bytes(self, length: int) -> int:
         """Estimates how long the uncompressed text is."""
-        return length * (PACKED_RATIO if self.codec else 1)
+        return int(length * self.ratio)
 
     def parts(self, length: int, piece_bytes: int) -> Iterator[TextPart]:
         """Cuts the file into ranges of bytes."""
-        for start, end in ranges(self.first_row, length, self.codec, piece_bytes):
+        for start, end in ranges(self.first_row, length, self.codec, piece_bytes, self.ratio):
             yield TextPart(self.columns, self.codec, start, end)
 
 
@@ -94,5 +102,7 @@ def inspect_text(path: str, codec: str, options: SessionOptions) -> DelimitedTex
             "Exclude the file from the pattern or write it again."
         )
     if no_header:
-        return DelimitedText(columns_without_header(line, path, options), 0, codec)
-    return DelimitedText(read_header(line, path, options), len(header), codec)
+        columns, first_row = columns_without_header(line, path, options), 0
+    else:
+        columns, first_row = read_header(line, path, options), len(header)
+    return DelimitedText(columns, first_row, codec, text_ratio(path, codec))

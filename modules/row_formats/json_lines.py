@@ -12,8 +12,8 @@ import orjson
 from modules.config.options.sessions import SessionOptions
 from modules.files.characters import is_not_utf8, without_marks
 from modules.messages.quoting import quote
-from modules.row_formats.byte_ranges import ranges, read_lines
-from modules.row_formats.parts import PACKED_RATIO, PIECE_BYTES, open_text
+from modules.row_formats.byte_ranges import ranges, read_lines, text_ratio
+from modules.row_formats.parts import PIECE_BYTES, open_text
 from modules.row_formats.records import (
     EventReader,
     Paths,
@@ -54,17 +54,23 @@ class LinesPart(NamedTuple):
 
 
 class JsonLines(NamedTuple):
-    """A file of JSON lines."""
+    """A file of JSON lines.
+
+    Attributes:
+      codec: its compression, "" for none.
+      ratio: bytes of text for one of the file, about.
+    """
 
     codec: str
+    ratio: float = 1.0
 
     def text_bytes(self, length: int) -> int:
         """Estimates how long the uncompressed text is."""
-        return length * (PACKED_RATIO if self.codec else 1)
+        return int(length * self.ratio)
 
     def parts(self, length: int, piece_bytes: int) -> Iterator[LinesPart]:
         """Cuts the file into ranges of bytes."""
-        for start, end in ranges(0, length, self.codec, piece_bytes):
+        for start, end in ranges(0, length, self.codec, piece_bytes, self.ratio):
             yield LinesPart(self.codec, start, end)
 
 
@@ -94,7 +100,7 @@ def inspect_lines(path: str, codec: str, options: SessionOptions) -> JsonLines:
     missing = _missing(records, paths)
     where = f"its first {len(lines):,} lines have" if len(lines) > 1 else "its first line has"
     check_names(path, found, missing, options, where)
-    return JsonLines(codec)
+    return JsonLines(codec, text_ratio(path, codec))
 
 
 def _sample(text: IO[bytes]) -> list[bytes]:

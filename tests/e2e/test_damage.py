@@ -1,6 +1,6 @@
 """Files of a finished run are damaged in turn; the same command again ends well, or names the file.
 
-A few kinds of damage are tried in every test run, all of them by `make test-damage`.
+All kinds of damage to each file, by `make test-damage`; every test run has one of test_pipeline.py.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.sample.generate import write_sample
 from tests.file_damage import cut, flip
 
 PROJECT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.exhaustive
 SETTINGS = (
     "trainer.max_epochs=1 trainer.refit=false trainer.early_stopping_patience=null "
     "model.ensemble_size=1 model.embedding_dim=8 model.gru_units=8 "
@@ -92,12 +93,6 @@ WRITTEN_ANYWAY = ("config.yaml", "metadata.sqlite.sha256", "digests/summary.json
 ALL = [
     *((pattern, damage) for pattern in FILES for damage in DAMAGES),
     *((pattern, "delete") for pattern in FOLDERS),
-]
-# One of each mechanism: the cache's digests, the pushed model's manifest, lost metadata. What is
-# trained again takes the longest, and lost metadata have that done anyway.
-SOME = [
-    ("artifacts/Evaluator/evaluation/*/metrics*", "flip"),
-    ("pushed/*/variables/variables.data*", "cut"),
 ]
 LOST_METADATA = ("metadata.sqlite", "delete")
 
@@ -194,17 +189,7 @@ def _is_made_again_anyway(pattern: str, damage: Callable[[Path], None]) -> bool:
     )
 
 
-@pytest.mark.parametrize(("pattern", "damage"), SOME)
-def test_the_same_command_ends_well_or_names_the_file(
-    finished: Finished, pattern: str, damage: str
-) -> None:
-    _check(finished, pattern, DAMAGES[damage])
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize(
-    ("pattern", "damage"), [case for case in ALL if case not in (*SOME, LOST_METADATA)]
-)
+@pytest.mark.parametrize(("pattern", "damage"), [case for case in ALL if case != LOST_METADATA])
 def test_all_files_and_folders_in_turn(finished: Finished, pattern: str, damage: str) -> None:
     _check(finished, pattern, DAMAGES[damage])
 
@@ -232,7 +217,6 @@ def test_statistics_of_an_earlier_run_may_be_missing(finished: Finished) -> None
     assert "nothing to compare with" in done.stdout
 
 
-@pytest.mark.exhaustive
 def test_a_newer_model_is_served_though_the_newest_version_lies_in_the_future(
     finished: Finished,
 ) -> None:

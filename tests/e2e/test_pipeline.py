@@ -18,9 +18,11 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from modules.config.overrides import split_overrides
+from modules.files.model_folder import model_damage
 from pipeline.config import load_config, write_config
 from pipeline.data_files import DataPaths
 from pipeline.sample.generate import write_sample
+from tests.file_damage import cut, flip
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs" / "operations.md"
@@ -154,6 +156,28 @@ def test_a_second_run_trains_and_pushes_nothing_and_the_third_runs_nothing(
     assert summary["gate"]["last_blessed"]["version"] == pushed[0].name
     # One of the first run, one of the second, which compared the model with itself; none of TFX's.
     assert _blessings(folder / "out") == [1, 1]
+
+
+def test_damaged_files_are_named_and_made_again(
+    first: tuple[str, dict], second: str, folder: Path
+) -> None:
+    """A file of each mechanism: the cache's digests, and the pushed model's manifest."""
+    out = folder / "out"
+    metrics = next(out.glob("artifacts/Evaluator/evaluation/*/metrics*"))
+    weights = next(out.glob("pushed/*/variables/variables.data*"))
+    flip(metrics)
+    cut(weights)
+
+    output, summary = _run(folder)
+
+    damaged = [line for line in output.splitlines() if line.startswith("Damaged: ")]
+    assert len(damaged) == 2, output
+    assert all(any(file.name in line for line in damaged) for file in (metrics, weights)), output
+    assert "Trainer ... cached" in output
+    assert summary["metrics"] == first[1]["metrics"]
+    newest = max((out / "pushed").iterdir(), key=lambda version: int(version.name))
+    assert summary["pushed_model"] == str(newest)
+    assert model_damage(str(newest)) is None
 
 
 def test_a_failed_serving_check_is_reported_and_repeated(

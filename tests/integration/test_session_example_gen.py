@@ -325,6 +325,7 @@ def test_the_latest_span_and_version_are_read(runs, tmp_path):
     assert runs.examples().custom_properties["span"].int_value == 3
 
 
+@pytest.mark.exhaustive
 def test_workers_in_other_processes_write_the_same_files(runs, tmp_path):
     for part in range(4):
         (tmp_path / f"train-{part}.tsv").write_text(click_log(9, prefix=f"p{part}-") + "bad\n")

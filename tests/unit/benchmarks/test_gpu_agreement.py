@@ -10,6 +10,7 @@ import pytest
 from benchmarks import gpu_agreement, gpu_table
 
 
+@pytest.mark.exhaustive
 def test_on_one_device_steps_differ_by_their_rounding_alone() -> None:
     errors = gpu_agreement.steps("CPU:0")
     assert {row.passed for row in gpu_table.step_rows(errors)} == {True}

@@ -61,7 +61,14 @@ def _runs_on_gpus(node: Any) -> bool:
     return not found or any(_fits(kernel, node) for kernel in on_gpus)
 
 
-@pytest.mark.parametrize("name", ["float32", "mixed_float16", "full softmax, mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "float32",
+        pytest.param("mixed_float16", marks=pytest.mark.exhaustive),
+        pytest.param("full softmax, mixed_bfloat16", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_every_op_of_a_training_step_has_a_kernel_for_gpus(name: str) -> None:
     nodes = list(_nodes(_step(TRAININGS[name])))
     # Messages of assertions are text.

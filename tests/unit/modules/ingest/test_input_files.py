@@ -143,9 +143,12 @@ def test_a_large_compressed_file_is_a_warning_that_says_what_to_do():
         return [input_files.InputSplit("train", (file,))]
 
     assert input_files.large_packed(split_of("", 1 << 40)) == []
-    assert input_files.large_packed(split_of("gzip", 256 << 20)) == []
-    assert input_files.large_packed(split_of("gzip", (256 << 20) + 1)) == [
-        "/logs/a.jsonl.gz has 268 MB, compressed with gzip: one worker reads all of it, while the "
-        "others wait. Unpack it, or write it as several files that a pattern names: "
+    assert input_files.large_packed(split_of("bz2", 256 << 20)) == []
+    assert input_files.large_packed(split_of("gzip", 2048 << 20)) == []
+    assert input_files.large_packed(split_of("bz2", (256 << 20) + 1)) == [
+        "/logs/a.jsonl.gz has 268 MB, compressed with bz2: at most 1 of the workers read it, while "
+        "the others wait. Unpack it, or write it as several files that a pattern names: "
         "docs/own-data.md says how."
     ]
+    (warning,) = input_files.large_packed(split_of("gzip", (2048 << 20) + 1))
+    assert "compressed with gzip: at most 8 of the workers read it" in warning

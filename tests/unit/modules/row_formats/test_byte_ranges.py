@@ -9,7 +9,7 @@ import pytest
 
 from modules.files.compression import BrokenFileError
 from modules.files.formats import codec_of
-from modules.row_formats.byte_ranges import ranges, read_lines
+from modules.row_formats.byte_ranges import most_parts, ranges, read_lines, text_ratio
 from tests.click_files import HEADER, rows_text, zstd
 
 
@@ -98,3 +98,57 @@ def test_a_packed_file_gives_the_offsets_of_its_text(tmp_path):
     assert len(blocks) > 5
     assert all(text[offset:].startswith(lines) for offset, lines in blocks)
     assert b"".join(lines for _, lines in blocks) == text[len(HEADER) :]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+@pytest.mark.parametrize("ratio", [0.1, 0.7, 1.0, 1.4, 10.0])
+def test_parts_of_a_packed_file_have_every_row_once(tmp_path, codec, ratio):
+    """Whatever the estimate of its text is worth."""
+    draw = random.Random(3)
+    rows = [(b"s", b"x" * draw.randrange(1, 40), number) for number in range(300)]
+    file, pack = tmp_path / "a", {"gzip": gzip.compress, "zstd": zstd}[codec]
+    for first, last in ((HEADER, b""), (b"", rows_text(rows[:1])[:-1])):
+        text = first + rows_text(rows) + last
+        file.write_bytes(pack(text))
+        length, true = file.stat().st_size, len(text) / file.stat().st_size
+        for size in (1, 7, 100, 999, len(text) // 3, 10**6):
+            parts = list(ranges(len(first), length, codec, size, ratio * true))
+            assert len(parts) <= most_parts(codec) == 8
+            for block in (13, 10**6):
+                read = [
+                    found for part in parts for found in read_lines(str(file), codec, *part, block)
+                ]
+                assert b"".join(lines for _, lines in read) == text[len(first) :], (size, block)
+                assert all(text[offset:].startswith(lines) for offset, lines in read)
+
+
+def test_parts_of_a_packed_file_are_alike(tmp_path):
+    file = tmp_path / "a.tsv.gz"
+    text = b"".join(b"%d\t%d\t%d\n" % (n // 7, n * n % 9973, n) for n in range(200_000))
+    file.write_bytes(gzip.compress(text))
+    ratio = text_ratio(str(file), "gzip")
+    assert ratio * file.stat().st_size == pytest.approx(len(text), rel=0.2)
+    parts = list(ranges(0, file.stat().st_size, "gzip", 500_000, ratio))
+    read = [
+        sum(len(lines) for _, lines in read_lines(str(file), "gzip", *part, 1 << 16))
+        for part in parts
+    ]
+    assert len(parts) > 4 and sum(read) == len(text)
+    assert max(read) < 2 * min(read)
+
+
+def test_slow_codecs_are_read_by_one_worker(tmp_path):
+    for codec in ("bz2", "xz"):
+        assert len(list(ranges(0, 1 << 30, codec, 1000, 4.0))) == 1
+
+
+def test_damage_is_reported_by_a_part_whatever_the_others_read(tmp_path):
+    file = tmp_path / "a.tsv.gz"
+    whole = gzip.compress(TEXT)
+    file.write_bytes(whole[:-5])
+    parts = list(ranges(len(HEADER), len(whole), "gzip", 1000, text_ratio(str(file), "gzip")))
+    assert len(parts) == 8
+    for part in parts[:2]:
+        assert list(read_lines(str(file), "gzip", *part))
+    with pytest.raises(BrokenFileError):
+        list(read_lines(str(file), "gzip", *parts[-1]))
