@@ -4,15 +4,17 @@
     python benchmarks/scale.py --events 300000 1000000      # a quick look
     python benchmarks/scale.py --nodes Trainer ModelGate    # only these; the others run, too
     python benchmarks/scale.py --items 1000000 --set trainer.memory_limit_mb=0
+    python benchmarks/scale.py --events 1000000 --nodes Transform --beam local-parallel
 
 The events are made up: sessions of 3.6 events around an item, few items with most events. All
 sizes have the same shop, as logs grow and shops hardly do. The last 5 % of sessions are evaluated,
 and training takes two epochs, once to select and once to refit.
 
 Every node runs in a process of its own; nodes before it come from TFX's cache. The operating system
-tells the process's CPU time, without imports, and its peak memory, with the imports' 0.8 GiB. The
-last table has the growth from the smallest size to the largest, per million events, and what it
-makes of 100 million and of a billion: the smaller the sizes, the rougher.
+tells the process's CPU time, without imports, and its peak memory, with the imports' 0.8 GiB; time
+by the clock depends on what else runs on the machine. The last table has the growth from the
+smallest size to the largest, per million events, and what it makes of 100 million and of a billion:
+the smaller the sizes, the rougher.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import os
 import resource
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -64,12 +67,13 @@ _PAUSE_MS = 60_000
 
 
 class Measurement(NamedTuple):
-    """One node at one size; memory in MiB."""
+    """One node at one size; memory in MiB, `seconds` by the clock."""
 
     node: str
     events: int
     cpu_seconds: float
     peak_mib: float
+    seconds: float
 
 
 class Growth(NamedTuple):
@@ -143,13 +147,13 @@ def run_node(node: str, events: int, folder: Path, settings: Sequence[str]) -> M
     data = DataPaths(train=str(folder / f"{events}.tsv"))
     config = load_config("custom", [*SETTINGS, *settings], data)
     pipeline = create_pipeline(config, Paths.under(folder / str(events)))
-    before = _cpu_seconds()
+    before, began = _cpu_seconds(), time.monotonic()
     with contextlib.redirect_stdout(sys.stderr):
         LocalDagRunner().run(pipeline, run_options=RunOptions(to_nodes=[node]))
-    cpu = _cpu_seconds() - before
+    cpu, seconds = _cpu_seconds() - before, time.monotonic() - began
     # Not their sum: a child process begins as a copy of this one.
     peak = max(usage.ru_maxrss for usage in _usage()) / 2**10
-    return Measurement(node, events, round(cpu, 2), round(peak, 1))
+    return Measurement(node, events, round(cpu, 2), round(peak, 1), round(seconds, 2))
 
 
 def _usage() -> list[resource.struct_rusage]:
@@ -175,7 +179,7 @@ def growth(measurements: Sequence[Measurement]) -> Growth | None:
 def report(measurements: Sequence[Measurement]) -> str:
     """Formats a table of what was measured, and one of growth if there are several sizes."""
     sizes = sorted({measured.events for measured in measurements})
-    lines = ["| node | " + " | ".join(f"{_short(size)}: CPU s, MiB" for size in sizes) + " |"]
+    lines = ["| node | " + " | ".join(f"{_short(size)}: CPU s, s, MiB" for size in sizes) + " |"]
     lines.append("|---" * (1 + len(sizes)) + "|")
     grown = ["", "| node | CPU s per million | MiB per million | "]
     grown[1] += " | ".join(f"at {_short(size)}: CPU h, GiB" for size in _ESTIMATED) + " |"
@@ -184,7 +188,11 @@ def report(measurements: Sequence[Measurement]) -> str:
         own = {measured.events: measured for measured in measurements if measured.node == node}
         if not own:
             continue
-        cells = [f"{own[s].cpu_seconds:.1f}, {own[s].peak_mib:,.0f}" for s in sizes if s in own]
+        cells = [
+            f"{found.cpu_seconds:.1f}, {found.seconds:.1f}, {found.peak_mib:,.0f}"
+            for found in map(own.get, sizes)
+            if found
+        ]
         lines.append(f"| {node} | " + " | ".join(cells) + " |")
         if slope := growth([*own.values()]):
             estimates = [slope.at(size) for size in _ESTIMATED]
@@ -208,6 +216,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=_ITEMS, help="items of the shop")
     parser.add_argument("--folder", type=Path, help="where files go; default: a temporary folder")
     parser.add_argument("--set", nargs="*", default=(), metavar="SECTION.OPTION=VALUE")
+    parser.add_argument("--beam", default="direct", help="Beam preset, or path of one")
     parser.add_argument("--nodes", nargs="+", choices=NODES, default=NODES)
     parser.add_argument("--node", choices=NODES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -216,6 +225,9 @@ def main() -> None:
         found = run_node(arguments.node, arguments.events[0], folder, arguments.set)
         print(json.dumps(found._asdict()))
         return
+    from pipeline.beam.preset_files import load_beam_preset
+
+    settings = [*load_beam_preset(arguments.beam).overrides(), *arguments.set]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -223,14 +235,16 @@ def main() -> None:
         for events in arguments.events:
             write_log(folder / f"{events}.tsv", events, arguments.items)
             for node in [each for each in NODES if each in arguments.nodes]:
-                found = measure(node, events, folder, arguments.set)
+                found = measure(node, events, folder, settings)
                 measurements.append(found)
                 print(_line(found), flush=True)
     print("\n" + report(measurements))
 
 
 def _line(found: Measurement) -> str:
-    measured = f"{found.cpu_seconds:>10.1f} CPU s{found.peak_mib:>10,.0f} MiB"
+    measured = (
+        f"{found.cpu_seconds:>10.1f} CPU s{found.seconds:>10.1f} s{found.peak_mib:>10,.0f} MiB"
+    )
     return f"{found.node:<18}{found.events:>14,} events{measured}"
 
 

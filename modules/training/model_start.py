@@ -77,9 +77,9 @@ def _weights(run: TrainingRun, folder: str, base: BaseModel) -> tuple[TrainingSt
     try:
         place = state_folder(folder)
         state, digest = read_state(place), state_digest(place)
-        if state.shape != shape_of(run.model):
-            own = shape_of(run.model)
-            names = [name for name in own if own[name] != state.shape.get(name)]
+        own, base_shape = shape_of(run.model), state.shape
+        if own != base_shape:
+            names = [n for n in {**own, **base_shape} if own.get(n) != base_shape.get(n)]
             raise ValueError(f"they are of a model with another {', '.join(names)}")
     except (ValueError, tf.errors.OpError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -85,8 +85,11 @@ class CarriedItems(NamedTuple):
 
 def shape_of(options: ModelOptions) -> dict[str, Any]:
     """Returns what a model must share with another one to start from its weights."""
-    has_neighbors = {"has_neighbors": options.num_neighbors > 0}
-    return {**{name: getattr(options, name) for name in _SHAPE}, **has_neighbors}
+    shape = {name: getattr(options, name) for name in _SHAPE}
+    shape["has_neighbors"] = options.num_neighbors > 0
+    if options.item_features:  # States of versions before them say nothing of them.
+        shape["item_features"] = list(options.item_features)
+    return shape
 
 
 def capture(

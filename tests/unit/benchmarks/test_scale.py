@@ -16,10 +16,10 @@ from pipeline.pipeline import create_pipeline
 # They find results of earlier runs, of which a measured run has none, or copy a file.
 NOT_MEASURED = {"ImportSchemaGen", "AcceptedStatistics", "LatestBlessedModel"}
 MEASURED = [
-    Measurement("Trainer", 3_000_000, 160.0, 2_000.0),
-    Measurement("Trainer", 1_000_000, 60.0, 1_000.0),
-    Measurement("Pusher", 3_000_000, 1.0, 700.0),
-    Measurement("Pusher", 1_000_000, 1.0, 704.0),
+    Measurement("Trainer", 3_000_000, 160.0, 2_000.0, 90.0),
+    Measurement("Trainer", 1_000_000, 60.0, 1_000.0, 35.5),
+    Measurement("Pusher", 3_000_000, 1.0, 700.0, 2.0),
+    Measurement("Pusher", 1_000_000, 1.0, 704.0, 1.0),
 ]
 
 
@@ -59,10 +59,10 @@ def test_growth_is_from_the_smallest_size_to_the_largest() -> None:
 
 def test_the_tables_have_a_row_per_node_in_the_pipelines_order() -> None:
     lines = report(MEASURED[::-1]).splitlines()
-    assert lines[0] == "| node | 1M: CPU s, MiB | 3M: CPU s, MiB |"
+    assert lines[0] == "| node | 1M: CPU s, s, MiB | 3M: CPU s, s, MiB |"
     assert lines[2:4] == [
-        "| Trainer | 60.0, 1,000 | 160.0, 2,000 |",
-        "| Pusher | 1.0, 704 | 1.0, 700 |",
+        "| Trainer | 60.0, 35.5, 1,000 | 160.0, 90.0, 2,000 |",
+        "| Pusher | 1.0, 1.0, 704 | 1.0, 2.0, 700 |",
     ]
     assert "| Trainer | 50.00 | 500.0 | 1.39, 49.3 | 13.89, 488.8 |" in lines
     assert len(report(MEASURED[:1]).splitlines()) == 3
@@ -81,8 +81,9 @@ def test_all_nodes_of_the_pipeline_that_read_data_are_measured(tmp_path: Path) -
 
 
 def test_a_size_is_given_in_short() -> None:
-    lines = report([Measurement("Pusher", size, 1.0, 1.0) for size in (300_000, 10**9, 500)])
-    assert lines.startswith("| node | 500: CPU s, MiB | 300k: CPU s, MiB | 1G: CPU s, MiB |")
+    lines = report([Measurement("Pusher", size, 1.0, 1.0, 1.0) for size in (300_000, 10**9, 500)])
+    sizes = " | ".join(f"{size}: CPU s, s, MiB" for size in ("500", "300k", "1G"))
+    assert lines.startswith(f"| node | {sizes} |")
 
 
 @pytest.mark.parametrize("events", [2, 3, 10])

@@ -124,6 +124,15 @@ def test_weights_of_another_shape_are_left(
     assert found.state is None and not found.origin.warm_start
 
 
+def test_weights_of_a_model_with_item_features_are_left_by_one_without(
+    tmp_path: Path, start
+) -> None:
+    """Both have tables of the same items, and one has further ones."""
+    output = _left(tmp_path, _run(TrainerOptions(), item_features=("category",)))
+    found = start(_run(WARM), output, said="with another item_features\n")
+    assert found.state is None
+
+
 @pytest.mark.parametrize("file", ["weights-000.npy", "digests.json", "state.json", "item_ids.txt"])
 @pytest.mark.parametrize("content", [None, b"\xff\x00"])
 def test_damaged_weights_are_left_with_one_line(

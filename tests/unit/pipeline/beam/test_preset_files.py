@@ -55,7 +55,9 @@ def test_a_list_of_flags_alone_is_a_preset(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="there are dataflow, direct, flink, prism, spark"):
+    with pytest.raises(
+        ConfigError, match="there are dataflow, direct, flink, local-parallel, prism, spark"
+    ):
         load_beam_preset("ray")
 
 

@@ -46,7 +46,7 @@ def test_runners(flags: list[str]) -> None:
 @pytest.mark.parametrize("name", beam_preset_names())
 def test_the_bundled_presets(name: str) -> None:
     flags = load_beam_preset(name).flags
-    assert on_this_machine(flags) == (name in ("direct", "prism"))
+    assert on_this_machine(flags) == (name in ("direct", "local-parallel", "prism"))
     assert in_this_process(flags) == (name == "direct")
     assert starts_prism(flags) == (name == "prism")
 

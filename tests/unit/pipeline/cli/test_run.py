@@ -103,4 +103,6 @@ def test_a_runner_that_is_not_ready_stops_a_command_before_its_run(
 
 def test_an_unknown_runner_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--beam", "ray"]) == 2
-    assert "there are dataflow, direct, flink, prism, spark" in capsys.readouterr().err
+    assert (
+        "there are dataflow, direct, flink, local-parallel, prism, spark" in capsys.readouterr().err
+    )
