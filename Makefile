@@ -47,9 +47,6 @@ test: python  ## Run all tests: unit, integration and end to end.
 test-unit: python  ## Run the unit tests.
 	@$(PYTEST) tests/unit $(ARGS)
 
-test-packages: python  ## Run the unit tests of the four packages, without those of documents and benchmarks.
-	@$(PYTEST) tests/unit/modules tests/unit/components tests/unit/pipeline tests/unit/serving $(ARGS)
-
 test-integration: python  ## Run the integration tests.
 	@$(PYTEST) tests/integration $(ARGS)
 
@@ -129,5 +126,5 @@ python:
 	@command -v $(PYTHON) > /dev/null 2>&1 || { echo "Error: $(PYTHON) was not found: install\
 	 Python 3.9 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 
-.PHONY: help run day test test-unit test-packages test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-gpu test-fortnight \
+.PHONY: help run day test test-unit test-integration test-e2e test-damage test-formats test-kubeflow test-workers test-gpu test-fortnight \
   test-all-stacks lint format types docs-options notebooks docs env lock prism doctor audit ci clean clean-env python

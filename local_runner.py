@@ -1,8 +1,9 @@
-"""The runner that `tfx pipeline create --engine=local` loads and `tfx run create` runs.
+"""The runner that `session-retrieval run` and `tfx run create --engine=local` start.
 
-TFX passes no arguments to a runner. `session-retrieval run` writes a configuration into the folder
-that the environment variable SESSION_RETRIEVAL_OUT names. Without it, SESSION_RETRIEVAL_PRESET
-names a preset or a YAML file; the default is the bundled sample.
+TFX passes no arguments to a runner, and loads it for `tfx pipeline create`, too.
+`session-retrieval run` writes a configuration into the folder that the environment variable
+SESSION_RETRIEVAL_OUT names. Without it, SESSION_RETRIEVAL_PRESET names a preset or a YAML file; the
+default is the bundled sample.
 """
 
 from __future__ import annotations

@@ -12,15 +12,17 @@ and training takes two epochs, once to select and once to refit.
 
 Every node runs in a process of its own; nodes before it come from TFX's cache. The operating system
 tells the process's CPU time, without imports, and its peak memory, with the imports' 0.8 GiB; time
-by the clock depends on what else runs on the machine. The last table has the growth from the
-smallest size to the largest, per million events, and what it makes of 100 million and of a billion:
-the smaller the sizes, the rougher.
+by the clock depends on what else runs on the machine. Of workers in other processes (`--beam`) the
+CPU time has their imports, and the memory is that of the largest process. The last table has the
+growth from the smallest size to the largest, per million events, and what it makes of 100 million
+and of a billion: the smaller the sizes, the rougher.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -225,9 +227,7 @@ def main() -> None:
         found = run_node(arguments.node, arguments.events[0], folder, arguments.set)
         print(json.dumps(found._asdict()))
         return
-    from pipeline.beam.preset_files import load_beam_preset
-
-    settings = [*load_beam_preset(arguments.beam).overrides(), *arguments.set]
+    settings = [*_beam_settings(arguments.beam), *arguments.set]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,6 +239,15 @@ def main() -> None:
                 measurements.append(found)
                 print(_line(found), flush=True)
     print("\n" + report(measurements))
+
+
+def _beam_settings(name: str) -> list[str]:
+    """Returns the overrides of a Beam preset."""
+    from pipeline.beam.preset_files import load_beam_preset
+    from pipeline.beam.prism import with_prism
+
+    preset = load_beam_preset(name)
+    return dataclasses.replace(preset, flags=with_prism(preset.flags)).overrides()
 
 
 def _line(found: Measurement) -> str:

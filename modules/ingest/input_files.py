@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from modules.row_formats.recognised import inspect
 from modules.sessions.sessions import EmptyFileError, SessionDataError
 
 _LARGE_BYTES = 256 << 20
+_ENOUGH_FILES = 16
 
 
 class InputFile(NamedTuple):
@@ -115,10 +117,10 @@ def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
 
 
 def large_packed(splits: list[InputSplit]) -> list[str]:
-    """Returns a warning for each compressed file that is long work for a single worker."""
+    """Returns a warning for each compressed file that is long work for the few who read it."""
     return [
         f"{file.path} has {file.length / 1e6:,.0f} MB, compressed with {file.contents.codec}: "
-        f"at most {most_parts(file.contents.codec)} of the workers read it, while the others wait. "
+        f"{_readers(file.contents.codec)}, while the others wait. "
         "Unpack it, or write it as several files that a pattern names: docs/own-data.md says how."
         for split in splits
         for file in split.files
@@ -126,9 +128,20 @@ def large_packed(splits: list[InputSplit]) -> list[str]:
     ]
 
 
+def _readers(codec: str) -> str:
+    parts = most_parts(codec)
+    return f"at most {parts} workers read it" if parts > 1 else "one worker reads all of it"
+
+
 def pieces(splits: list[InputSplit], piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
-    """Cuts files into pieces of about `piece_bytes`, where their format can be cut."""
+    """Cuts files into pieces of about `piece_bytes`, where their format can be cut.
+
+    Packed files are not where there are enough of them for all workers, since each piece begins
+    with unpacking, and reading, what lies before it.
+    """
+    packed = sum(bool(file.contents.codec) for split in splits for file in split.files)
     for split in splits:
         for path, rank, contents, length in split.files:
-            for part in contents.parts(length, piece_bytes):
+            whole = contents.codec and packed > _ENOUGH_FILES
+            for part in contents.parts(length, sys.maxsize if whole else piece_bytes):
                 yield Piece(split.name, path, rank, part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,10 +61,13 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         self._softmax_loss = tf.keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction=no_reduction
         )
-        self._in_batch = _InBatchLoss(
-            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction=no_reduction),
-            remove_accidental_hits=options.remove_accidental_hits,
-        )
+        if options.loss == "in_batch":
+            self._in_batch = _in_batch_loss()(
+                loss=tf.keras.losses.CategoricalCrossentropy(
+                    from_logits=True, reduction=no_reduction
+                ),
+                remove_accidental_hits=options.remove_accidental_hits,
+            )
 
     def call(
         self,
@@ -154,10 +158,17 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         return tf.gather(self._relative_probability, item_index)
 
 
-class _InBatchLoss(tfrs.tasks.Retrieval):
-    """TFRS's loss, whose `len(tf.shape(...))` needs AutoGraph in a step that is traced without."""
+@functools.cache
+def _in_batch_loss() -> Any:
+    """Returns the class of TFRS's loss with a call that a step without AutoGraph can trace.
 
-    call = tf.autograph.to_graph(tfrs.tasks.Retrieval.call)
+    It has `len(tf.shape(...))`. Other losses do without: to convert it takes a second.
+    """
+
+    class InBatchLoss(tfrs.tasks.Retrieval):
+        call = tf.autograph.to_graph(tfrs.tasks.Retrieval.call)
+
+    return InBatchLoss
 
 
 def _over_replicas(amount: tf.Tensor) -> tf.Tensor:

@@ -12,12 +12,12 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from modules.files.compression import BrokenFileError, open_unpacked
-from modules.row_formats.parts import PIECE_BYTES, open_text
+from modules.row_formats.parts import PACKED_RATIO, PIECE_BYTES, open_text
 
 # Unpacked so much faster than rows are read that each worker can unpack what lies before its part.
 _FAST_CODECS = ("gzip", "zstd")
 _MOST_PARTS = 8
-_SAMPLE_BYTES = 1 << 20
+_SAMPLE_BYTES, _SAMPLE_TEXT = 1 << 20, 16 << 20
 _SKIPPED_BYTES = 1 << 20
 
 
@@ -27,19 +27,22 @@ def most_parts(codec: str) -> int:
 
 
 def text_ratio(path: str, codec: str) -> float:
-    """Returns how many bytes of text there are for one of a file, by the text's beginning."""
-    if not codec:
-        return 1.0
+    """Returns how many bytes of text there are for one of a file, by the text's beginning.
+
+    Of a file that is not cut it is a guess.
+    """
+    if codec not in _FAST_CODECS:
+        return PACKED_RATIO if codec else 1.0
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
-        packed = raw.read(_SAMPLE_BYTES)
-    text = 0
+        packed = io.BytesIO(raw.read(_SAMPLE_BYTES))
+    text = used = 0
     try:
-        unpacked = open_unpacked(io.BytesIO(packed), codec)
-        while block := unpacked.read1(_SKIPPED_BYTES):
-            text += len(block)
+        unpacked = open_unpacked(packed, codec)
+        while text < _SAMPLE_TEXT and (block := unpacked.read1(_SKIPPED_BYTES)):
+            text, used = text + len(block), packed.tell()
     except BrokenFileError:
         pass  # The sample ends in the middle, or what reads the file says that it is damaged.
-    return max(text, 1) / max(len(packed), 1)
+    return max(text, 1) / max(used, 1)
 
 
 def ranges(

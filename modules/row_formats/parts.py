@@ -16,7 +16,7 @@ from modules.sessions.row_checks import Rows
 PIECE_BYTES = 8 << 20
 _LEAST_BYTES = 2 << 20
 _PARTS = 64  # enough for some ten workers, of which none waits long for the last one
-PACKED_RATIO = 8  # of tables, roughly; only used to determine the number of buckets
+PACKED_RATIO = 8  # of click logs, roughly; only used to determine the number of buckets
 
 
 def part_bytes(total: int, most: int = PIECE_BYTES) -> int:

@@ -132,6 +132,8 @@ def execute(config: Config, out: Path, environment: Mapping[str, str]) -> int:
         record_failure(config, out, read_failure(screen.shown, signal_of(stopped)), began, log)
         raise
     if status:
+        if screen.shown and not screen.shown.endswith("\n"):
+            print()  # after the line of a node that was running
         print(launch.failure_text(screen.shown, log, status), flush=True)
         record_failure(config, out, read_failure(screen.shown, status), began, log)
         return ExitStatus.FAILED

@@ -288,14 +288,15 @@ def test_recommendations_of_a_batch_are_equal(
     assert len(local) > 20
 
 
-def test_the_presets_own_workers_are_ready(tmp_path: Path) -> None:
-    """Each in a process of its own, which Prism has the run's process start."""
-    if not built_prism().is_file():
+@pytest.mark.parametrize("name", ["local-parallel", "prism"])
+def test_the_presets_own_workers_are_ready(name: str, tmp_path: Path) -> None:
+    """Each in a process of its own, which the run's process starts."""
+    if name == "prism" and not built_prism().is_file():
         pytest.skip(NO_PRISM)
-    for name in ("train.tsv", "test.tsv"):
-        (tmp_path / name).write_text("")
+    for file in ("train.tsv", "test.tsv"):
+        (tmp_path / file).write_text("")
     data = DataPaths(train=str(tmp_path / "train.tsv"), test=str(tmp_path / "test.tsv"))
-    preset = load_beam_preset("prism")
+    preset = load_beam_preset(name)
     flags = json.dumps(with_prism(preset.flags))
     config = load_config("custom", [*preset.overrides(), f"beam_pipeline_args={flags}"], data)
     environment = child_environment(os.environ, tmp_path)

@@ -137,6 +137,17 @@ def test_a_file_that_is_removed_meanwhile_is_named(tmp_path, monkeypatch):
         find(tmp_path, {"train": "*.tsv"})
 
 
+@pytest.mark.parametrize(("number", "pieces"), [(1, 8), (16, 8), (17, 1)])
+def test_packed_files_are_cut_unless_there_are_many(tmp_path, number, pieces):
+    text = HEADER + b"".join(b"%d\t%d\t%d\n" % (n, n * n % 9973, n) for n in range(2000))
+    for file in range(number):
+        (tmp_path / f"{file:02}.tsv.gz").write_bytes(gzip.compress(text))
+    found = list(input_files.pieces(find(tmp_path, {"train": "*.gz"}), 1000))
+    assert len(found) == number * pieces
+    read = [rows for piece in found for rows in piece.part.read(piece.path, SessionOptions())]
+    assert sum(len(rows.times) for rows in read) == number * 2000
+
+
 def test_a_large_compressed_file_is_a_warning_that_says_what_to_do():
     def split_of(codec, length):
         file = input_files.InputFile("/logs/a.jsonl.gz", 0, JsonLines(codec), length)
@@ -146,9 +157,9 @@ def test_a_large_compressed_file_is_a_warning_that_says_what_to_do():
     assert input_files.large_packed(split_of("bz2", 256 << 20)) == []
     assert input_files.large_packed(split_of("gzip", 2048 << 20)) == []
     assert input_files.large_packed(split_of("bz2", (256 << 20) + 1)) == [
-        "/logs/a.jsonl.gz has 268 MB, compressed with bz2: at most 1 of the workers read it, while "
-        "the others wait. Unpack it, or write it as several files that a pattern names: "
+        "/logs/a.jsonl.gz has 268 MB, compressed with bz2: one worker reads all of it, while the "
+        "others wait. Unpack it, or write it as several files that a pattern names: "
         "docs/own-data.md says how."
     ]
     (warning,) = input_files.large_packed(split_of("gzip", (2048 << 20) + 1))
-    assert "compressed with gzip: at most 8 of the workers read it" in warning
+    assert "compressed with gzip: at most 8 workers read it" in warning

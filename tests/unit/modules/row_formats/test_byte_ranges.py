@@ -137,9 +137,16 @@ def test_parts_of_a_packed_file_are_alike(tmp_path):
     assert max(read) < 2 * min(read)
 
 
-def test_slow_codecs_are_read_by_one_worker(tmp_path):
+def test_slow_codecs_are_not_cut():
     for codec in ("bz2", "xz"):
         assert len(list(ranges(0, 1 << 30, codec, 1000, 4.0))) == 1
+
+
+def test_the_sample_of_a_file_of_little_variety_is_short(tmp_path):
+    """A few kilobytes may be gigabytes of text."""
+    file = tmp_path / "a.gz"
+    file.write_bytes(gzip.compress(b"1\t1\t1\n" * 20_000_000))
+    assert text_ratio(str(file), "gzip") == 256  # 16 MiB from the first 64 KiB
 
 
 def test_damage_is_reported_by_a_part_whatever_the_others_read(tmp_path):

@@ -1,4 +1,4 @@
-"""`session-retrieval run`."""
+"""How `session-retrieval run` refuses, and how it ends."""
 
 from __future__ import annotations
 

@@ -19,7 +19,4 @@ def test_a_killed_run_is_said_to_be_and_where():
     shown = f"{LINES}[3/3] Trainer ... 10 s ... "
     killed = ("Trainer", "the run was killed by SIGKILL (out of memory?)")
     assert read_failure(shown, -9) == killed
-    # TFX's command line may outlive the process that ran the nodes, and say so itself.
-    said = "\n    epoch 3/40  loss 6.3\nFailed: the run was killed by SIGKILL (out of memory?)\n"
-    assert read_failure(shown + said, 1) == killed
     assert read_failure(LINES, 1) == ("", "the run exited without an error message")
