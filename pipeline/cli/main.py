@@ -17,8 +17,8 @@ COMMANDS = (
     *("run", "day", "recommend", "batch", "serve", "refresh", "releases", "monitor", "report"),
     *("history", "clean", "forget", "compile", "check", "submit", "doctor"),
 )
-# Imports and the tracing of graphs make little garbage. To search for it after every 700 objects, as
-# Python does, takes a fifth of the time in which TensorFlow and Beam are imported.
+# Imports and the tracing of graphs make little garbage. To search for it after every 700 objects,
+# as Python does, takes a fifth of the time in which TensorFlow and Beam are imported.
 _ALLOCATIONS_PER_SEARCH = 50_000
 
 
