@@ -151,8 +151,6 @@ def child_environment(environment: Mapping[str, str], out: Path) -> dict[str, st
         STARTED_VARIABLE: repr(time.time()),
         **environment,
         **runner_environment(environment),
-        # `import modules` sets it as well, but TensorFlow would import Keras 3 first, for 1 s.
-        "TF_USE_LEGACY_KERAS": "1",
         "PATH": path,
         OUT_VARIABLE: str(out),
     }
@@ -181,16 +179,18 @@ def run_pipeline(environment: Mapping[str, str], log: Path, show: Callable[[str]
       log: file to which all output is appended.
       show: called with what is printed to stdout, as it comes.
     """
-    # Unbuffered: what did not fit on a full disk must not fail again when the file is closed.
-    with open(log, "ab", buffering=0) as file:
-        # Unbuffered, too: Python exits with status 120 if it cannot write what is left of stderr.
-        process = subprocess.Popen(
+    # Neither is buffered: what did not fit on a full disk must not fail again when the file is
+    # closed, and Python exits with status 120 if it cannot write what is left of stderr.
+    with (
+        open(log, "ab", buffering=0) as file,
+        subprocess.Popen(
             [sys.executable, str(LOCAL_RUNNER)],
             cwd=PROJECT,
             env={**environment, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=file,
-        )
+        ) as process,
+    ):
         try:
             _copy_output(process, file, show)
             return process.wait()

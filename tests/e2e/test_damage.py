@@ -1,6 +1,6 @@
 """Files of a finished run are damaged in turn; the same command again ends well, or names the file.
 
-All kinds of damage to each file, by `make test-damage`; every test run has one of test_pipeline.py.
+`make test-damage` runs these; two kinds of damage are in every test run, in test_pipeline.py.
 """
 
 from __future__ import annotations

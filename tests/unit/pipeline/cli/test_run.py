@@ -13,6 +13,7 @@ import pytest
 from modules.files.folders import FolderError
 from pipeline.cli import run
 from pipeline.cli.main import main
+from pipeline.config import Config
 from pipeline.run import launch
 
 
@@ -99,6 +100,21 @@ def test_a_runner_that_is_not_ready_stops_a_command_before_its_run(
     assert f"could not connect to --job_endpoint={server}: Connection refused" in shown.err
     assert f"the output folder {out}" in shown.err
     assert not (out / "metadata.sqlite").exists()
+
+
+@pytest.mark.parametrize("written", ["[1/2] A ... ", "[1/2] A ... \n    epoch 1/2\n", ""])
+def test_that_a_run_was_killed_stands_on_a_line_of_its_own(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    runner = tmp_path / "runner.py"
+    runner.write_text(f"import os\nos.write(1, {written.encode()!r})\nos.kill(os.getpid(), 9)\n")
+    monkeypatch.setattr(launch, "LOCAL_RUNNER", runner)
+    out = tmp_path / "out"
+    environment = launch.child_environment(os.environ, out)
+    assert run.execute(Config("custom"), out, environment) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith(written)
+    assert "Failed: the run was killed by SIGKILL (out of memory?):" in shown.splitlines()
 
 
 def test_an_unknown_runner_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
