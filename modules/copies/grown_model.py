@@ -1,4 +1,6 @@
-"""Copies of a model that know more items, and newer counts, without training and without a trace.
+"""Copies of a model that know newer clicks, without training and without a trace.
+
+They know the items that the clicks name, and newer counts; vectors of trained items move a little.
 
 The graph stays as it was exported: variables get rows for the new items, and the table of ids is
 read from a new file. All items are ordered by their events again, which is the order of popularity.
@@ -18,14 +20,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from modules.array_types import Float32Array, FloatArray, IntArray
 from modules.copies.model_variables import COLUMNS, IDS, Variables, copy_without_variables
+from modules.copies.moved_vectors import moved_vectors
 from modules.copies.new_vectors import (
     OwnFeatures,
     feature_shifts,
     mean_vectors,
-    neighbor_weights,
     shifted_candidates,
 )
 from modules.copies.recent_clicks import RecentClicks
+from modules.copies.recent_neighbors import neighbor_sums, shares
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM
 from modules.files.model_folder import ITEM_LIST, REFERENCE_PREDICTIONS, SAVED_MODEL
 from modules.model.feature_vectors import FILE as FEATURE_VECTORS
@@ -48,6 +51,8 @@ class Additions(NamedTuple):
       weights: weights of the catalogue's vectors in theirs, `[new, catalogue]`; each row sums to 1.
       clicks: events of the training data that the clicks of each known item and, behind them, of
         each of `ids` count as; float64.
+      neighbors: how often items of the catalogue were clicked near each of them, see
+        `modules.copies.recent_neighbors`, `[catalogue, catalogue]`.
       unplaced: items without a vector that was clicked beside none that has one.
       left_out: items beyond the limit of new ones.
     """
@@ -56,6 +61,7 @@ class Additions(NamedTuple):
     items: IntArray
     weights: sparse.csr_matrix
     clicks: FloatArray
+    neighbors: sparse.csr_matrix
     unplaced: int
     left_out: int
 
@@ -74,8 +80,9 @@ def find_additions(
     place = {item_id: number for number, item_id in enumerate(known.tolist())}
     position = np.array([place.get(item, NO_ITEM) for item in clicks.item_ids.tolist()], np.int64)
     counts, is_known = clicks.item_counts(), position != NO_ITEM
-    weights = neighbor_weights(clicks, np.where(position < size, position, NO_ITEM), size)
-    is_placed = np.diff(weights.indptr) > 0
+    has_vector = is_known & (position < size)
+    sums = neighbor_sums(clicks, np.where(has_vector, position, NO_ITEM), size)
+    is_placed = ~has_vector & (np.diff(sums.indptr) > 0)
     placed = np.flatnonzero(is_placed)
     taken = placed[np.argsort(-counts[placed], kind="stable")][:most]
     # Others stay unknown: those are answered in their own sessions at least.
@@ -83,12 +90,14 @@ def find_additions(
     position[unknown] = np.arange(len(known), len(known) + len(unknown))
     of_each = np.zeros(len(known) + len(unknown))
     of_each[position[position != NO_ITEM]] = counts[position != NO_ITEM]
-    has_vector = is_known & (position < size)
+    of_catalogue = sums[np.flatnonzero(has_vector)].tocoo()
+    cells = position[has_vector][of_catalogue.row], of_catalogue.col
     return Additions(
         ids=clicks.item_ids[unknown],
         items=position[taken],
-        weights=weights[taken],
+        weights=shares(sums[taken]),
         clicks=of_each,
+        neighbors=sparse.csr_matrix((of_catalogue.data, cells), (size, size)),
         unplaced=int(np.count_nonzero((counts > 0) & ~has_vector & ~is_placed)),
         left_out=len(placed) - len(taken),
     )
@@ -126,9 +135,10 @@ def grow(
     others = others[np.argsort(-counts[others], kind="stable")]
     everything = np.concatenate([in_order, others])
     is_offered = np.pad(variables.recommendable(), (0, len(additions.items)), constant_values=True)
-    vectors = _grown(variables[COLUMNS][:-1, : len(variables.ids)].T, additions)
+    events = variables[_COUNTS][: len(variables.ids)]
+    vectors = _grown(variables[COLUMNS][:-2, : len(variables.ids)].T, additions, events)
     tables = {
-        name: _grown(variables[name][FIRST_ITEM:], additions)
+        name: _grown(variables[name][FIRST_ITEM:], additions, events)
         for name in _TABLES
         if name in variables
     }
@@ -136,9 +146,11 @@ def grow(
         _add_features(vectors, list(tables.values()), additions, own)
     logarithms = np.log(np.maximum(counts[rows], 1), dtype=np.float32)
     is_changed = additions.clicks[rows] > 0
-    popularity = np.float32(popularity_weight) * logarithms / np.float32(POPULARITY_QUERY)
-    vectors[:, -1] = np.where(is_changed, popularity, vectors[:, -1])
-    variables[COLUMNS] = index_columns(vectors[order], is_offered[order])
+    weighted = np.float32(popularity_weight) * logarithms / np.float32(POPULARITY_QUERY)
+    trained = np.pad(variables[COLUMNS][-2, : len(variables.ids)], (0, len(additions.items)))
+    popularity = np.where(is_changed, weighted, trained)
+    candidates = np.concatenate([vectors, popularity[:, None]], axis=1)
+    variables[COLUMNS] = index_columns(candidates[order], is_offered[order])
     for name, table in tables.items():
         variables[name] = np.concatenate([variables[name][:FIRST_ITEM], table[order]])
     variables[_SIZE] = np.array(len(rows))
@@ -178,13 +190,20 @@ def _add_features(
     # A model without a copy term does not keep the candidate tower's own table, which normalised
     # vectors turn by.
     if len(tables) == len(shifts) or not own.model.normalize:
-        means = vectors[new, :-1]
-        vectors[new, :-1] = shifted_candidates(means, tables[-1][new], shifts[-1], own.model)
+        means = vectors[new]
+        vectors[new] = shifted_candidates(means, tables[-1][new], shifts[-1], own.model)
 
 
-def _grown(vectors: Float32Array, additions: Additions) -> Float32Array:
-    """Returns vectors of the catalogue, `[catalogue, dim]`, and behind them those of new items."""
-    return np.concatenate([vectors, mean_vectors(additions.weights, vectors)])
+def _grown(vectors: Float32Array, additions: Additions, events: FloatArray) -> Float32Array:
+    """Returns vectors of the catalogue, `[catalogue, dim]`, and behind them those of new items.
+
+    Args:
+      vectors: those of the model, of the same shape.
+      additions: what to add.
+      events: events of the catalogue's items in the training data, `[catalogue]`.
+    """
+    moved = moved_vectors(vectors, additions.neighbors, events)
+    return np.concatenate([moved, mean_vectors(additions.weights, moved)])
 
 
 def _write_ids(model: str, folder: str, content: bytes) -> None:

@@ -125,6 +125,24 @@ def test_a_new_item_has_the_mean_of_its_neighbors_everywhere(model: str, tmp_pat
     assert "new" in dict(after) and after[0][1] > 0
 
 
+def test_trained_items_move_towards_their_new_neighbors(model: str, tmp_path: Path) -> None:
+    grown(model, tmp_path / "copy", *[["item 2", "item 5"]] * 200)
+    was, now = Variables(model), Variables(str(tmp_path / "copy"))
+    ids = now.ids.tolist()
+    rows = {name: ids.index(name) for name in (b"item 2", b"item 5", b"item 7")}
+
+    def close(one: np.ndarray, other: np.ndarray) -> float:
+        return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+    before, after = was[COLUMNS][:-2].T, now[COLUMNS][:-2].T
+    table_before, table_after = was["_table"][2:], now["_table"][2:]
+    for old, new in ((before, after), (table_before, table_after)):
+        second, fifth, seventh = (new[rows[name]] for name in rows)
+        assert close(second, fifth) > close(old[2], old[5]) + 0.01
+        np.testing.assert_allclose(np.linalg.norm(second), np.linalg.norm(old[2]), rtol=1e-5)
+        np.testing.assert_array_equal(seventh, old[7])
+
+
 def test_every_signature_answers_as_a_model_exported_with_the_items(
     model: str, tmp_path: Path
 ) -> None:

@@ -1,79 +1,26 @@
-"""Vectors of new items, beside a slow reference that walks through sessions."""
+"""Vectors of new items."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from modules.copies.new_vectors import (
-    REACH,
     OwnFeatures,
     feature_shifts,
     mean_vectors,
-    neighbor_weights,
     shifted_candidates,
 )
-from modules.copies.recent_clicks import RecentClicks
 from modules.model.feature_vectors import FeatureVectors
 from modules.model.item_features import encode
 
 
-def clicks_of(*sessions: list[int]) -> RecentClicks:
-    """Returns clicks of items by their numbers."""
-    item = np.concatenate([np.array(session, np.int64) for session in sessions])
-    ids = np.array([b"%d" % number for number in range(10)], object)
-    return RecentClicks(
-        session=np.repeat(np.arange(len(sessions)), [len(session) for session in sessions]),
-        time=np.arange(len(item)),
-        item=item,
-        item_ids=ids,
-        rejected=Counter(),
-    )
-
-
-def reference(sessions: list[list[int]], position: list[int], size: int) -> np.ndarray:
-    weights = np.zeros([10, size])
-    for session in sessions:
-        for at, item in enumerate(session):
-            for other, neighbor in enumerate(session):
-                gap = abs(at - other)
-                if position[item] < 0 <= position[neighbor] and 0 < gap <= REACH:
-                    weights[item, position[neighbor]] += 1 / gap
-    total = weights.sum(axis=1, keepdims=True)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_weights_are_those_of_the_reference(seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    sessions = [draw.integers(0, 10, draw.integers(1, 15)).tolist() for _ in range(20)]
-    position = [3, 0, -1, 1, -1, 2, -1, -1, 4, -1]
-    found = neighbor_weights(clicks_of(*sessions), np.array(position), 5)
-    np.testing.assert_allclose(found.toarray(), reference(sessions, position, 5), atol=1e-12)
-
-
-def test_an_item_beside_no_known_one_has_no_neighbor() -> None:
-    position = np.array([0, -1, -1, -1, -1, -1, -1, -1, -1, -1])
-    far = [0, *[2] * REACH, 1]
-    found = neighbor_weights(clicks_of(far, [1], [3, 4]), position, 1).toarray()
-    assert found[:, 0].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
-
-
-def test_without_clicks_there_are_no_neighbors() -> None:
-    found = neighbor_weights(clicks_of([]), np.full(10, -1), 4)
-    assert found.shape == (10, 4) and not found.nnz
-
-
 def test_means_are_weighted() -> None:
-    position = np.array([0, 1, -1, -1, -1, -1, -1, -1, -1, -1])
-    weights = neighbor_weights(clicks_of([0, 1, 2]), position, 2)
     vectors = np.array([[3.0, 0.0], [0.0, 3.0]], np.float32)
-    found = mean_vectors(weights, vectors)
+    found = mean_vectors(sparse.csr_matrix([[1 / 3, 2 / 3], [0, 0]]), vectors)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found[2], [1.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(found, [[1.0, 2.0], [0, 0]], rtol=1e-6)
 
 
 def _own(normalize: bool = True) -> OwnFeatures:

@@ -1,0 +1,56 @@
+"""Which items with a vector were clicked near an item since the training, and how often."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from modules.array_types import IntArray
+from modules.copies.recent_clicks import RecentClicks
+
+REACH = 5
+"""Most clicks between an item and a neighbor."""
+
+
+def neighbor_sums(clicks: RecentClicks, position: IntArray, size: int) -> sparse.csr_matrix:
+    """Adds up how near items were clicked to those that have a vector.
+
+    Each click within `REACH` clicks before or after another one of the session counts by the events
+    that it counts as, divided by the clicks between. No item is a neighbor of itself.
+
+    Args:
+      clicks: the clicks.
+      position: place among the vectors of each of the clicks' items, int64 `[items]`; below 0 for
+        items without a vector.
+      size: number of vectors.
+
+    Returns:
+      Float64 `[items, size]`; rows of items beside none that has a vector are empty.
+    """
+    rows, columns, sums = [], [], []
+    place = position[clicks.item]
+    events = np.ones(len(clicks.time)) if clicks.weight is None else clicks.weight
+    for distance in range(1, REACH + 1):
+        is_pair = clicks.session[distance:] == clicks.session[:-distance]
+        first, second = np.flatnonzero(is_pair), np.flatnonzero(is_pair) + distance
+        for item, neighbor in ((first, second), (second, first)):
+            has_vector = place[neighbor] >= 0
+            counts = has_vector & (clicks.item[item] != clicks.item[neighbor])
+            rows.append(clicks.item[item[counts]])
+            columns.append(place[neighbor[counts]])
+            sums.append(events[item[counts]] / distance)
+    cells = (np.concatenate(rows), np.concatenate(columns))
+    shape = (len(clicks.item_ids), size)
+    return sparse.coo_matrix((np.concatenate(sums), cells), shape).tocsr()
+
+
+def row_sums(sums: sparse.csr_matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Returns the sum of each row, float64 `[rows]`."""
+    return np.asarray(sums.sum(axis=1), np.float64).ravel()
+
+
+def shares(sums: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Returns rows divided by their sums; empty ones stay empty."""
+    total = row_sums(sums)
+    factors = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    return sparse.csr_matrix(sparse.diags(factors) @ sums)
