@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -144,6 +144,7 @@ class TwoTower(tfrs.Model):
                 weight.assign(trained)
         served.candidate_tower.table.mix_in()
         served.query_tower.table.mix_in()
+        served.__dict__.pop("_traced_queries_and_targets", None)  # which mixes in
         return served
 
     def feature_vectors(self) -> tuple[Float32Array, ...]:
@@ -168,7 +169,7 @@ class TwoTower(tfrs.Model):
         columns = tf.transpose(self.candidate_tower.catalogue())
         log_counts = self.candidate_tower.log_counts[FIRST_ITEM:].numpy()
         for context, target in batches:
-            queries, targets = self._queries_and_targets((context, target))
+            queries, targets = self._traced_queries_and_targets((context, target))
             place = tf.where(target != PADDING)
             is_seen = tf.range(tf.shape(context)[1], dtype=tf.int64) <= place[:, 1:]
             contexts = tf.where(is_seen, tf.gather(context, place[:, 0]) - FIRST_ITEM, NO_ITEM)
@@ -193,6 +194,14 @@ class TwoTower(tfrs.Model):
         last = tf.math.count_nonzero(contexts, axis=1) - 1
         queries = tf.gather(self.query_tower(contexts), last, axis=1, batch_dims=1)
         return tf.linalg.matmul(queries, self.candidate_tower.catalogue(), transpose_b=True)
+
+    @functools.cached_property
+    def _traced_queries_and_targets(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        """`_queries_and_targets` as a graph: without one, Keras traces each GRU in every call."""
+        indices = tf.TensorSpec([None, None], tf.int32)
+        return tf.function(
+            self._queries_and_targets, input_signature=[(indices, indices)], autograph=False
+        )
 
     def _shares(self, inputs: tuple[tf.Tensor, ...]) -> Iterator[tuple[tf.Tensor, ...]]:
         """Yields each member's share of a batch's windows.

@@ -285,10 +285,10 @@ def epoch_eval_fn(run: TrainingRun, windows: TrainingData) -> EvalFn:
     weight.
     """
     grid = ROUGH_GRID.with_fixed(run.trainer)
+    batches = _evaluation_batches(run, windows)
 
     def evaluate(model: TwoTower) -> tuple[float, float]:
-        steps = model.scored_steps(_evaluation_batches(run, windows))
-        _, recall, mrr = score_adjustment_search.search(steps, grid)
+        _, recall, mrr = score_adjustment_search.search(model.scored_steps(batches), grid)
         return recall, mrr
 
     return evaluate
