@@ -15,8 +15,9 @@ REACH = 5
 def neighbor_sums(clicks: RecentClicks, position: IntArray, size: int) -> sparse.csr_matrix:
     """Adds up how near items were clicked to those that have a vector.
 
-    Each click within `REACH` clicks before or after another one of the session counts by the events
-    that it counts as, divided by the clicks between. No item is a neighbor of itself.
+    Each session counts once for an item and a neighbor, where they are at most `REACH` clicks
+    apart: by the events that its clicks count as, divided by the fewest clicks between the two. So
+    no single session decides. No item is a neighbor of itself.
 
     Args:
       clicks: the clicks.
@@ -27,21 +28,25 @@ def neighbor_sums(clicks: RecentClicks, position: IntArray, size: int) -> sparse
     Returns:
       Float64 `[items, size]`; rows of items beside none that has a vector are empty.
     """
-    rows, columns, sums = [], [], []
     place = position[clicks.item]
-    events = np.ones(len(clicks.time)) if clicks.weight is None else clicks.weight
+    pairs = []
     for distance in range(1, REACH + 1):
         is_pair = clicks.session[distance:] == clicks.session[:-distance]
         first, second = np.flatnonzero(is_pair), np.flatnonzero(is_pair) + distance
         for item, neighbor in ((first, second), (second, first)):
-            has_vector = place[neighbor] >= 0
-            counts = has_vector & (clicks.item[item] != clicks.item[neighbor])
-            rows.append(clicks.item[item[counts]])
-            columns.append(place[neighbor[counts]])
-            sums.append(events[item[counts]] / distance)
-    cells = (np.concatenate(rows), np.concatenate(columns))
+            counts = (place[neighbor] >= 0) & (clicks.item[item] != clicks.item[neighbor])
+            near, far = item[counts], neighbor[counts]
+            share = np.full(len(near), 1 / distance)
+            if clicks.weight is not None:
+                share *= clicks.weight[near]
+            pairs.append((clicks.session[near], clicks.item[near], place[far], share))
+    session, row, column, sums = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    cell = row * size + column
+    order = np.lexsort((cell, session))  # stable, so the closest of each pair comes first
+    is_other = (np.diff(session[order], prepend=-1) != 0) | (np.diff(cell[order], prepend=-1) != 0)
+    kept = order[is_other]
     shape = (len(clicks.item_ids), size)
-    return sparse.coo_matrix((np.concatenate(sums), cells), shape).tocsr()
+    return sparse.coo_matrix((sums[kept], (row[kept], column[kept])), shape).tocsr()
 
 
 def row_sums(sums: sparse.csr_matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -29,11 +29,15 @@ def clicks_of(*sessions: list[int], weight: float | None = None) -> RecentClicks
 def reference(sessions: list[list[int]], position: list[int], size: int) -> np.ndarray:
     sums = np.zeros([10, size])
     for session in sessions:
+        gaps: dict[tuple[int, int], int] = {}
         for at, item in enumerate(session):
             for other, neighbor in enumerate(session):
                 gap = abs(at - other)
-                if position[neighbor] >= 0 and 0 < gap <= REACH and item != neighbor:
-                    sums[item, position[neighbor]] += 1 / gap
+                if position[neighbor] >= 0 and gap <= REACH and item != neighbor:
+                    pair = item, position[neighbor]
+                    gaps[pair] = min(gap, gaps.get(pair, REACH))
+        for pair, gap in gaps.items():
+            sums[pair] += 1 / gap
     return sums
 
 
@@ -52,6 +56,14 @@ def test_clicks_count_by_the_events_that_they_stand_for() -> None:
     once, often = clicks_of([0, 2, 1], [1, 2]), clicks_of([0, 2, 1], [1, 2], weight=10.0)
     found = neighbor_sums(often, position, 2).toarray()
     np.testing.assert_allclose(found, 10 * neighbor_sums(once, position, 2).toarray())
+
+
+def test_a_session_counts_once_for_a_pair() -> None:
+    """A bot that clicks two items in turns all day would move them to each other."""
+    position = np.array([0, 1, *[-1] * 8])
+    often = neighbor_sums(clicks_of([0, 1] * 1000), position, 2).toarray()
+    np.testing.assert_array_equal(often, neighbor_sums(clicks_of([0, 1]), position, 2).toarray())
+    assert neighbor_sums(clicks_of([0, 2, 1, 0], [1, 0]), position, 2)[0, 1] == 2
 
 
 def test_an_item_beside_no_known_one_has_no_neighbor() -> None:
