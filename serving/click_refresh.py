@@ -1,7 +1,8 @@
-"""Adds items to a pushed model by the clicks since its training, in seconds and without training.
+"""Brings a pushed model up to the clicks since its training, in seconds and without training.
 
-`modules/copies` makes the copy; here it is compared with its base, and becomes a version. The base
-is always the model as it was trained, so that refreshes do not add up.
+Items are added, and the vectors of trained ones move: `modules/copies` makes the copy. Here it is
+compared with its base, and becomes a version. The base is always the model as it was trained, so
+that refreshes do not add up.
 """
 
 from __future__ import annotations
@@ -80,13 +81,17 @@ class Copy(NamedTuple):
     """A copy that was written.
 
     Attributes:
-      additions: what it has more than its base.
+      new: items that have a vector in the copy alone.
+      unplaced: items without a vector that were clicked beside none that has one.
+      left_out: new items beyond the limit.
       ids: ids of its catalogue, bytes.
       offered: which of them are recommendable, bool.
       own_items: whether it recommends items of the session that it does not know.
     """
 
-    additions: Additions
+    new: int
+    unplaced: int
+    left_out: int
     ids: npt.NDArray[np.object_]
     offered: BoolArray
     own_items: bool
@@ -214,9 +219,9 @@ class ClickRefresher:
             until=int(clicks.time.max()),
             catalogue=len(made.ids),
             offered=int(made.offered.sum()),
-            new=len(made.additions.items),
-            unplaced=made.additions.unplaced,
-            left_out=made.additions.left_out,
+            new=made.new,
+            unplaced=made.unplaced,
+            left_out=made.left_out,
             comparison=comparison,
             p50_ms=p50,
             base_p50_ms=base_p50,
@@ -270,7 +275,8 @@ class ClickRefresher:
         write_json(str(folder), RENEWAL_RECORD, content)
         write_manifest(str(folder), learned_from(base))
         own_items = OWN_ITEMS in variables and bool(variables[OWN_ITEMS])
-        return Copy(additions, variables.ids, offered, own_items)
+        numbers = len(additions.items), additions.unplaced, additions.left_out
+        return Copy(*numbers, variables.ids, offered, own_items)
 
     def _own_features(self, additions: Additions) -> OwnFeatures | None:
         if self._features is None or self._values_of is None:

@@ -1,6 +1,6 @@
 """Copies of a model that know newer clicks, without training and without a trace.
 
-They know the items that the clicks name, and newer counts; vectors of trained items move a little.
+They know the items that the clicks name, and newer counts; vectors of trained items move.
 
 The graph stays as it was exported: variables get rows for the new items, and the table of ids is
 read from a new file. All items are ordered by their events again, which is the order of popularity.
@@ -42,7 +42,7 @@ _HASH_TABLE, _NAME = "HashTableV2", "shared_name"
 
 
 class Additions(NamedTuple):
-    """What clicks add to a model.
+    """What clicks add to a model, and by what they move it.
 
     Attributes:
       ids: items that the model did not know, bytes `[unknown]`.
@@ -51,7 +51,7 @@ class Additions(NamedTuple):
       weights: weights of the catalogue's vectors in theirs, `[new, catalogue]`; each row sums to 1.
       clicks: events of the training data that the clicks of each known item and, behind them, of
         each of `ids` count as; float64.
-      neighbors: how often items of the catalogue were clicked near each of them, see
+      neighbors: sums of the neighbors of each item of the catalogue, by
         `modules.copies.recent_neighbors`, `[catalogue, catalogue]`.
       unplaced: items without a vector that was clicked beside none that has one.
       left_out: items beyond the limit of new ones.
@@ -110,7 +110,7 @@ def grow(
     popularity_weight: float,
     own: OwnFeatures | None = None,
 ) -> npt.NDArray[np.object_]:
-    """Adds items to a model's variables.
+    """Adds items to a model's variables, and moves the vectors of those that it has.
 
     Args:
       variables: variables of the model; changed.
@@ -195,7 +195,9 @@ def _add_features(
 
 
 def _grown(vectors: Float32Array, additions: Additions, events: FloatArray) -> Float32Array:
-    """Returns vectors of the catalogue, `[catalogue, dim]`, and behind them those of new items.
+    """Returns moved vectors of the catalogue, `[catalogue, dim]`, and behind them new items'.
+
+    These are means of vectors as trained, which hold the neighbors' features.
 
     Args:
       vectors: those of the model, of the same shape.
@@ -203,7 +205,7 @@ def _grown(vectors: Float32Array, additions: Additions, events: FloatArray) -> F
       events: events of the catalogue's items in the training data, `[catalogue]`.
     """
     moved = moved_vectors(vectors, additions.neighbors, events)
-    return np.concatenate([moved, mean_vectors(additions.weights, moved)])
+    return np.concatenate([moved, mean_vectors(additions.weights, vectors)])
 
 
 def _write_ids(model: str, folder: str, content: bytes) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
-from modules.array_types import IntArray
+from modules.array_types import BoolArray, IntArray
 from modules.copies.recent_clicks import RecentClicks
 
 REACH = 5
 """Most clicks between an item and a neighbor."""
+MOST_PER_SESSION = 2.0
+"""Largest sum of the neighbors of an item in one session."""
+_CLICKS_AT_ONCE = 200_000
 
 
 def neighbor_sums(clicks: RecentClicks, position: IntArray, size: int) -> sparse.csr_matrix:
     """Adds up how near items were clicked to those that have a vector.
 
-    Each session counts once for an item and a neighbor, where they are at most `REACH` clicks
-    apart: by the events that its clicks count as, divided by the fewest clicks between the two. So
-    no single session decides. No item is a neighbor of itself.
+    A session counts once for an item and a neighbor, where they are at most `REACH` clicks apart,
+    by 1 / the fewest clicks between the two. For all neighbors of an item it counts at most
+    `MOST_PER_SESSION`, so that no single session decides; all that times the events that its clicks
+    count as. No item is a neighbor of itself.
 
     Args:
       clicks: the clicks.
@@ -26,27 +32,46 @@ def neighbor_sums(clicks: RecentClicks, position: IntArray, size: int) -> sparse
       size: number of vectors.
 
     Returns:
-      Float64 `[items, size]`; rows of items beside none that has a vector are empty.
+      Float32 `[items, size]`; rows of items beside none that has a vector are empty.
     """
-    place = position[clicks.item]
+    found = sparse.csr_matrix((len(clicks.item_ids), size), dtype=np.float32)
+    begins = np.flatnonzero(np.diff(clicks.session, prepend=-1))
+    blocks = np.unique(begins // _CLICKS_AT_ONCE, return_index=True)[1]
+    for begin, end in pairwise([*begins[blocks].tolist(), len(clicks.session)]):
+        found += _sums_of(clicks, slice(begin, end), position, found.shape)
+    return found
+
+
+def _sums_of(
+    clicks: RecentClicks, block: slice, position: IntArray, shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    """Returns `neighbor_sums` of some of the sessions."""
+    session, item = clicks.session[block], clicks.item[block]
+    place = position[item]
     pairs = []
     for distance in range(1, REACH + 1):
-        is_pair = clicks.session[distance:] == clicks.session[:-distance]
+        is_pair = session[distance:] == session[:-distance]
         first, second = np.flatnonzero(is_pair), np.flatnonzero(is_pair) + distance
-        for item, neighbor in ((first, second), (second, first)):
-            counts = (place[neighbor] >= 0) & (clicks.item[item] != clicks.item[neighbor])
-            near, far = item[counts], neighbor[counts]
-            share = np.full(len(near), 1 / distance)
-            if clicks.weight is not None:
-                share *= clicks.weight[near]
-            pairs.append((clicks.session[near], clicks.item[near], place[far], share))
-    session, row, column, sums = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    cell = row * size + column
-    order = np.lexsort((cell, session))  # stable, so the closest of each pair comes first
-    is_other = (np.diff(session[order], prepend=-1) != 0) | (np.diff(cell[order], prepend=-1) != 0)
-    kept = order[is_other]
-    shape = (len(clicks.item_ids), size)
-    return sparse.coo_matrix((sums[kept], (row[kept], column[kept])), shape).tocsr()
+        for near, far in ((first, second), (second, first)):
+            counts = (place[far] >= 0) & (item[near] != item[far])
+            pairs.append((near[counts], far[counts], np.full(counts.sum(), 1 / distance)))
+    click, other, share = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    of_session, row, column = session[click], item[click], place[other]
+    order = np.lexsort((column, row, of_session))  # stable: the closest of each pair comes first
+    of_item = _changes(of_session[order]) | _changes(row[order])
+    kept = of_item | _changes(column[order])
+    order, group = order[kept], np.cumsum(of_item)[kept] - 1
+    total = np.bincount(group, share[order])
+    sums = share[order] * np.minimum(1, MOST_PER_SESSION / total)[group]
+    if clicks.weight is not None:
+        sums *= clicks.weight[block][click[order]]
+    cells = row[order], column[order]
+    return sparse.csr_matrix((sums.astype(np.float32), cells), shape)
+
+
+def _changes(values: IntArray) -> BoolArray:
+    """Returns which values differ from the one before, bool; the first does."""
+    return np.diff(values, prepend=-1) != 0
 
 
 def row_sums(sums: sparse.csr_matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -58,4 +83,4 @@ def shares(sums: sparse.csr_matrix) -> sparse.csr_matrix:
     """Returns rows divided by their sums; empty ones stay empty."""
     total = row_sums(sums)
     factors = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    return sparse.csr_matrix(sparse.diags(factors) @ sums)
+    return sparse.csr_matrix(sparse.diags(factors.astype(sums.dtype)) @ sums)

@@ -144,7 +144,8 @@ class TwoTower(tfrs.Model):
                 weight.assign(trained)
         served.candidate_tower.table.mix_in()
         served.query_tower.table.mix_in()
-        served.__dict__.pop("_traced_queries_and_targets", None)  # which mixes in
+        # The trace still adds what the tables hold now.
+        served.__dict__.pop("_traced_queries_and_targets", None)
         return served
 
     def feature_vectors(self) -> tuple[Float32Array, ...]:

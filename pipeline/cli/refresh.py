@@ -98,7 +98,8 @@ def command(
     """Push the newest model with new items, or with fewer.
 
     --sessions and --requests add the items that were clicked since the training, each with the mean
-    of the vectors of items clicked beside it. --items restricts recommendations to a list.
+    of the vectors of items clicked beside it, and move the vectors of the others by these clicks.
+    --items restricts recommendations to a list.
     """
     has_clicks = bool(sessions) or requests is not None
     if not has_clicks and items is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def grown(model: str, folder: Path, *sessions: list[str], most: int = 100) -> Ad
     return additions
 
 
-def _with_kinds(model: str, folder: Path, kind: str) -> dict[str, np.ndarray]:
+def _with_kinds(
+    model: str, folder: Path, kind: str, others: Sequence[list[str]] = ()
+) -> dict[str, np.ndarray]:
     """Adds an item of a kind between items 2 and 5, of which odd ones have kind b, others a."""
     features = encode({"kind": [("ab"[number % 2],) for number in range(ITEMS)]})
     table = np.zeros([3, 6], np.float32)
@@ -64,7 +67,7 @@ def _with_kinds(model: str, folder: Path, kind: str) -> dict[str, np.ndarray]:
         FeatureVectors(features, (table,), members=1, normalize=True), {"kind": [(kind,)]}
     )
     variables = Variables(model)
-    clicks = clicks_of(["item 2", "new", "item 5"])
+    clicks = clicks_of(["item 2", "new", "item 5"], *others)
     additions = find_additions(to_array(NAMES), ITEMS, clicks, 100)
     write_grown(
         model, str(folder), variables, grow(variables, to_array(NAMES), additions, WEIGHT, own)
@@ -87,6 +90,15 @@ def test_a_new_item_has_the_vectors_of_its_own_values(model: str, tmp_path: Path
     length = np.linalg.norm(plain["vector"])
     direction = of_a["row"] / np.linalg.norm(of_a["row"])
     np.testing.assert_allclose(of_a["vector"], length * direction, rtol=1e-5)
+
+
+def test_neighbors_that_move_leave_a_new_items_own_values_alone(model: str, tmp_path: Path) -> None:
+    """What is taken off for their features was in their trained vectors, not in the moved ones."""
+    still = _with_kinds(model, tmp_path / "still", "a")
+    others = [["item 5", "item 7"], ["item 2", "item 1"]] * 100
+    moved = _with_kinds(model, tmp_path / "moved", "a", others)
+    for name, value in still.items():
+        np.testing.assert_allclose(moved[name], value, atol=1e-6)
 
 
 def answer(model: Any, *sessions: list[str]) -> list[list[tuple[str, float]]]:
@@ -113,13 +125,16 @@ def test_a_new_item_has_the_mean_of_its_neighbors_everywhere(model: str, tmp_pat
         item_ids=tf.constant(["new", "item 2", "item 5", "item 10"])
     )
     assert vectors["in_catalogue"].numpy().tolist() == [True, True, True, False]
-    new, second, fifth, _ = vectors["embedding"].numpy()
+    new = vectors["embedding"].numpy()[0]
+    before = tf.saved_model.load(model).signatures["embed_items"](
+        item_ids=tf.constant(["item 2", "item 5"])
+    )
+    second, fifth = before["embedding"].numpy()
     np.testing.assert_allclose(new[:-1], (second[:-1] + fifth[:-1]) / 2, rtol=1e-5)
     assert new[-1] == 0  # one click: the logarithm is 0
-    table = Variables(str(tmp_path / "copy"))["_table"]
+    table, trained = Variables(str(tmp_path / "copy"))["_table"], Variables(model)["_table"][2:]
     ids = list(known_items(str(tmp_path / "copy")) or ())
-    rows = {name: table[2 + ids.index(name)] for name in (b"new", b"item 2", b"item 5")}
-    np.testing.assert_allclose(rows[b"new"], (rows[b"item 2"] + rows[b"item 5"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(table[2 + ids.index(b"new")], (trained[2] + trained[5]) / 2, 1e-5)
     # In a session it counts, and it is answered.
     (after,) = answer(copy, ["new"])
     assert "new" in dict(after) and after[0][1] > 0
@@ -141,6 +156,22 @@ def test_trained_items_move_towards_their_new_neighbors(model: str, tmp_path: Pa
         assert close(second, fifth) > close(old[2], old[5]) + 0.01
         np.testing.assert_allclose(np.linalg.norm(second), np.linalg.norm(old[2]), rtol=1e-5)
         np.testing.assert_array_equal(seventh, old[7])
+
+
+def test_trained_items_move_less_by_clicks_of_a_sampled_training(model: str) -> None:
+    """And less, the more events they were trained on."""
+    clicks = clicks_of(*[["item 2", "item 5", "item 10"]] * 20)
+    distances = []
+    for weight in (1.0, 0.1):
+        variables = Variables(model)
+        was = variables[COLUMNS][:-2].T
+        weighted = clicks._replace(weight=np.full(len(clicks.time), weight))
+        additions = find_additions(to_array(NAMES), ITEMS, weighted, 9)
+        ids = grow(variables, to_array(NAMES), additions, WEIGHT).tolist()
+        now = variables[COLUMNS][:-2].T
+        moved = [np.linalg.norm(now[ids.index(b"item %d" % n)] - was[n]) for n in (2, 5)]
+        distances.append(moved)
+    assert np.all(np.array(distances[1]) < distances[0]) and np.all(np.array(distances[1]) > 0)
 
 
 def test_every_signature_answers_as_a_model_exported_with_the_items(

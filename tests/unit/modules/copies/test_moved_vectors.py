@@ -21,7 +21,7 @@ def sums_of(**cells: float) -> sparse.csr_matrix:
 
 
 def test_the_vector_is_the_mean_of_both_at_its_own_length() -> None:
-    """As many clicks as the trained vector counts: half of each."""
+    """Sums of as much as the trained vector counts: half of each."""
     found = moved_vectors(VECTORS, sums_of(of_0_1=PRIOR / 2, of_0_2=PRIOR / 2), EVENTS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[0], [2**0.5, 2**0.5], rtol=1e-6)
