@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modules.config.options.trainer import TrainerOptions
 from modules.evaluation import metrics
 from modules.evaluation.ranks import conservative_rank
 from modules.evaluation.selection_metric import MRR, RECALL
+from modules.model.cooccurrence_neighbors import ItemNeighbors
 from modules.model.two_tower import TwoTower
-from tests.small_model import CONTEXT, COUNTS, TARGET, TWO, make_model
+from tests.small_model import CONTEXT, COUNTS, OPTIONS, TARGET, TWO, make_model
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,28 @@ def test_evaluation_equals_plain_numpy() -> None:
     assert float(reported[MRR]) == pytest.approx(
         metrics.reciprocal_rank_at_k(rank, 20).mean(), abs=1e-6
     )
+
+
+def test_the_model_is_scored_as_it_is_now_by_a_tower_that_was_traced_before() -> None:
+    """Weights that training changed count, and neighbors that serving's tables hold only once."""
+    rows = np.array([[0, 0], [0, 0], *[[3, 4]] * 9], np.int32)
+    neighbors = ItemNeighbors(rows, np.full(rows.shape, 0.5, np.float32))
+    model = TwoTower(COUNTS, OPTIONS, TrainerOptions(num_negatives=8), neighbors)
+
+    def scores() -> np.ndarray:
+        return np.concatenate([block.scores for block in model.scored_steps([(CONTEXT, TARGET)])])
+
+    first = scores()
+    draw = tf.random.Generator.from_seed(3)
+    for weight in model.trainable_weights:
+        weight.assign_add(draw.normal(weight.shape))
+    trained = scores()
+    queries, _ = model._queries_and_targets((CONTEXT, TARGET))
+    expected = queries.numpy() @ model.candidate_tower.catalogue().numpy().T
+    np.testing.assert_allclose(trained, expected, atol=1e-4)
+    assert np.abs(trained - first).max() > 0.1
+    assert model.for_serving() is model
+    np.testing.assert_allclose(scores(), trained, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(3, 1), (3, 4), (3, 3, 1)])
