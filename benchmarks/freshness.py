@@ -215,12 +215,9 @@ def metrics(rank: IntArray, counts: IntArray, without: IntArray | None = None) -
     return {name: found[name] for name in COLUMNS}
 
 
-def table(rows: dict[str, dict[str, float]]) -> list[str]:
-    """Returns the lines of a Markdown table."""
-    lines = ["| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for way, values in rows.items():
-        lines.append(f"| {way} | " + " | ".join(f"{values[name]:.4f}" for name in COLUMNS) + " |")
-    return lines
+def table_row(way: str, values: dict[str, float]) -> str:
+    """Returns a row of the Markdown table."""
+    return f"| {way} | " + " | ".join(f"{values[name]:.4f}" for name in COLUMNS) + " |"
 
 
 def _newest(out: Path, pattern: str) -> Path:
@@ -295,28 +292,31 @@ def main() -> None:
         sessions = read_sessions(_newest(out, "SessionExampleGen/examples/*/Split-test"))
         models = [Trained(0, model_of(out))]
         counts = known_steps(sessions, frozenset(known_items(str(models[0].folder)) or ()))
+        print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|", flush=True)
+
+        def show(way: str, ranks: IntArray, without: IntArray | None = None) -> None:
+            """Prints a row as soon as it is known: a replay may take an hour."""
+            print(table_row(way, metrics(ranks, counts, without)), flush=True)
+
         ranks = replay(models, sessions, None)
-        rows = {"none": metrics(ranks.without, counts)}
-        rows["own-session"] = metrics(ranks.rank, counts, ranks.without)
+        show("none", ranks.without)
+        show("own-session", ranks.rank, ranks.without)
         config = load_config(str(out / CONFIG_FILE), data=None)
         values_of = features_of_new_items(config)
         for text in arguments.every:
             every = int(duration(text) * 1000)
-            rows[f"refreshed each {text}"] = metrics(replay(models, sessions, every).rank, counts)
+            show(f"refreshed each {text}", replay(models, sessions, every).rank)
             if values_of:
                 ranks = replay(models, sessions, every, values_of)
-                name = f"refreshed each {text}, with item features of new items"
-                rows[name] = metrics(ranks.rank, counts)
+                show(f"refreshed each {text}, with item features of new items", ranks.rank)
         if arguments.train_daily:
             runs = Path(folder) / "daily"
             options = (arguments.preset, arguments.seed, arguments.set)
             models = train_daily(*options, out, sessions, runs)
-            rows["trained each day"] = metrics(replay(models, sessions, None).rank, counts)
+            show("trained each day", replay(models, sessions, None).rank)
             for text in arguments.every:
                 ranks = replay(models, sessions, int(duration(text) * 1000), values_of)
-                name = f"trained each day, refreshed each {text}"
-                rows[name] = metrics(ranks.rank, counts)
-        print("\n".join(table(rows)))
+                show(f"trained each day, refreshed each {text}", ranks.rank)
 
 
 if __name__ == "__main__":
