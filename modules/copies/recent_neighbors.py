@@ -1,4 +1,4 @@
-"""Which items with a vector were clicked near an item since the training, and how often."""
+"""Which items with a vector were clicked near an item since the training, and how near."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from modules.array_types import BoolArray, IntArray
+from modules.array_types import BoolArray, FloatArray, IntArray
 from modules.copies.recent_clicks import RecentClicks
 
 REACH = 5
@@ -74,7 +74,7 @@ def _changes(values: IntArray) -> BoolArray:
     return np.diff(values, prepend=-1) != 0
 
 
-def row_sums(sums: sparse.csr_matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def row_sums(sums: sparse.csr_matrix) -> FloatArray:
     """Returns the sum of each row, float64 `[rows]`."""
     return np.asarray(sums.sum(axis=1), np.float64).ravel()
 

@@ -159,7 +159,6 @@ def test_trained_items_move_towards_their_new_neighbors(model: str, tmp_path: Pa
 
 
 def test_trained_items_move_less_by_clicks_of_a_sampled_training(model: str) -> None:
-    """And less, the more events they were trained on."""
     clicks = clicks_of(*[["item 2", "item 5", "item 10"]] * 20)
     distances = []
     for weight in (1.0, 0.1):

@@ -144,6 +144,7 @@ def test_the_model_is_scored_as_it_is_now_by_a_tower_that_was_traced_before() ->
         return np.concatenate([block.scores for block in model.scored_steps([(CONTEXT, TARGET)])])
 
     first = scores()
+    traced = model._traced_queries_and_targets.experimental_get_tracing_count()
     draw = tf.random.Generator.from_seed(3)
     for weight in model.trainable_weights:
         weight.assign_add(draw.normal(weight.shape))
@@ -152,6 +153,7 @@ def test_the_model_is_scored_as_it_is_now_by_a_tower_that_was_traced_before() ->
     expected = queries.numpy() @ model.candidate_tower.catalogue().numpy().T
     np.testing.assert_allclose(trained, expected, atol=1e-4)
     assert np.abs(trained - first).max() > 0.1
+    assert model._traced_queries_and_targets.experimental_get_tracing_count() == traced
     assert model.for_serving() is model
     np.testing.assert_allclose(scores(), trained, atol=1e-4)
 
