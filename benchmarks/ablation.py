@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.preset_runs import COLUMNS, run_preset  # noqa: E402
+from benchmarks.common.preset_runs import COLUMNS, run_preset  # noqa: E402
 
 ON_EVAL = ("evaluation.split=eval", "trainer.refit=false")
 SWITCHES: dict[str, tuple[str, ...]] = {

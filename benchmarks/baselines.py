@@ -30,7 +30,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import output_of  # noqa: E402
+from benchmarks.common.child_process import output_of  # noqa: E402
 from modules.array_types import IntArray  # noqa: E402
 from modules.baselines.registry import IndexedSplits, make_baseline  # noqa: E402
 from modules.baselines.session_knn import VSkNN  # noqa: E402

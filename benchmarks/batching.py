@@ -28,7 +28,7 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
 
-from benchmarks.learned_model import learned_model  # isort: skip
+from benchmarks.common.learned_model import learned_model  # isort: skip
 from modules.serving.latency import percentiles  # isort: skip
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)

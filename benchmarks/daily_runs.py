@@ -20,8 +20,8 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import child_process  # noqa: E402
-from benchmarks.daily_sessions import WINDOW, add_log_arguments, days_of_log, write_days  # noqa: E402
+from benchmarks.common.child_process import child_process  # noqa: E402
+from benchmarks.common.daily_sessions import WINDOW, add_log_arguments, days_of_log, write_days  # noqa: E402
 from pipeline.history.columns import Row, metric_column  # noqa: E402
 from pipeline.history.rows import read_history  # noqa: E402
 

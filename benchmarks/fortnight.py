@@ -38,7 +38,7 @@ sys.path.insert(0, str(PROJECT))
 import modules  # noqa: E402, F401  # isort: skip  (Keras 2)
 import tensorflow as tf  # noqa: E402
 
-from benchmarks.daily_sessions import (  # noqa: E402
+from benchmarks.common.daily_sessions import (  # noqa: E402
     Day,
     Session,
     add_log_arguments,

@@ -35,7 +35,7 @@ import tensorflow as tf
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.preset_runs import run_preset  # noqa: E402
+from benchmarks.common.preset_runs import run_preset  # noqa: E402
 from modules.array_types import BoolArray, IntArray  # noqa: E402
 from modules.copies.recent_clicks import RecentClicks, to_array  # noqa: E402
 from modules.evaluation.metric_names import headline_names  # noqa: E402

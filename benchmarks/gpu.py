@@ -35,8 +35,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.child_process import child_process
-from benchmarks.gpu_table import CHECKS, Row, all_rows, at_most, device_name, table
+from benchmarks.common.child_process import child_process
+from benchmarks.gpu_check.table import CHECKS, Row, all_rows, at_most, device_name, table
 from modules.messages.exit_status import describe_exit
 
 FAILED, NO_GPU = 1, 3
@@ -222,11 +222,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measurement(options: argparse.Namespace) -> Any:
     """Makes one measurement in this process, the one with TensorFlow."""
-    from benchmarks import gpu_checks
+    from benchmarks.gpu_check import checks
 
     sizes = {"sessions": options.sessions, "items": options.items}
-    fitted = gpu_checks.Fit(options.preset, options.file, options.fit_sessions, tuple(options.set))
-    return gpu_checks.check(options.measure, sizes, fitted, options.gpus)
+    fitted = checks.Fit(options.preset, options.file, options.fit_sessions, tuple(options.set))
+    return checks.check(options.measure, sizes, fitted, options.gpus)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import output_of  # noqa: E402
+from benchmarks.common.child_process import output_of  # noqa: E402
 
 SIZES = (500_000, 1_000_000, 2_000_000, 5_000_000)
 NODES = ("SessionExampleGen", "StatisticsGen", "Transform")

@@ -40,7 +40,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import child_process, output_of  # noqa: E402
+from benchmarks.common.child_process import child_process, output_of  # noqa: E402
 from modules.serving.latency import percentiles  # noqa: E402
 
 PREDICT = "/v1/models/session-retrieval:predict"
@@ -287,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _learned_model(cache: Path) -> Path:
     import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-    from benchmarks.learned_model import learned_model
+    from benchmarks.common.learned_model import learned_model
 
     return learned_model(_ITEMS, cache).folder
 

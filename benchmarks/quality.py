@@ -21,7 +21,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.preset_runs import COLUMNS, Summary, run_preset  # noqa: E402
+from benchmarks.common.preset_runs import COLUMNS, Summary, run_preset  # noqa: E402
 
 GRU4REC = {
     "retailrocket": (0.334, 0.144, 0.386, 0.178),

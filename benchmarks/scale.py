@@ -39,7 +39,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import output_of  # noqa: E402
+from benchmarks.common.child_process import output_of  # noqa: E402
 from modules.array_types import IntArray  # noqa: E402
 
 SIZES = (1_000_000, 3_000_000, 10_000_000)

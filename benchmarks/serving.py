@@ -32,7 +32,7 @@ import tensorflow as tf  # isort: skip
 import tensorflow_recommenders as tfrs  # isort: skip
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # isort: skip
 
-from benchmarks.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
+from benchmarks.common.learned_model import DEFAULT_SHAPE, learned_model  # isort: skip
 from modules.config.options.index import IndexOptions  # isort: skip
 from modules.serving.latency import percentiles  # isort: skip
 from modules.ann.export import export  # isort: skip

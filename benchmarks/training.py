@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
-from benchmarks import notebook  # isort: skip
+from benchmarks.common import notebook  # isort: skip
 from modules.data import batching, windowing  # isort: skip
 from modules.data.scratch import scratch_folder  # isort: skip
 from modules.model.tf_keras_compat import exempt_keras_from_autograph  # isort: skip

@@ -205,12 +205,13 @@ print(f"with ids:    loss {float(masked(queries[:3], same, candidate_ids=ids)):.
 #
 # ## The notebook as it was
 #
-# Its model and training loop (`benchmarks/notebook.py`), with 30 % of the events, all items in the
-# vocabulary, and labels `[batch, 1]`. Since `evaluate()` crashed, we rank the targets ourselves:
-# the last step of each test session, unknown items left out, ties counted against the model.
+# Its model and training loop (`benchmarks/common/notebook.py`), with 30 % of the events, all items
+# in the vocabulary, and labels `[batch, 1]`. Since `evaluate()` crashed, we rank the targets
+# ourselves: the last step of each test session, unknown items left out, ties counted against the
+# model.
 
 # %%
-from benchmarks.notebook import NotebookModel
+from benchmarks.common.notebook import NotebookModel
 from modules.evaluation.metrics import metrics_from_ranks
 
 

@@ -42,7 +42,7 @@ TEXTS = (
     *("pipeline/**/*.py", "serving/**/*.py", "serving/server/templates/*.html", "kubeflow/*.py"),
     *("kubeflow/*.yaml", "pipeline/beam/presets/*.yaml", "kubeflow/Dockerfile", "bootstrap/*.py"),
     *("compose.yaml", "deploy/serving/*.yaml", "deploy/serving/*/*.yaml", "deploy/flink/**/*.*"),
-    *("benchmarks/*.py", "*.py", ".ci/*"),
+    *("benchmarks/**/*.py", "*.py", ".ci/*"),
 )
 WORDS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}  # what people read in Python code
 KEY = re.compile(r"""["'][\w.]+["']""")  # such as a key of a file that keeps its format

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from benchmarks import gpu
-from benchmarks.gpu_table import CHECKS, FULL, PRECISIONS, all_rows
-from tests.unit.benchmarks.test_gpu_table import FIT, STEPS, TRAINING
+from benchmarks.gpu_check.table import CHECKS, FULL, PRECISIONS, all_rows
+from tests.unit.benchmarks.gpu_check.test_table import FIT, STEPS, TRAINING
 
 SCRIPT = Path(gpu.__file__)
 # What a machine with two GPUs might measure.

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import gpu_agreement, gpu_table
+from benchmarks.gpu_check import agreement, table
 
 
 @pytest.mark.exhaustive
 def test_on_one_device_steps_differ_by_their_rounding_alone() -> None:
-    errors = gpu_agreement.steps("CPU:0")
-    assert {row.passed for row in gpu_table.step_rows(errors)} == {True}
+    errors = agreement.steps("CPU:0")
+    assert {row.passed for row in table.step_rows(errors)} == {True}
     # The CPU does not round products of float32.
     assert {*errors["float32"].values(), *errors["float32 with TensorFloat-32"].values()} == {0.0}
     for what, error in errors["mixed_float16"].items():
@@ -21,7 +21,7 @@ def test_on_one_device_steps_differ_by_their_rounding_alone() -> None:
 
 
 def test_a_step_has_gradients_of_all_weights() -> None:
-    step = gpu_agreement.one_step("CPU:0", "float32")
+    step = agreement.one_step("CPU:0", "float32")
     gradients = {name: value for name, value in step.items() if name.startswith("gradient")}
     assert len(gradients) > 10
     assert all(np.linalg.norm(value) > 1e-4 for value in gradients.values())
@@ -29,18 +29,18 @@ def test_a_step_has_gradients_of_all_weights() -> None:
 
 
 def test_a_gru_that_is_wrong_is_found_in_every_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = gpu_agreement.one_step("CPU:0", "float32")
-    make_model = gpu_agreement._model
+    expected = agreement.one_step("CPU:0", "float32")
+    make_model = agreement._model
 
     def make_wrong_model(*arguments: Any) -> Any:
         model = make_model(*arguments)
         model.query_tower.members[0].gru.go_backwards = True
         return model
 
-    monkeypatch.setattr(gpu_agreement, "_model", make_wrong_model)
-    found = gpu_agreement.one_step("CPU:0", "float32")
-    errors = gpu_agreement.relative_errors(found, expected)
-    rows = gpu_table.step_rows(dict.fromkeys(gpu_table.TOLERANCES, errors))
+    monkeypatch.setattr(agreement, "_model", make_wrong_model)
+    found = agreement.one_step("CPU:0", "float32")
+    errors = agreement.relative_errors(found, expected)
+    rows = table.step_rows(dict.fromkeys(table.TOLERANCES, errors))
     passed = {row.what for row in rows if row.passed}
     assert passed <= {"loss, relative error"}
 
@@ -58,7 +58,7 @@ def test_relative_errors_are_of_norms_and_the_worst_gradient_counts() -> None:
         "gradient 0": np.array([1.0, 0.2]),
         "gradient 1": np.array([0.0, 11.0]),
     }
-    errors = gpu_agreement.relative_errors(found, expected)
+    errors = agreement.relative_errors(found, expected)
     assert errors == pytest.approx({"queries": 0.1, "loss": 0.1, "gradients": 0.2})
     found["gradient 1"] = np.array([np.nan, 10.0])
-    assert np.isnan(gpu_agreement.relative_errors(found, expected)["gradients"])
+    assert np.isnan(agreement.relative_errors(found, expected)["gradients"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import gpu_table
-from benchmarks.gpu_table import FULL, TOLERANCES, Row
+from benchmarks.gpu_check import table
+from benchmarks.gpu_check.table import FULL, TOLERANCES, Row
 
 TRAINING = {
     "targets_per_second": 250_000.0,
@@ -26,7 +26,7 @@ def _failed(rows: list[Row]) -> list[str]:
 
 
 def test_a_training_on_a_gpu_passes() -> None:
-    rows = gpu_table.training_rows("float32", TRAINING)
+    rows = table.training_rows("float32", TRAINING)
     assert _failed(rows) == []
     assert [row.found for row in rows] == ["250,000", "0.60", "3,072", "80", "80", "10.5"]
     assert rows[-1].what == "their GPU time, ms (longest: persist_fp)"
@@ -43,24 +43,22 @@ def test_a_training_on_a_gpu_passes() -> None:
     ],
 )
 def test_a_training_without_cudnn_fails(changed: dict[str, Any], failed: str) -> None:
-    assert _failed(gpu_table.training_rows("float32", TRAINING | changed)) == [failed]
+    assert _failed(table.training_rows("float32", TRAINING | changed)) == [failed]
 
 
 @pytest.mark.parametrize(
     ("loss", "passed"), [(1.91, True), (2.09, True), (1.89, False), (float("nan"), False)]
 )
 def test_a_loss_must_be_close_to_that_in_float32(loss: float, passed: bool) -> None:
-    rows = gpu_table.loss_rows(
-        {"float32": TRAINING, "mixed_float16": TRAINING | {"last_loss": loss}}
-    )
+    rows = table.loss_rows({"float32": TRAINING, "mixed_float16": TRAINING | {"last_loss": loss}})
     assert [row.passed for row in rows] == [passed]
     assert rows[0].check == "training, mixed_float16"
 
 
 def test_losses_of_another_kind_are_not_compared() -> None:
     full = {FULL[1]: TRAINING | {"last_loss": 9.0}, "float32": TRAINING}
-    assert gpu_table.loss_rows(full) == []
-    assert len(gpu_table.loss_rows({**full, FULL[0]: TRAINING})) == 1
+    assert table.loss_rows(full) == []
+    assert len(table.loss_rows({**full, FULL[0]: TRAINING})) == 1
 
 
 @pytest.mark.parametrize("name", TOLERANCES)
@@ -69,7 +67,7 @@ def test_a_step_beyond_its_tolerance_fails(name: str, what: str) -> None:
     limit = TOLERANCES[name][what]
     for error, failed in [(limit, []), (limit * 1.01, [f"{what}, relative error"])]:
         found = {**STEPS, name: STEPS[name] | {what: error}}
-        assert _failed(gpu_table.step_rows(found)) == failed
+        assert _failed(table.step_rows(found)) == failed
 
 
 def test_sixteen_bits_are_held_to_their_own_rounding() -> None:
@@ -82,7 +80,7 @@ def test_sixteen_bits_are_held_to_their_own_rounding() -> None:
     ("several", "failed"), [([3.0, 2.001], 0), ([3.0, 1.99], 1), ([float("nan"), 2.0], 1)]
 )
 def test_replicas_must_have_the_losses_of_one_device(several: list[float], failed: int) -> None:
-    rows = gpu_table.replica_rows({"one": [3.0, 2.0], "several": several, "devices": 4})
+    rows = table.replica_rows({"one": [3.0, 2.0], "several": several, "devices": 4})
     assert len(_failed(rows)) == failed
     assert rows[0].what == "loss on 4 devices, relative difference from one"
 
@@ -99,15 +97,13 @@ def test_replicas_must_have_the_losses_of_one_device(several: list[float], faile
 def test_a_fit_on_a_gpu_must_be_as_good_within_noise(
     changed: dict[str, float], failed: list[str]
 ) -> None:
-    rows = gpu_table.fit_rows({"CPU": FIT, "GPU": FIT | changed})
+    rows = table.fit_rows({"CPU": FIT, "GPU": FIT | changed})
     assert _failed(rows) == failed
     assert [row.passed for row in rows[:3]] == [None] * 3
     assert rows[4].limit == "0.4500 +- 0.01"
 
 
 def test_a_measurement_that_failed_is_a_failed_row() -> None:
-    rows = gpu_table.all_rows(
-        {("steps", 1): STEPS, ("fit", 0): FIT, ("fit", 1): "it ran out of time"}
-    )
+    rows = table.all_rows({("steps", 1): STEPS, ("fit", 0): FIT, ("fit", 1): "it ran out of time"})
     (failed,) = (row for row in rows if row.passed is False)
     assert failed == Row("fit, GPU", "it ran out of time", "none", "a result", False)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.child_process import child_process  # noqa: E402
+from benchmarks.common.child_process import child_process  # noqa: E402
 
 COLUMNS = ("known/all/recall@20", "known/all/mrr@20", "known/last/recall@20", "known/last/mrr@20")
 Summary = dict[str, Any]

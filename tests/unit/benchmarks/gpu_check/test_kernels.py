@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import kernels
 
-from benchmarks.gpu_checks import PRESET, TRAININGS
-from benchmarks.gpu_profile import CUDNN_OPS, without_version
+from benchmarks.gpu_check.checks import PRESET, TRAININGS
+from benchmarks.gpu_check.profiling import CUDNN_OPS, without_version
 from benchmarks.training import load_without_files, make_sessions, make_windows
 from modules.data import batching
 from modules.model import cooccurrence_neighbors

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.child_process import output_of
+from benchmarks.common.child_process import output_of
 from pipeline.sample.generate import write_sample
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[4]
 CHILD = "print('started', flush=True); import time; time.sleep(600)"
 PARENT = f"""
 import sys
-from benchmarks.child_process import child_process
+from benchmarks.common.child_process import child_process
 with child_process([sys.executable, "-c", {CHILD!r}]) as child:
     child.wait()
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.daily_sessions import (
+from benchmarks.common.daily_sessions import (
     WINDOW,
     Session,
     day_of,

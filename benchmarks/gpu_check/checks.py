@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 
 import tensorflow as tf  # isort: skip
-from benchmarks import gpu_agreement, gpu_profile  # isort: skip
-from benchmarks.daily_sessions import read_sessions  # isort: skip
+from benchmarks.gpu_check import agreement, profiling  # isort: skip
+from benchmarks.common.daily_sessions import read_sessions  # isort: skip
 from benchmarks.training import load_without_files, make_sessions, make_windows  # isort: skip
 from modules.data import batching  # isort: skip
 from modules.data.item_indices import FIRST_ITEM  # isort: skip
@@ -99,15 +99,15 @@ class _ProfileOfLastEpoch:
     """Called at the end of each epoch, as an evaluation is; takes a profile of the last one."""
 
     def __init__(self, folder: Path, epochs: int) -> None:
-        self.profile: gpu_profile.Profile | None = None
+        self.profile: profiling.Profile | None = None
         self._folder, self._left = folder, epochs
 
     def __call__(self, _: TwoTower) -> tuple[float, float]:
         self._left -= 1
         if self._left == 1:
-            gpu_profile.start(self._folder)
+            profiling.start(self._folder)
         elif self._left == 0:
-            self.profile = gpu_profile.stop(self._folder)
+            self.profile = profiling.stop(self._folder)
         return 0.0, 0.0
 
 
@@ -206,8 +206,8 @@ def check(
     use(number)
     kind = "GPU" if number else "CPU"
     measurements: dict[str, Callable[[], Measured]] = {
-        "steps": lambda: gpu_agreement.steps(f"{kind}:0"),
-        "replicas": lambda: gpu_agreement.replicas([f"{kind}:{n}" for n in range(number or 2)]),
+        "steps": lambda: agreement.steps(f"{kind}:0"),
+        "replicas": lambda: agreement.replicas([f"{kind}:{n}" for n in range(number or 2)]),
         "fit": lambda: whole_fit(fitted),
     }
     trained = functools.partial(training, name, **sizes)

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from benchmarks import gpu_profile
+from benchmarks.gpu_check import profiling
 
 
 def test_doctests() -> None:
-    result = doctest.testmod(gpu_profile)
+    result = doctest.testmod(profiling)
     assert (result.attempted, result.failed) == (3, 0)
 
 
@@ -24,10 +24,10 @@ def test_a_profile_of_the_cpu_has_the_ops_that_ran(tmp_path: Path) -> None:
         return tf.reduce_sum(tf.sqrt(matrix))
 
     roots(tf.ones([4, 4]))
-    gpu_profile.start(tmp_path)
+    profiling.start(tmp_path)
     for _ in range(3):
         roots(tf.ones([4, 4]))
-    profile = gpu_profile.stop(tmp_path)
+    profile = profiling.stop(tmp_path)
     assert profile.ops["Sqrt"] == profile.ops["Sum"] == 3
     assert profile.cudnn_ops == {"CudnnRNN": 0, "CudnnRNNBackprop": 0}
     assert (profile.kernels, profile.busy_share, profile.cudnn_rnn_seconds) == ([], None, {})
@@ -37,9 +37,9 @@ def test_a_folder_with_another_profile_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "plugins" / "profile" / "earlier" / "host.xplane.pb"
     other.parent.mkdir(parents=True)
     other.touch()
-    gpu_profile.start(tmp_path)
+    profiling.start(tmp_path)
     with pytest.raises(ValueError, match=r"must hold one profile.*'host.xplane.pb'"):
-        gpu_profile.stop(tmp_path)
+        profiling.stop(tmp_path)
 
 
 def _add_events(plane: Any, line_name: str, events: list[tuple[str, int, int, str]]) -> None:
@@ -91,7 +91,7 @@ def space() -> Any:
 
 
 def test_a_profile_of_a_gpu_has_kernels_with_their_ops(space: Any) -> None:
-    profile = gpu_profile.read(space)
+    profile = profiling.read(space)
     assert profile.cudnn_ops == {"CudnnRNN": 2, "CudnnRNNBackprop": 1}
     assert profile.ops["CudnnRNNV3"] == 1
     (kernels,) = profile.kernels
@@ -107,11 +107,11 @@ def test_a_profile_of_a_gpu_has_kernels_with_their_ops(space: Any) -> None:
 
 def test_a_gpu_is_busy_where_anything_runs_on_any_stream(space: Any) -> None:
     """Busy from 0 to 15 and from 20 to 40 us."""
-    assert gpu_profile.read(space).busy_share == pytest.approx(35 / 40)
+    assert profiling.read(space).busy_share == pytest.approx(35 / 40)
 
 
 @pytest.mark.parametrize(
     ("intervals", "share"), [([(3, 3)], 1.0), ([(0, 9), (2, 3)], 1.0), ([(0, 1), (9, 10)], 0.2)]
 )
-def test_busy_share(intervals: list[gpu_profile.Interval], share: float) -> None:
-    assert gpu_profile.busy_share(intervals) == share
+def test_busy_share(intervals: list[profiling.Interval], share: float) -> None:
+    assert profiling.busy_share(intervals) == share
