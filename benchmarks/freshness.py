@@ -46,7 +46,7 @@ from modules.evaluation.metrics import (  # noqa: E402
 from modules.files.learned_data import read_learned  # noqa: E402
 from modules.files.model_folder import known_items  # noqa: E402
 from modules.sessions.examples import read_batches  # noqa: E402
-from pipeline.cli.refresh import duration, features_of_new_items  # noqa: E402
+from pipeline.cli.commands.refresh import duration, features_of_new_items  # noqa: E402
 from pipeline.config import load_config  # noqa: E402
 from pipeline.run.run_folders import CONFIG_FILE  # noqa: E402
 from serving.click_refresh import ClickRefresher, ItemValues, Limits  # noqa: E402

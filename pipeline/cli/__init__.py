@@ -1,1 +1,1 @@
-"""The command `session-retrieval`: a small file per subcommand."""
+"""The command `session-retrieval`: its entry point, and what its subcommands share."""

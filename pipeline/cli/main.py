@@ -23,7 +23,7 @@ _ALLOCATIONS_PER_SEARCH = 50_000
 
 
 class LazyGroup(click.Group):
-    """Imports each subcommand from the file of its name."""
+    """Imports each subcommand from the file of its name in `pipeline/cli/commands`."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Returns the names in the order of the help."""
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
         """Imports a subcommand; returns None for an unknown name."""
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"pipeline.cli.{name}").command
+        command: click.Command = importlib.import_module(f"pipeline.cli.commands.{name}").command
         return command
 
 

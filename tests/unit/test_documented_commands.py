@@ -19,7 +19,7 @@ import pytest
 from modules.sessions.click_header import read_header
 from modules.sessions.click_log import parse_rows
 from pipeline.beam.preset_files import BEAM_PRESETS
-from pipeline.cli import day, run
+from pipeline.cli.commands import day, run
 from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
 from tests.documents import PROJECT, Command, commands, commands_of
@@ -42,17 +42,17 @@ TYPED = {
     "session-retrieval refresh --requests": "tests/integration/test_click_refresh.py::"
     "test_the_request_log_of_the_server_is_a_source",
     "session-retrieval compile ": f"{CALLS}test_compiles_as_documented",
-    "session-retrieval releases": "tests/unit/pipeline/cli/test_releases.py::"
+    "session-retrieval releases": "tests/unit/pipeline/cli/commands/test_releases.py::"
     "test_a_rollback_is_said_with_its_reason_and_changes_what_serves",
-    "session-retrieval forget": "tests/unit/pipeline/cli/test_forget.py::"
+    "session-retrieval forget": "tests/unit/pipeline/cli/commands/test_forget.py::"
     "test_counts_are_printed_with_what_is_left_to_do",
-    "session-retrieval clean": "tests/unit/pipeline/cli/test_clean.py::"
+    "session-retrieval clean": "tests/unit/pipeline/cli/commands/test_clean.py::"
     "test_what_would_be_removed_is_listed_and_then_removed",
-    "session-retrieval monitor": "tests/unit/pipeline/cli/test_monitor.py::"
+    "session-retrieval monitor": "tests/unit/pipeline/cli/commands/test_monitor.py::"
     "test_a_worse_canary_ends_with_status_6_and_an_event",
-    "session-retrieval report": "tests/unit/pipeline/cli/test_report.py::"
+    "session-retrieval report": "tests/unit/pipeline/cli/commands/test_report.py::"
     "test_the_newest_run_of_all_is_shown_unless_one_is_named",
-    "session-retrieval history": "tests/unit/pipeline/cli/test_history.py::"
+    "session-retrieval history": "tests/unit/pipeline/cli/commands/test_history.py::"
     "test_runs_are_listed_from_their_folders_and_damaged_ones_named",
 }
 # Not run, but read up to where the work begins, by tests below and by

@@ -153,6 +153,6 @@ def test_an_interrupt_ends_without_a_traceback(
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.cli.check.check_files", interrupted)
+    monkeypatch.setattr("pipeline.cli.commands.check.check_files", interrupted)
     assert main(["check", "pipeline.yaml"]) == 130
     assert capsys.readouterr().err.strip() == "Stopped."

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.beam.preset_files import load_beam_preset
-from pipeline.cli.batch import beam_flags
+from pipeline.cli.commands.batch import beam_flags
 from pipeline.cli.main import main
 from pipeline.config import LOCAL_BEAM
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modules.files.folders import FolderError
-from pipeline.cli import run
+from pipeline.cli.commands import run
 from pipeline.cli.main import main
 from pipeline.config import Config
 from pipeline.run import launch

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import doctor
-from pipeline.cli.doctor import FEATURES
+from pipeline.cli.commands import doctor
+from pipeline.cli.commands.doctor import FEATURES
 from pipeline.cli.main import main
 
-PROJECT = Path(__file__).resolve().parents[4]
+PROJECT = Path(__file__).resolve().parents[5]
 
 
 def _doctor(

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pipeline.cli import day
-from pipeline.cli.day import choose_days
+from pipeline.cli.commands import day
+from pipeline.cli.commands.day import choose_days
 from pipeline.cli.main import main
 from pipeline.config import load_config
 from pipeline.data_files import DataPaths

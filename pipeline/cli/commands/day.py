@@ -13,6 +13,16 @@ from pathlib import Path
 import click
 
 from modules.daily.days import is_date
+from pipeline.cli.commands.run import (
+    STOPPERS,
+    check_runner,
+    configure,
+    end_with_children,
+    execute_until_stopped,
+    prepare,
+    refuse,
+    status_of_verdict,
+)
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.options import (
     TEXT,
@@ -25,16 +35,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.outcomes import report_late
 from pipeline.cli.quiet import held_back_stderr, quiet_for_now
-from pipeline.cli.run import (
-    STOPPERS,
-    check_runner,
-    configure,
-    end_with_children,
-    execute_until_stopped,
-    prepare,
-    refuse,
-    status_of_verdict,
-)
 from pipeline.config import Config, ConfigError
 from pipeline.data_files import DataPaths
 from pipeline.run.days import LateError, days_between, days_there, missed_days, named_day, next_day

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.commands.serve import command, place_of, settings_of
 from pipeline.cli.exit_statuses import ExitStatus
 from pipeline.cli.main import main
-from pipeline.cli.serve import command, place_of, settings_of
 from serving.server.place import Place
 from serving.server.predictor import Settings
 from serving.server.request_log import LogOptions

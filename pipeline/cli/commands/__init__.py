@@ -1,0 +1,1 @@
+"""The subcommands of `session-retrieval`, a file each."""
