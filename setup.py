@@ -135,8 +135,14 @@ def main() -> None:
             ]
         ),
         package_data={
-            "pipeline": ["history/*.html", "monitor/*.html", "presets/*.yaml", "schema/*.pbtxt"],
-            "serving.server": ["templates/*.html"],
+            "pipeline": [
+                "history/*.html",
+                "monitor/*.html",
+                "presets/*.yaml",
+                "beam/presets/*.yaml",
+                "schema/*.pbtxt",
+            ],
+            "serving.server.http": ["templates/*.html"],
             "components": ["report/*.html", "report/*.css"],
         },
     )

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from serving.server.calls import run
+from serving.server.http.predict_api import answer_body, read_request
 from serving.server.limits import Limits
 from serving.server.model_store import ModelStore
-from serving.server.predict_api import answer_body, read_request
 from serving.server.request_values import RequestError
 
 PREDICT = "/v1/models/session-retrieval:predict"

@@ -12,7 +12,7 @@ from pipeline.history.page import PAGE_FILE
 from pipeline.history.rows import read_history
 from pipeline.monitor.records import PAGE_FILE as MONITOR_PAGE
 from pipeline.monitor.records import read_records
-from serving.server.pages import Pages, Shown
+from serving.server.http.pages import Pages, Shown
 
 _PUSHES = 5
 _METRICS = headline_names(["honest"], ["all"])

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from modules.messages.quoting import quote
-from serving.server.request_body import refusal_of
+from serving.server.http.request_body import refusal_of
 
 OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: whoever probes them has none."""

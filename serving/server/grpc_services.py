@@ -31,10 +31,10 @@ from modules.releases.server_config import MODEL_NAME
 from serving.server.access import check_token
 from serving.server.batching import BusyError, LateError
 from serving.server.calls import Call, rows_of
+from serving.server.http.predict_api import DEFAULT_SIGNATURE, check_signature
 from serving.server.metrics import OTHER
 from serving.server.model_metadata import SIGNATURE_DEF, metadata
 from serving.server.model_store import ServedModel
-from serving.server.predict_api import DEFAULT_SIGNATURE, check_signature
 from serving.server.predictor import Predictor, Sender
 from serving.server.request_values import Array, RequestError, check_rows_agree
 

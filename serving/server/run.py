@@ -14,13 +14,13 @@ import uvloop
 
 from modules.messages.quoting import quote
 from serving.server.access import Access
-from serving.server.connections import connection_class
 from serving.server.grpc_services import Services
+from serving.server.http.connections import connection_class
+from serving.server.http.pages import Pages
+from serving.server.http.rest_app import RestApp
 from serving.server.model_store import ModelStore
-from serving.server.pages import Pages
 from serving.server.place import Place
 from serving.server.predictor import Predictor, Settings
-from serving.server.rest_app import RestApp
 
 _STOP_SECONDS = 20
 _CALLS = 256  # of gRPC at once: each may hold a body of the largest size

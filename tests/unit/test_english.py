@@ -39,7 +39,12 @@ TEXTS = (
     *("*.md", "docs/*.md", "kubeflow/README.md", "components/*/README.md", "notebooks/*.py"),
     *("Makefile", "mkdocs.yml", "pipeline/presets/*.yaml"),
     *("modules/**/*.py", "components/**/*.py", "components/report/**/*.html"),
-    *("pipeline/**/*.py", "serving/**/*.py", "serving/server/templates/*.html", "kubeflow/*.py"),
+    *(
+        "pipeline/**/*.py",
+        "serving/**/*.py",
+        "serving/server/http/templates/*.html",
+        "kubeflow/*.py",
+    ),
     *("kubeflow/*.yaml", "pipeline/beam/presets/*.yaml", "kubeflow/Dockerfile", "bootstrap/*.py"),
     *("compose.yaml", "deploy/serving/*.yaml", "deploy/serving/*/*.yaml", "deploy/flink/**/*.*"),
     *("benchmarks/**/*.py", "*.py", ".ci/*"),

@@ -352,7 +352,9 @@ def test_lock_has_a_hash_for_every_package_and_names_no_index(stack: Stack) -> N
     assert "--index" not in lock
 
 
-def test_setup_py_alone_packs_what_beam_workers_need(checkout: Path) -> None:
+def test_setup_py_alone_packs_what_beam_workers_need(tmp_path: Path) -> None:
+    packages = ("modules", "components", "pipeline", "serving")
+    checkout = copy_checkout(tmp_path, *packages)
     subprocess.run(
         [sys.executable, "setup.py", "--quiet", "sdist"], cwd=checkout, check=True, timeout=120
     )
@@ -360,7 +362,11 @@ def test_setup_py_alone_packs_what_beam_workers_need(checkout: Path) -> None:
     (archive,) = (checkout / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         packed = {name.partition("/")[2] for name in tar.getnames()}
-    presets = {f"pipeline/presets/{path.name}" for path in (ROOT / "pipeline/presets").iterdir()}
-    modules = {f"modules/{path.name}" for path in (ROOT / "modules").glob("*.py")}
-    assert presets | modules <= packed
+    needed = {
+        str(path.relative_to(ROOT))
+        for package in packages
+        for path in (ROOT / package).rglob("*.*")
+        if path.is_file() and path.suffix not in (".md", ".pyc")
+    }
+    assert needed - packed == set()
     assert not any(name.startswith(("tests/", "bootstrap/")) for name in packed)

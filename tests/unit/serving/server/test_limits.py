@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from modules.ann.recommender import Signature
 from serving.server.calls import run
+from serving.server.http.predict_api import read_request
 from serving.server.limits import Limits
 from serving.server.model_store import ModelStore, ServedModel
-from serving.server.predict_api import read_request
 from serving.server.request_values import RequestError
 from tests.echo_model import TEXT, call, example, filtered, post, too_large
 

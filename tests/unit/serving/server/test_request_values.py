@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from serving.server.http.predict_api import read_request
 from serving.server.limits import Limits
 from serving.server.model_store import ModelStore
-from serving.server.predict_api import read_request
 from serving.server.request_values import RequestError
 from tests.echo_model import call, filtered, post, refused
 

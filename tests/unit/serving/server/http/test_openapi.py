@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from serving.server.http.openapi import describe
 from serving.server.limits import Limits
 from serving.server.model_store import ModelStore
-from serving.server.openapi import describe
 
 
 def test_signatures_are_described_with_their_inputs(echo_store: ModelStore) -> None:

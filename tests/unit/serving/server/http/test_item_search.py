@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modules.items.item_names import ItemNames
-from serving.server.item_search import SUGGESTED, described, known, matching
+from serving.server.http.item_search import SUGGESTED, described, known, matching
 from serving.server.model_store import ServedModel
 
 IDS = tuple(f"item {number}" for number in range(50))

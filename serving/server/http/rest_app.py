@@ -23,15 +23,15 @@ from starlette.routing import BaseRoute, Route
 from modules.items.item_names import ITEM_NAMES, read_if_there
 from modules.messages.quoting import quote
 from modules.releases.server_config import MODEL_NAME
-from serving.server import item_search, openapi
 from serving.server.batching import BusyError, LateError
+from serving.server.http import item_search, openapi
+from serving.server.http.pages import Pages
+from serving.server.http.predict_api import answer_body, read_request
+from serving.server.http.request_body import BodyReader, refusal_of
 from serving.server.metrics import OTHER, age_seconds
 from serving.server.model_metadata import metadata_json
 from serving.server.model_store import ServedModel
-from serving.server.pages import Pages
-from serving.server.predict_api import answer_body, read_request
 from serving.server.predictor import Predictor, Sender
-from serving.server.request_body import BodyReader, refusal_of
 from serving.server.request_values import RequestError
 
 _LOG = logging.getLogger(__name__)

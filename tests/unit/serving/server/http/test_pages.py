@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.server.pages import Pages
+from serving.server.http.pages import Pages
 
 
 @pytest.mark.parametrize(

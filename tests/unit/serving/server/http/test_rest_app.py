@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from serving.logged_requests import log_files, read_requests
-from serving.server import rest_app, run
+from serving.server import run
+from serving.server.http import rest_app
+from serving.server.http.pages import Pages, Shown
 from serving.server.model_store import ModelStore
-from serving.server.pages import Pages, Shown
 from serving.server.predictor import Settings
 from serving.server.request_log import LogOptions
 from tests.raw_requests import head, send, start

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from serving.server.connections import HEAD_BYTES, REQUEST_SECONDS, Connection, connection_class
+from serving.server.http.connections import (
+    HEAD_BYTES,
+    REQUEST_SECONDS,
+    Connection,
+    connection_class,
+)
 from tests.raw_requests import connect, head, start
 
 

@@ -1,0 +1,1 @@
+"""The HTTP side of the server: the REST API, its description, and pages."""
