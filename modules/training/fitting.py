@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -108,22 +109,27 @@ def select_and_refit(
     warm = WarmStart(state, catalogue_ids(vocabulary)) if state else None
     adjustments = AdjustmentGrid().with_fixed(options).at(0, 0, 0)
     selection = kept or Selection(options.max_epochs, adjustments, np.nan, np.nan)
-    selects = kept is None and (options.needs_model_selection or not options.refit)
-    if selects:
+    if kept is None and (options.needs_model_selection or not options.refit):
         with scratch_folder() as scratch:
             windows = selection_data(
                 run, vocabulary, train_files, eval_files, scratch, features=features
             )
             model, selection = select(run, "choose", windows, warm)
-    if options.refit or not selects:
-        files = [*train_files, *(eval_files if options.refit else [])]
-        checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
-        with scratch_folder() as scratch:
-            train, shards = training_windows(run, files, scratch)
-            windows = TrainingData(
-                train, _item_counts(vocabulary), shards=shards, features=features
-            )
-            model = fit(run, "refit", windows, checkpoint, warm)
+        if not options.refit:
+            return _with_popularity(model, selection)
+        # Else both models would be in memory, and their optimizers' states. Models refer to
+        # themselves.
+        del model, windows
+        gc.collect()
+    files = [*train_files, *(eval_files if options.refit else [])]
+    checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
+    with scratch_folder() as scratch:
+        train, shards = training_windows(run, files, scratch)
+        windows = TrainingData(train, _item_counts(vocabulary), shards=shards, features=features)
+        return _with_popularity(fit(run, "refit", windows, checkpoint, warm), selection)
+
+
+def _with_popularity(model: TwoTower, selection: Selection) -> FitResult:
     weight = selection.adjustments.popularity_weight
     model.candidate_tower.popularity_weight.assign(weight)
     return FitResult(model, selection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,21 @@ def test_a_resumed_run_has_the_batches_of_an_uninterrupted_one(
     assert len({str(epoch) for epoch in epochs}) == 4
     assert fit(tmp_path / "killed", killed_after=2) == whole[: 3 * length]
     assert fit(tmp_path / "killed") == whole[2 * length :]
+
+
+def test_the_selecting_model_leaves_memory_before_the_next_is_trained(
+    sorted_files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, models = fitting.fit, {}
+
+    def watched(run: TrainingRun, name: str, *rest: Any) -> fitting.TwoTower:
+        assert not any(model() for model in models.values())
+        model = fit(run, name, *rest)
+        models[name] = weakref.ref(model)
+        return model
+
+    monkeypatch.setattr(fitting, "fit", watched)
+    run = _run(tmp_path, max_epochs=1)
+    fitted = fitting.select_and_refit(run, VOCABULARY, sorted_files, sorted_files[:1])
+    assert [*models] == ["choose", "refit"]
+    assert fitted.model is models["refit"]()
