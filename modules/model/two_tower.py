@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
@@ -130,8 +131,11 @@ class TwoTower(tfrs.Model):
     def for_serving(self) -> TwoTower:
         """Returns the model for serving: in float32, on one device, with simple lookups as tables.
 
-        If it has all of that but the tables, it is this model itself, changed in place.
+        If it has all of that but the tables, it is this model itself, changed in place. Either way
+        this model loses its optimizer, whose state takes three times the memory of the tables.
         """
+        self.compile()
+        gc.collect()  # it refers to itself
         served = self
         weights = self.query_tower.weights
         distributed = any(isinstance(weight, tf.distribute.DistributedValues) for weight in weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from modules.evaluation import metrics
 from modules.evaluation.ranks import conservative_rank
 from modules.evaluation.selection_metric import MRR, RECALL
 from modules.model.cooccurrence_neighbors import ItemNeighbors
+from modules.model.lazy_adam import LazyAdam
 from modules.model.two_tower import TwoTower
 from tests.small_model import CONTEXT, COUNTS, OPTIONS, TARGET, TWO, make_model
 
@@ -156,6 +158,18 @@ def test_the_model_is_scored_as_it_is_now_by_a_tower_that_was_traced_before() ->
     assert model._traced_queries_and_targets.experimental_get_tracing_count() == traced
     assert model.for_serving() is model
     np.testing.assert_allclose(scores(), trained, atol=1e-4)
+
+
+def test_serving_frees_the_state_of_the_optimizer() -> None:
+    model = make_model()
+    model.compile(optimizer=LazyAdam(0.01, use_ema=True))
+    model.fit(tf.data.Dataset.from_tensors((CONTEXT, TARGET)).repeat(2), verbose=0)
+    state = [weakref.ref(variable) for variable in model.optimizer.variables]
+    assert len(state) > 3 * len(model.trainable_variables)
+
+    model.for_serving()
+
+    assert not any(variable() for variable in state)
 
 
 @pytest.mark.parametrize("shape", [(3, 1), (3, 4), (3, 3, 1)])
