@@ -92,39 +92,54 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
           replicas returns its share of the global batch's loss.
         """
         losses = {
-            "in_batch": self._in_batch_losses,
-            "full": self._full_losses,
-            "sampled": self._sampled_losses,
+            "in_batch": self._in_batch_sum,
+            "full": self._full_sum,
+            "sampled": self._sampled_sum,
         }[self._options.loss]
         of_members = []
-        for query, own_target, vectors in zip(queries, target, candidate_vectors, strict=True):
+        for query, own_target, vectors, factors in zip(
+            queries, target, candidate_vectors, self._factors(target, weights), strict=True
+        ):
             # The reference notebook fed [B, 1, d] here and trained on a transposed softmax.
             tf.debugging.assert_shapes([(query, ("T", "D")), (own_target, ("T",))])
-            of_members.append(losses(query, own_target, vectors))
-        joined = None if weights is None else tf.concat(weights, axis=0)
-        return self._reduced(tf.concat(of_members, axis=0), joined)
+            of_members.append(losses(query, own_target, vectors, factors))
+        return tf.add_n(of_members)
 
-    def _in_batch_losses(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    def _in_batch_sum(
+        self,
+        queries: tf.Tensor,
+        target: tf.Tensor,
+        candidate_vectors: CandidateVectors,
+        factors: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns the loss of each target of a member, `[targets]`."""
-        return self._in_batch(
+        """Returns the sum of a member's losses, each times the factor of its target, a scalar."""
+        losses = self._in_batch(
             queries,
             candidate_vectors(target),
             candidate_ids=target,
             candidate_sampling_probability=self._probability(target),
             compute_metrics=False,
         )
+        return tf.reduce_sum(losses * factors)
 
-    def _full_losses(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    def _full_sum(
+        self,
+        queries: tf.Tensor,
+        target: tf.Tensor,
+        candidate_vectors: CandidateVectors,
+        factors: tf.Tensor,
     ) -> tf.Tensor:
         """Returns the same by the softmax over all items."""
         scores = tf.linalg.matmul(queries, candidate_vectors(self._items), transpose_b=True)
-        return self._softmax_loss(tf.searchsorted(self._items, target), scores)
+        losses = self._softmax_loss(tf.searchsorted(self._items, target), scores)
+        return tf.reduce_sum(losses * factors)
 
-    def _sampled_losses(
-        self, queries: tf.Tensor, target: tf.Tensor, candidate_vectors: CandidateVectors
+    def _sampled_sum(
+        self,
+        queries: tf.Tensor,
+        target: tf.Tensor,
+        candidate_vectors: CandidateVectors,
+        factors: tf.Tensor,
     ) -> tf.Tensor:
         """Returns the same by the softmax over each target and negatives that all targets share."""
         uniform = tf.random.uniform([self._options.num_negatives], dtype=tf.float64)
@@ -137,20 +152,22 @@ class RetrievalLoss(tf.keras.layers.Layer, tfrs.tasks.Task):
         hits = None
         if self._options.remove_accidental_hits:
             hits = tf.where(tf.equal(target[:, None], negatives[None]))
-        return _sampled_loss(queries, positive, negative, biases, hits)
+        return _sampled_loss((queries, positive, negative), biases, hits, factors)
 
-    def _reduced(self, loss_of_targets: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
-        targets = tf.cast(tf.size(loss_of_targets), loss_of_targets.dtype)
-        divisor = targets
-        if weights is not None:
-            weights = tf.cast(weights, loss_of_targets.dtype)
-            loss_of_targets, divisor = loss_of_targets * weights, tf.reduce_sum(weights)
-        total = tf.reduce_sum(loss_of_targets)
-        if self._options.reduction == "sum":
-            if weights is None:
-                return total
-            total *= _over_replicas(targets)
-        return tf.math.divide_no_nan(total, _over_replicas(divisor))
+    def _factors(
+        self, target: Sequence[tf.Tensor], weights: Sequence[tf.Tensor] | None
+    ) -> list[tf.Tensor]:
+        """Returns the factors of targets' losses in their sum, of each member `[its targets]`."""
+        sizes = [tf.size(own) for own in target]
+        targets, is_sum = tf.cast(tf.add_n(sizes), tf.float32), self._options.reduction == "sum"
+        if weights is None:
+            one = 1.0 if is_sum else tf.math.divide_no_nan(1.0, _over_replicas(targets))
+            return [tf.fill([size], one) for size in sizes]
+        total = tf.add_n([tf.reduce_sum(own) for own in weights])
+        one = tf.math.divide_no_nan(1.0, _over_replicas(total))
+        if is_sum:
+            one *= _over_replicas(targets)
+        return [one * tf.cast(own, tf.float32) for own in weights]
 
     def _probability(self, item_index: tf.Tensor) -> tf.Tensor | None:
         if not self._options.logq_correction:
@@ -183,46 +200,43 @@ def _over_replicas(amount: tf.Tensor) -> tf.Tensor:
 
 
 def _sampled_loss(
-    queries: tf.Tensor,
-    positive: tf.Tensor,
-    negative: tf.Tensor,
+    vectors: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
     biases: tuple[tf.Tensor, tf.Tensor],
     hits: tf.Tensor | None,
+    factors: tf.Tensor,
 ) -> tf.Tensor:
-    """Returns the negative log probability of each target among itself and the negatives.
+    """Returns a sum of negative log probabilities of targets, among each one and the negatives.
 
     The gradient is written out: Keras's loss passes over `[targets, negatives]` twice as often,
-    which takes most of a training step's time.
+    which takes most of a training step's time. It is that of products which add up to 0: of
+    `tf.custom_gradient` TensorFlow keeps all that it refers to in a graph, and so the weights of
+    the model and of its optimizer, as long as the process lives.
 
     Args:
-      queries: float32 `[targets, dim]`.
-      positive: candidate vector of each target, float32 `[targets, dim]`.
-      negative: candidate vectors of the negatives, float32 `[negatives, dim]`.
+      vectors: queries, float32 `[targets, dim]`, and candidate vectors of the target of each,
+        `[targets, dim]`, and of the negatives, `[negatives, dim]`.
       biases: added to the score of each target, `[targets]`, and of each negative, `[negatives]`.
       hits: cells of negatives that equal a row's target, to mask, int64 `[n, 2]`; None for none.
+      factors: factor of each target in the sum, float32 `[targets]`.
     """
+    queries, positive, negative = map(tf.stop_gradient, vectors)
     positive_bias, negative_bias = biases
+    score = tf.reduce_sum(queries * positive, axis=1) + positive_bias
+    scores = tf.linalg.matmul(queries, negative, transpose_b=True)
+    scores = tf.nn.bias_add(scores, negative_bias)
+    if hits is not None:
+        lowest = tf.fill([tf.shape(hits)[0]], scores.dtype.min)
+        scores = tf.tensor_scatter_nd_update(scores, hits, lowest)
+    top = tf.maximum(tf.reduce_max(scores, axis=1), score)
+    weights = tf.exp(scores - top[:, None])
+    own_weight = tf.exp(score - top)
+    total = tf.reduce_sum(weights, axis=1) + own_weight
+    loss = tf.reduce_sum(factors * (tf.math.log(total) + top - score))
 
-    @tf.custom_gradient
-    def loss(queries: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> Any:
-        score = tf.reduce_sum(queries * positive, axis=1) + positive_bias
-        scores = tf.linalg.matmul(queries, negative, transpose_b=True)
-        scores = tf.nn.bias_add(scores, negative_bias)
-        if hits is not None:
-            lowest = tf.fill([tf.shape(hits)[0]], scores.dtype.min)
-            scores = tf.tensor_scatter_nd_update(scores, hits, lowest)
-        top = tf.maximum(tf.reduce_max(scores, axis=1), score)
-        weights = tf.exp(scores - top[:, None])
-        own_weight = tf.exp(score - top)
-        total = tf.reduce_sum(weights, axis=1) + own_weight
-
-        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            share = (upstream / total)[:, None]
-            own = own_weight[:, None] * share - upstream[:, None]
-            of_queries = tf.linalg.matmul(weights, negative) * share + own * positive
-            of_negative = tf.linalg.matmul(weights, queries * share, transpose_a=True)
-            return of_queries, own * queries, of_negative
-
-        return tf.math.log(total) + top - score, gradient
-
-    return loss(queries, positive, negative)
+    share = (factors / total)[:, None]
+    own = own_weight[:, None] * share - factors[:, None]
+    of_queries = tf.linalg.matmul(weights, negative) * share + own * positive
+    of_negative = tf.linalg.matmul(weights, queries * share, transpose_a=True)
+    gradients = (of_queries, own * queries, of_negative)
+    products = [tf.reduce_sum(v * g) for v, g in zip(vectors, gradients, strict=True)]
+    return loss + tf.add_n([product - tf.stop_gradient(product) for product in products])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import weakref
 
 import numpy as np
@@ -170,6 +171,26 @@ def test_serving_frees_the_state_of_the_optimizer() -> None:
     model.for_serving()
 
     assert not any(variable() for variable in state)
+
+
+def _variables_in_memory() -> int:
+    """Counts handles of variables; a graph that uses a variable has one, too."""
+    gc.collect()
+    return sum(isinstance(x, tf.Tensor) and x.dtype == tf.resource for x in gc.get_objects())
+
+
+@pytest.mark.parametrize("loss", ["sampled", "full", "in_batch"])
+def test_a_trained_model_leaves_memory(loss: str) -> None:
+    """Of `tf.custom_gradient` TensorFlow keeps the graph of a step, and so its variables."""
+    before = _variables_in_memory()
+    model = make_model(loss=loss)
+    model.compile(optimizer=LazyAdam(0.01))
+    model.fit(tf.data.Dataset.from_tensors((CONTEXT, TARGET)), verbose=0)
+    assert _variables_in_memory() > before
+
+    del model
+
+    assert _variables_in_memory() <= before
 
 
 @pytest.mark.parametrize("shape", [(3, 1), (3, 4), (3, 3, 1)])
