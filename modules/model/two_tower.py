@@ -131,14 +131,15 @@ class TwoTower(tfrs.Model):
     def for_serving(self) -> TwoTower:
         """Returns the model for serving: in float32, on one device, with simple lookups as tables.
 
-        If it has all of that but the tables, it is this model itself, changed in place. Either way
-        this model loses its optimizer, whose state takes three times the memory of the tables.
+        If it has all of that but the tables, it is this model itself, changed in place. On one
+        device this model loses its optimizer, whose state takes three times the memory of a table.
         """
-        self.compile()
-        gc.collect()  # it refers to itself
         served = self
         weights = self.query_tower.weights
         distributed = any(isinstance(weight, tf.distribute.DistributedValues) for weight in weights)
+        if not distributed:
+            self.compile()
+            gc.collect()  # it refers to itself
         if self._precision != "float32" or distributed:
             served = self._in_float32()
             served.query_tower(tf.constant([[FIRST_ITEM]]))

@@ -117,10 +117,11 @@ def select_and_refit(
             model, selection = select(run, "choose", windows, warm)
         if not options.refit:
             return _with_popularity(model, selection)
-        # Else both models would be in memory, and their optimizers' states. Models refer to
-        # themselves.
-        del model, windows
-        gc.collect()
+        if workers.count() == 1:  # Of several, the second one fails without the first model.
+            # Else both models would be in memory, and their optimizers' states. Models refer to
+            # themselves.
+            del model, windows
+            gc.collect()
     files = [*train_files, *(eval_files if options.refit else [])]
     checkpoint = BestEpochCheckpoint(_checkpoints(run, "refit"), selection.epochs, None)
     with scratch_folder() as scratch:
