@@ -117,7 +117,7 @@ def select_and_refit(
             model, selection = select(run, "choose", windows, warm)
         if not options.refit:
             return _with_popularity(model, selection)
-        if workers.count() == 1:  # Of several, the second one fails without the first model.
+        if workers.count() == 1:  # One of several fails in the second training run without it.
             # Else both models would be in memory, and their optimizers' states. Models refer to
             # themselves.
             del model, windows
