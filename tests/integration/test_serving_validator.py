@@ -117,7 +117,9 @@ def test_a_model_that_is_too_slow_fails(validate) -> None:
     verdict = validate(max_p50_ms=0.001, max_p99_ms=0.001)
 
     assert _failed(verdict) == ["p50 latency", "p99 latency"]
-    assert verdict.checks["p50 latency"][1].endswith("ms for one session, at most 0.001")
+    text = verdict.checks["p50 latency"][1]  # with the CPU time between these on a busy machine
+    assert "ms for one session" in text
+    assert text.endswith(", at most 0.001")
 
 
 class Slow(tf.Module):
