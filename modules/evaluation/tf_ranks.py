@@ -1,27 +1,76 @@
 """Ranks of targets among the whole catalogue, in TensorFlow, for graphs and large catalogues.
 
 A test holds them equal to `modules.evaluation.ranks`, in NumPy.
+
+A large catalogue is scored in tiles: of 750,000 items, products of a hundred queries with some of
+the items take half the time of those of five queries with all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from modules.evaluation.ranks import UNRANKED
+from modules.tf_scatter import batch_scatter_update
 
 # Scores held at a time: 4M float32 are 16 MiB. From 32 MiB on, the memory of each tensor comes from
 # the system, filled with zeros: twice the time.
 _SCORES_PER_BLOCK = 4_000_000
+_MOST_AT_ONCE = 200_000  # items; of fewer, tiles take longer
+# More than a block has queries, and a width of which TensorFlow leaves no columns over, whose last
+# digits would differ.
+_ITEMS_PER_TILE = 32_768
+_QUERIES_PER_BLOCK = 1_024
+
+
+class Changes(NamedTuple):
+    """What is added to single scores.
+
+    Attributes:
+      positions: int `[queries, any]`; repeated ones have the same bonus, negative ones have none.
+      bonus: float of the same shape.
+    """
+
+    positions: tf.Tensor
+    bonus: tf.Tensor
+
+    def take(self, rows: tf.Tensor) -> Changes:
+        """Returns those of some of the queries."""
+        return Changes(*(tf.gather(values, rows) for values in self))
+
+    def bonus_at(self, position: tf.Tensor) -> tf.Tensor:
+        """Returns the bonus of a position of each query, int `[queries]`, as `[queries, 1]`."""
+        is_there = tf.cast(self.positions == position[:, None], tf.int32)
+        # One more, which stands for none.
+        place = tf.argmax(tf.pad(is_there, [[0, 0], [0, 1]], constant_values=1), axis=1)
+        return tf.gather(tf.pad(self.bonus, [[0, 0], [0, 1]]), place[:, None], batch_dims=1)
+
+    def added(self, scores: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+        """Returns scores of a tile of the catalogue, with each bonus of its items added.
+
+        Args:
+          scores: float `[queries, items]`.
+          first: position of the first item, of the type of `positions`.
+        """
+        column = self.positions - first
+        is_inside = (column >= 0) & (column < tf.shape(scores, column.dtype)[1])
+        # Cells outside the tile stand for its first item, which may have a bonus.
+        of_first = self.bonus_at(tf.fill(tf.shape(scores)[:1], first))
+        column, bonus = tf.where(is_inside, column, 0), tf.where(is_inside, self.bonus, of_first)
+        cells = tf.gather(scores, column, batch_dims=1) + bonus
+        return batch_scatter_update(scores, column, cells)
 
 
 def conservative_rank(
     queries: tf.Tensor,
-    candidates: tf.Tensor,
+    columns: tf.Tensor,
     target: tf.Tensor,
     allowed: tf.Tensor | None = None,
-    adjust: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    changes: Changes | None = None,
+    others: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Ranks each query's target: the number of candidates whose score is not below the target's.
 
@@ -29,39 +78,104 @@ def conservative_rank(
 
     Args:
       queries: float `[queries, dim]`.
-      candidates: float `[catalogue, dim]`.
-      target: positions in the catalogue, int `[queries]`; negative outside of it.
-      allowed: candidates that take part, bool `[catalogue]`; all by default.
-      adjust: maps scores `[rows, catalogue]` and the rows' places among the queries, int `[rows]`,
-        to the scores to compare, of the same shape.
+      columns: vectors of the catalogue, float `[dim, catalogue]`.
+      target: positions in the catalogue, int `[queries]`; beyond it, columns of `others`; negative
+        for none.
+      allowed: which items take part, bool `[catalogue]`; all by default.
+      changes: what is added to scores of the catalogue.
+      others: maps places among the queries, int32 `[rows]`, to scores of further candidates, float
+        `[rows, any]`; -inf for none.
 
     Returns:
-      int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: one outside
-      the catalogue, one that takes no part, one scored NaN or -inf.
+      int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: a negative
+      one, one that takes no part, one scored NaN or -inf.
     """
-    catalogue = tf.shape(candidates)[0]
-    takes_part = tf.fill([catalogue], True) if allowed is None else allowed
-    block = tf.maximum(_SCORES_PER_BLOCK // tf.maximum(catalogue, 1), 1)
-    count = tf.shape(queries)[0]
-    blocks = -(-count // block)
+    catalogue = tf.shape(columns)[1]
+    target = tf.cast(target, tf.int32)
+    if allowed is None:
+        allowed = tf.fill([catalogue], True)
+    if changes is None:
+        changes = Changes(tf.zeros([tf.size(target), 0], tf.int32), tf.zeros([tf.size(target), 0]))
+    changes = changes._replace(positions=tf.cast(changes.positions, tf.int32))
+    is_large = catalogue > _MOST_AT_ONCE
+    width = tf.where(is_large, _ITEMS_PER_TILE, catalogue)
+    most = tf.clip_by_value(_SCORES_PER_BLOCK // tf.maximum(width, 1), 1, _QUERIES_PER_BLOCK)
 
     def rank_block(index: tf.Tensor) -> tf.Tensor:
-        rows = tf.range(index * block, tf.minimum((index + 1) * block, count))
-        scores = tf.linalg.matmul(tf.gather(queries, rows), candidates, transpose_b=True)
-        if adjust is not None:
-            scores = adjust(scores, rows)
-        positions = tf.maximum(tf.gather(target, rows), 0)
-        of_target = tf.gather(scores, positions, axis=1, batch_dims=1)[:, None]
-        not_below = tf.logical_not(scores < of_target) & takes_part
-        # Half the memory, and time, of counting in int64.
-        number = tf.cast(tf.math.count_nonzero(not_below, axis=1, dtype=tf.int32), tf.int64)
-        return tf.where(of_target[:, 0] > -float("inf"), number, UNRANKED)
+        rows = tf.range(index * most, tf.minimum((index + 1) * most, tf.size(target)))
+        further = tf.zeros([tf.size(rows), 0]) if others is None else others(rows)
+        of_rows = (tf.gather(queries, rows), tf.gather(target, rows), changes.take(rows), further)
+        block = _Block(columns, allowed, *of_rows)
+        return tf.cond(is_large, lambda: block.ranks_by_tiles(width), block.ranks)
 
     ranks = tf.map_fn(
         lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
-        tf.range(blocks),
+        tf.range(-(-tf.size(target) // most)),
         fn_output_signature=tf.RaggedTensorSpec([1, None], tf.int64, ragged_rank=1),
     ).flat_values
-    position = tf.maximum(target, 0)
-    scored = (target >= 0) & tf.gather(takes_part, position)
-    return tf.where(scored, ranks, UNRANKED)
+    takes_part = tf.gather(allowed, tf.clip_by_value(target, 0, catalogue - 1))
+    return tf.where((target >= 0) & (takes_part | (target >= catalogue)), ranks, UNRANKED)
+
+
+class _Block(NamedTuple):
+    """Some of the queries of `conservative_rank`, whose targets are ranked at once."""
+
+    columns: tf.Tensor
+    allowed: tf.Tensor
+    queries: tf.Tensor
+    target: tf.Tensor
+    changes: Changes
+    others: tf.Tensor
+
+    def ranks(self) -> tf.Tensor:
+        """Returns the ranks, int64 `[queries]`, from all scores together."""
+        scores = self.changes.added(tf.linalg.matmul(self.queries, self.columns), 0)
+        least = self._least(tf.gather(scores, self._in_catalogue[:, None], batch_dims=1))
+        return self._ranks(least, _not_below(scores, least, self.allowed))
+
+    def ranks_by_tiles(self, width: tf.Tensor) -> tf.Tensor:
+        """Returns the ranks, from the scores of `width` items, more than queries, at a time."""
+        # So that ties are ties, all products have one shape, and the last tile begins within the
+        # one before it: products of another shape differ in the last digit.
+        catalogue, count = tf.size(self.allowed), tf.size(self.target)
+        targets = tf.gather(self.columns, self._in_catalogue, axis=1)
+        targets = tf.pad(targets, [[0, 0], [0, width - count]])
+        of_target = tf.linalg.diag_part(tf.linalg.matmul(self.queries, targets))[:, None]
+        least = self._least(of_target + self.changes.bonus_at(self._in_catalogue))
+
+        def add_tile(begin: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            first = tf.minimum(begin, catalogue - width)
+            tile = slice(first, first + width)
+            scores = self.changes.added(
+                tf.linalg.matmul(self.queries, self.columns[:, tile]), first
+            )
+            counts = self.allowed[tile] & (tf.range(first, first + width) >= begin)
+            return begin + width, number + _not_below(scores, least, counts)
+
+        first = (tf.constant(0), tf.zeros([count], tf.int32))
+        _, number = tf.while_loop(
+            lambda begin, _: begin < catalogue, add_tile, first, parallel_iterations=1
+        )
+        return self._ranks(least, number)
+
+    @property
+    def _in_catalogue(self) -> tf.Tensor:
+        """The targets, and any position for one outside the catalogue."""
+        return tf.clip_by_value(self.target, 0, tf.size(self.allowed) - 1)
+
+    def _least(self, of_target: tf.Tensor) -> tf.Tensor:
+        """Returns the targets' scores, from those of `_in_catalogue`, both `[queries, 1]`."""
+        place = tf.maximum(self.target - tf.size(self.allowed) + 1, 0)
+        return tf.gather(tf.concat([of_target, self.others], 1), place[:, None], batch_dims=1)
+
+    def _ranks(self, least: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Returns the ranks, from the number of the catalogue's items that are not below."""
+        number += _not_below(self.others, least, tf.constant(True))
+        return tf.where(least[:, 0] > -float("inf"), tf.cast(number, tf.int64), UNRANKED)
+
+
+def _not_below(scores: tf.Tensor, least: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """Returns how many of the items that count reach a score, int32 `[queries]`."""
+    # Half the memory, and time, of counting in int64.
+    is_counted = tf.logical_not(scores < least) & counts
+    return tf.math.count_nonzero(is_counted, axis=1, dtype=tf.int32)

@@ -120,9 +120,8 @@ class TwoTower(tfrs.Model):
     def test_step(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds all targets of a batch to Recall@20 and MRR@20 over the full catalogue."""
         queries, target = self._queries_and_targets(inputs)
-        rank = conservative_rank(
-            queries, self.candidate_tower.catalogue(), target - FIRST_ITEM, self._takes_part
-        )
+        columns = tf.transpose(self.candidate_tower.catalogue())
+        rank = conservative_rank(queries, columns, target - FIRST_ITEM, self._takes_part)
         hit = tf.cast(rank <= 20, tf.float32)
         self.recall.update_state(hit)
         self.mrr.update_state(hit / tf.cast(rank, tf.float32))

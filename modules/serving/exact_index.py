@@ -8,11 +8,14 @@ the answers equal to a full sort by `modules.serving.score_adjustments`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from modules.array_types import BoolArray, Float32Array
-from modules.serving.scatter import batch_scatter_update
+from modules.evaluation.tf_ranks import Changes, conservative_rank
+from modules.tf_scatter import batch_scatter_update
 
 # About the square root of catalogue / k, for which both calls of top_k take the same time.
 BLOCK = 32
@@ -49,10 +52,6 @@ class ExactIndex(tf.Module):
         """Number of scores per query: one per item, and the padding of the last block; int64."""
         return tf.raw_ops.VariableShape(input=self._columns.handle, out_type=tf.int64)[1]
 
-    def vectors(self) -> tf.Tensor:
-        """Returns all vectors in the order of positions, float32 `[catalogue, dim]`."""
-        return tf.transpose(self._columns[: self.dim, : self.size])
-
     def vectors_at(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of positions, int64 `[n]`, as float32 `[n, dim]`."""
         # Gathering from the variable itself would make TensorFlow copy it at every later read: one
@@ -70,8 +69,35 @@ class ExactIndex(tf.Module):
           float32 `[batch, width]`, by position. That of a withdrawn item is -inf, as are those
           beyond the catalogue.
         """
-        queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
-        return tf.linalg.matmul(queries, self._columns)
+        return tf.linalg.matmul(_with_mask(queries), self._columns)
+
+    def scores_at(self, queries: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+        """Scores a few items for each query, float32 `[batch, any]`.
+
+        Args:
+          queries: float32 `[batch, dim]`.
+          positions: int `[batch, any]`.
+        """
+        columns = tf.gather(tf.convert_to_tensor(self._columns), positions, axis=1)
+        return tf.einsum("bd,dba->ba", _with_mask(queries), columns)
+
+    def ranks(
+        self,
+        queries: tf.Tensor,
+        target: tf.Tensor,
+        changes: Changes | None = None,
+        others: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    ) -> tf.Tensor:
+        """Ranks the target of each query, as `conservative_rank` does.
+
+        Args:
+          queries: float32 `[batch, dim]`.
+          target: positions, or columns of `others` from `width` on; negative for none.
+          changes: as there.
+          others: as there.
+        """
+        columns = tf.convert_to_tensor(self._columns)
+        return conservative_rank(_with_mask(queries), columns, target, None, changes, others)
 
     def mask_withdrawn(self, scores: tf.Tensor) -> tf.Tensor:
         """Sets scores of withdrawn items to -inf, float32 `[..., width]`."""
@@ -132,6 +158,11 @@ class ExactIndex(tf.Module):
         return top_scores, tf.minimum(
             block * BLOCK + place % BLOCK, tf.cast(self.size, tf.int32) - 1
         )
+
+
+def _with_mask(queries: tf.Tensor) -> tf.Tensor:
+    """Returns the queries of an index's matrix, whose last row masks items."""
+    return tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
 
 
 def index_columns(vectors: Float32Array, recommendable: BoolArray) -> Float32Array:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from modules.data.item_indices import NO_ITEM
-from modules.serving.scatter import batch_scatter_update
+from modules.tf_scatter import batch_scatter_update
 
 
 class SessionAdjustments(NamedTuple):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from modules.data.item_indices import FIRST_ITEM, NO_ITEM, PADDING
 from modules.evaluation.ranks import UNRANKED
-from modules.evaluation.tf_ranks import conservative_rank
+from modules.evaluation.tf_ranks import Changes
 from modules.model.inference_query_tower import InferenceQueryTower
 from modules.model.towers import QueryTower
 from modules.serving.contexts import (
@@ -26,7 +26,12 @@ from modules.serving.score_adjustments import (
     seen_bonus,
 )
 from modules.serving.session.clicks import Clicks
-from modules.serving.session.own_items import OwnItems, ends_with_own_item, own_items
+from modules.serving.session.own_items import (
+    OwnItems,
+    beside_each,
+    ends_with_own_item,
+    own_items,
+)
 
 
 class Steps(NamedTuple):
@@ -173,15 +178,8 @@ class SessionScorer(tf.Module):
           Conservative ranks, int64 `[steps]`; `UNRANKED` for a target that cannot be recommended.
           After a prefix without any item, recommendable items rank by popularity.
         """
-        ranks = conservative_rank(
-            steps.queries,
-            self.index.vectors(),
-            steps.target,
-            self.index.recommendable(),
-            adjust=lambda scores, rows: adjust_scores(
-                scores, tf.gather(steps.contexts, rows), self._seen
-            ),
-        )
+        changes = Changes(*seen_bonus(steps.contexts, self._seen))
+        ranks = self.index.ranks(steps.queries, steps.target, changes)
         by_popularity = self._popularity_ranks(steps.target)
         return tf.where(steps.items_seen > 0, ranks, by_popularity)
 
@@ -197,22 +195,34 @@ class SessionScorer(tf.Module):
           As `ranks`; unknown items of the prefix have a rank too. An answer has no more items than
           the catalogue, so ranks beyond are `UNRANKED`.
         """
-        own, is_over = self.own_items(clicks), ends_with_own_item(clicks)
-        has_items = (steps.contexts[:, 0] != NO_ITEM)[:, None]
+        own = self.own_items(clicks)
         is_target = clicks.is_new & (clicks.codes == target_codes[:, None])
-        column = self.index.size + tf.argmax(tf.cast(is_target, tf.int32), axis=1)
-        target = tf.where(tf.reduce_any(is_target, axis=1), column, steps.target)
-        by_popularity = -tf.cast(tf.range(self.index.size), tf.float32)
+        own_column = tf.argmax(tf.cast(is_target, tf.int32), axis=1)
+        is_own = tf.reduce_any(is_target, axis=1)
+        has_items = (steps.contexts[:, 0] != NO_ITEM)[:, None]
 
-        def adjust(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-            context, over, has = (tf.gather(v, rows) for v in (steps.contexts, is_over, has_items))
-            adjusted = adjust_scores(scores, context, self._seen, over)
-            known = tf.where(has, adjusted, by_popularity)
-            return tf.concat([known, own.take(rows).scores(scores, has)], axis=1)
+        def own_scores(rows: tf.Tensor) -> tf.Tensor:
+            queries, clicked, has = (
+                tf.gather(v, rows) for v in (steps.queries, clicks.positions, has_items)
+            )
+            clicked = tf.where(self._in_catalogue(clicked), clicked, 0)
+            of_clicks = self.index.scores_at(queries, clicked)
+            return own.take(rows).scores(beside_each(of_clicks, 0.0), has)
 
-        width = tf.shape(clicks.codes)[1]
-        allowed = tf.pad(self.index.recommendable(), [[0, width]], constant_values=True)
-        ranks = conservative_rank(steps.queries, self.index.vectors(), target, allowed, adjust)
+        ranks = self.index.ranks(
+            steps.queries,
+            tf.where(is_own, self.index.width + own_column, steps.target),
+            Changes(*seen_bonus(steps.contexts, self._seen, ends_with_own_item(clicks))),
+            own_scores,
+        )
+        # Without an item of the catalogue, own items come before the popular ones.
+        scores = own.scores_alone()
+        of_target = tf.gather(scores, own_column[:, None], batch_dims=1)
+        least = tf.where(is_own[:, None], of_target, 1.0)  # the lowest of them
+        own_place = tf.math.count_nonzero(scores >= least, axis=1)
+        by_popularity = own_place + self._popularity_ranks(steps.target)
+        alone = tf.where(is_own, own_place, by_popularity)
+        ranks = tf.where(has_items[:, 0], ranks, alone)
         return tf.where(ranks > self.index.size, tf.cast(UNRANKED, tf.int64), ranks)
 
     def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:

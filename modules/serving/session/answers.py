@@ -155,8 +155,14 @@ class SessionAnswers(tf.Module):
         """Returns the best items of catalogue and session; `plain` are the former's scores."""
         clicks, ids = self._latest_clicks(session)
         answer = self._best(session, plain, ends_with_own_item(clicks))
-        own_scores = self._scorer.own_items(clicks).scores(plain, session.has_items)
+        own_scores = self._own_scores(session, clicks, plain)
         return with_own_items(answer, own_scores, ids)
+
+    def _own_scores(self, session: Session, clicks: Clicks, plain: tf.Tensor) -> tf.Tensor:
+        """Returns the scores of own items, float32 `[batch, clicks]`; -inf where none is."""
+        own = self._scorer.own_items(clicks)
+        beside = tf.gather(plain, own.neighbors, batch_dims=1)
+        return own.scores(beside, session.has_items)
 
     def _best(self, session: Session, plain: tf.Tensor, is_over: tf.Tensor | None = None) -> Answer:
         """Returns the best items of the catalogue."""
@@ -174,7 +180,7 @@ class SessionAnswers(tf.Module):
     ) -> Answer:
         """Returns the best items of catalogue and session under filters."""
         clicks, ids = self._latest_clicks(session)
-        own_scores = self._scorer.own_items(clicks).scores(plain, session.has_items)
+        own_scores = self._own_scores(session, clicks, plain)
         first = self._index.width
 
         def columns(item_ids: tf.Tensor) -> tf.Tensor:

@@ -46,14 +46,13 @@ class OwnItems(NamedTuple):
         """Returns some of the rows."""
         return OwnItems(*(tf.gather(values, rows) for values in self))
 
-    def scores(self, of_catalogue: tf.Tensor, has_items: tf.Tensor) -> tf.Tensor:
+    def scores(self, beside: tf.Tensor, has_items: tf.Tensor) -> tf.Tensor:
         """Returns the scores, float32 `[rows, clicks]`; -inf where there is no own item.
 
         Args:
-          of_catalogue: scores by position without adjustments, float32 `[rows, positions]`.
+          beside: scores of `neighbors` without adjustments, float32 of their shape.
           has_items: whether the session has an item of the catalogue, bool `[rows, 1]`.
         """
-        beside = tf.gather(of_catalogue, self.neighbors, batch_dims=1)
         mean = tf.reduce_sum(tf.math.multiply_no_nan(beside, self.weights), axis=2)
         return tf.where(has_items, mean + self.bonus, self.scores_alone())
 
@@ -76,11 +75,8 @@ def own_items(clicks: Clicks, catalogue_size: tf.Tensor, seen: SessionAdjustment
       catalogue_size: number of items that have a vector, int64 scalar.
       seen: score adjustments of the session's items.
     """
-    width = tf.shape(clicks.positions)[1]
-    places = tf.range(width)[:, None] + tf.constant(_DISTANCES)
-    is_place = (places >= 0) & (places < width)
-    beside = tf.gather(clicks.positions, tf.where(is_place, places, 0), axis=1)
-    has_vector = is_place & (beside >= 0) & (beside < catalogue_size)
+    beside = beside_each(clicks.positions, NO_ITEM)
+    has_vector = (beside >= 0) & (beside < catalogue_size)
     weights = tf.where(has_vector, tf.constant([1 / abs(distance) for distance in _DISTANCES]), 0.0)
     total = tf.reduce_sum(weights, axis=2, keepdims=True)
     age = clicks.age
@@ -91,6 +87,23 @@ def own_items(clicks: Clicks, catalogue_size: tf.Tensor, seen: SessionAdjustment
         weights=tf.math.divide_no_nan(weights, total),
         bonus=tf.where(clicks.is_new, bonus, -np.inf),
     )
+
+
+def beside_each(of_clicks: tf.Tensor, none: float) -> tf.Tensor:
+    """Returns what is around each click, in the order of `OwnItems.neighbors`.
+
+    Args:
+      of_clicks: something of clicks, `[rows, clicks]`.
+      none: in place of what would be before the first click, or behind the last one.
+
+    Returns:
+      `[rows, clicks, 2 * REACH]`, of the same type.
+    """
+    width = tf.shape(of_clicks)[1]
+    places = tf.range(width)[:, None] + tf.constant(_DISTANCES)
+    is_place = (places >= 0) & (places < width)
+    found = tf.gather(of_clicks, tf.where(is_place, places, 0), axis=1)
+    return tf.where(is_place, found, tf.cast(none, found.dtype))
 
 
 def ends_with_own_item(clicks: Clicks) -> tf.Tensor:

@@ -182,14 +182,12 @@ def test_ranks_of_numpy_and_tensorflow(size: int) -> None:
     random = np.random.default_rng(size)
     target = random.integers(-1, size, 40)
     allowed = random.random(size) < 0.8
-    # Scores as they are: what the product of a query and candidates gives is put in their place.
-    queries, candidates = tf.zeros([40, 1]), tf.zeros([size, 1])
-
-    def as_given(product: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        return tf.gather(tf.constant(scores), rows) + product
-
+    # The scores are as given: they are added to products that are 0.
+    queries, columns = tf.zeros([40, 1]), tf.zeros([1, size])
+    places = tf.tile(tf.range(size)[None], [40, 1])
+    changes = tf_ranks.Changes(places, tf.constant(scores))
     ranks = tf_ranks.conservative_rank(
-        queries, candidates, tf.constant(target), tf.constant(allowed), as_given
+        queries, columns, tf.constant(target), tf.constant(allowed), changes
     )
     withdrawn = np.flatnonzero(~allowed).tolist()
     pairs = list(zip(scores.tolist(), target.tolist(), strict=True))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modules.evaluation.ranks import UNRANKED, conservative_rank
+from modules.evaluation.tf_ranks import Changes
 from modules.serving.exact_index import BLOCK, ExactIndex, with_recommendable
 
 
@@ -111,9 +113,35 @@ def test_scores_and_vectors_stand_by_position() -> None:
 
     np.testing.assert_allclose(scores[:, :150], queries @ vectors.T, rtol=1e-5, atol=1e-6)
     assert np.isneginf(scores.numpy()[:, 150:]).all()
-    np.testing.assert_array_equal(index.vectors(), vectors)
     positions = np.array([149, 0, 77])
     np.testing.assert_array_equal(index.vectors_at(tf.constant(positions)), vectors[positions])
+    some = np.array([[149, 3, 3], [0, 77, 148]])
+    expected = np.take_along_axis(scores.numpy(), some, axis=1)
+    np.testing.assert_allclose(index.scores_at(tf.constant(queries), some), expected, atol=1e-5)
+
+
+def test_targets_are_ranked_among_recommendable_items_and_others() -> None:
+    index, vectors = _index(150)
+    offered = np.random.default_rng(2).random(150) < 0.6
+    index._columns.assign(with_recommendable(index._columns.numpy(), offered))
+    random = np.random.default_rng(4)
+    queries = random.normal(size=(30, 4)).astype(np.float32)
+    scores = np.pad(queries @ vectors.T, [(0, 0), (0, 10)])
+    scores[:, ~np.pad(offered, (0, 10))] = -np.inf
+    others = random.normal(size=(30, 2)).astype(np.float32)
+    target = np.concatenate([random.integers(-1, 150, 25), [160, 161, 160, 161, 160]])
+    changes = Changes(
+        np.array([[5, 6, 5, -1]] * 30), np.array([[2.0, -np.inf, 2.0, 7.0]] * 30, "f4")
+    )
+    scores[:, 5] += 2
+    scores[:, 6] = -np.inf
+
+    ranks = index.ranks(tf.constant(queries), target, changes, lambda rows: tf.gather(others, rows))
+
+    expected = conservative_rank(np.concatenate([scores, others], 1), target)
+    # What is not offered is no candidate, so that it counts no place.
+    assert ranks.numpy().tolist() == expected.tolist()
+    assert (expected == UNRANKED).any() and (expected[25:] < 162).all()
 
 
 def test_no_query_finds_nothing() -> None:
@@ -129,7 +157,8 @@ def test_giving_vectors_leaves_reads_of_the_index_without_a_copy() -> None:
     index, _ = _index(100)
 
     index.vectors_at(tf.constant([3], tf.int64))
-    index.vectors()
+    index.scores_at(tf.zeros([1, 4]), tf.constant([[3]]))
+    index.ranks(tf.zeros([1, 4]), tf.constant([3]))
 
     first, second = (np.asarray(memoryview(index._columns.read_value())) for _ in range(2))
     assert first.ctypes.data == second.ctypes.data
@@ -149,4 +178,4 @@ def test_withdrawn_items_are_not_found() -> None:
     np.testing.assert_array_equal(positions[:, :left], _sorted(expected, left))
     assert np.all(found.numpy()[:, left:] == -np.inf)
     np.testing.assert_array_equal(index.recommendable(), offered)
-    np.testing.assert_array_equal(index.vectors(), vectors)
+    np.testing.assert_array_equal(index.vectors_at(tf.range(300)), vectors)

@@ -29,8 +29,9 @@ def _own(*positions: int, seen: SessionAdjustments = SEEN) -> OwnItems:
     return own_items(clicks, CATALOGUE, seen)
 
 
-def _scores(own: OwnItems, has_items: bool = True) -> list[float]:
-    found: list[float] = own.scores(SCORES, tf.constant([[has_items]])).numpy()[0].tolist()
+def _scores(own: OwnItems, has_items: bool = True, of_items: tf.Tensor = SCORES) -> list[float]:
+    beside = tf.gather(of_items, own.neighbors, batch_dims=1)
+    found: list[float] = own.scores(beside, tf.constant([[has_items]])).numpy()[0].tolist()
     return found
 
 
@@ -60,8 +61,8 @@ def test_of_equal_means_a_known_item_comes_first_and_then_the_later_click() -> N
 
 def test_a_score_of_minus_infinity_elsewhere_does_no_harm() -> None:
     scores = tf.constant([[-np.inf, 20.0, 40.0, 80.0]])
-    found = _own(1, -1).scores(scores, tf.constant([[True]])).numpy()[0, 1]
-    assert found == pytest.approx(20 - 3.0 - 0.001, rel=1e-6)
+    found = _scores(_own(1, -1), of_items=scores)
+    assert found[1] == pytest.approx(20 - 3.0 - 0.001, rel=1e-6)
 
 
 @pytest.mark.parametrize(("penalty", "expected"), [(3.0, [2.0, 3.0, 1.0]), (-9.0, [1.0, 2.0, 3.0])])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.serving.scatter import batch_scatter_update
+from modules.tf_scatter import batch_scatter_update
 
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
