@@ -19,11 +19,12 @@ from modules.tf_scatter import batch_scatter_update
 # Scores held at a time: 4M float32 are 16 MiB. From 32 MiB on, the memory of each tensor comes from
 # the system, filled with zeros: twice the time.
 _SCORES_PER_BLOCK = 4_000_000
-_MOST_AT_ONCE = 200_000  # items; of fewer, tiles take longer
-# More than a block has queries, and a width of which TensorFlow leaves no columns over, whose last
-# digits would differ.
-_ITEMS_PER_TILE = 32_768
+# Of small catalogues: `others` may need some KB for each query.
 _QUERIES_PER_BLOCK = 1_024
+_MOST_ITEMS_AT_ONCE = 200_000  # of fewer, tiles take longer
+# More than the queries of a block; and of another width, TensorFlow may compute the last columns of
+# a product in another way, so that their last digits differ.
+_ITEMS_PER_TILE = 32_768
 
 
 class Changes(NamedTuple):
@@ -38,7 +39,7 @@ class Changes(NamedTuple):
     bonus: tf.Tensor
 
     def take(self, rows: tf.Tensor) -> Changes:
-        """Returns those of some of the queries."""
+        """Returns those of some of the queries, int `[rows]`."""
         return Changes(*(tf.gather(values, rows) for values in self))
 
     def bonus_at(self, position: tf.Tensor) -> tf.Tensor:
@@ -49,11 +50,14 @@ class Changes(NamedTuple):
         return tf.gather(tf.pad(self.bonus, [[0, 0], [0, 1]]), place[:, None], batch_dims=1)
 
     def added(self, scores: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
-        """Returns scores of a tile of the catalogue, with each bonus of its items added.
+        """Adds to the scores of consecutive items of the catalogue.
 
         Args:
           scores: float `[queries, items]`.
           first: position of the first item, of the type of `positions`.
+
+        Returns:
+          Scores of the same shape.
         """
         column = self.positions - first
         is_inside = (column >= 0) & (column < tf.shape(scores, column.dtype)[1])
@@ -79,8 +83,8 @@ def conservative_rank(
     Args:
       queries: float `[queries, dim]`.
       columns: vectors of the catalogue, float `[dim, catalogue]`.
-      target: positions in the catalogue, int `[queries]`; beyond it, columns of `others`; negative
-        for none.
+      target: positions in the catalogue, int `[queries]`; its size + j for column j of `others`;
+        negative for none.
       allowed: which items take part, bool `[catalogue]`; all by default.
       changes: what is added to scores of the catalogue.
       others: maps places among the queries, int32 `[rows]`, to scores of further candidates, float
@@ -95,22 +99,26 @@ def conservative_rank(
     if allowed is None:
         allowed = tf.fill([catalogue], True)
     if changes is None:
-        changes = Changes(tf.zeros([tf.size(target), 0], tf.int32), tf.zeros([tf.size(target), 0]))
+        none = tf.zeros([tf.size(target), 0], tf.int32)
+        changes = Changes(none, tf.zeros(tf.shape(none), tf.as_dtype(queries.dtype)))
     changes = changes._replace(positions=tf.cast(changes.positions, tf.int32))
-    is_large = catalogue > _MOST_AT_ONCE
+    is_large = catalogue > _MOST_ITEMS_AT_ONCE
     width = tf.where(is_large, _ITEMS_PER_TILE, catalogue)
-    most = tf.clip_by_value(_SCORES_PER_BLOCK // tf.maximum(width, 1), 1, _QUERIES_PER_BLOCK)
+    per_block = tf.clip_by_value(_SCORES_PER_BLOCK // tf.maximum(width, 1), 1, _QUERIES_PER_BLOCK)
 
     def rank_block(index: tf.Tensor) -> tf.Tensor:
-        rows = tf.range(index * most, tf.minimum((index + 1) * most, tf.size(target)))
-        further = tf.zeros([tf.size(rows), 0]) if others is None else others(rows)
+        end = tf.minimum((index + 1) * per_block, tf.size(target))
+        rows = tf.range(index * per_block, end)
+        none = tf.zeros([tf.size(rows), 0], tf.as_dtype(queries.dtype))
+        further = none if others is None else others(rows)
         of_rows = (tf.gather(queries, rows), tf.gather(target, rows), changes.take(rows), further)
         block = _Block(columns, allowed, *of_rows)
         return tf.cond(is_large, lambda: block.ranks_by_tiles(width), block.ranks)
 
     ranks = tf.map_fn(
         lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
-        tf.range(-(-tf.size(target) // most)),
+        tf.range(-(-tf.size(target) // per_block)),
+        parallel_iterations=1,  # the memory of one block
         fn_output_signature=tf.RaggedTensorSpec([1, None], tf.int64, ragged_rank=1),
     ).flat_values
     takes_part = tf.gather(allowed, tf.clip_by_value(target, 0, catalogue - 1))
@@ -118,7 +126,7 @@ def conservative_rank(
 
 
 class _Block(NamedTuple):
-    """Some of the queries of `conservative_rank`, whose targets are ranked at once."""
+    """Some of the queries of `conservative_rank`, with the shapes there; `others` are scores."""
 
     columns: tf.Tensor
     allowed: tf.Tensor
@@ -149,12 +157,12 @@ class _Block(NamedTuple):
             scores = self.changes.added(
                 tf.linalg.matmul(self.queries, self.columns[:, tile]), first
             )
-            counts = self.allowed[tile] & (tf.range(first, first + width) >= begin)
-            return begin + width, number + _not_below(scores, least, counts)
+            takes_part = self.allowed[tile] & (tf.range(first, first + width) >= begin)
+            return begin + width, number + _not_below(scores, least, takes_part)
 
-        first = (tf.constant(0), tf.zeros([count], tf.int32))
+        at_start = (tf.constant(0), tf.zeros([count], tf.int32))
         _, number = tf.while_loop(
-            lambda begin, _: begin < catalogue, add_tile, first, parallel_iterations=1
+            lambda begin, _: begin < catalogue, add_tile, at_start, parallel_iterations=1
         )
         return self._ranks(least, number)
 
@@ -174,8 +182,8 @@ class _Block(NamedTuple):
         return tf.where(least[:, 0] > -float("inf"), tf.cast(number, tf.int64), UNRANKED)
 
 
-def _not_below(scores: tf.Tensor, least: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """Returns how many of the items that count reach a score, int32 `[queries]`."""
+def _not_below(scores: tf.Tensor, least: tf.Tensor, takes_part: tf.Tensor) -> tf.Tensor:
+    """Returns how many of the items that take part reach a score, int32 `[queries]`."""
     # Half the memory, and time, of counting in int64.
-    is_counted = tf.logical_not(scores < least) & counts
+    is_counted = tf.logical_not(scores < least) & takes_part
     return tf.math.count_nonzero(is_counted, axis=1, dtype=tf.int32)

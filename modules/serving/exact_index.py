@@ -97,7 +97,8 @@ class ExactIndex(tf.Module):
           others: as there.
         """
         columns = tf.convert_to_tensor(self._columns)
-        return conservative_rank(_with_mask(queries), columns, target, None, changes, others)
+        is_item = columns[self.dim] == 0.0
+        return conservative_rank(_with_mask(queries), columns, target, is_item, changes, others)
 
     def mask_withdrawn(self, scores: tf.Tensor) -> tf.Tensor:
         """Sets scores of withdrawn items to -inf, float32 `[..., width]`."""

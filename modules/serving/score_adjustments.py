@@ -1,8 +1,8 @@
 """The score adjustments of session items: a penalty of the current one, a boost of earlier ones.
 
-`adjust_scores` is the rule. Two forms of it are faster, and tests hold them equal to it:
-`exact_index.ExactIndex.top` copies no scores, and `modules.training.score_adjustment_search` ranks
-under a grid of values.
+`adjust_scores` is the rule. Three forms of it are faster, and tests hold them equal to it:
+`exact_index.ExactIndex.top` copies no scores, `modules.evaluation.tf_ranks` has some of them at a
+time, and `modules.training.score_adjustment_search` ranks under a grid of values.
 
 The query tower learns that shoppers return to what they saw, but a dot product hardly distinguishes
 the current item from earlier ones. Two numbers, selected on split eval and added to the scores of

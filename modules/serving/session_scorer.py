@@ -178,7 +178,8 @@ class SessionScorer(tf.Module):
           Conservative ranks, int64 `[steps]`; `UNRANKED` for a target that cannot be recommended.
           After a prefix without any item, recommendable items rank by popularity.
         """
-        changes = Changes(*seen_bonus(steps.contexts, self._seen))
+        is_changed = self._seen != NO_CHANGE
+        changes = Changes(*seen_bonus(steps.contexts, self._seen)) if is_changed else None
         ranks = self.index.ranks(steps.queries, steps.target, changes)
         by_popularity = self._popularity_ranks(steps.target)
         return tf.where(steps.items_seen > 0, ranks, by_popularity)

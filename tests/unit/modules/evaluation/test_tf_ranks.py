@@ -74,7 +74,7 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     scores, items = request.param
     monkeypatch.setattr(tf_ranks, "_SCORES_PER_BLOCK", scores)
     monkeypatch.setattr(tf_ranks, "_ITEMS_PER_TILE", items)
-    monkeypatch.setattr(tf_ranks, "_MOST_AT_ONCE", items)
+    monkeypatch.setattr(tf_ranks, "_MOST_ITEMS_AT_ONCE", items)
     monkeypatch.setattr(tf_ranks, "_QUERIES_PER_BLOCK", items)
 
 
@@ -98,7 +98,6 @@ def test_equals_the_numpy_rule_in_blocks_of_any_size(blocks: None, target_type: 
 def test_allowed_equals_ranking_among_the_allowed_alone(blocks: None) -> None:
     random = np.random.default_rng(8)
     queries, candidates = random.normal(size=[20, 4]), random.normal(size=[13, 4])
-    queries, candidates = queries.astype(np.float32), candidates.astype(np.float32)
     allowed = np.arange(13) % 3 > 0
     places = np.flatnonzero(allowed)
     target = random.integers(0, len(places), 20)
@@ -140,7 +139,7 @@ def test_changed_scores_and_other_candidates(blocks: None, number_of_others: int
 
 def test_equal_vectors_in_different_tiles_tie(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products of another shape differ in the last digit, which would break the tie."""
-    monkeypatch.setattr(tf_ranks, "_MOST_AT_ONCE", 0)
+    monkeypatch.setattr(tf_ranks, "_MOST_ITEMS_AT_ONCE", 0)
     random = np.random.default_rng(10)
     candidates = np.concatenate([random.normal(size=[20_000, 65]).astype(np.float32)] * 2)
     queries = random.normal(size=[100, 65]).astype(np.float32)

@@ -179,3 +179,9 @@ def test_withdrawn_items_are_not_found() -> None:
     assert np.all(found.numpy()[:, left:] == -np.inf)
     np.testing.assert_array_equal(index.recommendable(), offered)
     np.testing.assert_array_equal(index.vectors_at(tf.range(300)), vectors)
+
+
+def test_what_is_not_offered_counts_in_no_rank_even_without_a_number() -> None:
+    """0 times infinity is NaN, which counts against a target."""
+    index = ExactIndex(tf.range(6, dtype=tf.float32)[:, None])
+    assert index.ranks(tf.fill([1, 1], np.inf), tf.constant([5])).numpy().tolist() == [6]
