@@ -2,8 +2,8 @@
 
 A test holds them equal to `modules.evaluation.ranks`, in NumPy.
 
-A large catalogue is scored in tiles: of 750,000 items, products of a hundred queries with some of
-the items take half the time of those of five queries with all.
+A large catalogue is scored in tiles: products of a hundred queries with some of its items at a time
+are faster than those of a few queries with all, which read the whole catalogue for each few.
 """
 
 from __future__ import annotations

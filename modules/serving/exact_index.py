@@ -54,10 +54,7 @@ class ExactIndex(tf.Module):
 
     def vectors_at(self, positions: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of positions, int64 `[n]`, as float32 `[n, dim]`."""
-        # Gathering from the variable itself would make TensorFlow copy it at every later read: one
-        # query of a million items would take ten times as long.
-        values = tf.convert_to_tensor(self._columns)
-        return tf.transpose(tf.gather(values, positions, axis=1))[:, : self.dim]
+        return tf.transpose(tf.gather(self._matrix(), positions, axis=1))[:, : self.dim]
 
     def scores(self, queries: tf.Tensor) -> tf.Tensor:
         """Scores the catalogue.
@@ -78,7 +75,7 @@ class ExactIndex(tf.Module):
           queries: float32 `[batch, dim]`.
           positions: int `[batch, any]`.
         """
-        columns = tf.gather(tf.convert_to_tensor(self._columns), positions, axis=1)
+        columns = tf.gather(self._matrix(), positions, axis=1)
         return tf.einsum("bd,dba->ba", _with_mask(queries), columns)
 
     def ranks(
@@ -96,7 +93,7 @@ class ExactIndex(tf.Module):
           changes: as there.
           others: as there.
         """
-        columns = tf.convert_to_tensor(self._columns)
+        columns = self._matrix()
         is_item = columns[self.dim] == 0.0
         return conservative_rank(_with_mask(queries), columns, target, is_item, changes, others)
 
@@ -160,9 +157,17 @@ class ExactIndex(tf.Module):
             block * BLOCK + place % BLOCK, tf.cast(self.size, tf.int32) - 1
         )
 
+    def _matrix(self) -> tf.Tensor:
+        """Returns the value of the variable, float32 `[dim + 1, width]`.
+
+        Gathering from the variable itself would make TensorFlow copy it at every later read: one
+        query of a million items would take ten times as long.
+        """
+        return tf.convert_to_tensor(self._columns)
+
 
 def _with_mask(queries: tf.Tensor) -> tf.Tensor:
-    """Returns the queries of an index's matrix, whose last row masks items."""
+    """Returns queries with a 1 for the row that masks items, float32 `[batch, dim + 1]`."""
     return tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
 
 
