@@ -47,7 +47,7 @@ from modules.training.best_epoch_checkpoint import EvalFn  # isort: skip
 from modules.training.fitting import TrainingData, fit, epoch_eval_fn  # isort: skip
 from modules.training.training_run import TrainingRun  # isort: skip
 from modules.data.windowing import FEATURE  # isort: skip
-from modules.data.item_indices import FIRST_ITEM  # isort: skip
+from modules.data.item_indices import FIRST_ITEM, PADDING  # isort: skip
 from pipeline.config import Config, load_config  # isort: skip
 
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -71,11 +71,12 @@ def make_sessions(sessions: int, items: int, seed: int = 0) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(drawn + FIRST_ITEM, lengths)
 
 
-def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> tf.Tensor:
-    """Cuts sessions into windows as Transform does."""
+def make_windows(sessions: tf.RaggedTensor, options: FeatureOptions) -> tf.RaggedTensor:
+    """Cuts sessions into windows as Transform does, int32 `[windows, (items)]`."""
     cut = windowing.step_windows if options.targets == "all" else windowing.last_step_window
     items = cut(sessions, options.max_context).flat_values
-    return tf.reshape(tf.cast(items, tf.int32), [-1, options.max_context + 1])
+    padded = tf.reshape(tf.cast(items, tf.int32), [-1, options.max_context + 1])
+    return tf.RaggedTensor.from_tensor(padded, padding=PADDING)
 
 
 class Took(NamedTuple):
@@ -124,29 +125,29 @@ def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
     if name != REFERENCE:
         return targets_per_second(load_without_files(*CONFIGURATIONS[name]), sessions, items)
     windows = make_windows(sessions, load_without_files("notebook", ()).features)
-    return notebook.targets_per_second(windows, items + FIRST_ITEM)
+    return notebook.targets_per_second(windows.to_tensor(PADDING), items + FIRST_ITEM)
 
 
-def write_windows(windows: tf.Tensor, path: str) -> None:
+def write_windows(windows: tf.RaggedTensor, max_context: int, path: str) -> None:
     """Writes windows as Transform's gzipped TFRecords, one Example each."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
-        for row in windows.numpy():
+        for row in windows.to_tensor(PADDING, shape=[None, max_context + 1]).numpy():
             values = {FEATURE: tf.train.Feature(int64_list=tf.train.Int64List(value=row))}
             example = tf.train.Example(features=tf.train.Features(feature=values))
             writer.write(example.SerializeToString())
 
 
-def sources(windows: tf.Tensor, config: Config) -> Iterator[tuple[str, TrainingData]]:
+def sources(windows: tf.RaggedTensor, config: Config) -> Iterator[tuple[str, TrainingData]]:
     """Yields the same windows from memory, from TFRecords, and from shards of these."""
     in_memory = tf.data.Dataset.from_tensors(windows)
     counts = batching.item_counts(in_memory, int(tf.reduce_max(windows)) + 1)
     yield "memory", TrainingData(in_memory, counts)
-    limit = windows.dtype.size * int(tf.size(windows)) // 2**21
+    limit = windows.dtype.size * len(windows.values) // 2**21
     trainer = dataclasses.replace(config.trainer, memory_limit_mb=limit)
     run = TrainingRun(config.features, config.model, trainer, "", "", "")
     with tempfile.TemporaryDirectory() as folder, scratch_folder() as scratch:
         files = [f"{folder}/windows.gz"]
-        write_windows(windows, files[0])
+        write_windows(windows, config.features.max_context, files[0])
         chunks = batching.window_chunks(files, config.features.max_context)
         yield "TFRecords in each epoch", TrainingData(chunks, counts)
         begin = Took.now()

@@ -17,6 +17,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from modules.cluster_jobs import WORKER_JOB
 from modules.data import batching
+from modules.data.item_indices import PADDING
 from modules.data.vocabulary import VOCABULARY_NAME, Vocabulary, read_vocabulary
 from modules.files.file_digests import file_digest
 from modules.files.learned_data import write_learned
@@ -164,7 +165,8 @@ def export(
     write_selection(folder, fitted.selection, origin)
     eval_files = input_files(fn_args.eval_files)
     for windows in batching.window_chunks(eval_files, run.features.max_context).take(1):
-        contexts, _ = batching.cut_steps(windows, run.features.targets)
+        padded = windows.to_tensor(PADDING, shape=[None, run.features.max_context + 1])
+        contexts, _ = batching.cut_steps(padded, run.features.targets)
         write_reference_predictions(
             model.catalogue_scores, vocabulary, contexts.numpy(), seen, folder
         )

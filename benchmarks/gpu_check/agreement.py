@@ -13,7 +13,7 @@ import modules  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 import tensorflow as tf  # isort: skip
 from modules.config.options.model import ModelOptions  # isort: skip
 from modules.config.options.trainer import TrainerOptions  # isort: skip
-from modules.data.item_indices import FIRST_ITEM  # isort: skip
+from modules.data.item_indices import FIRST_ITEM, PADDING  # isort: skip
 from modules.model import cooccurrence_neighbors  # isort: skip
 from modules.model.two_tower import TwoTower  # isort: skip
 
@@ -105,7 +105,9 @@ def _model(windows: npt.NDArray[np.int32], precision: str, **trainer: Any) -> Tw
     indices = _ITEMS + FIRST_ITEM
     counts = np.bincount(windows.ravel(), minlength=indices) + 1
     counts[:FIRST_ITEM] = 0
-    together = cooccurrence_neighbors.cooccurrences([windows], indices)
+    together = cooccurrence_neighbors.cooccurrences(
+        [(windows[windows != PADDING], np.count_nonzero(windows, axis=1))], indices
+    )
     neighbors = cooccurrence_neighbors.nearest_neighbors(together, 4)
     model = ModelOptions(embedding_dropout=0.0, output_dropout=0.0, **trainer)
     options = TrainerOptions(loss="full", precision=precision)

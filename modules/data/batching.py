@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from modules.array_types import Float32Array, IntArray
+from modules.array_types import IntArray
 from modules.data.item_indices import PADDING
-from modules.data.windowing import FEATURE, WEIGHT_FEATURE
+from modules.data.windowing import FEATURE, WEIGHT_FEATURE, keep_values
 from modules.tf_datasets import without_autotuning
 
 _RECORDS_PER_PARSE = 4096
@@ -32,11 +33,14 @@ _AUTOTUNE = tf.data.AUTOTUNE
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 """Context and target, int32 `[batch, steps]`; target 0 means none."""
-Chunk: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
-"""Windows, int32 `[windows, length]`, and the weights of their items, float32, if they have any."""
+Chunk: TypeAlias = tf.RaggedTensor | tuple[tf.RaggedTensor, tf.RaggedTensor]
+"""Windows, int32 `[windows, (items)]`, and the weights of their items, float32, if they have any.
+
+They are not padded, since most are far shorter than the longest ones.
+"""
 
 
-def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
+def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.RaggedTensor:
     """Parses a batch of transformed Examples.
 
     Args:
@@ -44,18 +48,27 @@ def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.Tensor:
       max_context: maximum number of steps in a window.
 
     Returns:
-      Item indices, int32 `[windows, max_context + 1]`, at least two each, right-padded with 0.
+      Item indices, int32 `[windows, (items)]`: two to `max_context + 1` items each.
     """
-    parsed = tf.io.parse_example(serialized, {FEATURE: tf.io.VarLenFeature(tf.int64)})
-    return tf.reshape(tf.cast(parsed[FEATURE].values, tf.int32), [-1, max_context + 1])
+    items = _parsed(serialized, FEATURE, tf.int64)
+    lengths = tf.math.count_nonzero(tf.reshape(items, [-1, max_context + 1]), axis=1)
+    items = tf.cast(tf.boolean_mask(items, items != PADDING), tf.int32)
+    return tf.RaggedTensor.from_row_lengths(items, lengths, validate=False)
 
 
-def parse_weighted_windows(serialized: tf.Tensor, max_context: int) -> tuple[tf.Tensor, tf.Tensor]:
+def parse_weighted_windows(
+    serialized: tf.Tensor, max_context: int
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Parses windows as `parse_windows` does, with the weights of their items, float32."""
-    features = {WEIGHT_FEATURE: tf.io.VarLenFeature(tf.float32)}
-    weights = tf.io.parse_example(serialized, features)[WEIGHT_FEATURE].values
+    is_item = _parsed(serialized, FEATURE, tf.int64) != PADDING
+    weights = tf.boolean_mask(_parsed(serialized, WEIGHT_FEATURE, tf.float32), is_item)
     windows = parse_windows(serialized, max_context)
-    return windows, tf.reshape(weights, tf.shape(windows))
+    return windows, windows.with_values(weights)
+
+
+def _parsed(serialized: tf.Tensor, name: str, dtype: tf.DType) -> tf.Tensor:
+    """Returns the padded values of a feature in all Examples, one after the other."""
+    return tf.io.parse_example(serialized, {name: tf.io.VarLenFeature(dtype)})[name].values
 
 
 def window_chunks(
@@ -69,7 +82,7 @@ def window_chunks(
       weighted: whether events have weights, which a chunk then has too.
 
     Returns:
-      A dataset of windows, int32 `[windows, max_context + 1]`; or of pairs of windows and weights.
+      A dataset of chunks: windows, or pairs of windows and weights.
     """
     parse = parse_weighted_windows if weighted else parse_windows
     # One file after the other: parallel reads interleave single records and took 7 times as long.
@@ -79,7 +92,7 @@ def window_chunks(
     )
 
 
-def _split(chunk: Chunk) -> tuple[tf.Tensor, tf.Tensor | None]:
+def _split(chunk: Chunk) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
     """Returns a chunk's windows, and its weights if there are any."""
     return chunk if isinstance(chunk, tuple) else (chunk, None)
 
@@ -97,25 +110,36 @@ def windows_digest(chunks: tf.data.Dataset) -> str:
     Transform serializes the same windows differently each time, as features of an Example have no
     order. The hashes of the windows are added up.
     """
-    sums, windows = np.zeros(2, np.uint64), 0
-    for chunk in chunks.as_numpy_iterator():
-        rows, weights = _split(chunk)
+    sums, count = np.zeros(2, np.uint64), 0
+    for chunk in chunks:
+        windows, weights = _split(chunk)
+        hashes = _hashes(windows, windows.values.numpy(), b"windows")
         if weights is not None:
-            rows = np.concatenate([rows, weights.view(np.int32)], axis=1)
-        factors = hashlib.shake_128(b"windows").digest(16 * rows.shape[1])
-        hashes = rows.astype(np.uint64) @ np.frombuffer(factors, np.uint64).reshape(-1, 2)
+            hashes += _hashes(windows, weights.values.numpy().view(np.int32), b"weights")
         for shift, factor in ((33, 0xFF51AFD7ED558CCD), (29, 0xC4CEB9FE1A85EC53)):
             hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
         sums += hashes.sum(axis=0, dtype=np.uint64)
-        windows += len(rows)
-    return f"{windows} {sums.tobytes().hex()}"
+        count += len(hashes)
+    return f"{count} {sums.tobytes().hex()}"
+
+
+def _hashes(windows: tf.RaggedTensor, values: IntArray, seed: bytes) -> npt.NDArray[np.uint64]:
+    """Returns the sums of each window's values times random numbers of their places, `[.., 2]`."""
+    starts, lengths = windows.row_starts().numpy(), windows.row_lengths().numpy()
+    if not len(starts):
+        return np.zeros((0, 2), np.uint64)
+    place = np.arange(len(values)) - np.repeat(starts, lengths)
+    factors = hashlib.shake_128(seed).digest(16 * int(lengths.max()))
+    factor = np.frombuffer(factors, np.uint64).reshape(-1, 2)[place]
+    return np.add.reduceat(values.astype(np.uint64)[:, None] * factor, starts)
 
 
 def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Dataset:
     """Joins all chunks into one, sorted by content, unless it exceeds a limit in MiB."""
     parts, size = [], 0
     for chunk in chunks:
-        size += sum(part.dtype.size * int(tf.size(part)) for part in tf.nest.flatten(chunk))
+        tensors = tf.nest.flatten(chunk, expand_composites=True)
+        size += sum(part.dtype.size * int(tf.size(part)) for part in tensors)
         if size > memory_limit_mb * 2**20:
             return chunks
         parts.append(chunk)
@@ -123,42 +147,58 @@ def in_one_chunk(chunks: tf.data.Dataset, memory_limit_mb: int) -> tf.data.Datas
         return chunks
     joined = tf.nest.map_structure(lambda *same: tf.concat(same, axis=0), *parts)
     parts.clear()  # as large as what they were joined to
-    order = _order(*(part.numpy() for part in tf.nest.flatten(joined)))
+    order = _order(*_split(joined))
     chunk = tf.nest.map_structure(lambda part: tf.gather(part, order), joined)
     return without_autotuning(tf.data.Dataset.from_tensors(chunk))
 
 
-def _order(windows: IntArray, weights: Float32Array | None = None) -> IntArray:
+def _order(windows: tf.RaggedTensor, weights: tf.RaggedTensor | None) -> IntArray:
     """Sorts windows by their contexts, then by the item after them, then by weights.
 
-    Batches, and so the model and its metrics, depend on this order.
+    Batches, and so the model and its metrics, depend on this order. Of two contexts that begin
+    alike, the shorter one comes first.
     """
-    context = np.where(windows[:, 1:] != PADDING, windows[:, :-1], PADDING)
-    last = windows[np.arange(len(windows)), np.count_nonzero(windows, axis=1) - 1]
-    ties = [] if weights is None else [*weights.T]
-    return np.lexsort([*ties, last, *context.T[::-1]])  # the last key is the first that counts
+    starts, lengths = windows.row_starts().numpy(), windows.row_lengths().numpy()
+    order = np.arange(len(starts))
+
+    def sort(values: npt.NDArray[Any], place: int | IntArray, lengths: IntArray) -> None:
+        """Sorts by the values at a place; windows that end before it come first."""
+        nonlocal order
+        reaches = (lengths > place)[order]
+        reaching = order[reaches]
+        key = values[(starts + place)[reaching]]
+        order = np.concatenate([order[~reaches], reaching[np.argsort(key, kind="stable")]])
+
+    # Each sort keeps the order of the former ones among equals: the last one counts most.
+    longest = int(lengths.max(initial=0))
+    if weights is not None:
+        for place in range(longest):
+            sort(weights.values.numpy(), place, lengths)
+    items, steps = windows.values.numpy(), lengths - 1
+    sort(items, steps, lengths)
+    for place in reversed(range(longest - 1)):
+        sort(items, place, steps)
+    return order
 
 
-def keep_items(windows: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+def keep_items(windows: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:
     """Drops items from windows, and then windows without a step.
 
     Args:
-      windows: int32 `[windows, length]`.
+      windows: int32 `[windows, (items)]`.
       kept: bool `[item_indices]`.
 
     Returns:
-      int32 `[at most windows, length]`.
+      int32 `[at most windows, (items)]`.
     """
-    items = tf.ragged.boolean_mask(windows, tf.gather(kept, windows) & (windows != PADDING))
-    items = tf.ragged.boolean_mask(items, items.row_lengths() > 1)
-    return items.to_tensor(PADDING, shape=[None, windows.shape[1]])
+    items = keep_values(windows, tf.gather(kept, windows.values))
+    return tf.ragged.boolean_mask(items, items.row_lengths() > 1)
 
 
 def add_reversed(chunk: Chunk) -> Chunk:
-    """Appends every window in reverse order of its items, int32 `[2 * windows, length]`."""
-    items = _steps(_split(chunk)[0]) + 1
+    """Appends every window in reverse order of its items, `[2 * windows, (items)]`."""
     return tf.nest.map_structure(
-        lambda part: tf.concat([part, tf.reverse_sequence(part, items, seq_axis=1)], 0), chunk
+        lambda part: tf.concat([part, tf.reverse(part, axis=[1])], axis=0), chunk
     )
 
 
@@ -166,14 +206,15 @@ def cut_steps(windows: tf.Tensor, targets: str) -> Batch:
     """Cuts windows, int32 `[batch, steps + 1]`, of at least two items into contexts and targets.
 
     Args:
-      windows: item indices, right-padded.
+      windows: item indices, right-padded with 0.
       targets: steps with a target, `all` or `last`.
     """
     target = windows[:, 1:]
     context = tf.where(target != PADDING, windows[:, :-1], PADDING)
     if targets == "last":
         step = tf.range(tf.shape(target)[1])
-        target = tf.where(step == _steps(windows)[:, None] - 1, target, PADDING)
+        steps = tf.math.count_nonzero(windows, axis=1, dtype=tf.int32) - 1
+        target = tf.where(step == steps[:, None] - 1, target, PADDING)
     return context, target
 
 
@@ -183,7 +224,7 @@ def length_sorted_batches(
     """Cuts a chunk into batches of windows of about equal length, in random order.
 
     Args:
-      chunk: windows, int32 `[windows, length]`, and weights if events have any.
+      chunk: windows, and weights if events have any.
       batch_targets: targets per batch, about; a single window may have more.
       targets: steps with a target, `all` or `last`.
       seed: random seed, int64 scalar.
@@ -196,7 +237,7 @@ def length_sorted_batches(
     steps = _steps(windows)
     noise = tf.random.stateless_uniform([tf.size(steps)], tf.stack([seed, 0]))
     order = tf.argsort(tf.cast(steps, tf.float32) + noise)
-    held = _target_counts(tf.gather(windows, order), targets)
+    held = tf.gather(_target_counts(windows, targets), order)
     batch_of_window = (tf.cumsum(held) - held) // batch_targets
     sizes = tf.math.bincount(tf.cast(batch_of_window, tf.int32))
     batches = tf.RaggedTensor.from_row_lengths(order, sizes[sizes > 0])
@@ -204,11 +245,10 @@ def length_sorted_batches(
 
     def gather_batch(index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rows = batches[index]
-        most_steps = tf.reduce_max(tf.gather(steps, rows))
-        context, target = cut_steps(tf.gather(windows, rows)[:, : most_steps + 1], targets)
+        context, target = cut_steps(tf.gather(windows, rows).to_tensor(PADDING), targets)
         if weights is None:
             return context, target
-        return context, target, tf.gather(weights, rows)[:, 1 : most_steps + 1]
+        return context, target, tf.gather(weights, rows).to_tensor()[:, 1:]
 
     return tf.data.Dataset.from_tensor_slices(batch_order).map(
         gather_batch, num_parallel_calls=_AUTOTUNE
@@ -300,9 +340,9 @@ def sampled_windows(chunks: tf.data.Dataset, enough: int, targets: str) -> tf.da
         return chunks
     share = enough / found
 
-    def draw(number: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
-        drawn = tf.random.stateless_uniform(tf.shape(windows)[:1], [0, number]) < share
-        return tf.boolean_mask(windows, drawn)
+    def draw(number: tf.Tensor, windows: tf.RaggedTensor) -> tf.RaggedTensor:
+        drawn = tf.random.stateless_uniform([windows.nrows()], [0, number]) < share
+        return tf.ragged.boolean_mask(windows, drawn)
 
     return chunks.enumerate().map(draw)
 
@@ -319,21 +359,20 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
       twice.
     """
 
-    def add(counts: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+    def add(counts: tf.Tensor, windows: tf.RaggedTensor) -> tf.Tensor:
         return counts + tf.math.bincount(
-            windows, minlength=item_indices, maxlength=item_indices, dtype=tf.int64
+            windows.values, minlength=item_indices, maxlength=item_indices, dtype=tf.int64
         )
 
-    counts = chunks.reduce(tf.zeros([item_indices], tf.int64), add)
-    return tf.tensor_scatter_nd_update(counts, [[PADDING]], [tf.constant(0, tf.int64)])
+    return chunks.reduce(tf.zeros([item_indices], tf.int64), add)
 
 
-def _steps(windows: tf.Tensor) -> tf.Tensor:
-    """Returns the number of steps in each window, int32 `[windows]`: one less than its items."""
-    return tf.math.count_nonzero(windows, axis=1, dtype=tf.int32) - 1
+def _steps(windows: tf.RaggedTensor) -> tf.Tensor:
+    """Returns the number of steps in each window, int64 `[windows]`: one less than its items."""
+    return windows.row_lengths() - 1
 
 
-def _target_counts(windows: tf.Tensor, targets: str) -> tf.Tensor:
+def _target_counts(windows: tf.RaggedTensor, targets: str) -> tf.Tensor:
     """Returns the number of targets in each window, int64 `[windows]`."""
-    steps = tf.cast(_steps(windows), tf.int64)
+    steps = _steps(windows)
     return tf.ones_like(steps) if targets == "last" else steps

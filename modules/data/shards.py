@@ -11,34 +11,33 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from modules.array_types import IntArray
+from modules.data.item_indices import PADDING
 from modules.tf_datasets import without_autotuning
 
 # Their number must be known before that of the windows is. Some of them are then joined to a shard.
 _BUCKETS = 1024
 _BYTES_PER_WRITE = 64 * 2**20
-_ITEM_BYTES = 4
+_NUMBER_BYTES = 4
 
 
 class Shards(NamedTuple):
     """Files of windows, each a random sample of all windows.
 
-    A row of a file is a window, int32, and then the weights of its items, float32, if there are
-    any.
+    A file has the items of one window after the other, int32, with a 0 after each window; beside
+    each of these numbers, if events have weights, the item's weight, float32.
 
     Attributes:
       files: paths on this machine.
-      length: items of a window.
       weighted: whether events have weights.
     """
 
     files: tuple[str, ...]
-    length: int
     weighted: bool
 
     def chunks(self) -> tf.data.Dataset:
@@ -61,13 +60,18 @@ class Shards(NamedTuple):
         return tf.data.Dataset.from_tensor_slices(tf.constant(self.files, tf.string))
 
     def _read(self, names: tf.data.Dataset) -> tf.data.Dataset:
-        columns = self.length * (1 + self.weighted)
-
-        def read(name: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-            rows = tf.reshape(tf.io.decode_raw(tf.io.read_file(name), tf.int32), [-1, columns])
+        def read(name: tf.Tensor) -> tf.RaggedTensor | tuple[tf.RaggedTensor, tf.RaggedTensor]:
+            numbers = tf.io.decode_raw(tf.io.read_file(name), tf.int32)
+            columns = tf.reshape(numbers, [-1, 1 + self.weighted])
+            is_item = columns[:, 0] != PADDING
+            # Of a window's end, all ends before it are left out.
+            ends = tf.where(~is_item)[:, 0]
+            splits = tf.concat([[0], ends - tf.range(tf.size(ends, tf.int64))], axis=0)
+            columns = tf.boolean_mask(columns, is_item)
+            windows = tf.RaggedTensor.from_row_splits(columns[:, 0], splits, validate=False)
             if not self.weighted:
-                return rows
-            return rows[:, : self.length], tf.bitcast(rows[:, self.length :], tf.float32)
+                return windows
+            return windows, windows.with_values(tf.bitcast(columns[:, 1], tf.float32))
 
         return names.map(read).prefetch(1)  # the next one is read while one is trained on
 
@@ -76,49 +80,59 @@ def write_shards(chunks: tf.data.Dataset, folder: str, shard_mb: float, seed: in
     """Writes windows into shards, each into one that is drawn at random.
 
     Args:
-      chunks: dataset of windows, int32 `[windows, length]`, or of pairs of windows and the weights
+      chunks: dataset of windows, int32 `[windows, (items)]`, or of pairs of windows and the weights
         of their items, float32; read once.
-      folder: local folder for the shards; they take 4 bytes of an item and 4 of a weight, padding
-        included.
+      folder: local folder for the shards; they take 4 bytes of an item and 4 of a window, and as
+        much again for weights.
       shard_mb: size of a shard, about, in MiB.
       seed: random seed of the draw.
 
     Raises:
       OSError: the disk is full; the message says how to fix it.
     """
-    spec = tf.nest.flatten(chunks.element_spec)
-    length, weighted = int(spec[0].shape[1]), len(spec) > 1
+    weighted = isinstance(chunks.element_spec, tuple)
     random = np.random.default_rng(seed)
     buckets = [os.path.join(folder, f"bucket-{number}") for number in range(_BUCKETS)]
     sizes = np.zeros(_BUCKETS, np.int64)
     try:
-        for rows in _blocks(chunks):
-            drawn = random.integers(_BUCKETS, size=len(rows))
+        for rows, lengths in _blocks(chunks):
+            drawn = np.repeat(random.integers(_BUCKETS, size=len(lengths)), lengths)
             held = np.bincount(drawn, minlength=_BUCKETS)
             parts = np.split(rows[np.argsort(drawn, kind="stable")], np.cumsum(held)[:-1])
             for bucket in np.flatnonzero(held):
                 with open(buckets[bucket], "ab") as file:
                     file.write(parts[bucket].tobytes())
-            sizes += held * rows.shape[1] * _ITEM_BYTES
+            sizes += held * rows.shape[1] * _NUMBER_BYTES
         files = _joined(buckets, sizes, int(shard_mb * 2**20), folder)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         raise OSError(errno.ENOSPC, _disk_full(folder, int(sizes.sum()))) from error
-    return Shards(tuple(files), length, weighted)
+    return Shards(tuple(files), weighted)
 
 
-def _blocks(chunks: tf.data.Dataset) -> Iterator[IntArray]:
-    """Yields rows of some chunks at a time: weights beside their windows, as int32."""
+def _blocks(chunks: tf.data.Dataset) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yields the rows of some chunks' windows at a time, and the number of each window's rows.
+
+    A row is what a file has of an item, or of the end of a window, int32 `[1]`, or `[2]` with
+    weights.
+    """
     rows: list[IntArray] = []
-    for chunk in chunks.as_numpy_iterator():
-        parts: list[Any] = tf.nest.flatten(chunk)
-        rows.append(np.concatenate([part.view("<i4") for part in parts], axis=1))
+    lengths: list[IntArray] = []
+    for chunk in chunks:
+        parts = tf.nest.flatten(chunk)
+        columns = [part.values.numpy().view("<i4") for part in parts]
+        lengths.append(parts[0].row_lengths().numpy() + 1)
+        is_end = np.zeros(lengths[-1].sum(), bool)
+        is_end[np.cumsum(lengths[-1]) - 1] = True
+        rows.append(np.full((len(is_end), len(columns)), PADDING, "<i4"))
+        rows[-1][~is_end] = np.stack(columns, axis=1)
         if sum(part.nbytes for part in rows) >= _BYTES_PER_WRITE:
-            yield np.concatenate(rows)
+            yield np.concatenate(rows), np.concatenate(lengths)
             rows.clear()
+            lengths.clear()
     if rows:
-        yield np.concatenate(rows)
+        yield np.concatenate(rows), np.concatenate(lengths)
 
 
 def _joined(buckets: list[str], sizes: IntArray, shard_bytes: int, folder: str) -> list[str]:

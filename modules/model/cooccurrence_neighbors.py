@@ -15,12 +15,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from modules.array_types import IntArray
-from modules.data.item_indices import PADDING
 from modules.data.pair_sums import PairSums
 
 LARGEST_GAP = 5  # events between two items that occur together; a pair weighs 1 / gap
 # Bounds of what is worked on at a time.
-_WINDOWS_PER_BLOCK = 1 << 16
+_EVENTS_PER_BLOCK = 1 << 20
 _PAIRS_PER_BLOCK = 1 << 20
 
 
@@ -37,32 +36,44 @@ class ItemNeighbors(NamedTuple):
 
 
 def cooccurrences(
-    windows: Iterable[npt.NDArray[np.integer[Any]]], item_indices: int
+    windows: Iterable[tuple[npt.NDArray[np.integer[Any]], IntArray]], item_indices: int
 ) -> sparse.csr_matrix:
     """Sums how closely items occur together.
 
     Args:
-      windows: item indices in time order, int `[windows, length]` each, right-padded with 0.
+      windows: chunks of windows: the item indices of one after the other in time order, int
+        `[events]`, and the length of each, int `[windows]`.
       item_indices: number of item indices, reserved ones included.
 
     Returns:
       Symmetric matrix `[item_indices, item_indices]`, without entries on the diagonal.
     """
     sums = PairSums(item_indices, np.float64)
-    for items in windows:
-        for gap in range(1, min(LARGEST_GAP, items.shape[1] - 1) + 1):
-            sums.add(_pairs(items, gap, item_indices), 1.0 / gap)
+    for items, lengths in windows:
+        ends = np.repeat(np.cumsum(lengths), lengths)
+        for gap in range(1, LARGEST_GAP + 1):
+            sums.add(_pairs(items, ends, gap, item_indices), 1.0 / gap)
     total = sums.into_matrix()
     return total + total.T
 
 
-def _pairs(items: npt.NDArray[np.integer[Any]], gap: int, item_indices: int) -> IntArray:
-    """Returns the pairs of two items `gap` events apart, first * item_indices + second, int64."""
+def _pairs(
+    items: npt.NDArray[np.integer[Any]], ends: IntArray, gap: int, item_indices: int
+) -> IntArray:
+    """Returns the pairs of two items `gap` events apart, first * item_indices + second, int64.
+
+    Args:
+      items: item indices of windows, `[events]`.
+      ends: where the window of each ends.
+      gap: number of events, at least 1.
+      item_indices: number of item indices.
+    """
     found = [np.zeros(0, np.int64)]
-    for start in range(0, len(items), _WINDOWS_PER_BLOCK):
-        block = items[start : start + _WINDOWS_PER_BLOCK]
-        first, second = block[:, :-gap], block[:, gap:]
-        paired = (first != PADDING) & (second != PADDING) & (first != second)
+    for start in range(0, len(items) - gap, _EVENTS_PER_BLOCK):
+        second = items[start + gap : start + gap + _EVENTS_PER_BLOCK]
+        block = slice(start, start + len(second))
+        first = items[block]
+        paired = (np.arange(start, block.stop) + gap < ends[block]) & (first != second)
         found.append(first[paired].astype(np.int64) * item_indices + second[paired])
     return np.concatenate(found)
 

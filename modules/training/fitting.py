@@ -328,14 +328,17 @@ def _neighbors(
 ) -> cooccurrence_neighbors.ItemNeighbors | None:
     if not run.model.num_neighbors:
         return None
-    chunks = batching.windows_alone(windows.train).as_numpy_iterator()
+    chunks = (
+        (chunk.values.numpy(), chunk.row_lengths().numpy())
+        for chunk in batching.windows_alone(windows.train)
+    )
     together = cooccurrence_neighbors.cooccurrences(chunks, len(windows.item_counts))
     return cooccurrence_neighbors.nearest_neighbors(together, run.model.num_neighbors)
 
 
 def _check_evaluation(evaluation: tf.data.Dataset) -> None:
     """Raises ValueError if split eval holds no step to select epochs by."""
-    if not any(int(tf.size(windows)) for windows in evaluation):
+    if not any(int(windows.nrows()) for windows in evaluation):
         raise ValueError(
             "early stopping evaluates on split eval, but none of its sessions has two items that "
             "the training sessions hold too. Make eval longer (sessions.eval_fraction), or set "

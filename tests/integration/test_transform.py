@@ -7,13 +7,12 @@ import glob
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow_transform as tft
 
 from modules.config.options.features import FeatureOptions
 from modules.data import batching
-from modules.data.item_indices import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM, PADDING
 from modules.data.session_spans import Spans, read_spans
 from modules.data.vocabulary import VOCABULARY_NAME
 from modules.sessions.item_ids import vocabulary_holds
@@ -74,7 +73,9 @@ def _rows(made_one, split: str) -> list[tuple[list[int], list[int]]]:
     """Reads the windows that Trainer would read, and cuts their steps."""
     files, features = sorted(glob.glob(made_one.files(split))), made_one.features
     batches = (
-        batching.cut_steps(windows, features.targets)
+        batching.cut_steps(
+            windows.to_tensor(PADDING, shape=[None, features.max_context + 1]), features.targets
+        )
         for windows in batching.window_chunks(files, features.max_context)
     )
     return sorted(
@@ -186,19 +187,18 @@ def test_weights_stay_with_their_items(sample, weighted_sample) -> None:
     for split in ("train", "eval"):
         plain, weighted = (sorted(glob.glob(one.files(split))) for one in (sample, weighted_sample))
         chunks = list(batching.window_chunks(weighted, width - 1, weighted=True))
-        windows, weights = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
-        without = np.concatenate(list(batching.window_chunks(plain, width - 1)))
-        assert sorted(windows.tolist()) == sorted(without.tolist())
+        windows, weights = (
+            [row for part in parts for row in part.to_list()] for parts in zip(*chunks, strict=True)
+        )
+        without = batching.window_chunks(plain, width - 1)
+        assert sorted(windows) == sorted(row for part in without for row in part.to_list())
         expected = [
             (items[start : start + width], weights_of(items)[start : start + width])
             for items in weighted_sample.sessions[split]
             for start in range(0, len(items) - 1, width - 1)
         ]
         found = [
-            ([ids[index].decode() for index in row[:length]], weight[:length].tolist())
-            for row, weight, length in zip(
-                windows, weights, np.count_nonzero(windows, axis=1), strict=True
-            )
+            ([ids[index].decode() for index in row], weight)
+            for row, weight in zip(windows, weights, strict=True)
         ]
         assert sorted(found) == sorted((list(items), row) for items, row in expected)
-        assert (weights[windows == 0] == 0).all()

@@ -14,7 +14,8 @@ import tensorflow as tf
 from modules.data import batching
 from modules.data.windowing import FEATURE, WEIGHT_FEATURE
 
-WINDOWS = tf.constant([[2, 3, 4, 5], [5, 6, 0, 0], [6, 7, 8, 0]])
+PADDED = tf.constant([[2, 3, 4, 5], [5, 6, 0, 0], [6, 7, 8, 0]])
+WINDOWS = tf.RaggedTensor.from_tensor(PADDED, padding=0)
 CONTEXT = [[2, 3, 4], [5, 0, 0], [6, 7, 0]]
 TARGET = [[3, 4, 5], [6, 0, 0], [7, 8, 0]]
 LAST_TARGET = [[0, 0, 5], [6, 0, 0], [0, 8, 0]]
@@ -27,16 +28,22 @@ def _many(windows: int = 60) -> tf.data.Dataset:
     random = np.random.default_rng(3)
     lengths = random.integers(1, 6, windows)
     items = 2 + np.arange(windows * 6, dtype=np.int32).reshape(windows, 6)
-    return tf.data.Dataset.from_tensors(np.where(np.arange(6) <= lengths[:, None], items, 0))
+    padded = np.where(np.arange(6) <= lengths[:, None], items, 0)
+    return tf.data.Dataset.from_tensors(tf.RaggedTensor.from_tensor(padded, padding=0))
 
 
-def _cut(windows: tf.Tensor, targets: str = "all") -> list[list[list[int]]]:
-    return [part.numpy().tolist() for part in batching.cut_steps(windows, targets)]
+def _no_windows() -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensors(tf.ragged.constant([], tf.int32, ragged_rank=1))
+
+
+def _cut(windows: tf.Tensor | tf.RaggedTensor, targets: str = "all") -> list[list[list[int]]]:
+    padded = windows.to_tensor() if isinstance(windows, tf.RaggedTensor) else windows
+    return [part.numpy().tolist() for part in batching.cut_steps(padded, targets)]
 
 
 def _steps(chunks: tf.data.Dataset, targets: str = "all") -> Pairs:
     """Counts windows as `_windows` counts batches."""
-    return _windows(batching.cut_steps(windows, targets) for windows in chunks)
+    return _windows(batching.cut_steps(windows.to_tensor(), targets) for windows in chunks)
 
 
 def _windows(batches: Iterable[batching.Batch]) -> Pairs:
@@ -54,10 +61,10 @@ def _contexts(batches: tf.data.Dataset) -> list[list[list[int]]]:
 
 
 def test_steps_are_cut_with_a_target_each_or_at_the_last_one() -> None:
-    assert _cut(WINDOWS, "all") == [CONTEXT, TARGET]
-    assert _cut(WINDOWS, "last") == [CONTEXT, LAST_TARGET]
-    assert _cut(WINDOWS[1:2, :2], "all") == _cut(WINDOWS[1:2, :2], "last") == [[[5]], [[6]]]
-    assert _cut(WINDOWS[:0], "last") == [[], []]
+    assert _cut(PADDED, "all") == [CONTEXT, TARGET]
+    assert _cut(PADDED, "last") == [CONTEXT, LAST_TARGET]
+    assert _cut(PADDED[1:2, :2], "all") == _cut(PADDED[1:2, :2], "last") == [[[5]], [[6]]]
+    assert _cut(PADDED[:0], "last") == [[], []]
 
 
 class TestKeepItems:
@@ -65,26 +72,26 @@ class TestKeepItems:
 
     def _kept(self, *dropped: int) -> list[list[int]]:
         kept = tf.constant([item not in dropped for item in range(10)])
-        return batching.keep_items(WINDOWS, kept).numpy().tolist()
+        return batching.keep_items(WINDOWS, kept).to_list()
 
     def test_items_vanish_as_if_never_seen(self) -> None:
-        assert self._kept(3, 6) == [[2, 4, 5, 0], [7, 8, 0, 0]]
+        assert self._kept(3, 6) == [[2, 4, 5], [7, 8]]
 
     def test_the_first_and_the_last_item_of_a_window(self) -> None:
-        assert self._kept(2, 8) == [[3, 4, 5, 0], [5, 6, 0, 0], [6, 7, 0, 0]]
+        assert self._kept(2, 8) == [[3, 4, 5], [5, 6], [6, 7]]
 
     def test_of_a_window_with_its_last_step_as_target_that_step_stays(self) -> None:
-        context, target = _cut(tf.constant(self._kept(3, 6)), "last")
-        assert context == [[2, 4, 0], [7, 0, 0]]
-        assert target == [[0, 5, 0], [8, 0, 0]]
+        context, target = _cut(tf.ragged.constant(self._kept(3, 6)), "last")
+        assert context == [[2, 4], [7, 0]]
+        assert target == [[0, 5], [8, 0]]
 
     def test_the_item_before_a_dropped_last_target_becomes_the_target(self) -> None:
-        context, target = _cut(tf.constant(self._kept(5, 8)), "last")
-        assert context == [[2, 3, 0], [6, 0, 0]]
-        assert target == [[0, 4, 0], [7, 0, 0]]
+        context, target = _cut(tf.ragged.constant(self._kept(5, 8)), "last")
+        assert context == [[2, 3], [6, 0]]
+        assert target == [[0, 4], [7, 0]]
 
     def test_nothing_to_drop_changes_nothing(self) -> None:
-        assert self._kept() == WINDOWS.numpy().tolist()
+        assert self._kept() == WINDOWS.to_list()
 
     def test_no_window_may_stay(self) -> None:
         assert self._kept(*range(2, 9)) == []
@@ -96,12 +103,12 @@ class TestKeepItems:
         lengths = random.integers(2, 7, 40)
         dropped = (4, 7)
         sessions = [row[:length].tolist() for row, length in zip(items, lengths, strict=True)]
-        padded = np.where(np.arange(6) < lengths[:, None], items, 0).astype(np.int32)
+        windows = tf.ragged.constant(sessions, tf.int32)
         kept = tf.constant([item not in dropped for item in range(10)])
-        found = batching.keep_items(tf.constant(padded), kept).numpy()
+        found = batching.keep_items(windows, kept).to_list()
         shortened = [[item for item in session if item not in dropped] for session in sessions]
         expected = [session for session in shortened if len(session) > 1]
-        assert [row[row > 0].tolist() for row in found] == expected
+        assert found == expected
 
 
 def test_reversed_windows_come_after_the_windows() -> None:
@@ -139,8 +146,7 @@ class TestItemCounts:
         assert batching.item_counts(chunks, 9).numpy().tolist() == [0, 0, 3, 3, 3, 6, 6, 3, 3]
 
     def test_no_window_is_no_event(self) -> None:
-        chunks = tf.data.Dataset.from_tensors(tf.zeros([0, 3], tf.int32))
-        assert batching.item_counts(chunks, 4).numpy().tolist() == [0, 0, 0, 0]
+        assert batching.item_counts(_no_windows(), 4).numpy().tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("targets", ["all", "last"])
@@ -235,7 +241,7 @@ def test_batches_have_about_as_many_targets_as_configured(
     found = [np.count_nonzero(target) for _, target in batches]
 
     (windows,) = _many()
-    assert sum(found) == np.count_nonzero(batching.cut_steps(windows, targets)[1])
+    assert sum(found) == np.count_nonzero(batching.cut_steps(windows.to_tensor(), targets)[1])
     assert max(found) < batch_targets + longest
     # All but the one that takes what is left.
     assert sorted(found)[1:] == [n for n in sorted(found)[1:] if n > batch_targets - longest]
@@ -251,12 +257,9 @@ def test_windows_of_a_batch_are_about_equally_long() -> None:
 
 
 def test_no_window_makes_no_batch() -> None:
-    chunks = tf.data.Dataset.from_tensors(tf.zeros([0, 3], tf.int32))
-    assert (
-        list(batching.training_batches(chunks, 20, targets="all", reversed_sessions=True, seed=1))
-        == []
-    )
-    assert list(batching.evaluation_batches(chunks, 20, "all")) == []
+    cut = {"targets": "all", "reversed_sessions": True}
+    assert list(batching.training_batches(_no_windows(), 20, seed=1, **cut)) == []
+    assert list(batching.evaluation_batches(_no_windows(), 20, "all")) == []
 
 
 def _record(*windows: list[int]) -> bytes:
@@ -284,8 +287,12 @@ def files(tmp_path: Path) -> list[str]:
     return paths
 
 
-def _rows(chunks: Iterable[tf.Tensor]) -> list[list[int]]:
-    return [window for windows in chunks for window in windows.numpy().tolist()]
+def _rows(chunks: Iterable[tf.RaggedTensor]) -> list[list[int]]:
+    return [window for windows in chunks for window in windows.to_list()]
+
+
+def _without_padding(windows: Iterable[list[int]]) -> list[list[int]]:
+    return [[item for item in window if item] for window in windows]
 
 
 def _pairs(batches: tf.data.Dataset) -> list[tuple[list[int], list[int]]]:
@@ -299,11 +306,11 @@ def _pairs(batches: tf.data.Dataset) -> list[tuple[list[int], list[int]]]:
 def test_parses_the_windows_of_all_records() -> None:
     windows = batching.parse_windows(tf.constant(RECORDS), 3)
     assert windows.dtype == tf.int32
-    assert _rows([windows]) == ALL_WINDOWS
+    assert _rows([windows]) == _without_padding(ALL_WINDOWS)
 
 
 def test_parses_records_without_any_window() -> None:
-    assert batching.parse_windows(tf.constant([_record(), _record()]), 3).shape == [0, 4]
+    assert batching.parse_windows(tf.constant([_record(), _record()]), 3).to_list() == []
 
 
 @pytest.mark.parametrize("records_per_parse", [1, 100])
@@ -315,8 +322,8 @@ def test_streaming_and_memory_give_the_same_windows(
     streamed = batching.window_chunks(files, 3)
     joined = batching.in_one_chunk(streamed, 1)
 
-    assert sorted(_rows(streamed)) == sorted(ALL_WINDOWS)
-    assert sorted(_rows(joined)) == sorted(ALL_WINDOWS)
+    assert sorted(_rows(streamed)) == sorted(_without_padding(ALL_WINDOWS))
+    assert sorted(_rows(joined)) == sorted(_without_padding(ALL_WINDOWS))
     assert len(list(joined)) == 1
     batches = [
         batching.training_batches(chunks, 2, targets="all", reversed_sessions=True, seed=4)
@@ -351,10 +358,11 @@ def test_batches_do_not_depend_on_the_order_on_disk(tmp_path: Path) -> None:
     assert len(found[0][0]) == 400
 
 
-@pytest.mark.parametrize(("windows", "chunks"), [(2**16, 1), (2**16 + 1, 2)])
+@pytest.mark.parametrize(("windows", "chunks"), [(2**15 - 1, 1), (2**15, 2)])
 def test_data_beyond_the_limit_stay_in_chunks(windows: int, chunks: int) -> None:
-    """A window of one step has two int32: 2 ** 16 of them twice are one MiB."""
-    streamed = tf.data.Dataset.from_tensors(tf.ones([windows, 2], tf.int32)).repeat(2)
+    """A window of one step has two int32, and an int64 for where it ends; a chunk has one more."""
+    chunk = tf.RaggedTensor.from_tensor(tf.ones([windows, 2], tf.int32))
+    streamed = tf.data.Dataset.from_tensors(chunk).repeat(2)
     assert len(list(batching.in_one_chunk(streamed, 1))) == chunks
 
 
@@ -370,15 +378,16 @@ def test_a_sample_of_windows_has_all_lengths_and_is_the_same_every_time(
 ) -> None:
     steps = np.arange(3_000) % 6 + 1
     items = (np.arange(7) <= steps[:, None]).astype(np.int32) * 2
-    windows = tf.data.Dataset.from_tensor_slices(items).batch(3_000 // chunks)
+    rows = tf.RaggedTensor.from_tensor(items, padding=0)
+    windows = tf.data.Dataset.from_tensor_slices(rows).batch(3_000 // chunks)
 
     sample = batching.sampled_windows(windows, 2_000, targets)
 
-    drawn = np.concatenate(list(sample.as_numpy_iterator()))
+    drawn = _rows(sample)
     assert len(drawn) == pytest.approx(3_000 * share, rel=0.1)
-    shares = np.bincount(np.count_nonzero(drawn, axis=1) - 1, minlength=7)[1:] / len(drawn)
+    shares = np.bincount([len(window) - 1 for window in drawn], minlength=7)[1:] / len(drawn)
     np.testing.assert_allclose(shares, 1 / 6, atol=0.06)
-    np.testing.assert_array_equal(drawn, np.concatenate(list(sample.as_numpy_iterator())))
+    assert drawn == _rows(sample)
 
 
 @pytest.mark.parametrize("targets", ["all", "last"])
@@ -388,8 +397,10 @@ def test_few_windows_are_all_in_the_sample(targets: str) -> None:
 
 
 def _digest(*chunks: list[list[int]]) -> str:
-    rows = [np.array(chunk, np.int32).reshape(-1, 4) for chunk in chunks]
-    spec = tf.TensorSpec([None, 4], tf.int32)
+    rows = [
+        tf.ragged.constant(_without_padding(chunk), tf.int32, ragged_rank=1) for chunk in chunks
+    ]
+    spec = tf.RaggedTensorSpec([None, None], tf.int32)
     return batching.windows_digest(
         tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=spec)
     )
@@ -414,17 +425,22 @@ def test_a_digest_of_windows_knows_their_content_alone() -> None:
 
 def test_the_order_of_windows_is_by_context_then_by_the_last_item() -> None:
     """A batch's order hangs on it, and metrics on that: it must not change."""
-    windows = [[2, 9, 0, 0], [2, 3, 4, 5], [2, 3, 9, 0], [2, 3, 4, 0], [3, 2, 0, 0], [2, 4, 2, 0]]
+    windows = [[2, 9], [2, 3, 4, 5], [2, 3, 9], [2, 3, 4], [3, 2], [2, 4, 2]]
     for order in itertools.permutations(windows):
-        (found,) = batching.in_one_chunk(tf.data.Dataset.from_tensors(tf.constant(order)), 1)
-        assert found.numpy().tolist() == [
-            [2, 9, 0, 0],
-            [2, 3, 4, 0],
-            [2, 3, 9, 0],
-            [2, 3, 4, 5],
-            [2, 4, 2, 0],
-            [3, 2, 0, 0],
-        ]
+        chunk = tf.ragged.constant(order, tf.int32)
+        (found,) = batching.in_one_chunk(tf.data.Dataset.from_tensors(chunk), 1)
+        assert found.to_list() == [[2, 9], [2, 3, 4], [2, 3, 9], [2, 3, 4, 5], [2, 4, 2], [3, 2]]
+
+
+def test_the_order_of_windows_is_that_of_padded_ones() -> None:
+    """By the keys that the docstring names, one after the other, of many windows."""
+    random = np.random.default_rng(2)
+    padded = random.integers(2, 5, (2_000, 6)) * (np.arange(6) < random.integers(2, 7, (2_000, 1)))
+    (found,) = batching.in_one_chunk(
+        tf.data.Dataset.from_tensors(tf.RaggedTensor.from_tensor(padded, padding=0)), 1
+    )
+    expected = sorted(_without_padding(padded.tolist()), key=lambda row: (row[:-1], row[-1]))
+    assert found.to_list() == expected
 
 
 def _weights(windows: tf.Tensor) -> np.ndarray:
@@ -480,9 +496,9 @@ def test_a_digest_knows_the_weights_too(weighted_files: list[str]) -> None:
 
 
 def test_equal_windows_are_ordered_by_their_weights() -> None:
-    windows = tf.constant([[2, 3]] * 3)
+    windows = tf.ragged.constant([[2, 3]] * 3)
     weights = [[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]]
     for order in itertools.permutations(weights):
-        chunks = tf.data.Dataset.from_tensors((windows, tf.constant(order)))
+        chunks = tf.data.Dataset.from_tensors((windows, tf.ragged.constant(order)))
         ((_, found),) = batching.in_one_chunk(chunks, 1)
-        assert found.numpy().tolist() == [[1.0, 1.0], [2.0, 1.0], [1.0, 2.0]]
+        assert found.to_list() == [[1.0, 1.0], [2.0, 1.0], [1.0, 2.0]]

@@ -15,9 +15,13 @@ from modules.model import cooccurrence_neighbors
 WINDOWS = np.array([[2, 3, 4, 0], [3, 2, 3, 0], [5, 5, 0, 0]])
 
 
+def _chunks(*padded: npt.NDArray[np.int64]) -> list[tuple[npt.NDArray[np.int64], ...]]:
+    return [(windows[windows > 0], np.count_nonzero(windows, axis=1)) for windows in padded]
+
+
 def test_closeness_is_one_over_the_gap_both_ways() -> None:
     """2-3 three times next to each other, 3-4 once; 2-4 two events apart; 5 has only itself."""
-    together = cooccurrence_neighbors.cooccurrences([WINDOWS[:2], WINDOWS[2:]], 6).toarray()
+    together = cooccurrence_neighbors.cooccurrences(_chunks(WINDOWS[:2], WINDOWS[2:]), 6).toarray()
     expected = np.zeros((6, 6))
     expected[2, 3], expected[3, 4], expected[2, 4] = 3.0, 1.0, 0.5
     np.testing.assert_allclose(together, expected + expected.T)
@@ -25,7 +29,7 @@ def test_closeness_is_one_over_the_gap_both_ways() -> None:
 
 def test_nearest_by_the_weight_of_graph_convolutions() -> None:
     """Sums: item 2 has 3.5, item 3 has 4, item 4 has 1.5."""
-    together = cooccurrence_neighbors.cooccurrences([WINDOWS], 6)
+    together = cooccurrence_neighbors.cooccurrences(_chunks(WINDOWS), 6)
     items, weight = cooccurrence_neighbors.nearest_neighbors(together, 2)
     assert items.tolist() == [[0, 0], [0, 0], [3, 4], [2, 4], [3, 2], [0, 0]]
     of_3, of_4 = 3 / np.sqrt(3.5 * 4), 0.5 / np.sqrt(3.5 * 1.5)
@@ -64,10 +68,10 @@ def test_sums_do_not_depend_on_what_is_worked_on_at_a_time(
     ]
     nearest = cooccurrence_neighbors.nearest_neighbors(expected[0][1], 6)
     monkeypatch.setattr(pair_sums, "_WAITING_TERMS", most)
-    for bound in ("_WINDOWS_PER_BLOCK", "_PAIRS_PER_BLOCK"):
+    for bound in ("_EVENTS_PER_BLOCK", "_PAIRS_PER_BLOCK"):
         monkeypatch.setattr(cooccurrence_neighbors, bound, most)
     for chunks, sums in expected:
-        found = cooccurrence_neighbors.cooccurrences(chunks, 40)
+        found = cooccurrence_neighbors.cooccurrences(_chunks(*chunks), 40)
         np.testing.assert_array_equal(found.toarray(), sums.toarray())
     found = cooccurrence_neighbors.nearest_neighbors(expected[0][1], 6)
     np.testing.assert_array_equal(found.items, nearest.items)

@@ -43,7 +43,7 @@ class Model:
 @pytest.mark.parametrize(("penalty", "mrr"), [(None, 1.0), (0.0, 0.5)])
 def test_an_epoch_is_evaluated_as_it_would_be_served(penalty: float | None, mrr: float) -> None:
     """The current item is demoted, unless the options say otherwise."""
-    windows = tf.data.Dataset.from_tensors(tf.constant([[2, 3]]))
+    windows = tf.data.Dataset.from_tensors(tf.ragged.constant([[2, 3]], tf.int32))
     options = TrainerOptions(current_item_penalty=penalty)
     run = TrainingRun(FeatureOptions(), ModelOptions(), options, "", "", "")
     evaluate = epoch_eval_fn(run, TrainingData(windows, tf.ones([32], tf.int64), windows))
