@@ -128,7 +128,7 @@ def _trained(
     rows = sessions[: items * _SESSIONS_PER_ITEM] + FIRST_ITEM
     rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
     batches = batching.training_batches(
-        tf.data.Dataset.from_tensors(rows),
+        tf.data.Dataset.from_tensors(tf.RaggedTensor.from_tensor(rows, padding=0)),
         options.batch_targets,
         targets="all",
         reversed_sessions=not is_large,

@@ -161,19 +161,20 @@ def _order(windows: tf.RaggedTensor, weights: tf.RaggedTensor | None) -> IntArra
     starts, lengths = windows.row_starts().numpy(), windows.row_lengths().numpy()
     order = np.arange(len(starts))
 
-    def sort(values: npt.NDArray[Any], place: int | IntArray, lengths: IntArray) -> None:
+    def sort(by: npt.NDArray[Any], place: int | IntArray, ends: IntArray) -> None:
         """Sorts by the values at a place; windows that end before it come first."""
         nonlocal order
-        reaches = (lengths > place)[order]
+        reaches = (ends > place)[order]
         reaching = order[reaches]
-        key = values[(starts + place)[reaching]]
+        key = by[(starts + place)[reaching]]
         order = np.concatenate([order[~reaches], reaching[np.argsort(key, kind="stable")]])
 
     # Each sort keeps the order of the former ones among equals: the last one counts most.
     longest = int(lengths.max(initial=0))
     if weights is not None:
+        values = weights.values.numpy()
         for place in range(longest):
-            sort(weights.values.numpy(), place, lengths)
+            sort(values, place, lengths)
     items, steps = windows.values.numpy(), lengths - 1
     sort(items, steps, lengths)
     for place in reversed(range(longest - 1)):
@@ -245,10 +246,10 @@ def length_sorted_batches(
 
     def gather_batch(index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rows = batches[index]
-        context, target = cut_steps(tf.gather(windows, rows).to_tensor(PADDING), targets)
+        context, target = cut_steps(_padded(windows, rows), targets)
         if weights is None:
             return context, target
-        return context, target, tf.gather(weights, rows).to_tensor()[:, 1:]
+        return context, target, _padded(weights, rows)[:, 1:]
 
     return tf.data.Dataset.from_tensor_slices(batch_order).map(
         gather_batch, num_parallel_calls=_AUTOTUNE
@@ -365,6 +366,19 @@ def item_counts(chunks: tf.data.Dataset, item_indices: int) -> tf.Tensor:
         )
 
     return chunks.reduce(tf.zeros([item_indices], tf.int64), add)
+
+
+def _padded(sequences: tf.RaggedTensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns some rows, `[rows, longest]`, right-padded with 0.
+
+    `tf.gather` of a ragged tensor takes time in proportion to all of it.
+    """
+    starts = tf.gather(sequences.row_splits, rows)
+    lengths = tf.gather(sequences.row_splits, rows + 1) - starts
+    place = tf.range(tf.reduce_max(lengths))
+    is_item = place < lengths[:, None]
+    values = tf.gather(sequences.values, tf.where(is_item, starts[:, None] + place, 0))
+    return tf.where(is_item, values, tf.constant(PADDING, values.dtype))
 
 
 def _steps(windows: tf.RaggedTensor) -> tf.Tensor:

@@ -22,7 +22,7 @@ from modules.tf_datasets import without_autotuning
 
 # Their number must be known before that of the windows is. Some of them are then joined to a shard.
 _BUCKETS = 1024
-_BYTES_PER_WRITE = 64 * 2**20
+_BYTES_PER_WRITE = 16 * 2**20
 _NUMBER_BYTES = 4
 
 
@@ -64,7 +64,7 @@ class Shards(NamedTuple):
             numbers = tf.io.decode_raw(tf.io.read_file(name), tf.int32)
             columns = tf.reshape(numbers, [-1, 1 + self.weighted])
             is_item = columns[:, 0] != PADDING
-            # Of a window's end, all ends before it are left out.
+            # Where it ends among the items alone: its 0 comes after those of all windows before.
             ends = tf.where(~is_item)[:, 0]
             splits = tf.concat([[0], ends - tf.range(tf.size(ends, tf.int64))], axis=0)
             columns = tf.boolean_mask(columns, is_item)
@@ -96,7 +96,8 @@ def write_shards(chunks: tf.data.Dataset, folder: str, shard_mb: float, seed: in
     sizes = np.zeros(_BUCKETS, np.int64)
     try:
         for rows, lengths in _blocks(chunks):
-            drawn = np.repeat(random.integers(_BUCKETS, size=len(lengths)), lengths)
+            buckets_of = random.integers(_BUCKETS, size=len(lengths), dtype=np.int16)
+            drawn = np.repeat(buckets_of, lengths)
             held = np.bincount(drawn, minlength=_BUCKETS)
             parts = np.split(rows[np.argsort(drawn, kind="stable")], np.cumsum(held)[:-1])
             for bucket in np.flatnonzero(held):
@@ -112,7 +113,7 @@ def write_shards(chunks: tf.data.Dataset, folder: str, shard_mb: float, seed: in
 
 
 def _blocks(chunks: tf.data.Dataset) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yields the rows of some chunks' windows at a time, and the number of each window's rows.
+    """Yields the rows of some chunks' windows at a time, and how many each window has with its end.
 
     A row is what a file has of an item, or of the end of a window, int32 `[1]`, or `[2]` with
     weights.
@@ -152,7 +153,7 @@ def _joined(buckets: list[str], sizes: IntArray, shard_bytes: int, folder: str) 
 def _disk_full(folder: str, written: int) -> str:
     return (
         f"no space left in {folder}, where {written / 2**20:,.0f} MiB of training windows are "
-        "already: they exceed trainer.memory_limit_mb and are kept there, 4 bytes of an item. Free "
-        "some space, name a larger disk by the environment variable TMPDIR, or raise "
+        "already: they exceed trainer.memory_limit_mb and are kept there, 4 bytes of an "
+        "item and of a window. Free some space, name a larger disk by the environment variable TMPDIR, or raise "
         "trainer.memory_limit_mb"
     )

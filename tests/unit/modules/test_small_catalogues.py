@@ -329,7 +329,7 @@ class Scores(NamedTuple):
 @pytest.mark.parametrize("size", [1, 20])
 def test_early_stopping_prefers_no_epoch_whose_scores_are_nan(size: int) -> None:
     """Of twenty items a NaN target was among the best twenty: the worst epoch would be the best."""
-    windows = tf.data.Dataset.from_tensors(tf.constant([[2, 2]]))
+    windows = tf.data.Dataset.from_tensors(tf.ragged.constant([[2, 2]], tf.int32))
     evaluate = fitting.epoch_eval_fn(
         TrainingRun(FeatureOptions(), ModelOptions(), TrainerOptions(), "", "", ""),
         fitting.TrainingData(windows, tf.ones([size + FIRST_ITEM], tf.int64), windows),
