@@ -154,6 +154,6 @@ def _disk_full(folder: str, written: int) -> str:
     return (
         f"no space left in {folder}, where {written / 2**20:,.0f} MiB of training windows are "
         "already: they exceed trainer.memory_limit_mb and are kept there, 4 bytes of an "
-        "item and of a window. Free some space, name a larger disk by the environment variable TMPDIR, or raise "
-        "trainer.memory_limit_mb"
+        "item and of a window. Free some space, name a larger disk by the environment variable "
+        "TMPDIR, or raise trainer.memory_limit_mb"
     )
