@@ -12,7 +12,7 @@ evaluated on the whole catalogue after every epoch, so that the peak memory is t
 training.
 
 `windows` compares where windows come from: memory; Transform's gzipped TFRecords, read again in
-each epoch; shards of them, for which `trainer.memory_limit_mb` is half of what the windows take. An
+each epoch; shards of them, for which `trainer.memory_limit_mb` is half of what their items take. An
 epoch of batches alone is measured, in real events (padding not counted), and one with the training
 of the defaults: seconds, and CPU seconds of all cores.
 """
@@ -124,8 +124,10 @@ def throughput(name: str, sessions: tf.RaggedTensor, items: int) -> float:
     """Returns the targets per second of the reference or of a configuration."""
     if name != REFERENCE:
         return targets_per_second(load_without_files(*CONFIGURATIONS[name]), sessions, items)
-    windows = make_windows(sessions, load_without_files("notebook", ()).features)
-    return notebook.targets_per_second(windows.to_tensor(PADDING), items + FIRST_ITEM)
+    features = load_without_files("notebook", ()).features
+    shape = [None, features.max_context + 1]
+    windows = make_windows(sessions, features).to_tensor(PADDING, shape=shape)
+    return notebook.targets_per_second(windows, items + FIRST_ITEM)
 
 
 def write_windows(windows: tf.RaggedTensor, max_context: int, path: str) -> None:

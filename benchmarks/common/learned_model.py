@@ -17,7 +17,7 @@ from modules.array_types import IntArray
 from modules.config.options.model import ModelOptions
 from modules.config.options.trainer import TrainerOptions
 from modules.data import batching
-from modules.data.item_indices import FIRST_ITEM
+from modules.data.item_indices import FIRST_ITEM, PADDING
 from modules.data.vocabulary import Vocabulary
 from modules.model.lazy_adam import LazyAdam
 from modules.model.tf_keras_compat import exempt_keras_from_autograph
@@ -128,7 +128,7 @@ def _trained(
     rows = sessions[: items * _SESSIONS_PER_ITEM] + FIRST_ITEM
     rows = np.where(rows < FIRST_ITEM, 0, rows).astype(np.int32)
     batches = batching.training_batches(
-        tf.data.Dataset.from_tensors(tf.RaggedTensor.from_tensor(rows, padding=0)),
+        tf.data.Dataset.from_tensors(tf.RaggedTensor.from_tensor(rows, padding=PADDING)),
         options.batch_targets,
         targets="all",
         reversed_sessions=not is_large,

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from modules.array_types import IntArray
+from modules.array_types import BoolArray, IntArray
 from modules.data.item_indices import PADDING
 from modules.data.windowing import FEATURE, WEIGHT_FEATURE, keep_values
 from modules.tf_datasets import without_autotuning
@@ -50,20 +50,24 @@ def parse_windows(serialized: tf.Tensor, max_context: int) -> tf.RaggedTensor:
     Returns:
       Item indices, int32 `[windows, (items)]`: two to `max_context + 1` items each.
     """
-    items = _parsed(serialized, FEATURE, tf.int64)
-    lengths = tf.math.count_nonzero(tf.reshape(items, [-1, max_context + 1]), axis=1)
-    items = tf.cast(tf.boolean_mask(items, items != PADDING), tf.int32)
-    return tf.RaggedTensor.from_row_lengths(items, lengths, validate=False)
+    return _without_padding(_parsed(serialized, FEATURE, tf.int64), max_context)
 
 
 def parse_weighted_windows(
     serialized: tf.Tensor, max_context: int
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Parses windows as `parse_windows` does, with the weights of their items, float32."""
-    is_item = _parsed(serialized, FEATURE, tf.int64) != PADDING
-    weights = tf.boolean_mask(_parsed(serialized, WEIGHT_FEATURE, tf.float32), is_item)
-    windows = parse_windows(serialized, max_context)
-    return windows, windows.with_values(weights)
+    items = _parsed(serialized, FEATURE, tf.int64)
+    weights = _parsed(serialized, WEIGHT_FEATURE, tf.float32)
+    windows = _without_padding(items, max_context)
+    return windows, windows.with_values(tf.boolean_mask(weights, items != PADDING))
+
+
+def _without_padding(items: tf.Tensor, max_context: int) -> tf.RaggedTensor:
+    """Returns padded windows, one after the other in `items`, as ragged rows, int32."""
+    lengths = tf.math.count_nonzero(tf.reshape(items, [-1, max_context + 1]), axis=1)
+    items = tf.cast(tf.boolean_mask(items, items != PADDING), tf.int32)
+    return tf.RaggedTensor.from_row_lengths(items, lengths, validate=False)
 
 
 def _parsed(serialized: tf.Tensor, name: str, dtype: tf.DType) -> tf.Tensor:
@@ -159,27 +163,34 @@ def _order(windows: tf.RaggedTensor, weights: tf.RaggedTensor | None) -> IntArra
     alike, the shorter one comes first.
     """
     starts, lengths = windows.row_starts().numpy(), windows.row_lengths().numpy()
+    items, steps, longest = windows.values.numpy(), lengths - 1, int(lengths.max(initial=0))
     order = np.arange(len(starts))
-
-    def sort(by: npt.NDArray[Any], place: int | IntArray, ends: IntArray) -> None:
-        """Sorts by the values at a place; windows that end before it come first."""
-        nonlocal order
-        reaches = (ends > place)[order]
-        reaching = order[reaches]
-        key = by[(starts + place)[reaching]]
-        order = np.concatenate([order[~reaches], reaching[np.argsort(key, kind="stable")]])
-
     # Each sort keeps the order of the former ones among equals: the last one counts most.
-    longest = int(lengths.max(initial=0))
     if weights is not None:
         values = weights.values.numpy()
         for place in range(longest):
-            sort(values, place, lengths)
-    items, steps = windows.values.numpy(), lengths - 1
-    sort(items, steps, lengths)
+            order = _sorted_by(values, starts + place, lengths > place, order)
+    order = _sorted_by(items, starts + steps, lengths > steps, order)
     for place in reversed(range(longest - 1)):
-        sort(items, place, steps)
+        order = _sorted_by(items, starts + place, steps > place, order)
     return order
+
+
+def _sorted_by(
+    values: npt.NDArray[Any], places: IntArray, has_value: BoolArray, order: IntArray
+) -> IntArray:
+    """Sorts windows by one value of each; those without one come first.
+
+    Args:
+      values: values of all windows, `[events]`.
+      places: place of each window's value, `[windows]`.
+      has_value: whether a window has one, `[windows]`.
+      order: windows in an order, which equals keep.
+    """
+    is_sorted = has_value[order]
+    rows = order[is_sorted]
+    by_value = np.argsort(values[places[rows]], kind="stable")
+    return np.concatenate([order[~is_sorted], rows[by_value]])
 
 
 def keep_items(windows: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:

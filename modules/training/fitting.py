@@ -31,7 +31,7 @@ from modules.training.training_state import TrainingState, carry_slots, carry_we
 
 # Targets evaluated at a time; each batch computes the vectors of the whole catalogue.
 _EVALUATED_TARGETS = 4096
-# A shard in use is in memory as it was read, in rows and in batches, and so is the next one.
+# A shard in use and the next one each take several times their size while they are read.
 _SHARDS_IN_MEMORY = 4
 _SMALLEST_SHARD_MB = 16
 
