@@ -185,10 +185,10 @@ def epoch_of_training(parts: TrainingData, config: Config) -> Took:
     return times[1].since(times[0])
 
 
-def compare_sources(windows: tf.Tensor, config: Config) -> None:
+def compare_sources(windows: tf.RaggedTensor, config: Config) -> None:
     """Prints a table of what an epoch takes by where its windows come from."""
-    size = windows.dtype.size * int(tf.size(windows))
-    print(f"\n{len(windows):,} windows in {size / 2**20:.0f} MiB")
+    size = windows.dtype.size * len(windows.values)
+    print(f"\n{int(windows.nrows()):,} windows of {size / 2**20:.0f} MiB of items")
     titles = f"{'batches s':>10}{'CPU s':>8}{'events/s':>12}{'training s':>12}{'CPU s':>8}"
     print(f"{'epoch from':<45}{titles}")
     for name, parts in sources(windows, config):
