@@ -137,6 +137,10 @@ class TwoTower(tfrs.Model):
         weights = self.query_tower.weights
         distributed = any(isinstance(weight, tf.distribute.DistributedValues) for weight in weights)
         if not distributed:
+            # Keras would go on tracking what it traced to train, and so the optimizer's variables.
+            for name in ("train_function", "train_tf_function"):
+                setattr(self, name, None)
+                self._delete_tracking(name)
             self.compile()
             gc.collect()  # it refers to itself
         if self._precision != "float32" or distributed:

@@ -239,7 +239,7 @@ def _averaged_weights(model: tf.keras.Model) -> Iterator[None]:
     At the end of training Keras itself leaves the averages in the weights.
     """
     weights = model.trainable_variables
-    trained = [weight.numpy() for weight in weights]
+    trained = [weight.read_value() for weight in weights]
     model.optimizer.finalize_variable_values(weights)
     try:
         yield
