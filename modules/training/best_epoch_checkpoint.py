@@ -34,7 +34,13 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: str, epochs: int, patience: int | None, evaluate: EvalFn | None = None
+        self,
+        folder: str,
+        epochs: int,
+        patience: int | None,
+        evaluate: EvalFn | None = None,
+        *,
+        with_optimizer: bool = False,
     ) -> None:
         """Reads the history of an interrupted training run, if there is one.
 
@@ -45,12 +51,15 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
           patience: epochs without a better `selection_score` before training stops; None never
             stops early, and the last epoch is the best.
           evaluate: evaluates each epoch; required with patience.
+          with_optimizer: whether the best epoch is kept with the state of the optimizer, which is
+            three times as large as the weights.
         """
         super().__init__()
         self.epochs = epochs
         self._folder = folder
         self._patience = patience
         self._evaluate = evaluate
+        self._with_optimizer = with_optimizer
         self.history: list[dict[str, float]] = []  # the logs of each epoch
         self._started = 0.0
         path = os.path.join(folder, _HISTORY)
@@ -141,7 +150,7 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
         """Loads the weights of the best epoch."""
         if self._patience is not None:
             workers.wait_for_all()  # the chief has written them
-            model.load_weights(self._weights(self.best_epoch)).expect_partial()
+            self._kept(model).read(self._weights(self.best_epoch)).expect_partial()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock; discards epochs that run again, and weights no longer the best."""
@@ -185,14 +194,21 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def _weights(self, epoch: int | str) -> str:
         return os.path.join(self._folder, f"best-{epoch}")
 
+    def _kept(self, model: TwoTower) -> tf.train.Checkpoint:
+        """Returns what is kept of a model's best epoch."""
+        parts: dict[str, Any] = {"weights": model.weights}
+        if self._with_optimizer:
+            parts["optimizer"] = model.optimizer
+        return tf.train.Checkpoint(**parts)
+
     def _save_weights(self, epoch: int) -> None:
         """Saves the weights; workers other than the chief take part, but keep no file."""
         if workers.is_chief():
             tf.io.gfile.makedirs(self._folder)
-            self.model.save_weights(self._weights(epoch))
+            self._kept(self.model).write(self._weights(epoch))
             return
         with tempfile.TemporaryDirectory() as scratch:
-            self.model.save_weights(os.path.join(scratch, "weights"))
+            self._kept(self.model).write(os.path.join(scratch, "weights"))
 
     def _write_history(self) -> None:
         tf.io.gfile.makedirs(self._folder)

@@ -185,7 +185,12 @@ def select(
     options = run.trainer
     evaluate, patience = epoch_eval_fn(run, windows), options.early_stopping_patience
     checkpoint = BestEpochCheckpoint(
-        _checkpoints(run, name), options.max_epochs, patience, evaluate
+        _checkpoints(run, name),
+        options.max_epochs,
+        patience,
+        evaluate,
+        # Without a second training run, later ones start from this model.
+        with_optimizer=options.warm_start and not options.refit,
     )
     model = fit(run, name, windows, checkpoint, warm)
     adjustments, recall, mrr = score_adjustment_search.search(

@@ -111,6 +111,7 @@ class Fit:
         epochs: int = 4,
         patience: int | None = None,
         kill: tuple[int, str, int] | None = None,
+        with_optimizer: bool = False,
     ) -> None:
         """Fits; `kill` is (place among the checkpoint's callbacks, batch or epoch, number)."""
 
@@ -118,7 +119,11 @@ class Fit:
             return recalls[len(self.checkpoint.history)], 0.1
 
         self.checkpoint = BestEpochCheckpoint(
-            str(folder), epochs, patience, evaluate if recalls else None
+            str(folder),
+            epochs,
+            patience,
+            evaluate if recalls else None,
+            with_optimizer=with_optimizer,
         )
         try:
             self.checkpoint.fit(lambda: self._train(kill))
@@ -130,6 +135,7 @@ class Fit:
     def _train(self, kill: tuple[int, str, int] | None) -> Model:
         tf.keras.utils.set_random_seed(1)
         self.model = Model()
+        self.answers()  # makes the weights
         # Eagerly: compiling the step would take longer than all its steps.
         self.model.compile(optimizer=tf.keras.optimizers.Adam(0.1), run_eagerly=True)
         callbacks = self.checkpoint.callbacks()
@@ -306,6 +312,22 @@ def test_the_weights_of_the_best_epoch_are_restored(tmp_path: Path, whole: Fit) 
     two_epochs = Fit(tmp_path / "short", epochs=2).answers()
     np.testing.assert_allclose(fit.answers(), two_epochs, atol=1e-6)
     assert np.abs(whole.answers() - two_epochs).max() > 0.01
+
+
+@pytest.mark.parametrize("with_optimizer", [True, False])
+def test_the_state_of_the_optimizer_is_kept_on_request(
+    tmp_path: Path, with_optimizer: bool
+) -> None:
+    fit = Fit(tmp_path / "long", (0.1, 0.4, 0.2, 0.3), patience=2, with_optimizer=with_optimizer)
+
+    two_epochs = Fit(tmp_path / "short", epochs=2)
+    same = [
+        np.allclose(kept, after_two, atol=1e-6)
+        for kept, after_two in zip(
+            fit.model.optimizer.variables, two_epochs.model.optimizer.variables, strict=True
+        )
+    ]
+    assert len(same) > 3 and all(same) == with_optimizer
 
 
 def test_without_early_stopping_the_last_weights_stay(whole: Fit) -> None:
