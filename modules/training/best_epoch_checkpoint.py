@@ -51,8 +51,8 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
           patience: epochs without a better `selection_score` before training stops; None never
             stops early, and the last epoch is the best.
           evaluate: evaluates each epoch; required with patience.
-          with_optimizer: whether the best epoch is kept with the state of the optimizer, which is
-            three times as large as the weights.
+          with_optimizer: whether the best epoch is kept with the state of the optimizer, which may
+            be three times as large as the weights.
         """
         super().__init__()
         self.epochs = epochs
@@ -147,10 +147,11 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
         return os.path.join(self._folder, "backup")
 
     def restore_best(self, model: TwoTower) -> None:
-        """Loads the weights of the best epoch."""
+        """Loads the weights of the best epoch, and the optimizer's state if it was kept."""
         if self._patience is not None:
             workers.wait_for_all()  # the chief has written them
-            self._kept(model).read(self._weights(self.best_epoch)).expect_partial()
+            read = self._checkpoint_of(model).read(self._weights(self.best_epoch))
+            read.assert_existing_objects_matched()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock; discards epochs that run again, and weights no longer the best."""
@@ -194,21 +195,21 @@ class BestEpochCheckpoint(tf.keras.callbacks.Callback):
     def _weights(self, epoch: int | str) -> str:
         return os.path.join(self._folder, f"best-{epoch}")
 
-    def _kept(self, model: TwoTower) -> tf.train.Checkpoint:
-        """Returns what is kept of a model's best epoch."""
+    def _checkpoint_of(self, model: TwoTower) -> tf.train.Checkpoint:
+        """Returns what is kept of a model's best epoch; all its weights must have been made."""
         parts: dict[str, Any] = {"weights": model.weights}
         if self._with_optimizer:
             parts["optimizer"] = model.optimizer
         return tf.train.Checkpoint(**parts)
 
     def _save_weights(self, epoch: int) -> None:
-        """Saves the weights; workers other than the chief take part, but keep no file."""
+        """Saves what is kept; workers other than the chief take part, but keep no file."""
         if workers.is_chief():
             tf.io.gfile.makedirs(self._folder)
-            self._kept(self.model).write(self._weights(epoch))
+            self._checkpoint_of(self.model).write(self._weights(epoch))
             return
         with tempfile.TemporaryDirectory() as scratch:
-            self._kept(self.model).write(os.path.join(scratch, "weights"))
+            self._checkpoint_of(self.model).write(os.path.join(scratch, "weights"))
 
     def _write_history(self) -> None:
         tf.io.gfile.makedirs(self._folder)

@@ -189,7 +189,7 @@ def select(
         options.max_epochs,
         patience,
         evaluate,
-        # Without a second training run, later ones start from this model.
+        # Without a second training run, this model is what a later one may start from.
         with_optimizer=options.warm_start and not options.refit,
     )
     model = fit(run, name, windows, checkpoint, warm)

@@ -85,7 +85,7 @@ class _Kill(tf.keras.callbacks.Callback):
 
 
 class Model(tf.keras.Model):
-    """Fits a line; a hundredth of a real model's time. Weights are made late, as in a real one."""
+    """Fits a line; a hundredth of a real model's time."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -187,3 +187,19 @@ def test_the_selecting_model_leaves_memory_before_the_next_is_trained(
     fitted = fitting.select_and_refit(run, VOCABULARY, sorted_files, sorted_files[:1])
     assert [*models] == ["choose", "refit"]
     assert fitted.model is models["refit"]()
+
+
+@pytest.mark.parametrize(("warm_start", "refit"), [(True, False), (True, True), (False, False)])
+def test_the_optimizer_of_the_best_epoch_is_kept_for_later_warm_starts(
+    sorted_files: list[str], tmp_path: Path, warm_start: bool, refit: bool
+) -> None:
+    run = _run(
+        tmp_path, max_epochs=1, early_stopping_patience=1, warm_start=warm_start, refit=refit
+    )
+
+    fitting.select_and_refit(run, VOCABULARY, sorted_files, sorted_files[:1])
+
+    (index,) = (tmp_path / "checkpoints" / "choose").glob("best-1.index")
+    names = [name for name, _ in tf.train.list_variables(str(index.with_suffix("")))]
+    assert any(name.startswith("weights/") for name in names)
+    assert any(name.startswith("optimizer/") for name in names) == (warm_start and not refit)
