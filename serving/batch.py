@@ -19,7 +19,6 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 
 from modules.ann.recommender import load_recommender
 from modules.config.options.sessions import SessionOptions
@@ -149,10 +148,7 @@ def run_batch(job: BatchJob) -> dict[str, Any]:
 
 def _run(job: BatchJob) -> dict[str, Any]:
     sessions = dataclasses.replace(job.sessions, min_session_length=1, min_item_support=1)
-    config = example_gen_pb2.Input(
-        splits=[example_gen_pb2.Input.Split(name=SPLIT, pattern=job.pattern)]
-    )
-    inputs = input_files.find_input("", config, sessions)
+    inputs = input_files.find_input("", [(SPLIT, job.pattern)], sessions)
     began = time.monotonic()
     output_files.prepare(job.out, [])
     with beam.Pipeline(options=PipelineOptions(list(job.beam_args))) as pipeline:

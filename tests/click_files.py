@@ -32,8 +32,7 @@ def input_config(**patterns):
 
 
 def find(folder, patterns, **options):
-    config = input_config(**patterns)
-    return input_files.find_input(str(folder), config, SessionOptions(**options))
+    return input_files.find_input(str(folder), patterns.items(), SessionOptions(**options))
 
 
 def read_records(folder):

@@ -112,7 +112,8 @@ def _find_input(
         exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config
     )
     input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    return input_files.find_input(input_base, input_config, options)
+    entries = [(split.name, split.pattern) for split in input_config.splits]
+    return input_files.find_input(input_base, entries, options)
 
 
 class SessionExampleGen(example_gen.FileBasedExampleGen):

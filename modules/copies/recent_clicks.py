@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tfx.proto import example_gen_pb2
 
 from modules.array_types import BoolArray, FloatArray, IntArray
 from modules.config.options.sessions import SessionOptions
@@ -151,9 +150,7 @@ def _read(
     session, time, item = array("q"), array("q"), array("q")
     sessions: dict[bytes, int] = {}
     kept, forgotten = options.kept_types(), ForgottenIds(options.forget_file).read()
-    split = example_gen_pb2.Input.Split(name=_SPLIT, pattern=pattern)
-    config = example_gen_pb2.Input(splits=[split])
-    for piece in pieces(find_input("", config, options, skips_empty=True)):
+    for piece in pieces(find_input("", [(_SPLIT, pattern)], options, skips_empty=True)):
         try:
             for rows in piece.part.read(piece.path, options):
                 rows = rows.of_types(kept).without(forgotten)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import tensorflow as tf
-from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 
 from modules.config.options.sessions import SessionOptions
 from modules.files import patterns
@@ -58,7 +56,7 @@ class Piece(NamedTuple):
 
 def find_input(
     input_base: str,
-    input_config: example_gen_pb2.Input,
+    entries: Iterable[tuple[str, str]],
     options: SessionOptions,
     skips_empty: bool = False,
 ) -> list[InputSplit]:
@@ -66,7 +64,7 @@ def find_input(
 
     Args:
       input_base: folder of the files, or "".
-      input_config: splits, each with a pattern of its files.
+      entries: names of splits, each with a pattern of its files.
       options: how they are read.
       skips_empty: whether files without rows are left out.
 
@@ -74,27 +72,27 @@ def find_input(
       SessionDataError: there is no file, an empty file, or one without a required column.
     """
     found: dict[str, InputSplit] = {}
-    for entry in input_config.splits:
-        before = found.get(entry.name)
+    for name, pattern in entries:
+        before = found.get(name)
         rank = len(before.files) if before else 0
-        split = _find_split(input_base, entry, options, rank, skips_empty)
+        whole = patterns.join(input_base, pattern)
+        split = _find_split(name, whole, options, rank, skips_empty)
         if before:
             split = split._replace(files=before.files + split.files)
-        found[entry.name] = split
+        found[name] = split
     return list(found.values())
 
 
 def _find_split(
-    input_base: str, split: Any, options: SessionOptions, rank: int, skips_empty: bool
+    name: str, pattern: str, options: SessionOptions, rank: int, skips_empty: bool
 ) -> InputSplit:
-    pattern = patterns.join(input_base, split.pattern)
     try:
         paths = patterns.find_files(pattern)
     except FilePatternError as error:
-        raise SessionDataError(f"Split {split.name!r}: {error}") from error
+        raise SessionDataError(f"Split {name!r}: {error}") from error
     if not paths:
         raise SessionDataError(
-            f"Split {split.name!r} has no input file: {pattern} matches "
+            f"Split {name!r} has no input file: {pattern} matches "
             f"{patterns.what_is_there(pattern)}. "
             "Name a file, or a pattern of files such as folder/*.tsv."
         )
@@ -105,12 +103,12 @@ def _find_split(
         except EmptyFileError:
             if not skips_empty:
                 raise
-    return InputSplit(split.name, tuple(files))
+    return InputSplit(name, tuple(files))
 
 
 def _inspect(path: str, rank: int, options: SessionOptions) -> InputFile:
     try:
-        length = fileio.stat(path).length
+        length = tf.io.gfile.stat(path).length
     except (OSError, tf.errors.OpError) as error:
         raise SessionDataError(f"{path} cannot be read: {error}") from error
     return InputFile(path, rank, inspect(path, options), length)

@@ -7,7 +7,6 @@ from array import array
 from collections import Counter
 
 import numpy as np
-from tfx.proto import example_gen_pb2
 
 from modules.array_types import IntArray
 from modules.config.options.sessions import SessionOptions
@@ -72,10 +71,7 @@ def read_clicks(
     sessions, number = requests.session_ids, requests.item_ids.number
     seen: set[int] = set()
     kept = options.kept_types()
-    config = example_gen_pb2.Input(
-        splits=[example_gen_pb2.Input.Split(name=_SPLIT, pattern=pattern)]
-    )
-    for piece in pieces(find_input("", config, options)):
+    for piece in pieces(find_input("", [(_SPLIT, pattern)], options)):
         try:
             for rows in piece.part.read(piece.path, options):
                 rows = rows.of_types(kept)

@@ -10,7 +10,6 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
-from tfx.proto import example_gen_pb2
 
 from modules.config.options.data import TailOptions
 from modules.config.options.sessions import SessionOptions
@@ -493,12 +492,6 @@ def test_a_raw_log_gives_the_examples_of_its_sessions_written_as_a_log(tmp_path)
     )
 
 
-def input_config_of(entries):
-    return example_gen_pb2.Input(
-        splits=[example_gen_pb2.Input.Split(name=name, pattern=p) for name, p in entries]
-    )
-
-
 def test_no_session_of_days_is_cut_at_midnight_or_counted_twice(tmp_path):
     """Files cut at midnight give the sessions of the whole log, each on the day it starts."""
     draw = random.Random(23)
@@ -526,10 +519,8 @@ def test_no_session_of_days_is_cut_at_midnight_or_counted_twice(tmp_path):
     crossing = 0
     for test in sorted(days)[2:-1]:
         window = find_window(str(tmp_path), "log-{YYYY}-{MM}-{DD}.tsv", 1, test)
-        config = input_config_of(
-            [("train", p) for p in (*window.patterns.values(), *window.around)]
-        )
-        inputs = input_files.find_input(str(tmp_path), config, SessionOptions(**options))
+        entries = [("train", p) for p in (*window.patterns.values(), *window.around)]
+        inputs = input_files.find_input(str(tmp_path), entries, SessionOptions(**options))
         begin = test * MS_PER_DAY
         period = Period(begin - MS_PER_DAY, begin, begin + MS_PER_DAY)
         found, counted, _ = run_inputs(tmp_path, inputs, period=period, **options)
