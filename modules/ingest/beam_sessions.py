@@ -35,7 +35,9 @@ Key = tuple[str, int]
 """Input split and bucket of session ids."""
 
 _PLACE_BITS = 44  # byte offsets up to 16 TiB; the rest of 63 bits orders 524,288 files
-_BUCKET_BYTES = 8 << 20
+BUCKET_BYTES = 2 << 20
+"""Size of the text in a bucket of sessions, about. Flink holds up to a hundred grouped buckets for
+each worker, see `deploy/flink/flink-conf.yaml`."""
 _MAX_BUCKETS = 4096
 _BUCKETS_PER_ITEM_BUCKET = 64
 
@@ -271,7 +273,7 @@ class SessionsFromFiles(beam.PTransform):
         inputs: list[input_files.InputSplit],
         rules: CutRules,
         piece_bytes: int = PIECE_BYTES,
-        bucket_bytes: int = _BUCKET_BYTES,
+        bucket_bytes: int = BUCKET_BYTES,
         known_rare: bytes = b"",
     ) -> None:
         """Determines the number of buckets.
@@ -280,7 +282,7 @@ class SessionsFromFiles(beam.PTransform):
           inputs: input splits with their files.
           rules: how rows are read, which sessions are kept, and how train is cut.
           piece_bytes: largest size of a piece of a file, about.
-          bucket_bytes: largest size of the text in a bucket of sessions, about.
+          bucket_bytes: size of the text in a bucket of sessions, about.
           known_rare: rare items of an earlier run on the same input, to go on from.
 
         Raises:
@@ -295,9 +297,8 @@ class SessionsFromFiles(beam.PTransform):
         # Once for all workers and retries, which would else drop different events.
         self._now = time.time_ns() // 1_000_000
         texts = {split.name: split.text_bytes() for split in inputs}
-        size = part_bytes(sum(texts.values()), bucket_bytes)
         self.buckets = {
-            name: max(1, min(_MAX_BUCKETS, text // size)) for name, text in texts.items()
+            name: max(1, min(_MAX_BUCKETS, text // bucket_bytes)) for name, text in texts.items()
         }
         # A bucket of sessions reports on each bucket of items: few, as elements are dear.
         self._item_buckets = 1 + sum(self.buckets.values()) // _BUCKETS_PER_ITEM_BUCKET

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 import yaml
 
+from modules.ingest.beam_sessions import BUCKET_BYTES
 from pipeline.beam.preset_files import load_beam_preset
 from pipeline.beam.runners import flag_value
 from pipeline.paths import PROJECT
@@ -40,6 +41,7 @@ SESSION, *OBJECTS = yaml.safe_load_all((FOLDER / "kubernetes" / "flink-session.y
 BY_KIND = {document["kind"]: document for document in OBJECTS}
 # What a place sets in its own way: host names, and resources of a pod.
 OF_PLACE = {"jobmanager.rpc.address", "rest.port"}
+OF_IMAGE = {"env.java.opts.all"}
 OF_PODS = {"jobmanager.memory.process.size", "taskmanager.memory.process.size"}
 
 
@@ -54,7 +56,7 @@ def _plain(settings: dict[str, Any], without: set[str]) -> dict[str, str]:
 def test_settings_are_the_same_everywhere() -> None:
     for name in ("jobmanager", "taskmanager-1", "taskmanager-2"):
         given = _lines(COMPOSE["services"][name]["environment"]["FLINK_PROPERTIES"])
-        assert _plain(given, OF_PLACE) == _plain(SETTINGS, OF_PLACE)
+        assert _plain(given, OF_PLACE) == _plain(SETTINGS, OF_PLACE | OF_IMAGE)
     given = SESSION["spec"]["flinkConfiguration"]
     assert given == _plain(SETTINGS, OF_PLACE | OF_PODS)
     for part, name in (("jobManager", "jobmanager"), ("taskManager", "taskmanager")):
@@ -65,6 +67,16 @@ def test_settings_are_the_same_everywhere() -> None:
 def test_settings_are_what_beams_jobs_need() -> None:
     assert SETTINGS["taskmanager.memory.network.max"] == "1gb"
     assert SETTINGS["restart-strategy.type"] == "fixed-delay"
+    # Without this Flink cannot say on Java 17 which memory a task manager lacked.
+    assert "--add-opens=java.base/java.lang=ALL-UNNAMED" in SETTINGS["env.java.opts.all"]
+
+
+def test_elements_that_wait_for_workers_have_memory() -> None:
+    """Beam's `DirectStreamObserver` sends so many before it waits for a worker to be ready."""
+    sent, packed = 100, 1.25  # of grouped events, as a multiple of the log's text
+    waiting = SETTINGS["taskmanager.numberOfTaskSlots"] * sent * packed * BUCKET_BYTES
+    given = int(SETTINGS["taskmanager.memory.task.off-heap.size"].removesuffix("m")) << 20
+    assert waiting <= given
 
 
 @pytest.mark.parametrize(

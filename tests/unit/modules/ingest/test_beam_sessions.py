@@ -56,11 +56,17 @@ def test_events_of_a_log_of_sessions_bring_their_weights(tmp_path):
         assert weights == {b"s0": [0.5, 3.0], b"s1": [3.0, 0.5], b"s2": [1.0]}
 
 
-@pytest.mark.parametrize(("megabytes", "expected"), [(1, 1), (28, 14), (100, 50), (10_000, 1_250)])
-def test_eight_workers_share_a_log_of_100_mb(tmp_path, megabytes, expected):
+@pytest.mark.parametrize(
+    ("megabytes", "pieces", "buckets"),
+    [(1, 1, 1), (28, 14, 14), (100, 50, 50), (1_000, 125, 500), (10_000, 1_250, 4_096)],
+)
+def test_eight_workers_share_a_log_of_100_mb(tmp_path, megabytes, pieces, buckets):
     (tmp_path / "a.tsv").write_bytes(HEADER + b"s\ti\t5\n")
     ((name, (file,)),) = find(tmp_path, {"train": "a.tsv"})
     split = InputSplit(name, (file._replace(length=megabytes << 20),))
-    graph = beam_sessions.SessionsFromFiles([split], CutRules(SessionOptions()))
-    assert len([*input_files.pieces([split], graph.piece_bytes)]) == expected
-    assert graph.buckets == {"train": expected}
+    rules = CutRules(SessionOptions())
+    graph = beam_sessions.SessionsFromFiles([split], rules)
+    assert len([*input_files.pieces([split], graph.piece_bytes)]) == pieces
+    assert graph.buckets == {"train": buckets}
+    thirds = beam_sessions.SessionsFromFiles([split], rules, bucket_bytes=(megabytes << 20) // 3)
+    assert thirds.buckets == {"train": 3}
