@@ -339,11 +339,16 @@ class ClickRefresher:
 def _found(model: Any, sessions: Sequence[tuple[bytes, IntArray]], cut: int) -> int:
     """Returns how many of the next clicks from a time on, in ms, a model ranks in its first 20."""
     found = 0
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def ranks(examples: tf.Tensor) -> tf.Tensor:
+        # In a function, what the other outputs alone need is not computed.
+        return model.signatures[_EVALUATE](examples=examples)["rank"]
+
     sessions = sorted(sessions, key=lambda session: len(session[1]))  # little padding
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         part = sessions[start : start + _SESSIONS_AT_ONCE]
         examples = tf.constant([example for example, _ in part])
-        ranks = model.signatures[_EVALUATE](examples=examples)["rank"].numpy()
-        for of_session, (_, times) in zip(ranks, part, strict=True):
+        for of_session, (_, times) in zip(ranks(examples).numpy(), part, strict=True):
             found += int(np.count_nonzero(of_session[: len(times) - 1][times[1:] >= cut] <= _K))
     return found

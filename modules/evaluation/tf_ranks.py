@@ -102,13 +102,17 @@ def conservative_rank(
         none = tf.zeros([tf.size(target), 0], tf.int32)
         changes = Changes(none, tf.zeros(tf.shape(none), tf.as_dtype(queries.dtype)))
     changes = changes._replace(positions=tf.cast(changes.positions, tf.int32))
+    takes_part = tf.gather(allowed, tf.clip_by_value(target, 0, catalogue - 1))
+    # The others are not scored.
+    ranked = tf.where((target >= 0) & (takes_part | (target >= catalogue)))
+    count = tf.size(ranked)
     is_large = catalogue > _MOST_ITEMS_AT_ONCE
     width = tf.where(is_large, _ITEMS_PER_TILE, catalogue)
     per_block = tf.clip_by_value(_SCORES_PER_BLOCK // tf.maximum(width, 1), 1, _QUERIES_PER_BLOCK)
 
     def rank_block(index: tf.Tensor) -> tf.Tensor:
-        end = tf.minimum((index + 1) * per_block, tf.size(target))
-        rows = tf.range(index * per_block, end)
+        end = tf.minimum((index + 1) * per_block, count)
+        rows = tf.cast(ranked[index * per_block : end, 0], tf.int32)
         none = tf.zeros([tf.size(rows), 0], tf.as_dtype(queries.dtype))
         further = none if others is None else others(rows)
         of_rows = (tf.gather(queries, rows), tf.gather(target, rows), changes.take(rows), further)
@@ -117,12 +121,12 @@ def conservative_rank(
 
     ranks = tf.map_fn(
         lambda index: tf.RaggedTensor.from_tensor(rank_block(index)[None]),
-        tf.range(-(-tf.size(target) // per_block)),
+        tf.range(-(-count // per_block)),
         parallel_iterations=1,  # the memory of one block
         fn_output_signature=tf.RaggedTensorSpec([1, None], tf.int64, ragged_rank=1),
     ).flat_values
-    takes_part = tf.gather(allowed, tf.clip_by_value(target, 0, catalogue - 1))
-    return tf.where((target >= 0) & (takes_part | (target >= catalogue)), ranks, UNRANKED)
+    unranked = tf.fill(tf.shape(target), tf.cast(UNRANKED, tf.int64))
+    return tf.tensor_scatter_nd_update(unranked, ranked, ranks)
 
 
 class _Block(NamedTuple):

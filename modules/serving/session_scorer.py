@@ -180,9 +180,9 @@ class SessionScorer(tf.Module):
         """
         is_changed = self._seen != NO_CHANGE
         changes = Changes(*seen_bonus(steps.contexts, self._seen)) if is_changed else None
-        ranks = self.index.ranks(steps.queries, steps.target, changes)
-        by_popularity = self._popularity_ranks(steps.target)
-        return tf.where(steps.items_seen > 0, ranks, by_popularity)
+        has_items = steps.items_seen > 0
+        ranks = self.index.ranks(steps.queries, tf.where(has_items, steps.target, NO_ITEM), changes)
+        return tf.where(has_items, ranks, self._popularity_ranks(steps.target))
 
     def ranks_among_own(self, steps: Steps, clicks: Clicks, target_codes: tf.Tensor) -> tf.Tensor:
         """Ranks the target of every step among the catalogue's items and those of its prefix.
@@ -200,11 +200,12 @@ class SessionScorer(tf.Module):
         is_target = clicks.is_new & (clicks.codes == target_codes[:, None])
         own_column = tf.argmax(tf.cast(is_target, tf.int32), axis=1)
         is_own = tf.reduce_any(is_target, axis=1)
-        has_items = (steps.contexts[:, 0] != NO_ITEM)[:, None]
+        has_items = steps.contexts[:, 0] != NO_ITEM
+        target = tf.where(is_own, self.index.width + own_column, steps.target)
 
         def own_scores(rows: tf.Tensor) -> tf.Tensor:
             queries, clicked, has = (
-                tf.gather(v, rows) for v in (steps.queries, clicks.positions, has_items)
+                tf.gather(v, rows) for v in (steps.queries, clicks.positions, has_items[:, None])
             )
             clicked = tf.where(self._in_catalogue(clicked), clicked, 0)
             of_clicks = self.index.scores_at(queries, clicked)
@@ -212,7 +213,7 @@ class SessionScorer(tf.Module):
 
         ranks = self.index.ranks(
             steps.queries,
-            tf.where(is_own, self.index.width + own_column, steps.target),
+            tf.where(has_items, target, NO_ITEM),
             Changes(*seen_bonus(steps.contexts, self._seen, ends_with_own_item(clicks))),
             own_scores,
         )
@@ -223,7 +224,7 @@ class SessionScorer(tf.Module):
         own_place = tf.math.count_nonzero(scores >= least, axis=1)
         by_popularity = own_place + self._popularity_ranks(steps.target)
         alone = tf.where(is_own, own_place, by_popularity)
-        ranks = tf.where(has_items[:, 0], ranks, alone)
+        ranks = tf.where(has_items, ranks, alone)
         return tf.where(ranks > self.index.size, tf.cast(UNRANKED, tf.int64), ranks)
 
     def _popularity_ranks(self, target: tf.Tensor) -> tf.Tensor:

@@ -132,16 +132,19 @@ class SessionAnswers(tf.Module):
           the prefix without its unknown items.
         """
         steps = self._scorer.steps(positions)
-        without = self._scorer.ranks(steps)
         clicks = clicks_before(item_ids, positions, self._scorer.max_context)
         codes = item_codes(item_ids)[:, 1:].flat_values
         has_own = tf.reduce_any(clicks.is_new, axis=1) & self._recommends_own_items
-        places = tf.where(has_own)
-        rows = places[:, 0]
-        among_own = self._scorer.ranks_among_own(
-            steps.take(rows), clicks.take(rows), tf.gather(codes, rows)
+        own, others = tf.where(has_own)[:, 0], tf.where(~has_own)[:, 0]
+        with_own = steps.take(own)
+        among_own = self._scorer.ranks_among_own(with_own, clicks.take(own), tf.gather(codes, own))
+        of_others = self._scorer.ranks(steps.take(others))
+        places = [tf.cast(rows, tf.int32) for rows in (own, others)]
+        # Neither needs the other, so that a caller of one alone does not pay for both.
+        return (
+            tf.dynamic_stitch(places, [among_own, of_others]),
+            tf.dynamic_stitch(places, [self._scorer.ranks(with_own), of_others]),
         )
-        return tf.tensor_scatter_nd_update(without, places, among_own), without
 
     def _has_own_items(self, session: Session) -> tf.Tensor:
         """Returns whether any session of the batch has an own item to answer, bool scalar."""

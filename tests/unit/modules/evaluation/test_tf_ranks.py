@@ -54,6 +54,20 @@ def test_the_first_item_takes_no_part_and_a_target_has_no_score() -> None:
     assert ranks.numpy().tolist() == [UNRANKED, 1, UNRANKED]
 
 
+def test_queries_whose_target_has_no_score_are_not_scored() -> None:
+    scored: list[int] = []
+
+    def others(rows: tf.Tensor) -> tf.Tensor:
+        scored.extend(rows.numpy())
+        return tf.zeros([len(rows), 1])
+
+    target = tf.constant([-1, 1, 0, 4, -1])
+    allowed = tf.constant([False, True, True, True])
+    ranks = tf_ranks.conservative_rank(tf.ones([5, 4]), UNIT, target, allowed, others=others)
+    assert ranks.numpy().tolist() == [UNRANKED, 3, UNRANKED, 4, UNRANKED]
+    assert scored == [1, 3]
+
+
 def test_a_nan_query_finds_nothing() -> None:
     assert _rank([NAN] * 4, 0) == UNRANKED
 
