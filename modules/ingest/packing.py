@@ -12,10 +12,12 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from modules.sessions.sessions import Event, Session
 from modules.sessions.visitor_sessions import VisitorEvent
 
+Number = TypeVar("Number", int, float)
 PackedEvents = tuple[bytes, ...]
 PackedSessions = tuple[bytes, ...]
 """Of events that have weights, both have a further entry with them."""
@@ -25,34 +27,22 @@ EventLists = tuple[list[bytes], list[bytes], list[int], list[int]]
 
 def pack_ints(values: Iterable[int]) -> bytes:
     """Packs int64 values."""
-    packed = array.array("q", values)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+    return _little_endian(array.array("q", values)).tobytes()
 
 
 def unpack_ints(packed: bytes) -> array.array[int]:
     """Reverses `pack_ints`."""
-    values = array.array("q", packed)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    return _little_endian(array.array("q", packed))
 
 
 def pack_floats(values: Iterable[float]) -> bytes:
     """Packs float64 values."""
-    packed = array.array("d", values)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+    return _little_endian(array.array("d", values)).tobytes()
 
 
 def unpack_floats(packed: bytes) -> array.array[float]:
     """Reverses `pack_floats`."""
-    values = array.array("d", packed)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    return _little_endian(array.array("d", packed))
 
 
 def pack_events(events: EventLists, weights: Sequence[float] | None = None) -> PackedEvents:
@@ -133,3 +123,10 @@ def unpack_sessions(packed: PackedSessions) -> Iterator[Session]:
         own = (each[begin:end] for each in of_events)
         yield Session(session_id, start, item_ids[begin:end], event_times[begin:end], *own)
         begin = end
+
+
+def _little_endian(values: array.array[Number]) -> array.array[Number]:
+    """Returns numbers of little-endian bytes, or from these; itself, changed."""
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

@@ -7,10 +7,8 @@ nothing of it is this project's code, so it runs only where BEAM_JOB_SERVER=yes 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pytest
 import yaml
 
 from pipeline.sample.generate import write_sample
+from tests.local_ports import free_port, wait_for_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 NODES = {"ImportSchemaGen", "SessionExampleGen", "StatisticsGen", "Transform"}
@@ -27,30 +26,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"no server at port {port}, exit status {process.returncode}")
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
     """Starts a job server and a worker pool; yields their ports and the folder of their logs."""
     folder = tmp_path_factory.mktemp("beam")
-    job, pool = _free_port(), _free_port()
+    job, pool = free_port(), free_port()
     commands = {
         job: ["runners.portability.local_job_service_main", "--port", str(job)],
         pool: ["runners.worker.worker_pool_main", "--service_port", str(pool)],
@@ -72,7 +52,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
                 start_new_session=True,
             )
         started.append(process)
-        _wait_for(port, process)
+        wait_for_port(port, process)
     yield job, pool, folder
     for process in started:
         os.killpg(process.pid, 9)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,27 +42,10 @@ from pipeline.run.mlmd import read_run
 from pipeline.sample.generate import write_sample
 from pipeline.stages import data_stage
 from pipeline.tfx_nodes import create_transform
+from tests.local_ports import free_port, wait_for_port
 
 NO_PRISM = "Prism is not built: `make prism` does that (needs Go)"
 NO_FLINK = "FLINK_HOME and JOB_SERVER_JAR are not set"
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"no server at port {port}")
 
 
 @contextlib.contextmanager
@@ -72,7 +53,7 @@ def _prism(folder: Path) -> Iterator[list[str]]:
     """The preset's flags, with workers of an external pool in place of those that it starts."""
     if not built_prism().is_file():
         pytest.skip(NO_PRISM)
-    port = _free_port()
+    port = free_port()
     with (folder / "pool.log").open("wb") as log:
         pool = subprocess.Popen(
             [sys.executable, "-m", "tests.worker_pool", str(port)],
@@ -81,7 +62,7 @@ def _prism(folder: Path) -> Iterator[list[str]]:
             cwd=PROJECT,
         )
     try:
-        _wait_for(port, pool)
+        wait_for_port(port, pool)
         external = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
         yield [*with_prism(load_beam_preset("prism").flags), *external]
     finally:

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -41,6 +40,7 @@ from modules.serving.warmup_requests import FILE as WARM_UP
 from serving.client import Client, ServerError
 from serving.pushed_models import recommend
 from tests.documents import PROJECT
+from tests.local_ports import free_port
 
 DOCUMENT = (PROJECT / "docs" / "serving.md").read_text("utf-8")
 MANIFEST = PROJECT / "deploy" / "serving" / "kubernetes" / "tensorflow-serving.yaml"
@@ -55,11 +55,6 @@ def binary() -> str:
     if not found:
         pytest.skip("needs TensorFlow Serving: TF_SERVING_BIN, or tensorflow_model_server on PATH")
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _until(is_so: Callable[[], bool]) -> None:
@@ -80,7 +75,7 @@ class Served:
         self.log = folder / "log"
         self._model = model
         self.releases.mkdir(parents=True)
-        self.rest, self.grpc = _free_port(), _free_port()
+        self.rest, self.grpc = free_port(), free_port()
         self.url, self.grpc_url = f"http://127.0.0.1:{self.rest}", f"grpc://127.0.0.1:{self.grpc}"
 
     def push(self, version: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from pathlib import Path
 
@@ -11,15 +10,9 @@ import pytest
 from pipeline.beam import readiness
 from pipeline.config import Config, load_config
 from pipeline.data_files import DataPaths
+from tests.local_ports import free_port
 
 POOL = ["--environment_type=EXTERNAL", "--environment_config=localhost:{}"]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _config(folder: Path, flags: list[str], *more: str) -> Config:
@@ -35,7 +28,7 @@ def test_a_local_runner_needs_nothing(tmp_path: Path) -> None:
 
 
 def test_all_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     flags = [
         "--runner=PortableRunner",
         f"--job_endpoint=localhost:{port}",
@@ -58,7 +51,7 @@ def test_all_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:
 
 
 def test_a_pool_on_this_machine_is_named(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     flags = ["--runner=PortableRunner", *(flag.format(port) for flag in POOL)]
     config = _config(tmp_path, flags, "beam.shared_files=true", "beam.local_pool=true")
     (problem,) = readiness.problems(config, tmp_path, tmp_path)
