@@ -54,7 +54,7 @@ class BatchJob:
       sessions: options for reading rows; sessions of one event count too.
       count: most items per session, at most 100.
       file_format: key of `FORMATS`.
-      shards: most files of recommendations; None for one per 2 MiB of input.
+      shards: about how many files of recommendations; None for one per 2 MiB of input.
       request_size: sessions per call of the model.
       beam_args: flags of the Beam job.
     """

@@ -91,6 +91,8 @@ trap 'exit 143' TERM
 echo "$FLINK_HOME" > "$state/flink_home"
 cp "$FLINK_HOME"/conf/log4j*.properties "$FLINK_HOME"/conf/logback*.xml "$state/conf" 2> /dev/null || true
 sed -e "s/^taskmanager.numberOfTaskSlots:.*/taskmanager.numberOfTaskSlots: $slots/" \
+  -e "s/^taskmanager.memory.task.off-heap.size:.*/taskmanager.memory.task.off-heap.size: $((512 * slots))m/" \
+  -e "s/^taskmanager.memory.process.size:.*/taskmanager.memory.process.size: $((5120 + 512 * slots))m/" \
   -e "s/^rest.port:.*/rest.port: $rest/" "$here/flink-conf.yaml" > "$state/conf/flink-conf.yaml"
 
 export FLINK_CONF_DIR="$state/conf" FLINK_LOG_DIR="$state/logs" FLINK_PID_DIR="$state/pids"

@@ -88,7 +88,7 @@ def conservative_rank(
       allowed: which items take part, bool `[catalogue]`; all by default.
       changes: what is added to scores of the catalogue.
       others: maps places among the queries, int32 `[rows]`, to scores of further candidates, float
-        `[rows, any]`; -inf for none.
+        `[rows, any]`; -inf for none. Called with those of queries that are ranked, in order.
 
     Returns:
       int64 `[queries]`, 1 is best; `UNRANKED` for a target that cannot be recommended: a negative
@@ -103,16 +103,16 @@ def conservative_rank(
         changes = Changes(none, tf.zeros(tf.shape(none), tf.as_dtype(queries.dtype)))
     changes = changes._replace(positions=tf.cast(changes.positions, tf.int32))
     takes_part = tf.gather(allowed, tf.clip_by_value(target, 0, catalogue - 1))
-    # The others are not scored.
-    ranked = tf.where((target >= 0) & (takes_part | (target >= catalogue)))
-    count = tf.size(ranked)
+    # Queries of other targets are not scored.
+    to_rank = tf.where((target >= 0) & (takes_part | (target >= catalogue)))
+    count = tf.shape(to_rank)[0]
     is_large = catalogue > _MOST_ITEMS_AT_ONCE
     width = tf.where(is_large, _ITEMS_PER_TILE, catalogue)
     per_block = tf.clip_by_value(_SCORES_PER_BLOCK // tf.maximum(width, 1), 1, _QUERIES_PER_BLOCK)
 
     def rank_block(index: tf.Tensor) -> tf.Tensor:
         end = tf.minimum((index + 1) * per_block, count)
-        rows = tf.cast(ranked[index * per_block : end, 0], tf.int32)
+        rows = tf.cast(to_rank[index * per_block : end, 0], tf.int32)
         none = tf.zeros([tf.size(rows), 0], tf.as_dtype(queries.dtype))
         further = none if others is None else others(rows)
         of_rows = (tf.gather(queries, rows), tf.gather(target, rows), changes.take(rows), further)
@@ -126,7 +126,7 @@ def conservative_rank(
         fn_output_signature=tf.RaggedTensorSpec([1, None], tf.int64, ragged_rank=1),
     ).flat_values
     unranked = tf.fill(tf.shape(target), tf.cast(UNRANKED, tf.int64))
-    return tf.tensor_scatter_nd_update(unranked, ranked, ranks)
+    return tf.tensor_scatter_nd_update(unranked, to_rank, ranks)
 
 
 class _Block(NamedTuple):

@@ -126,7 +126,7 @@ def unpack_sessions(packed: PackedSessions) -> Iterator[Session]:
 
 
 def _little_endian(values: array.array[Number]) -> array.array[Number]:
-    """Returns numbers of little-endian bytes, or from these; itself, changed."""
+    """Swaps numbers in place, between this machine's byte order and little-endian."""
     if sys.byteorder == "big":
         values.byteswap()
     return values

@@ -24,6 +24,7 @@ from modules.ingest.beam_sessions import BUCKET_BYTES
 from pipeline.beam.preset_files import load_beam_preset
 from pipeline.beam.runners import flag_value
 from pipeline.paths import PROJECT
+from tests.local_ports import free_port
 
 FOLDER = PROJECT / "deploy" / "flink"
 KUBERNETES = ("1.29", "1.31", "1.34", "1.37")
@@ -73,7 +74,7 @@ def test_settings_are_what_beams_jobs_need() -> None:
 
 def test_elements_that_wait_for_workers_have_memory() -> None:
     """Beam's `DirectStreamObserver` sends so many before it waits for a worker to be ready."""
-    sent, packed = 100, 1.25  # of grouped events, as a multiple of the log's text
+    sent, packed = 100, 2  # memory of grouped events, as a multiple of the log's text
     waiting = SETTINGS["taskmanager.numberOfTaskSlots"] * sent * packed * BUCKET_BYTES
     given = int(SETTINGS["taskmanager.memory.task.off-heap.size"].removesuffix("m")) << 20
     assert waiting <= given
@@ -209,6 +210,32 @@ def test_what_is_missing_for_flink_is_named(tmp_path: Path) -> None:
         (tmp_path / "pids").mkdir()
         running = _up(tmp_path, FLINK_HOME=str(flink), JOB_SERVER_JAR=str(jar))
         assert f"{tmp_path}/pids exists: sh deploy/flink/down.sh ends what runs there" in running
+
+
+@pytest.mark.parametrize("slots", [2, 8])
+def test_memory_grows_with_slots(tmp_path: Path, slots: int) -> None:
+    """A job manager that cannot start ends the script after its configuration is written."""
+    flink, jar = tmp_path / "flink", tmp_path / "job-server.jar"
+    (flink / "bin").mkdir(parents=True)
+    jar.touch()
+    for name in ("jobmanager.sh", "java"):
+        (flink / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (flink / "bin" / name).chmod(0o755)
+    names = ("REST_PORT", "JOB_PORT", "ARTIFACT_PORT", "EXPANSION_PORT", "POOL_PORT")
+    given = {name: str(free_port()) for name in names}
+    path = f"{flink / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    places = {"FLINK_HOME": str(flink), "JOB_SERVER_JAR": str(jar), "PATH": path}
+    failed = _up(tmp_path, **given, **places, SLOTS=str(slots))
+    assert "the job manager did not start" in failed
+    written = yaml.safe_load((tmp_path / "conf" / "flink-conf.yaml").read_text("utf-8"))
+    assert written["taskmanager.numberOfTaskSlots"] == slots
+    waiting, process = (
+        written[f"taskmanager.memory.{name}.size"] for name in ("task.off-heap", "process")
+    )
+    assert (waiting, process) == (f"{512 * slots}m", f"{5120 + 512 * slots}m")
+    if slots == SETTINGS["taskmanager.numberOfTaskSlots"]:
+        assert waiting == SETTINGS["taskmanager.memory.task.off-heap.size"]
+        assert SETTINGS["taskmanager.memory.process.size"] == "6g"
 
 
 def test_nothing_is_ended_where_nothing_runs(tmp_path: Path) -> None:

@@ -135,12 +135,12 @@ class SessionAnswers(tf.Module):
         clicks = clicks_before(item_ids, positions, self._scorer.max_context)
         codes = item_codes(item_ids)[:, 1:].flat_values
         has_own = tf.reduce_any(clicks.is_new, axis=1) & self._recommends_own_items
-        own, others = tf.where(has_own)[:, 0], tf.where(~has_own)[:, 0]
+        own, without = tf.where(has_own)[:, 0], tf.where(~has_own)[:, 0]
         with_own = steps.take(own)
         among_own = self._scorer.ranks_among_own(with_own, clicks.take(own), tf.gather(codes, own))
-        of_others = self._scorer.ranks(steps.take(others))
-        places = [tf.cast(rows, tf.int32) for rows in (own, others)]
-        # Neither needs the other, so that a caller of one alone does not pay for both.
+        of_others = self._scorer.ranks(steps.take(without))
+        places = [tf.cast(rows, tf.int32) for rows in (own, without)]
+        # The first does not need the second, so that a caller of it alone does not pay for both.
         return (
             tf.dynamic_stitch(places, [among_own, of_others]),
             tf.dynamic_stitch(places, [self._scorer.ranks(with_own), of_others]),

@@ -36,7 +36,9 @@ from serving.pushed_models import NoModelError, check_loadable
 @click.option("--format", "file_format", type=click.Choice(("tsv", "parquet")), default="tsv")
 @click.option("-k", "count", type=between(1, 100), default=20, help="items per session")
 @click.option(
-    "--shards", type=between(1, 4096), help="about how many files  [default: 1 per 2 MiB of input]"
+    "--shards",
+    type=between(1, 4096),
+    help="about how many files, each of which one worker holds  [default: 1 per 2 MiB of input]",
 )
 @click.option(
     "--request-size", type=between(1, 10_000), default=64, help="sessions per call of the model"

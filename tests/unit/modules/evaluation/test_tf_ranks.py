@@ -179,4 +179,6 @@ def test_unknown_numbers_of_queries_work_in_a_graph() -> None:
 
     scores = tf.constant([[4.0, 3.0, 2.0, 1.0]] * 3)
     assert rank(scores, tf.constant([2, 0, -1], tf.int64)).numpy().tolist() == [3, 1, UNRANKED]
+    none = tf.constant([-1, -1, -1], tf.int64)
+    assert rank(scores, none).numpy().tolist() == [UNRANKED] * 3
     assert rank(scores[:0], tf.zeros([0], tf.int64)).numpy().tolist() == []

@@ -64,9 +64,16 @@ def test_eight_workers_share_a_log_of_100_mb(tmp_path, megabytes, pieces, bucket
     (tmp_path / "a.tsv").write_bytes(HEADER + b"s\ti\t5\n")
     ((name, (file,)),) = find(tmp_path, {"train": "a.tsv"})
     split = InputSplit(name, (file._replace(length=megabytes << 20),))
-    rules = CutRules(SessionOptions())
-    graph = beam_sessions.SessionsFromFiles([split], rules)
+    graph = beam_sessions.SessionsFromFiles([split], CutRules(SessionOptions()))
     assert len([*input_files.pieces([split], graph.piece_bytes)]) == pieces
     assert graph.buckets == {"train": buckets}
-    thirds = beam_sessions.SessionsFromFiles([split], rules, bucket_bytes=(megabytes << 20) // 3)
-    assert thirds.buckets == {"train": 3}
+
+
+@pytest.mark.parametrize("megabytes", [30, 100, 10_000])
+def test_buckets_are_as_large_as_asked_for(tmp_path, megabytes):
+    (tmp_path / "a.tsv").write_bytes(HEADER + b"s\ti\t5\n")
+    ((name, (file,)),) = find(tmp_path, {"train": "a.tsv"})
+    split = InputSplit(name, (file._replace(length=megabytes << 20),))
+    third, rules = (megabytes << 20) // 3, CutRules(SessionOptions())
+    graph = beam_sessions.SessionsFromFiles([split], rules, bucket_bytes=third)
+    assert graph.buckets == {"train": 3}
