@@ -42,6 +42,7 @@ SESSION, *OBJECTS = yaml.safe_load_all((FOLDER / "kubernetes" / "flink-session.y
 BY_KIND = {document["kind"]: document for document in OBJECTS}
 # What a place sets in its own way: host names, and resources of a pod.
 OF_PLACE = {"jobmanager.rpc.address", "rest.port"}
+# What Flink's image has without it.
 OF_IMAGE = {"env.java.opts.all"}
 OF_PODS = {"jobmanager.memory.process.size", "taskmanager.memory.process.size"}
 
